@@ -1,0 +1,92 @@
+//! A strategy, as the control loop knows it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::desk::Desk;
+use crate::proposal::Control;
+use crate::snapshot::Snapshot;
+
+/// Who a strategy is: enough to find the very file again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Identity {
+    /// Its name, as the profile and the ledger call it.
+    pub name: String,
+    /// Its own version.
+    pub version: String,
+    /// BLAKE3 digest of the component, hexadecimal.
+    pub digest: String,
+    /// The controls it said it means to use.
+    pub controls: Vec<Control>,
+}
+
+/// Something that looks at a snapshot and proposes settings.
+pub trait Strategy: Send {
+    /// Who this is.
+    fn identity(&self) -> &Identity;
+
+    /// One tick. Proposals go to `desk`, which answers each at once and is handed back in the
+    /// outcome, also after a fault: what was asked for before the fault belongs on the ledger.
+    ///
+    /// The call is bounded by its implementation; it never blocks for longer than its deadline.
+    fn tick(&mut self, snapshot: Arc<Snapshot>, desk: Desk) -> Outcome;
+}
+
+/// What one tick of one strategy led to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The desk that was handed in, with the proposals made.
+    pub desk: Desk,
+    /// What the call cost.
+    pub usage: Usage,
+    /// Messages the strategy logged, oldest first, bounded by the host.
+    pub log: Vec<LogLine>,
+    /// Why the strategy has to be set aside, where it has to.
+    pub fault: Option<Fault>,
+}
+
+/// What a call cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Usage {
+    /// Fuel burnt: about one unit a wasm instruction. The same in every run.
+    pub fuel: u64,
+    /// Linear memory held afterwards, bytes.
+    pub memory_bytes: u64,
+    /// Wall time. Never on the ledger: it differs from run to run.
+    #[serde(skip)]
+    pub wall: Duration,
+}
+
+/// A message that a strategy logged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LogLine {
+    /// `trace`, `debug`, `info`, `warn`, `error` or `critical`.
+    pub level: &'static str,
+    /// What part of the strategy speaks.
+    pub context: String,
+    /// The message.
+    pub message: String,
+}
+
+/// Why a strategy is set aside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[serde(tag = "kind", content = "detail", rename_all = "kebab-case")]
+pub enum Fault {
+    /// It trapped: a panic, an out-of-bounds access, too deep a recursion.
+    #[error("trapped: {0}")]
+    Trap(String),
+    /// It burnt its fuel.
+    #[error("ran out of fuel after {0} units; raise `fuel` in [limits] if it needs more")]
+    OutOfFuel(u64),
+    /// It was still running at its deadline.
+    #[error("still running after its deadline of {0} ms")]
+    Deadline(u64),
+    /// It asked for more memory than it may have.
+    #[error("asked for more memory than its limit of {0} bytes")]
+    OutOfMemory(u64),
+    /// It answered with an error of its own.
+    #[error("answered: {0}")]
+    Answer(String),
+}
