@@ -36,6 +36,12 @@ impl Seat {
             cost: Cost::default(),
         }
     }
+
+    /// Who sits here.
+    #[must_use]
+    pub fn identity(&self) -> &crate::strategy::Identity {
+        self.strategy.identity()
+    }
 }
 
 impl std::fmt::Debug for Seat {

@@ -74,6 +74,9 @@ pub struct LogLine {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
 #[serde(tag = "kind", content = "detail", rename_all = "kebab-case")]
 pub enum Fault {
+    /// It could not be loaded or started.
+    #[error("{0}")]
+    NotLoaded(String),
     /// It trapped: a panic, an out-of-bounds access, too deep a recursion.
     #[error("trapped: {0}")]
     Trap(String),

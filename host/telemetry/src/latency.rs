@@ -1,0 +1,170 @@
+//! The distribution of durations.
+//!
+//! One HDR histogram in nanoseconds with two significant digits: a figure is at most 1 % off, from a cache
+//! hit of 100 ns to a load of an hour, in about 40 KB. It is not shared: a worker records into its own,
+//! and who reports merges them.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+/// What is longer is counted as this long.
+const LONGEST: Duration = Duration::from_secs(3600);
+const SIGNIFICANT_DIGITS: u8 = 2;
+
+/// Durations of one kind of request.
+#[derive(Debug, Clone)]
+pub struct Latency {
+    nanoseconds: Histogram<u64>,
+    latest: Duration,
+}
+
+/// Figures of a [`Latency`], in microseconds. All zero where nothing was recorded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Percentiles {
+    /// Durations recorded.
+    pub count: u64,
+    /// The last one recorded.
+    pub latest_us: f64,
+    /// Mean.
+    pub mean_us: f64,
+    /// Median.
+    pub p50_us: f64,
+    /// 95th percentile.
+    pub p95_us: f64,
+    /// 99th percentile.
+    pub p99_us: f64,
+    /// The longest.
+    pub max_us: f64,
+}
+
+impl Latency {
+    /// Nothing recorded yet.
+    #[must_use]
+    pub fn new() -> Self {
+        #[expect(clippy::expect_used, reason = "the bounds are constants that the constructor accepts")]
+        let nanoseconds = Histogram::new_with_bounds(1, whole_nanoseconds(LONGEST), SIGNIFICANT_DIGITS)
+            .expect("constant bounds are valid");
+        Self { nanoseconds, latest: Duration::ZERO }
+    }
+
+    /// Records one duration. Longer than an hour counts as an hour.
+    pub fn record(&mut self, duration: Duration) {
+        self.nanoseconds.saturating_record(whole_nanoseconds(duration));
+        self.latest = duration.min(LONGEST);
+    }
+
+    /// Adds what another one recorded. Its latest duration is the latest of both, where it has one.
+    pub fn merge(&mut self, other: &Self) {
+        if other.count() == 0 {
+            return;
+        }
+        #[expect(clippy::expect_used, reason = "adding fails only for a histogram with a wider range")]
+        self.nanoseconds.add(&other.nanoseconds).expect("all histograms have the same bounds");
+        self.latest = other.latest;
+    }
+
+    /// Forgets everything, as at the start of a window. Keeps the memory.
+    pub fn reset(&mut self) {
+        self.nanoseconds.reset();
+        self.latest = Duration::ZERO;
+    }
+
+    /// Durations recorded.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.nanoseconds.len()
+    }
+
+    /// The figures, each at most 1 % off.
+    #[must_use]
+    pub fn percentiles(&self) -> Percentiles {
+        let h = &self.nanoseconds;
+        if h.is_empty() {
+            return Percentiles::default();
+        }
+        // A bucket is answered by its upper edge, which may lie above the longest duration.
+        let at = |quantile| microseconds(h.value_at_quantile(quantile).min(h.max()));
+        Percentiles {
+            count: h.len(),
+            latest_us: self.latest.as_secs_f64() * 1e6,
+            mean_us: h.mean() / 1e3,
+            p50_us: at(0.50),
+            p95_us: at(0.95),
+            p99_us: at(0.99),
+            max_us: microseconds(h.max()),
+        }
+    }
+}
+
+impl Default for Latency {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn whole_nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[expect(clippy::as_conversions, reason = "at most an hour in nanoseconds, far below 2^53")]
+fn microseconds(nanoseconds: u64) -> f64 {
+    nanoseconds as f64 / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn near(figure: f64, expected: f64) -> bool {
+        (figure - expected).abs() <= expected * 0.01
+    }
+
+    #[test]
+    fn percentiles_are_within_one_percent() {
+        let mut latency = Latency::new();
+        for us in 1..=1000 {
+            latency.record(Duration::from_micros(us));
+        }
+        let p = latency.percentiles();
+        assert_eq!(p.count, 1000);
+        assert!(near(p.p50_us, 500.0) && near(p.p95_us, 950.0) && near(p.p99_us, 990.0), "{p:?}");
+        assert!(near(p.mean_us, 500.5) && near(p.max_us, 1000.0), "{p:?}");
+        assert_eq!(p.latest_us, 1000.0);
+    }
+
+    #[test]
+    fn nothing_recorded_is_all_zero() {
+        assert_eq!(Latency::new().percentiles(), Percentiles::default());
+    }
+
+    #[test]
+    fn out_of_range_saturates() {
+        let mut latency = Latency::new();
+        latency.record(Duration::ZERO);
+        latency.record(Duration::MAX);
+        let p = latency.percentiles();
+        assert_eq!(p.count, 2);
+        assert!(near(p.max_us, 3.6e9), "{p:?}");
+        assert_eq!(p.latest_us, 3.6e9);
+    }
+
+    #[test]
+    fn merging_equals_recording_into_one() {
+        let (mut one, mut two, mut both) = (Latency::new(), Latency::new(), Latency::new());
+        for us in [3, 70, 900, 12_000] {
+            one.record(Duration::from_micros(us));
+            both.record(Duration::from_micros(us));
+        }
+        for us in [5, 60, 7_000_000] {
+            two.record(Duration::from_micros(us));
+            both.record(Duration::from_micros(us));
+        }
+        one.merge(&two);
+        one.merge(&Latency::new());
+        assert_eq!(one.percentiles(), both.percentiles());
+        one.reset();
+        assert_eq!(one.percentiles(), Percentiles::default());
+    }
+}

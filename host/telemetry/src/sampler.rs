@@ -1,0 +1,269 @@
+//! Figures of the machine and this process, as rates since the sample before.
+//!
+//! A rate needs two readings. The first is taken by [`Sampler::new`], so that the first sample already
+//! has one. CPU time of the machine is counted by the kernel in steps of 10 ms, and sysinfo asks for
+//! [`MINIMUM_CPU_UPDATE_INTERVAL`] between two readings; start-up does not wait for that. A sample that
+//! comes earlier repeats the CPU figure of the one before, and the very first, when there is none yet,
+//! answers with the load average of the last minute over the cores, which is known at once.
+
+use std::time::Instant;
+
+use cpu_time::ProcessTime;
+use serde::Serialize;
+use sysinfo::{
+    CpuRefreshKind, MINIMUM_CPU_UPDATE_INTERVAL, MemoryRefreshKind, Networks, Pid, ProcessRefreshKind,
+    ProcessesToUpdate, System,
+};
+
+use crate::cgroup::Limits;
+use crate::machine::{cpu_limit_now, memory_limit};
+
+/// One sample. Rates cover the time since the sample before, or since the sampler was made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Sample {
+    /// CPU that this process may use, in cores. Above 0.
+    pub cpu_cores: f64,
+    /// CPU in use on the machine, as a share of all its cores. 0.0 to 1.0.
+    pub cpu_usage: f64,
+    /// Memory that this process may use. Bytes.
+    pub memory_limit_bytes: u64,
+    /// Memory in use on the machine, or in the control group where its limit is the smaller one. Bytes.
+    pub memory_used_bytes: u64,
+    /// Resident memory of this process. Bytes.
+    pub process_memory_bytes: u64,
+    /// The most that was ever resident. Bytes. Of the whole life of the process on Linux, else of the
+    /// samples taken.
+    pub process_memory_peak_bytes: u64,
+    /// CPU time this process has used since it began, on all its threads. Seconds.
+    pub process_cpu_seconds: f64,
+    /// Read from disks by this process. Bytes a second. What the file cache served is not counted.
+    pub disk_read_bytes_per_second: f64,
+    /// Written to disks by this process. Bytes a second.
+    pub disk_write_bytes_per_second: f64,
+    /// Received by the machine's network interfaces other than loopback. Bytes a second.
+    pub network_received_bytes_per_second: f64,
+    /// Sent by the machine's network interfaces other than loopback. Bytes a second.
+    pub network_sent_bytes_per_second: f64,
+}
+
+/// Takes samples. One reading costs about a millisecond; it belongs on a tick, not on a request.
+#[derive(Debug)]
+pub struct Sampler {
+    system: Option<System>,
+    networks: Option<Networks>,
+    pid: Option<Pid>,
+    cpu_usage: Option<f64>,
+    cpu_read: Instant,
+    totals_read: Instant,
+    totals: Totals,
+    peak_bytes: u64,
+}
+
+impl Default for Sampler {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Counters that only grow; rates are their differences.
+#[derive(Debug, Clone, Copy, Default)]
+struct Totals {
+    disk_read: u64,
+    disk_written: u64,
+    received: u64,
+    sent: u64,
+}
+
+impl Sampler {
+    /// A sampler with its first reading taken.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut system = System::new().ok();
+        if let Some(system) = &mut system {
+            system.refresh_cpu_list(CpuRefreshKind::nothing().with_usage());
+        }
+        let now = Instant::now();
+        let mut sampler = Self {
+            system,
+            networks: Networks::new_with_refreshed_list().ok(),
+            pid: sysinfo::get_current_pid().ok(),
+            cpu_usage: None,
+            cpu_read: now,
+            totals_read: now,
+            totals: Totals::default(),
+            peak_bytes: 0,
+        };
+        sampler.refresh_process();
+        sampler.totals = sampler.read_totals();
+        sampler
+    }
+
+    /// Reads everything again.
+    pub fn sample(&mut self) -> Sample {
+        self.refresh_process();
+        if let Some(networks) = &mut self.networks {
+            networks.refresh(true);
+        }
+        let (before, totals) = (self.totals, self.read_totals());
+        let seconds = self.totals_read.elapsed().as_secs_f64();
+        self.totals = totals;
+        self.totals_read = Instant::now();
+
+        let process_memory_bytes = self.process().map_or(0, sysinfo::Process::memory);
+        self.peak_bytes = self.peak_bytes.max(process_memory_bytes).max(high_water_mark().unwrap_or(0));
+        // Read anew each time: the limits of a control group can be changed while the process runs.
+        let limits = Limits::read(std::path::Path::new("/"));
+        let (memory_limit_bytes, memory_used_bytes) = self.memory(&limits);
+        Sample {
+            cpu_cores: cpu_limit_now(self.system.as_ref().map_or(0, |s| s.cpus().len()), &limits).1,
+            cpu_usage: self.cpu_usage(),
+            memory_limit_bytes,
+            memory_used_bytes,
+            process_memory_bytes,
+            process_memory_peak_bytes: self.peak_bytes,
+            process_cpu_seconds: ProcessTime::try_now().map_or(0.0, |t| t.as_duration().as_secs_f64()),
+            disk_read_bytes_per_second: rate(before.disk_read, totals.disk_read, seconds),
+            disk_write_bytes_per_second: rate(before.disk_written, totals.disk_written, seconds),
+            network_received_bytes_per_second: rate(before.received, totals.received, seconds),
+            network_sent_bytes_per_second: rate(before.sent, totals.sent, seconds),
+        }
+    }
+
+    fn cpu_usage(&mut self) -> f64 {
+        let Some(system) = &mut self.system else { return 0.0 };
+        if self.cpu_read.elapsed() >= MINIMUM_CPU_UPDATE_INTERVAL {
+            system.refresh_cpu_specifics(CpuRefreshKind::nothing().with_usage());
+            self.cpu_read = Instant::now();
+            self.cpu_usage = Some(share(f64::from(system.global_cpu_usage()) / 100.0));
+        }
+        self.cpu_usage.unwrap_or_else(|| {
+            let cores = u32::try_from(system.cpus().len().max(1)).unwrap_or(u32::MAX);
+            System::load_average().map_or(0.0, |load| share(load.one / f64::from(cores)))
+        })
+    }
+
+    /// The limit, and what is used of it.
+    fn memory(&mut self, limits: &Limits) -> (u64, u64) {
+        let Some(system) = &mut self.system else { return (0, 0) };
+        system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
+        let (limit_bytes, _) = memory_limit(system.total_memory(), limits);
+        let in_group = limits.memory.filter(|group| group.bytes == limit_bytes).and_then(|g| g.used_bytes);
+        (limit_bytes, in_group.unwrap_or_else(|| system.used_memory()))
+    }
+
+    fn refresh_process(&mut self) {
+        if let (Some(system), Some(pid)) = (&mut self.system, self.pid) {
+            let kind = ProcessRefreshKind::nothing().with_memory().with_disk_usage().without_tasks();
+            system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), true, kind);
+        }
+    }
+
+    fn process(&self) -> Option<&sysinfo::Process> {
+        self.system.as_ref()?.process(self.pid?)
+    }
+
+    fn read_totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        if let Some(process) = self.process() {
+            let disk = process.disk_usage();
+            totals.disk_read = disk.total_read_bytes;
+            totals.disk_written = disk.total_written_bytes;
+        }
+        for interface in self.networks.iter().flat_map(|networks| networks.values()) {
+            let addresses = interface.ip_networks();
+            if addresses.is_empty() || addresses.iter().any(|network| !network.addr.is_loopback()) {
+                totals.received = totals.received.saturating_add(interface.total_received());
+                totals.sent = totals.sent.saturating_add(interface.total_transmitted());
+            }
+        }
+        totals
+    }
+}
+
+/// An interface that vanished takes its total with it: then there is no rate rather than a negative one.
+#[expect(clippy::as_conversions, reason = "bytes of one window stay far below 2^53")]
+fn rate(before: u64, after: u64, seconds: f64) -> f64 {
+    if seconds > 0.0 { after.saturating_sub(before) as f64 / seconds } else { 0.0 }
+}
+
+fn share(value: f64) -> f64 {
+    if value.is_finite() { value.clamp(0.0, 1.0) } else { 0.0 }
+}
+
+/// Linux counts the most that was ever resident, between samples too.
+fn high_water_mark() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kibibytes.checked_mul(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hint::black_box;
+    use std::path::Path;
+    use std::time::Duration;
+
+    use crate::Machine;
+
+    use super::*;
+
+    fn spin(duration: Duration) {
+        let begun = Instant::now();
+        while begun.elapsed() < duration {
+            black_box(begun);
+        }
+    }
+
+    #[test]
+    fn the_first_sample_after_work_shows_cpu_and_memory() {
+        let machine = Machine::read(Path::new("."));
+        let mut sampler = Sampler::new();
+        spin(MINIMUM_CPU_UPDATE_INTERVAL + Duration::from_millis(50));
+        let sample = sampler.sample();
+        assert!(sample.cpu_usage > 0.0 && sample.cpu_usage <= 1.0, "{sample:?}");
+        assert_eq!(sample.cpu_cores, machine.cpu_limit);
+        assert!(sample.memory_limit_bytes > 0 && sample.memory_used_bytes > 0, "{sample:?}");
+        assert!(sample.process_memory_bytes > 0);
+        assert!(sample.process_memory_peak_bytes >= sample.process_memory_bytes);
+        assert!(sample.process_cpu_seconds > 0.0);
+    }
+
+    #[test]
+    fn a_sample_too_early_for_cpu_time_repeats_the_figure_before() {
+        let mut sampler = Sampler::new();
+        sampler.cpu_usage = Some(0.625);
+        sampler.cpu_read = Instant::now() + Duration::from_secs(60);
+        assert_eq!(sampler.sample().cpu_usage, 0.625);
+    }
+
+    #[test]
+    fn the_peak_outlives_the_memory() {
+        let mut sampler = Sampler::new();
+        let block = black_box(vec![1_u8; 64 << 20]);
+        let with = sampler.sample();
+        drop(block);
+        let without = sampler.sample();
+        assert!(with.process_memory_bytes >= 64 << 20, "{with:?}");
+        assert!(without.process_memory_peak_bytes >= with.process_memory_bytes, "{without:?}");
+    }
+
+    #[test]
+    fn writing_shows_as_a_disk_rate() {
+        use std::io::Write as _;
+        let mut sampler = Sampler::new();
+        let mut file = tempfile::tempfile_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        file.write_all(&vec![7; 4 << 20]).unwrap();
+        file.sync_all().unwrap();
+        assert!(cfg!(not(target_os = "linux")) || sampler.sample().disk_write_bytes_per_second > 0.0);
+    }
+
+    #[test]
+    fn rates_never_go_below_zero() {
+        assert_eq!(rate(100, 300, 2.0), 100.0);
+        assert_eq!(rate(300, 100, 2.0), 0.0);
+        assert_eq!(rate(0, 100, 0.0), 0.0);
+        assert_eq!(share(f64::NAN), 0.0);
+        assert_eq!(share(1.7), 1.0);
+    }
+}
