@@ -1,0 +1,99 @@
+//! Hashes of the keys of a trace.
+//!
+//! A trace often numbers its keys by first appearance; a policy or a prefetcher that saw those numbers would know which
+//! key comes next. So every key is hashed before anything sees it. The hashes are part of what a trace *is*: they
+//! decide which keys a sampled shadow looks at, so they must be the same on every machine and in every version. That
+//! rules out hashers that are seeded per process or that promise nothing between releases.
+//!
+//! ```
+//! use host_workload::key;
+//! assert_eq!(key::hash_text(b"42"), key::hash_number(42));
+//! assert_ne!(key::hash_text(b"042"), key::hash_number(42));
+//! ```
+
+/// Hashes a number: one step of splitmix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators",
+/// OOPSLA 2014).
+///
+/// It is a bijection, so that distinct numbers stay distinct and a trace keeps exactly its number of keys.
+#[must_use]
+pub const fn hash_number(number: u64) -> u64 {
+    // The increment first: the finaliser alone maps 0 to 0.
+    let mut x = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    x ^ (x >> 31)
+}
+
+/// Hashes the text of a key: a decimal number as [`hash_number`] does, anything else by the first 64 bits of BLAKE3.
+///
+/// A number is what a `u64` prints as: `042`, `+42` and `99999999999999999999` are texts. So the same key has the same
+/// hash in every trace format. Two texts collide with a probability of 2^-64.
+#[must_use]
+pub fn hash_text(text: &[u8]) -> u64 {
+    match canonical_number(text) {
+        Some(number) => hash_number(number),
+        None => {
+            let [a, b, c, d, e, f, g, h, ..] = *blake3::hash(text).as_bytes();
+            u64::from_le_bytes([a, b, c, d, e, f, g, h])
+        }
+    }
+}
+
+/// The number that prints as exactly this text.
+fn canonical_number(text: &[u8]) -> Option<u64> {
+    match text {
+        [b'0'] => Some(0),
+        [b'1'..=b'9', ..] => number(text),
+        _ => None,
+    }
+}
+
+/// An unsigned decimal number, leading zeros allowed, no sign.
+pub(crate) fn number(text: &[u8]) -> Option<u64> {
+    // `parse` alone would accept a plus sign.
+    text.first().filter(|byte| byte.is_ascii_digit())?;
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_are_fixed_for_ever() {
+        // Changing one of these changes what every sampled estimate over every trace says.
+        assert_eq!(hash_number(0), 0xE220_A839_7B1D_CDAF);
+        assert_eq!(hash_number(1), 0x910A_2DEC_8902_5CC1);
+        assert_eq!(hash_text(b"0"), hash_number(0));
+        // First eight bytes of the published BLAKE3 test vector for the empty input, af1349b9f5f9a1a6.
+        assert_eq!(hash_text(b""), u64::from_le_bytes([0xaf, 0x13, 0x49, 0xb9, 0xf5, 0xf9, 0xa1, 0xa6]));
+    }
+
+    #[test]
+    fn mixing_can_be_undone() {
+        // Inverting each step shows that it is a bijection.
+        let undo_shift = |mut x: u64, by: u32| {
+            let y = x;
+            for _ in 0..(64 / by) {
+                x = y ^ (x >> by);
+            }
+            x
+        };
+        for number in (0..10_000).chain([u64::MAX, u64::MAX - 1, 1 << 63]) {
+            let mut x = undo_shift(hash_number(number), 31);
+            x = undo_shift(x.wrapping_mul(0x3196_42B2_D24D_8EC3), 27);
+            x = undo_shift(x.wrapping_mul(0x96DE_1B17_3F11_9089), 30);
+            assert_eq!(x.wrapping_sub(0x9E37_79B9_7F4A_7C15), number);
+        }
+    }
+
+    #[test]
+    fn only_canonical_numbers_count_as_numbers() {
+        assert_eq!(canonical_number(b"18446744073709551615"), Some(u64::MAX));
+        for text in ["", "-1", "+1", "01", "1.0", "1 ", "18446744073709551616", "0x1"] {
+            assert_eq!(canonical_number(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(number(b"007"), Some(7));
+        assert_eq!(number(b"+7"), None);
+    }
+}

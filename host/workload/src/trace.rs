@@ -1,0 +1,257 @@
+//! Recorded traces: a stream of requests out of a file, plain or compressed.
+//!
+//! A reader never holds more of the file than a buffer of [`BUFFER_BYTES`], whatever the file decompresses to, and copies
+//! no line. Keys arrive hashed (see [`crate::key`]). The format is taken from the options, else from the file's name, else
+//! from its first bytes; gzip and zstd are recognised by their magic bytes, whatever the name says.
+//!
+//! It fails with a [`TraceError`] that names the file and the line or record. An error ends the stream: what came before
+//! it has been delivered, nothing comes after it.
+//!
+//! ```
+//! use host_workload::trace::{Format, Options, TraceReader};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("small.lis");
+//! std::fs::write(&path, "7 3 0 0\n")?; // blocks 7, 8 and 9
+//! let mut trace = TraceReader::open(&path, &Options::default())?;
+//! assert_eq!(trace.format(), Format::Lis);
+//!
+//! let mut requests = Vec::new();
+//! assert_eq!(trace.read_batch(&mut requests, 1_000)?, 3);
+//! assert_eq!(requests[1].key, host_workload::key::hash_number(8));
+//! assert_eq!(trace.read_batch(&mut requests, 1_000)?, 0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use std::path::{Path, PathBuf};
+
+mod csv;
+mod detect;
+mod error;
+mod format;
+mod input;
+mod lirs;
+mod lis;
+mod open;
+mod oracle;
+mod plain;
+
+pub use error::{Place, TraceError};
+pub use format::{Format, UnknownFormatName};
+pub use input::{BUFFER_BYTES, MAX_LINE_BYTES};
+pub use lis::MAX_COUNT;
+pub use open::Compression;
+
+use error::Fault;
+use input::Input;
+
+/// One request of a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Request {
+    /// Hash of the key, see [`crate::key`].
+    pub key: u64,
+    /// Size of the object in bytes; 0 where the trace does not say.
+    pub size: u32,
+}
+
+/// How to read a trace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The format; detected where it is `None`.
+    pub format: Option<Format>,
+    /// CSV only: the column that holds the key. By default the first that exists of `key`, `lbn`, `obj_id`, `id`,
+    /// `block`, `lba`, `path`. Case does not count.
+    pub key_column: Option<String>,
+    /// CSV only: the column that holds the size in bytes. By default the first that exists of `size`, `obj_size`,
+    /// `bytes`; without one, sizes are unknown (0).
+    pub size_column: Option<String>,
+}
+
+/// Turns the bytes of one format into requests.
+trait Decode: Send {
+    /// Appends up to `max` requests to `out`; none at the end of the trace. On a fault `out` holds what came before it.
+    fn decode(&mut self, input: &mut Input, out: &mut Vec<Request>, max: usize) -> Result<(), Fault>;
+}
+
+/// Reads the requests of a trace in order.
+///
+/// Read it with [`read_batch`](Self::read_batch), which costs least, or as an iterator; the two may be mixed.
+pub struct TraceReader {
+    path: PathBuf,
+    format: Format,
+    compression: Compression,
+    input: Input,
+    decoder: Box<dyn Decode>,
+    state: State,
+    delivered: u64,
+    decoded: u64,
+    /// What the iterator has decoded ahead; `ahead_from` is the first request not yet delivered.
+    ahead: Vec<Request>,
+    ahead_from: usize,
+}
+
+/// Where the stream stands.
+enum State {
+    Reading,
+    /// Requests were delivered first; the error is still to be.
+    Failed(TraceError),
+    Ended,
+}
+
+/// Requests that the iterator decodes at a time.
+const AHEAD: usize = 1024;
+
+impl TraceReader {
+    /// Opens a trace, recognises compression and format, and reads the header where the format has one.
+    ///
+    /// # Errors
+    /// [`TraceError`]: the file is missing, a directory or unreadable, it holds nothing, its format cannot be told, or
+    /// its CSV header lacks a column. A file that holds only comments opens, and the first read reports it as empty.
+    pub fn open(path: &Path, options: &Options) -> Result<Self, TraceError> {
+        let (mut input, compression) = open::open(path)?;
+        let place = Place::Line(1);
+        let blame = |fault: Fault, format| fault.at(path, format, compression);
+        input.peek().map_err(|source| blame(Fault::read(place, source), Format::Plain))?;
+        if input.available().is_empty() {
+            return Err(TraceError::Empty { path: path.to_owned(), format: options.format });
+        }
+        let format = match options.format.or_else(|| Format::from_name(path)) {
+            Some(format) => format,
+            None => detect::by_content(path, &input, options)
+                .map_err(|found| TraceError::UnknownFormat { path: path.to_owned(), found })?,
+        };
+        if format != Format::OracleGeneral {
+            input.skip_byte_order_mark();
+        }
+        let decoder: Box<dyn Decode> = match format {
+            Format::Plain => Box::new(plain::Plain),
+            Format::Lis => Box::new(lis::Lis::default()),
+            Format::Lirs => Box::new(lirs::Lirs),
+            Format::OracleGeneral => Box::new(oracle::Oracle::default()),
+            Format::Csv => {
+                Box::new(csv::Csv::with_header(&mut input, options).map_err(|fault| blame(fault, format))?)
+            }
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            format,
+            compression,
+            input,
+            decoder,
+            state: State::Reading,
+            delivered: 0,
+            decoded: 0,
+            ahead: Vec::new(),
+            ahead_from: 0,
+        })
+    }
+
+    /// The format that is being read.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// How the file is compressed.
+    #[must_use]
+    pub fn compression(&self) -> Compression {
+        self.compression
+    }
+
+    /// The file that is being read.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Requests delivered so far, by either way of reading.
+    #[must_use]
+    pub fn delivered(&self) -> u64 {
+        self.delivered
+    }
+
+    /// Appends up to `max` requests to `out` and returns how many. With `max` above 0, 0 means the end of the trace.
+    ///
+    /// # Errors
+    /// [`TraceError`], once, when nothing that precedes the fault is left to deliver: a batch that runs into a fault
+    /// is returned short and the next call fails. Afterwards the trace is at its end.
+    pub fn read_batch(&mut self, out: &mut Vec<Request>, max: usize) -> Result<usize, TraceError> {
+        let before = out.len();
+        let ahead = self.ahead.get(self.ahead_from..).unwrap_or_default();
+        let take = ahead.len().min(max);
+        out.extend(ahead.iter().take(take));
+        self.ahead_from += take;
+        if take < max {
+            self.decode(out, max - take);
+        }
+        let count = out.len() - before;
+        self.delivered += u64::try_from(count).unwrap_or(u64::MAX);
+        if count == 0 && max > 0 { self.finish().map(|()| 0) } else { Ok(count) }
+    }
+
+    /// Decodes while the stream stands, and notes how it ended.
+    fn decode(&mut self, out: &mut Vec<Request>, max: usize) {
+        if max == 0 || !matches!(self.state, State::Reading) {
+            return;
+        }
+        let before = out.len();
+        let outcome = self.decoder.decode(&mut self.input, out, max);
+        let count = out.len() - before;
+        self.decoded += u64::try_from(count).unwrap_or(u64::MAX);
+        match outcome {
+            Err(fault) => self.state = State::Failed(fault.at(&self.path, self.format, self.compression)),
+            Ok(()) if self.decoded == 0 => {
+                let (path, format) = (self.path.clone(), Some(self.format));
+                self.state = State::Failed(TraceError::Empty { path, format });
+            }
+            Ok(()) if count == 0 => self.state = State::Ended,
+            Ok(()) => {}
+        }
+    }
+
+    /// Takes the error that is still to be delivered, if there is one.
+    fn finish(&mut self) -> Result<(), TraceError> {
+        match std::mem::replace(&mut self.state, State::Ended) {
+            State::Failed(error) => Err(error),
+            State::Reading | State::Ended => Ok(()),
+        }
+    }
+}
+
+impl Iterator for TraceReader {
+    type Item = Result<Request, TraceError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ahead_from == self.ahead.len() {
+            let mut ahead = std::mem::take(&mut self.ahead);
+            ahead.clear();
+            self.ahead_from = 0;
+            self.decode(&mut ahead, AHEAD);
+            self.ahead = ahead;
+        }
+        match self.ahead.get(self.ahead_from) {
+            Some(&request) => {
+                self.ahead_from += 1;
+                self.delivered += 1;
+                Some(Ok(request))
+            }
+            None => self.finish().err().map(Err),
+        }
+    }
+}
+
+impl std::iter::FusedIterator for TraceReader {}
+
+impl std::fmt::Debug for TraceReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TraceReader")
+            .field("path", &self.path)
+            .field("format", &self.format)
+            .field("compression", &self.compression)
+            .field("delivered", &self.delivered)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,113 @@
+//! The formats of a trace: their names, and which file names decide for one.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+/// How the requests of a trace are written down.
+///
+/// | name | content | a file name that decides for it |
+/// |---|---|---|
+/// | `plain` | one key a line, a decimal number or any text; blank lines and lines that begin with `#` are skipped | `.keys` |
+/// | `csv` | a header row and named columns, see [`Options`](super::Options) | `.csv` |
+/// | `lis` | ARC: `start count flags id`, a request for each of `count` consecutive blocks | `.lis` |
+/// | `lirs` | one decimal block a line; a line `*` is a checkpoint and skipped | `.lirs`, `.trc` |
+/// | `oracleGeneral` | libCacheSim: records of 24 bytes, little-endian: u32 time, u64 id, u32 size, i64 next access | `.oracleGeneral`, also followed by `.bin` |
+///
+/// `.gz`, `.zst` and `.zstd` at the end of a name do not count, nor does case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Format {
+    /// One key a line.
+    Plain,
+    /// Comma-separated values with a header row.
+    Csv,
+    /// The ARC paper's format (Megiddo and Modha, FAST 2003).
+    Lis,
+    /// The LIRS paper's format (Jiang and Zhang, SIGMETRICS 2002).
+    Lirs,
+    /// libCacheSim's binary format.
+    OracleGeneral,
+}
+
+impl Format {
+    /// Every format, in the order in which they are listed to a user.
+    pub const ALL: [Self; 5] = [Self::Plain, Self::Csv, Self::Lis, Self::Lirs, Self::OracleGeneral];
+
+    /// The name, as [`FromStr`] reads it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Csv => "csv",
+            Self::Lis => "lis",
+            Self::Lirs => "lirs",
+            Self::OracleGeneral => "oracleGeneral",
+        }
+    }
+
+    /// The format that a file's name decides for, if it does.
+    ///
+    /// `.txt`, `.trace` and `.bin` are used for several formats and decide nothing.
+    ///
+    /// ```
+    /// use host_workload::trace::Format;
+    /// use std::path::Path;
+    /// assert_eq!(Format::from_name(Path::new("OLTP.lis.zst")), Some(Format::Lis));
+    /// assert_eq!(Format::from_name(Path::new("w.oracleGeneral.bin.gz")), Some(Format::OracleGeneral));
+    /// assert_eq!(Format::from_name(Path::new("sprite.trace.gz")), None);
+    /// ```
+    #[must_use]
+    pub fn from_name(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.to_string_lossy().to_lowercase();
+        let name = [".gz", ".zst", ".zstd"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
+        let name = name.strip_suffix(".oraclegeneral.bin").map_or(name, |_| "x.oraclegeneral");
+        match Path::new(name).extension().and_then(OsStr::to_str)? {
+            "keys" => Some(Self::Plain),
+            "csv" => Some(Self::Csv),
+            "lis" => Some(Self::Lis),
+            "lirs" | "trc" => Some(Self::Lirs),
+            "oraclegeneral" => Some(Self::OracleGeneral),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Format {
+    type Err = UnknownFormatName;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|format| format.name().eq_ignore_ascii_case(name))
+            .ok_or_else(|| UnknownFormatName { found: super::error::excerpt(name.as_bytes()) })
+    }
+}
+
+/// A name that no format has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown trace format \"{found}\"; the formats are: {Names}")]
+pub struct UnknownFormatName {
+    /// The name that was given, shortened and escaped.
+    pub found: String,
+}
+
+/// The names of all formats, separated by commas.
+pub(super) struct Names;
+
+impl fmt::Display for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, format) in Format::ALL.into_iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(f, "{comma}{format}")?;
+        }
+        Ok(())
+    }
+}

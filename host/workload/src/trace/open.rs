@@ -1,0 +1,71 @@
+//! Opens a trace file and puts the right decompressor before it.
+//!
+//! Compression is told by magic bytes: a renamed file reads all the same. Both decompressors stream, so a small file that
+//! expands to terabytes costs time and no memory; a file of several gzip members or zstd frames is read to its end.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use super::error::TraceError;
+use super::input::Input;
+
+/// How a trace file is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// gzip (RFC 1952), one or several members.
+    Gzip,
+    /// Zstandard (RFC 8878), one or several frames. Frames that need a window above 128 MiB are refused.
+    Zstd,
+}
+
+impl fmt::Display for Compression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::None => "uncompressed",
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+        })
+    }
+}
+
+impl Compression {
+    /// What the first four bytes of a file say.
+    fn from_magic(magic: &[u8]) -> Self {
+        match magic {
+            [0x1f, 0x8b, ..] => Self::Gzip,
+            // The second pattern is a skippable frame, with which parallel compressors begin.
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
+            _ => Self::None,
+        }
+    }
+}
+
+/// Opens the file.
+pub(super) fn open(path: &Path) -> Result<(Input, Compression), TraceError> {
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => TraceError::NotFound { path: path.to_owned() },
+        io::ErrorKind::IsADirectory => TraceError::Directory { path: path.to_owned() },
+        _ => TraceError::Open { path: path.to_owned(), source },
+    };
+    // Opening a directory succeeds on some systems and is refused as "permission denied" on others.
+    if std::fs::metadata(path).map_err(failed)?.is_dir() {
+        return Err(TraceError::Directory { path: path.to_owned() });
+    }
+    let mut file = File::open(path).map_err(failed)?;
+    // Not seeking back keeps pipes readable.
+    let mut magic = Vec::with_capacity(4);
+    file.by_ref().take(4).read_to_end(&mut magic).map_err(failed)?;
+    let compression = Compression::from_magic(&magic);
+    let whole = io::Cursor::new(magic).chain(file);
+    let reader: Box<dyn Read + Send> = match compression {
+        Compression::None => Box::new(whole),
+        Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(whole)),
+        Compression::Zstd => Box::new(zstd::stream::read::Decoder::new(whole).map_err(failed)?),
+    };
+    Ok((Input::new(reader), compression))
+}
