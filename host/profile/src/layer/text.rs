@@ -1,0 +1,132 @@
+//! Layers that are plain text: variables of the environment and the flag `--set`.
+//!
+//! A variable is `HOST_` and the key in capitals with `_` for dots and dashes. A strategy's name cannot
+//! be told from what follows it in such a name, so only strategies that a lower layer has named can be
+//! set this way; `--set` knows no such limit.
+
+use super::Layer;
+use crate::error::ProfileError;
+use crate::nearest::{nearest, nearest_within};
+use crate::schema::{self, Field, KEYS, Kind, Path, STRATEGIES};
+use crate::source::Source;
+use crate::value::Raw;
+
+const PREFIX: &str = "HOST_";
+
+/// The variable of a key.
+fn variable(path: &str) -> String {
+    format!("{PREFIX}{}", path.to_uppercase().replace(['.', '-'], "_"))
+}
+
+/// Reads the variables that are ours; an empty one counts as not set. `strategies` are the names known
+/// from lower layers.
+pub(crate) fn environment(
+    variables: &[(String, String)],
+    strategies: &[String],
+    policies: &[String],
+) -> Result<Layer, ProfileError> {
+    let mut layer = Layer::default();
+    for (name, text) in variables {
+        if !name.starts_with(PREFIX) || text.trim().is_empty() {
+            continue;
+        }
+        match key_of_variable(name, strategies) {
+            Some((path, kind)) => {
+                layer.read(path, kind, &Raw::bare(text), Source::Environment(name.clone()), policies)?;
+            }
+            None => refuse_if_ours(name, strategies)?,
+        }
+    }
+    Ok(layer)
+}
+
+fn key_of_variable(name: &str, strategies: &[String]) -> Option<(Path, Kind)> {
+    if let Some(key) = KEYS.iter().find(|key| variable(key.path) == name) {
+        return schema::find(key.path).map(|(path, key)| (path, key.kind));
+    }
+    strategies.iter().find_map(|strategy| {
+        let rest = name.strip_prefix(&variable(&format!("{STRATEGIES}.{strategy}.")))?;
+        let rest = rest.to_lowercase().replace('_', "-");
+        let field = match rest.strip_prefix("settings-") {
+            Some(setting) => Field::Setting(setting.to_owned()),
+            None => Field::from_name(&rest)?,
+        };
+        let kind = field.kind();
+        Some((Path::Strategy(strategy.clone(), field), kind))
+    })
+}
+
+/// A variable that no key has is a slip where it begins as one of our tables does, or is a letter or
+/// two from one of our names. Any other belongs to somebody else, whose name is `host` too.
+fn refuse_if_ours(name: &str, strategies: &[String]) -> Result<(), ProfileError> {
+    let mut known: Vec<String> = KEYS.iter().map(|key| variable(key.path)).collect();
+    for strategy in strategies {
+        for field in ["enabled", "priority", "grants"] {
+            known.push(variable(&format!("{STRATEGIES}.{strategy}.{field}")));
+        }
+    }
+    let known = || known.iter().map(String::as_str);
+    let in_table = schema::children("").iter().filter(|table| schema::is_table(table)).any(|table| {
+        name.strip_prefix(&variable(table)).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+    });
+    let near = if in_table { nearest(name, known()) } else { nearest_within(name, known(), 2) };
+    if !in_table && near.is_none() {
+        return Ok(());
+    }
+    Err(ProfileError::UnknownKey {
+        place: "environment".into(),
+        key: name.to_owned(),
+        what: "variable",
+        nearest: near.map(str::to_owned),
+        expected: "`host profile show` lists the keys".into(),
+    })
+}
+
+/// Reads `KEY=VALUE`, in order.
+pub(crate) fn flags(sets: &[String], policies: &[String]) -> Result<Layer, ProfileError> {
+    let mut layer = Layer::default();
+    for set in sets {
+        let Some((name, text)) = set.split_once('=') else {
+            return Err(ProfileError::BadSet { got: set.clone() });
+        };
+        let (path, kind) = key_of_flag(name.trim()).ok_or_else(|| unknown_flag(name.trim()))?;
+        layer.read(path, kind, &Raw::bare(text), Source::Flag, policies)?;
+    }
+    Ok(layer)
+}
+
+fn key_of_flag(name: &str) -> Option<(Path, Kind)> {
+    if let Some((path, key)) = schema::find(name) {
+        return Some((path, key.kind));
+    }
+    let rest = name.strip_prefix(STRATEGIES)?.strip_prefix('.')?;
+    let (strategy, field) = match rest.split_once(".settings.") {
+        Some((strategy, setting)) if !setting.is_empty() => (strategy, Field::Setting(setting.to_owned())),
+        _ => {
+            let (strategy, field) = rest.rsplit_once('.')?;
+            (strategy, Field::from_name(field)?)
+        }
+    };
+    let kind = field.kind();
+    (!strategy.is_empty()).then(|| (Path::Strategy(strategy.to_owned(), field), kind))
+}
+
+fn unknown_flag(name: &str) -> ProfileError {
+    let strategys = name.strip_prefix(STRATEGIES).is_some_and(|rest| rest.starts_with('.'));
+    let (near, expected) = if strategys {
+        let near = name.rsplit_once('.').and_then(|(strategy, field)| {
+            nearest(field, Field::NAMES).map(|field| format!("{strategy}.{field}"))
+        });
+        (near, format!("{STRATEGIES}.NAME has {}", Field::NAMES.join(", ")))
+    } else {
+        let near = nearest(name, KEYS.iter().map(|key| key.path)).map(str::to_owned);
+        (near, "`host profile show` lists the keys".into())
+    };
+    ProfileError::UnknownKey {
+        place: Source::Flag.place(),
+        key: name.to_owned(),
+        what: "key",
+        nearest: near,
+        expected,
+    }
+}

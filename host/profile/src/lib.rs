@@ -1,0 +1,50 @@
+//! Profiles: TOML and layers in, typed settings out, every value with its source.
+//!
+//! A profile sets where every control starts and within which bounds it may move, which strategies
+//! run with which grants, and what is optimised. All layers share one schema ([`Loader`] lists them):
+//! a table of keys, each with its kind and range, from which come the checks, the names of the
+//! environment variables, the order of the printed rows and the suggestions in error texts.
+//!
+//! ```
+//! use host_profile::Loader;
+//! use host_telemetry::Machine;
+//!
+//! let settings = Loader::new()
+//!     .profile("medium")
+//!     .user_file(None)
+//!     .set(["cache.capacity=100MB"])
+//!     .load(&Machine::read(".".as_ref()))?;
+//! assert_eq!(settings.cache.capacity.to_string(), "100 MB");
+//! assert_eq!(settings.source("cache.capacity"), Some("flag --set"));
+//! assert_eq!(settings.source("executor.cpu-workers"), Some("profile medium"));
+//! # Ok::<(), host_profile::ProfileError>(())
+//! ```
+//!
+//! Loading fails at the first thing wrong, with a [`ProfileError`] that names the file and line (or
+//! the variable, or the flag), the key, what was expected and the nearest valid name. Nothing is ever
+//! ignored silently, except variables of the environment that are plainly somebody else's.
+
+mod bounds;
+mod builtin;
+mod bytes;
+mod detect;
+mod error;
+mod grant;
+mod layer;
+mod load;
+mod nearest;
+mod schema;
+mod settings;
+mod source;
+mod value;
+
+pub use builtin::{list, nearest_profile};
+pub use bytes::Bytes;
+pub use detect::{Detection, FILES_LIMIT, count_files, detect};
+pub use error::ProfileError;
+pub use grant::Grant;
+pub use load::Loader;
+pub use settings::{
+    Arbitration, ArbitrationSettings, CacheSettings, ControlSettings, ExecutorSettings, LimitSettings,
+    MemorySettings, Optimise, PluginSettings, PrefetchSettings, Row, Settings, StrategySettings,
+};

@@ -1,0 +1,157 @@
+//! The loader: which layers there are, and their order.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use directories::ProjectDirs;
+use host_telemetry::Machine;
+
+use crate::error::ProfileError;
+use crate::layer::{Layer, file, text};
+use crate::settings::Settings;
+use crate::source::Source;
+use crate::{bounds, builtin};
+
+/// The policies that the cache has without any component.
+const POLICIES: [&str; 3] = ["lru", "lfu", "arc"];
+
+/// Collects the layers and loads them. A later layer wins over an earlier one:
+///
+/// 1. the built-in defaults
+/// 2. the profile, with its overlays
+/// 3. the user's file
+/// 4. the environment, `HOST_CACHE_CAPACITY` for `cache.capacity`
+/// 5. flags, `cache.capacity=100MB`
+#[derive(Debug, Clone)]
+pub struct Loader {
+    profile: Option<String>,
+    user_file: UserFile,
+    variables: Vec<(String, String)>,
+    sets: Vec<String>,
+    policies: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+enum UserFile {
+    /// The one in the user's configuration folder, if it is there.
+    Default,
+    Given(PathBuf),
+    None,
+}
+
+impl Default for Loader {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Loader {
+    /// The defaults, and the user's file `host/host.toml` in the configuration folder if there is one.
+    /// Neither environment nor flags: those are handed in.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            profile: None,
+            user_file: UserFile::Default,
+            variables: Vec::new(),
+            sets: Vec::new(),
+            policies: POLICIES.map(str::to_owned).into(),
+        }
+    }
+
+    /// The profile: a built-in one ("medium"), a built-in one with hardware overlays
+    /// ("medium+cpu-constrained": of each bound the smaller value), or the path of a `.toml` file.
+    #[must_use]
+    pub fn profile(mut self, name: impl Into<String>) -> Self {
+        self.profile = Some(name.into());
+        self
+    }
+
+    /// The user's file, which must then be there; or none, not even the one in the configuration folder.
+    #[must_use]
+    pub fn user_file(mut self, path: Option<PathBuf>) -> Self {
+        self.user_file = path.map_or(UserFile::None, UserFile::Given);
+        self
+    }
+
+    /// The environment, whole: what is not ours is passed over.
+    #[must_use]
+    pub fn env(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.variables = variables.into_iter().collect();
+        // Of several mistakes the same one is reported each time.
+        self.variables.sort();
+        self
+    }
+
+    /// Flags, each `KEY=VALUE`, in order.
+    #[must_use]
+    pub fn set<T: Into<String>>(mut self, sets: impl IntoIterator<Item = T>) -> Self {
+        self.sets.extend(sets.into_iter().map(Into::into));
+        self
+    }
+
+    /// The names that `cache.policy` may have, in place of lru, lfu and arc.
+    #[must_use]
+    pub fn policies<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
+        self.policies = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Reads, merges, checks, and lowers capacities to what the machine has.
+    ///
+    /// # Errors
+    /// The first thing wrong, lower layers first; see [`ProfileError`]. That a strategy exists is not
+    /// known here: see [`Settings::check_strategies`].
+    pub fn load(&self, machine: &Machine) -> Result<Settings, ProfileError> {
+        let mut merged = file::read(builtin::DEFAULTS, &|_| Source::Default, &self.policies)?;
+        if let Some(profile) = &self.profile {
+            self.merge_profile(&mut merged, profile)?;
+        }
+        let dirs = ProjectDirs::from("", "", "host");
+        if let Some(path) = self.user_file_path(dirs.as_ref()) {
+            merged.merge(self.read_file(&path, &|line| Source::File(path.clone(), line))?);
+        }
+        let strategies: Vec<String> = merged.strategies.keys().cloned().collect();
+        merged.merge(text::environment(&self.variables, &strategies, &self.policies)?);
+        merged.merge(text::flags(&self.sets, &self.policies)?);
+        merged.complete_strategies();
+
+        bounds::check(&merged)?;
+        let notes = bounds::clamp(&mut merged, machine);
+        let profile = self.profile.clone().unwrap_or_else(|| "default".into());
+        let plugins = dirs.map(|dirs| dirs.data_dir().join("plugins"));
+        Settings::from_layer(profile, &merged, plugins, notes)
+    }
+
+    fn merge_profile(&self, merged: &mut Layer, profile: &str) -> Result<(), ProfileError> {
+        if profile.ends_with(".toml") || profile.contains(std::path::is_separator) {
+            let path = Path::new(profile);
+            merged.merge(self.read_file(path, &|line| Source::ProfileFile(path.to_owned(), line))?);
+            return Ok(());
+        }
+        let mut names = profile.split('+').map(str::trim);
+        let (name, text) = builtin::find(names.next().unwrap_or_default())?;
+        merged.merge(file::read(text, &|_| Source::Profile(name.to_owned()), &self.policies)?);
+        for overlay in names {
+            let (name, text) = builtin::find(overlay)?;
+            merged.overlay(file::read(text, &|_| Source::Overlay(name.to_owned()), &self.policies)?);
+        }
+        Ok(())
+    }
+
+    fn user_file_path(&self, dirs: Option<&ProjectDirs>) -> Option<PathBuf> {
+        match &self.user_file {
+            UserFile::None => None,
+            UserFile::Given(path) => Some(path.clone()),
+            UserFile::Default => {
+                dirs.map(|dirs| dirs.config_dir().join("host.toml")).filter(|path| path.exists())
+            }
+        }
+    }
+
+    fn read_file(&self, path: &Path, source: &dyn Fn(usize) -> Source) -> Result<Layer, ProfileError> {
+        let text = fs::read_to_string(path)
+            .map_err(|error| ProfileError::Read { path: path.to_owned(), source: error })?;
+        file::read(&text, source, &self.policies)
+    }
+}

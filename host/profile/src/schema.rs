@@ -1,0 +1,209 @@
+//! The one schema of all layers: every key with its kind and range.
+//!
+//! A table rather than a tree of structs, because most of what is done with a key is the same for all
+//! of them (check, name a variable after it, list it, suggest it), and only the last step, filling the
+//! typed [`crate::Settings`], needs to know each by name. A test holds the table against the defaults.
+
+use std::time::Duration;
+
+/// What a key's value may be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Kind {
+    /// Any text.
+    Text,
+    /// `true` or `false`.
+    Flag,
+    /// One of these names.
+    Choice(&'static [&'static str]),
+    /// One of the eviction policies that the loader was told of.
+    Policy,
+    /// A whole number in this range.
+    Count(u64, u64),
+    /// A number in this range.
+    Ratio(f64, f64),
+    /// A size in bytes in this range.
+    Bytes(u64, u64),
+    /// A duration in this range.
+    Span(Duration, Duration),
+    /// A list of grants.
+    Grants,
+    /// A string, number or boolean, kept as text: a strategy's own setting.
+    Scalar,
+}
+
+/// One key of the schema.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Key {
+    /// Tables and name, with dots.
+    pub(crate) path: &'static str,
+    /// What it may be.
+    pub(crate) kind: Kind,
+    /// Whether a hardware overlay lowers it: it bounds what the machine is asked for.
+    pub(crate) bound: bool,
+}
+
+const fn key(path: &'static str, kind: Kind) -> Key {
+    Key { path, kind, bound: false }
+}
+
+const fn bound(path: &'static str, kind: Kind) -> Key {
+    Key { path, kind, bound: true }
+}
+
+/// Caches are measured in megabytes; the floor only excludes slips of the unit.
+const CAPACITY: Kind = Kind::Bytes(1_000, 1_000_000_000_000_000);
+const CPU_WORKERS: Kind = Kind::Count(1, 1_024);
+const IO_WORKERS: Kind = Kind::Count(1, 4_096);
+const IN_FLIGHT: Kind = Kind::Count(0, 4_096);
+const MILLISECOND: Duration = Duration::from_millis(1);
+const MINUTE: Duration = Duration::from_secs(60);
+/// For numbers, where each way to settle rivals makes sense.
+const ARBITRATION: Kind = Kind::Choice(&["priority", "min", "max", "mean"]);
+/// For names and rules, which have no smallest and no mean.
+const BY_PRIORITY: Kind = Kind::Choice(&["priority"]);
+
+/// Every key, in the order in which it is printed.
+pub(crate) const KEYS: &[Key] = &[
+    key("summary", Kind::Text),
+    key("optimise", Kind::Choice(&["throughput", "latency", "memory"])),
+    bound("memory.cap", CAPACITY),
+    key("cache.policy", Kind::Policy),
+    bound("cache.capacity", CAPACITY),
+    bound("cache.min-capacity", CAPACITY),
+    bound("cache.max-capacity", CAPACITY),
+    key("cache.shadows", Kind::Flag),
+    bound("executor.cpu-workers", CPU_WORKERS),
+    bound("executor.min-cpu-workers", CPU_WORKERS),
+    bound("executor.max-cpu-workers", CPU_WORKERS),
+    bound("executor.io-workers", IO_WORKERS),
+    bound("executor.min-io-workers", IO_WORKERS),
+    bound("executor.max-io-workers", IO_WORKERS),
+    bound("executor.queue", Kind::Count(1, 1_000_000)),
+    key("prefetch.enabled", Kind::Flag),
+    bound("prefetch.max-in-flight", IN_FLIGHT),
+    bound("prefetch.max-in-flight-limit", IN_FLIGHT),
+    bound("prefetch.cache-share", Kind::Ratio(0.0, 0.5)),
+    bound("prefetch.max-rules", Kind::Count(0, 65_536)),
+    key("control.enabled", Kind::Flag),
+    key("control.tick", Kind::Span(MILLISECOND, Duration::from_secs(3_600))),
+    key("control.tick-requests", Kind::Count(0, 1_000_000_000_000)),
+    key("control.cool-down-ticks", Kind::Count(0, 1_000)),
+    key("control.judge-after-ticks", Kind::Count(1, 1_000)),
+    key("control.arbitration.cache-policy", BY_PRIORITY),
+    key("control.arbitration.cache-capacity", ARBITRATION),
+    key("control.arbitration.cpu-workers", ARBITRATION),
+    key("control.arbitration.io-workers", ARBITRATION),
+    key("control.arbitration.prefetch-rules", BY_PRIORITY),
+    key("control.arbitration.prefetch-budget", ARBITRATION),
+    key("limits.fuel", Kind::Count(10_000, 1_000_000_000_000)),
+    key("limits.deadline", Kind::Span(MILLISECOND, MINUTE)),
+    key("limits.memory", Kind::Bytes(1_000_000, 4_294_967_296)),
+    key("limits.start-deadline", Kind::Span(MILLISECOND, MINUTE)),
+    key("plugins.dir", Kind::Text),
+];
+
+/// `[minimum, start, maximum]` of what a control may be; the first of the prefetch budget is 0.
+pub(crate) const RANGES: [&[&str]; 4] = [
+    &["cache.min-capacity", "cache.capacity", "cache.max-capacity"],
+    &["executor.min-cpu-workers", "executor.cpu-workers", "executor.max-cpu-workers"],
+    &["executor.min-io-workers", "executor.io-workers", "executor.max-io-workers"],
+    &["prefetch.max-in-flight", "prefetch.max-in-flight-limit"],
+];
+
+/// The table of the strategies, whose keys are names of the user's choice.
+pub(crate) const STRATEGIES: &str = "strategies";
+
+/// What a strategy's table may hold.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Field {
+    Enabled,
+    Priority,
+    Grants,
+    Setting(String),
+}
+
+impl Field {
+    /// Names of the fields in a file; `settings` is a table.
+    pub(crate) const NAMES: [&'static str; 4] = ["enabled", "priority", "grants", "settings"];
+
+    /// The field of that name, settings apart.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "enabled" => Some(Self::Enabled),
+            "priority" => Some(Self::Priority),
+            "grants" => Some(Self::Grants),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::Enabled => Kind::Flag,
+            Self::Priority => Kind::Count(0, 1_000),
+            Self::Grants => Kind::Grants,
+            Self::Setting(_) => Kind::Scalar,
+        }
+    }
+}
+
+/// The address of a value: a key of the schema, or a field of a strategy. Ordered as rows are printed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Path {
+    /// Position in [`KEYS`], and the key's own path.
+    Key(usize, &'static str),
+    /// A strategy's name and the field.
+    Strategy(String, Field),
+}
+
+impl std::fmt::Display for Path {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Key(_, path) => f.write_str(path),
+            Self::Strategy(name, field) => {
+                write!(f, "{STRATEGIES}.{name}.")?;
+                match field {
+                    Field::Enabled => f.write_str("enabled"),
+                    Field::Priority => f.write_str("priority"),
+                    Field::Grants => f.write_str("grants"),
+                    Field::Setting(setting) => write!(f, "settings.{setting}"),
+                }
+            }
+        }
+    }
+}
+
+/// The key of that path.
+pub(crate) fn find(path: &str) -> Option<(Path, &'static Key)> {
+    KEYS.iter()
+        .enumerate()
+        .find(|(_, key)| key.path == path)
+        .map(|(index, key)| (Path::Key(index, key.path), key))
+}
+
+/// Whether keys or strategies live below that path; the empty path is the whole file.
+pub(crate) fn is_table(path: &str) -> bool {
+    path.is_empty()
+        || path == STRATEGIES
+        || KEYS.iter().any(|key| key.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
+}
+
+/// Names of the keys and tables directly below that path.
+pub(crate) fn children(path: &str) -> Vec<&'static str> {
+    let mut names = Vec::new();
+    for key in KEYS {
+        let rest = if path.is_empty() {
+            Some(key.path)
+        } else {
+            key.path.strip_prefix(path).and_then(|rest| rest.strip_prefix('.'))
+        };
+        if let Some(name) = rest.and_then(|rest| rest.split('.').next())
+            && !names.contains(&name)
+        {
+            names.push(name);
+        }
+    }
+    if path.is_empty() {
+        names.push(STRATEGIES);
+    }
+    names
+}

@@ -1,0 +1,262 @@
+//! The typed settings that a run is made from.
+
+mod fill;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::bytes::Bytes;
+use crate::error::ProfileError;
+use crate::grant::Grant;
+use crate::nearest::nearest;
+
+/// Everything a run starts from: checked, clamped to the machine, consistent.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Settings {
+    /// The profile as it was asked for ("medium", "medium+cpu-constrained", a path); "default" for none.
+    pub profile: String,
+    /// The profile's one line.
+    pub summary: String,
+    /// What strategies should aim for.
+    pub optimise: Optimise,
+    /// Limits over all parts.
+    pub memory: MemorySettings,
+    /// The cache.
+    pub cache: CacheSettings,
+    /// The pools.
+    pub executor: ExecutorSettings,
+    /// Loading ahead of demand.
+    pub prefetch: PrefetchSettings,
+    /// The control loop.
+    pub control: ControlSettings,
+    /// What one tick of one strategy may use.
+    pub limits: LimitSettings,
+    /// Where further components are found.
+    pub plugins: PluginSettings,
+    /// The strategies that have a table, by name, those switched off included.
+    pub strategies: Vec<StrategySettings>,
+    /// One sentence for each value that was lowered to the machine or to the cap.
+    pub notes: Vec<String>,
+    rows: Vec<Row>,
+}
+
+/// What a run is optimised for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Optimise {
+    /// Work done a second.
+    Throughput,
+    /// Time from request to answer.
+    Latency,
+    /// Memory held.
+    Memory,
+}
+
+/// Limits over all parts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MemorySettings {
+    /// What all tiers of the cache may hold together.
+    pub cap: Bytes,
+}
+
+/// The cache.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CacheSettings {
+    /// The eviction policy to start with: a name of [`crate::Loader::policies`].
+    pub policy: String,
+    /// What the memory tier may hold at the start.
+    pub capacity: Bytes,
+    /// The least a strategy may shrink it to; at most `capacity`.
+    pub min_capacity: Bytes,
+    /// The most a strategy may grow it to; at least `capacity`.
+    pub max_capacity: Bytes,
+    /// Whether other policies and capacities are estimated on a sample of the requests.
+    pub shadows: bool,
+}
+
+/// The pools. Of each number of workers `min <= start <= max`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecutorSettings {
+    /// CPU threads at the start.
+    pub cpu_workers: u32,
+    /// Fewest CPU threads, at least 1.
+    pub min_cpu_workers: u32,
+    /// Most CPU threads.
+    pub max_cpu_workers: u32,
+    /// IO tasks run at once at the start.
+    pub io_workers: u32,
+    /// Fewest IO tasks, at least 1.
+    pub min_io_workers: u32,
+    /// Most IO tasks.
+    pub max_io_workers: u32,
+    /// Tasks that may wait in each pool's queue before who submits has to wait; at least 1.
+    pub queue: u32,
+}
+
+/// Loading ahead of demand.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PrefetchSettings {
+    /// Whether rules are applied at all.
+    pub enabled: bool,
+    /// Loads under way at once, at the start; 0 to `max_in_flight_limit`.
+    pub max_in_flight: u32,
+    /// The most a strategy may raise it to.
+    pub max_in_flight_limit: u32,
+    /// Share of the cache that entries not yet asked for may take, 0.0 to 0.5.
+    pub cache_share: f64,
+    /// Rules installed at once.
+    pub max_rules: u32,
+}
+
+/// The control loop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ControlSettings {
+    /// Whether strategies are consulted at all.
+    pub enabled: bool,
+    /// Time from tick to tick, above 0.
+    pub tick: Duration,
+    /// A tick also after so many requests; 0: by time only.
+    pub tick_requests: u64,
+    /// Ticks for which a control rests after a change.
+    pub cool_down_ticks: u64,
+    /// Ticks after which a decision is judged, at least 1.
+    pub judge_after_ticks: u64,
+    /// How rival proposals are settled.
+    pub arbitration: ArbitrationSettings,
+}
+
+/// How rival proposals for each control are settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ArbitrationSettings {
+    /// Always [`Arbitration::Priority`]: names have no smallest.
+    pub cache_policy: Arbitration,
+    /// Of the memory tier's capacity.
+    pub cache_capacity: Arbitration,
+    /// Of the CPU threads.
+    pub cpu_workers: Arbitration,
+    /// Of the IO tasks.
+    pub io_workers: Arbitration,
+    /// Always [`Arbitration::Priority`].
+    pub prefetch_rules: Arbitration,
+    /// Of the loads under way at once and their share of the cache.
+    pub prefetch_budget: Arbitration,
+}
+
+/// How rival proposals are settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Arbitration {
+    /// The strategy with the highest priority has its way.
+    Priority,
+    /// The smallest value.
+    Min,
+    /// The largest value.
+    Max,
+    /// The mean of the values.
+    Mean,
+}
+
+/// What one tick of one strategy may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimitSettings {
+    /// Units of fuel, about one a wasm instruction.
+    pub fuel: u64,
+    /// Wall time.
+    pub deadline: Duration,
+    /// Linear memory of the component.
+    pub memory: Bytes,
+    /// Wall time for the start of a component: instantiation and `describe`.
+    pub start_deadline: Duration,
+}
+
+/// Where further components are found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginSettings {
+    /// A folder of `.wasm` files, which need not exist; none where none is set and the user has no home.
+    pub dir: Option<PathBuf>,
+}
+
+/// One strategy's table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StrategySettings {
+    /// The strategy's own name, or the component's file name without `.wasm`.
+    pub name: String,
+    /// Whether it is loaded.
+    pub enabled: bool,
+    /// Its weight where rivals are settled by priority: higher wins. 0 to 1,000.
+    pub priority: u32,
+    /// What it may import.
+    pub grants: Vec<Grant>,
+    /// Its own settings, each as text.
+    pub settings: BTreeMap<String, String>,
+    /// Where it is named first ("default", "file host.toml:3"), for error texts.
+    pub source: String,
+    place: String,
+}
+
+impl StrategySettings {
+    /// Whether it may import this.
+    #[must_use]
+    pub fn grants(&self, grant: Grant) -> bool {
+        self.grants.contains(&grant)
+    }
+}
+
+/// One key as `host profile show` prints it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Row {
+    /// The key with its tables, with dots.
+    pub key: String,
+    /// The value in force.
+    pub value: String,
+    /// The layer it comes from, with file and line where there is one.
+    pub source: String,
+}
+
+impl Settings {
+    /// Every key with value and source, in the order of the schema.
+    #[must_use]
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// Where the value of a key comes from: "default", "profile medium", "overlay cpu-constrained",
+    /// "file ./host.toml:12", "environment HOST_CACHE_CAPACITY", "flag --set", "memory.cap", "machine".
+    #[must_use]
+    pub fn source(&self, key: &str) -> Option<&str> {
+        self.rows.iter().find(|row| row.key == key).map(|row| row.source.as_str())
+    }
+
+    /// The table of the strategy of that name.
+    #[must_use]
+    pub fn strategy(&self, name: &str) -> Option<&StrategySettings> {
+        self.strategies.iter().find(|strategy| strategy.name == name)
+    }
+
+    /// Checks that each strategy's table belongs to a component that was found. `known` are the names of
+    /// all of them, bundled ones included, and their file names without `.wasm`.
+    ///
+    /// # Errors
+    /// [`ProfileError::UnknownStrategy`] for the first that none answers to.
+    pub fn check_strategies<'a>(&self, known: impl IntoIterator<Item = &'a str>) -> Result<(), ProfileError> {
+        let known: Vec<_> = known.into_iter().collect();
+        let Some(stray) = self.strategies.iter().find(|strategy| !known.contains(&strategy.name.as_str()))
+        else {
+            return Ok(());
+        };
+        let folder = match &self.plugins.dir {
+            Some(dir) => format!("components are looked for in {}", dir.display()),
+            None => "no folder of components is set: give plugins.dir".into(),
+        };
+        Err(ProfileError::UnknownStrategy {
+            place: stray.place.clone(),
+            name: stray.name.clone(),
+            nearest: nearest(&stray.name, known.iter().copied()).map(str::to_owned),
+            expected: format!("there are {}; {folder}", known.join(", ")),
+        })
+    }
+}

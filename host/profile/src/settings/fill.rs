@@ -1,0 +1,189 @@
+//! Filling the typed settings from merged layers: the one place that knows every key by name.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{
+    Arbitration, ArbitrationSettings, CacheSettings, ControlSettings, ExecutorSettings, LimitSettings,
+    MemorySettings, Optimise, PluginSettings, PrefetchSettings, Row, Settings, StrategySettings,
+};
+use crate::bytes::Bytes;
+use crate::error::ProfileError;
+use crate::layer::Layer;
+use crate::schema::{self, Field, Path};
+use crate::source::Source;
+use crate::value::Value;
+
+impl Settings {
+    /// Fills the typed settings from the merged layers.
+    pub(crate) fn from_layer(
+        profile: String,
+        layer: &Layer,
+        default_plugins: Option<PathBuf>,
+        notes: Vec<String>,
+    ) -> Result<Self, ProfileError> {
+        let get = Get(layer);
+        let plugins = PluginSettings { dir: get.folder("plugins.dir")?.or(default_plugins) };
+        Ok(Self {
+            profile,
+            summary: get.text("summary")?,
+            optimise: match get.text("optimise")?.as_str() {
+                "latency" => Optimise::Latency,
+                "memory" => Optimise::Memory,
+                _ => Optimise::Throughput,
+            },
+            memory: MemorySettings { cap: get.bytes("memory.cap")? },
+            cache: CacheSettings {
+                policy: get.text("cache.policy")?,
+                capacity: get.bytes("cache.capacity")?,
+                min_capacity: get.bytes("cache.min-capacity")?,
+                max_capacity: get.bytes("cache.max-capacity")?,
+                shadows: get.flag("cache.shadows")?,
+            },
+            executor: ExecutorSettings {
+                cpu_workers: get.count("executor.cpu-workers")?,
+                min_cpu_workers: get.count("executor.min-cpu-workers")?,
+                max_cpu_workers: get.count("executor.max-cpu-workers")?,
+                io_workers: get.count("executor.io-workers")?,
+                min_io_workers: get.count("executor.min-io-workers")?,
+                max_io_workers: get.count("executor.max-io-workers")?,
+                queue: get.count("executor.queue")?,
+            },
+            prefetch: PrefetchSettings {
+                enabled: get.flag("prefetch.enabled")?,
+                max_in_flight: get.count("prefetch.max-in-flight")?,
+                max_in_flight_limit: get.count("prefetch.max-in-flight-limit")?,
+                cache_share: get.ratio("prefetch.cache-share")?,
+                max_rules: get.count("prefetch.max-rules")?,
+            },
+            control: ControlSettings {
+                enabled: get.flag("control.enabled")?,
+                tick: get.span("control.tick")?,
+                tick_requests: get.count("control.tick-requests")?,
+                cool_down_ticks: get.count("control.cool-down-ticks")?,
+                judge_after_ticks: get.count("control.judge-after-ticks")?,
+                arbitration: ArbitrationSettings {
+                    cache_policy: get.arbitration("control.arbitration.cache-policy")?,
+                    cache_capacity: get.arbitration("control.arbitration.cache-capacity")?,
+                    cpu_workers: get.arbitration("control.arbitration.cpu-workers")?,
+                    io_workers: get.arbitration("control.arbitration.io-workers")?,
+                    prefetch_rules: get.arbitration("control.arbitration.prefetch-rules")?,
+                    prefetch_budget: get.arbitration("control.arbitration.prefetch-budget")?,
+                },
+            },
+            limits: LimitSettings {
+                fuel: get.count("limits.fuel")?,
+                deadline: get.span("limits.deadline")?,
+                memory: get.bytes("limits.memory")?,
+                start_deadline: get.span("limits.start-deadline")?,
+            },
+            rows: rows(layer, &plugins),
+            plugins,
+            strategies: layer.strategies.iter().map(|(name, source)| strategy(layer, name, source)).collect(),
+            notes,
+        })
+    }
+}
+
+/// The folder of components is printed as it is used: an empty text would tell nobody where to put one.
+fn rows(layer: &Layer, plugins: &PluginSettings) -> Vec<Row> {
+    let row = |(path, (value, source)): (&Path, &(Value, Source))| {
+        let key = path.to_string();
+        let value = match &plugins.dir {
+            Some(dir) if key == "plugins.dir" => dir.display().to_string(),
+            _ => value.to_string(),
+        };
+        Row { key, value, source: source.to_string() }
+    };
+    layer.values.iter().map(row).collect()
+}
+
+fn strategy(layer: &Layer, name: &str, source: &Source) -> StrategySettings {
+    let mut strategy = StrategySettings {
+        name: name.to_owned(),
+        enabled: true,
+        priority: 0,
+        grants: Vec::new(),
+        settings: BTreeMap::new(),
+        source: source.to_string(),
+        place: source.place(),
+    };
+    for (path, (value, _)) in &layer.values {
+        let Path::Strategy(owner, field) = path else { continue };
+        if owner != name {
+            continue;
+        }
+        match (field, value) {
+            (Field::Enabled, Value::Flag(enabled)) => strategy.enabled = *enabled,
+            (Field::Priority, Value::Count(count)) => {
+                strategy.priority = u32::try_from(*count).unwrap_or(u32::MAX);
+            }
+            (Field::Grants, Value::Grants(grants)) => strategy.grants.clone_from(grants),
+            (Field::Setting(setting), Value::Text(text)) => {
+                strategy.settings.insert(setting.clone(), text.clone());
+            }
+            _ => {}
+        }
+    }
+    strategy
+}
+
+/// Typed access to merged layers. The defaults hold every key, so a miss is a fault of this build.
+struct Get<'a>(&'a Layer);
+
+impl Get<'_> {
+    fn entry(&self, key: &str) -> Option<&(Value, Source)> {
+        schema::find(key).and_then(|(path, _)| self.0.values.get(&path))
+    }
+
+    fn value<T>(&self, key: &str, pick: impl FnOnce(&Value) -> Option<T>) -> Result<T, ProfileError> {
+        self.entry(key)
+            .and_then(|(value, _)| pick(value))
+            .ok_or_else(|| ProfileError::Incomplete { key: key.to_owned() })
+    }
+
+    fn text(&self, key: &str) -> Result<String, ProfileError> {
+        self.value(key, |value| if let Value::Text(text) = value { Some(text.clone()) } else { None })
+    }
+
+    fn flag(&self, key: &str) -> Result<bool, ProfileError> {
+        self.value(key, |value| if let Value::Flag(flag) = value { Some(*flag) } else { None })
+    }
+
+    fn count<T: TryFrom<u64>>(&self, key: &str) -> Result<T, ProfileError> {
+        self.value(key, |value| if let Value::Count(n) = value { T::try_from(*n).ok() } else { None })
+    }
+
+    fn ratio(&self, key: &str) -> Result<f64, ProfileError> {
+        self.value(key, |value| if let Value::Ratio(ratio) = value { Some(*ratio) } else { None })
+    }
+
+    fn bytes(&self, key: &str) -> Result<Bytes, ProfileError> {
+        self.value(key, |value| if let Value::Bytes(bytes) = value { Some(*bytes) } else { None })
+    }
+
+    fn span(&self, key: &str) -> Result<Duration, ProfileError> {
+        self.value(key, |value| if let Value::Span(span) = value { Some(*span) } else { None })
+    }
+
+    fn arbitration(&self, key: &str) -> Result<Arbitration, ProfileError> {
+        Ok(match self.text(key)?.as_str() {
+            "min" => Arbitration::Min,
+            "max" => Arbitration::Max,
+            "mean" => Arbitration::Mean,
+            _ => Arbitration::Priority,
+        })
+    }
+
+    /// A folder; a relative one is read from the folder of the file that says it, so that a file and
+    /// its components can be moved together.
+    fn folder(&self, key: &str) -> Result<Option<PathBuf>, ProfileError> {
+        let text = self.text(key)?;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let base = self.entry(key).and_then(|(_, source)| source.folder());
+        Ok(Some(base.map_or_else(|| PathBuf::from(&text), |base| base.join(&text))))
+    }
+}

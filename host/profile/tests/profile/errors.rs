@@ -1,0 +1,307 @@
+//! Every error, in the words a user reads.
+
+use crate::{big, env, load_file, loader};
+
+fn file_error(text: &str) -> String {
+    let (result, path) = load_file(text);
+    let error = result.unwrap_err().to_string();
+    error.replace(&path.display().to_string(), "host.toml")
+}
+
+fn flag_error(set: &str) -> String {
+    loader().set([set]).load(&big()).unwrap_err().to_string()
+}
+
+fn env_error(name: &str, value: &str) -> String {
+    loader().env(env(&[(name, value)])).load(&big()).unwrap_err().to_string()
+}
+
+#[test]
+fn wrong_key() {
+    for (text, error) in [
+        (
+            "\n[cache]\ncapcity = \"1 MB\"",
+            "host.toml:3: cache.capcity: no such key; did you mean \"cache.capacity\"?",
+        ),
+        (
+            "[cache]\nmin_capacity = \"1 MB\"",
+            "host.toml:2: cache.min_capacity: no such key; did you mean \"cache.min-capacity\"?",
+        ),
+        ("[cahce]\npolicy = \"lru\"", "host.toml:1: cahce: no such table; did you mean \"cache\"?"),
+        ("capacity = \"1 MB\"", "host.toml:1: capacity: no such key; did you mean \"cache.capacity\"?"),
+        ("[memory]\nbudget = 3", "host.toml:2: memory.budget: no such key; [memory] has cap"),
+        (
+            "[warm]\nsize = 3",
+            "host.toml:1: warm: no such table; a profile has summary, optimise, memory, cache, executor, \
+             prefetch, control, limits, plugins, strategies",
+        ),
+        (
+            "[strategies]\nmine = { prio = 3 }",
+            "host.toml:2: strategies.mine.prio: no such key; a strategy has enabled, priority, grants, settings",
+        ),
+        (
+            "[strategies.mine]\ngrant = []",
+            "host.toml:2: strategies.mine.grant: no such key; did you mean \"grants\"?",
+        ),
+        // The first in the file is reported, not the first in the alphabet.
+        (
+            "[cache]\npolciy = \"lru\"\ncapcity = \"1 MB\"",
+            "host.toml:2: cache.polciy: no such key; did you mean \"cache.policy\"?",
+        ),
+    ] {
+        assert_eq!(file_error(text), error);
+    }
+}
+
+#[test]
+fn wrong_type() {
+    for (text, error) in [
+        ("cache = 3", "host.toml:1: cache: expected a table, got 3"),
+        ("[cache]\nshadows = \"yes\"", "host.toml:2: cache.shadows: expected true or false, got \"yes\""),
+        (
+            "[executor]\ncpu-workers = \"8\"",
+            "host.toml:2: executor.cpu-workers: expected a whole number from 1 to 1024, got \"8\"",
+        ),
+        (
+            "[executor]\ncpu-workers = 2.5",
+            "host.toml:2: executor.cpu-workers: expected a whole number from 1 to 1024, got 2.5",
+        ),
+        ("[plugins]\ndir = [\"a\"]", "host.toml:2: plugins.dir: expected a text in quotes, got a list"),
+        ("[plugins]\ndir = 1979-05-27", "host.toml:2: plugins.dir: expected a text in quotes, got a date"),
+        ("strategies = \"mine\"", "host.toml:1: strategies: expected a table, got \"mine\""),
+        ("[strategies]\nmine = true", "host.toml:2: strategies.mine: expected a table, got true"),
+        (
+            "[strategies.mine]\nsettings = { list = [1] }",
+            "host.toml:2: strategies.mine.settings.list: expected a text, a number, true or false, got a list",
+        ),
+    ] {
+        assert_eq!(file_error(text), error);
+    }
+}
+
+#[test]
+fn wrong_unit() {
+    let size = "expected a size with its unit, such as \"260 MB\" or \"1 GiB\", from 1 kB to 1 PB";
+    let span = "expected a duration with its unit, such as \"250 ms\" or \"5 s\", from 1ms to 1h";
+    for (value, got) in [("260", "260"), ("\"260\"", "\"260\""), ("\"260 MW\"", "\"260 MW\"")] {
+        let text = format!("[cache]\ncapacity = {value}");
+        assert_eq!(file_error(&text), format!("host.toml:2: cache.capacity: {size}, got {got}"));
+    }
+    for (value, got) in [("250", "250"), ("\"250\"", "\"250\""), ("\"3 parsecs\"", "\"3 parsecs\"")] {
+        let text = format!("[control]\ntick = {value}");
+        assert_eq!(file_error(&text), format!("host.toml:2: control.tick: {span}, got {got}"));
+    }
+}
+
+#[test]
+fn wrong_range() {
+    for (text, error) in [
+        (
+            "[executor]\ncpu-workers = 0",
+            "host.toml:2: executor.cpu-workers: expected a whole number from 1 to 1024, got 0",
+        ),
+        (
+            "[executor]\nio-workers = 4294967295",
+            "host.toml:2: executor.io-workers: expected a whole number from 1 to 4096, got 4294967295",
+        ),
+        (
+            "[prefetch]\ncache-share = 0.6",
+            "host.toml:2: prefetch.cache-share: expected a number from 0 to 0.5, got 0.6",
+        ),
+        (
+            "[prefetch]\ncache-share = nan",
+            "host.toml:2: prefetch.cache-share: expected a number from 0 to 0.5, got nan",
+        ),
+        (
+            "[limits]\ndeadline = \"2 h\"",
+            "host.toml:2: limits.deadline: expected a duration with its unit, such as \"250 ms\" or \"5 s\", \
+             from 1ms to 1m, got \"2 h\"",
+        ),
+        (
+            "[limits]\nmemory = \"8 GiB\"",
+            "host.toml:2: limits.memory: expected a size with its unit, such as \"260 MB\" or \"1 GiB\", \
+             from 1 MB to 4.3 GB, got \"8 GiB\"",
+        ),
+    ] {
+        assert_eq!(file_error(text), error);
+    }
+}
+
+#[test]
+fn wrong_name() {
+    for (text, error) in [
+        (
+            "[cache]\npolicy = \"LRU\"",
+            "host.toml:2: cache.policy: expected an eviction policy: lru, lfu, arc, got \"LRU\"; did you mean \
+             \"lru\"?",
+        ),
+        (
+            "[cache]\npolicy = \"clock\"",
+            "host.toml:2: cache.policy: expected an eviction policy: lru, lfu, arc, got \"clock\"",
+        ),
+        (
+            "optimise = \"latencies\"",
+            "host.toml:1: optimise: expected one of throughput, latency, memory, got \"latencies\"; did you mean \
+             \"latency\"?",
+        ),
+        (
+            "[control.arbitration]\ncache-policy = \"mean\"",
+            "host.toml:2: control.arbitration.cache-policy: expected \"priority\", nothing else is possible for a \
+             name or a rule, got \"mean\"",
+        ),
+        (
+            "[strategies]\nmine = { grants = [\"metrics\", \"cachecontrol\"] }",
+            "host.toml:2: strategies.mine.grants: expected a list of grants: metrics, cache-control, \
+             executor-control, prefetch-control, config, logging, got \"cachecontrol\"; did you mean \
+             \"cache-control\"?",
+        ),
+        (
+            "[strategies]\nmine = { grants = \"metrics\" }",
+            "host.toml:2: strategies.mine.grants: expected a list of grants: metrics, cache-control, \
+             executor-control, prefetch-control, config, logging, got \"metrics\"",
+        ),
+    ] {
+        assert_eq!(file_error(text), error);
+    }
+}
+
+#[test]
+fn a_policy_is_known_if_the_loader_was_told_of_it() {
+    let loader = loader().policies(["lru", "lfu", "arc", "sieve"]).set(["cache.policy=sieve"]);
+    assert_eq!(loader.load(&big()).unwrap().cache.policy, "sieve");
+}
+
+#[test]
+fn a_start_outside_its_bounds() {
+    assert_eq!(
+        file_error("[cache]\nmax-capacity = \"100 MB\""),
+        "host.toml:2: cache.max-capacity: 100 MB is less than cache.capacity, which is 260 MB (default): change \
+         one of the two"
+    );
+    assert_eq!(
+        file_error("[executor]\nmin-cpu-workers = 4\n\ncpu-workers = 2"),
+        "host.toml:4: executor.cpu-workers: 2 is less than executor.min-cpu-workers, which is 4 (file \
+         host.toml:2): change one of the two"
+    );
+    assert_eq!(
+        flag_error("cache.capacity=600MB"),
+        "flag --set: cache.capacity: 600 MB is more than cache.max-capacity, which is 500 MB (default): change \
+         one of the two"
+    );
+    assert_eq!(
+        env_error("HOST_PREFETCH_MAX_IN_FLIGHT", "65"),
+        "environment HOST_PREFETCH_MAX_IN_FLIGHT: prefetch.max-in-flight: 65 is more than \
+         prefetch.max-in-flight-limit, which is 64 (default): change one of the two"
+    );
+}
+
+#[test]
+fn not_toml_at_all() {
+    assert_eq!(
+        file_error("[cache]\npolicy = \"lru\"\ncapacity = \n"),
+        "host.toml:3: not valid TOML: string values must be quoted, expected literal string"
+    );
+    assert_eq!(
+        file_error("[cache]\npolicy = \"lru\"\npolicy = \"lfu\""),
+        "host.toml:3: not valid TOML: duplicate key"
+    );
+}
+
+#[test]
+fn no_such_file() {
+    let missing = std::path::PathBuf::from("no-such-folder/host.toml");
+    let error = loader().user_file(Some(missing)).load(&big()).unwrap_err().to_string();
+    assert!(error.starts_with("no-such-folder/host.toml: cannot be read: "), "{error}");
+    let error = loader().profile("no-such.toml").load(&big()).unwrap_err().to_string();
+    assert!(error.starts_with("no-such.toml: cannot be read: "), "{error}");
+}
+
+#[test]
+fn no_such_profile() {
+    let error = |name: &str| loader().profile(name).load(&big()).unwrap_err().to_string();
+    assert_eq!(error("mediun"), "no profile \"mediun\"; did you mean \"medium\"?");
+    assert_eq!(
+        error("huge"),
+        "no profile \"huge\"; profiles are small, medium, large, high-performance, memory-constrained, \
+         cpu-constrained; a file of your own is given by its path, ending in .toml"
+    );
+    assert_eq!(
+        error("medium+cpu-constraint"),
+        "no profile \"cpu-constraint\"; did you mean \"cpu-constrained\"?"
+    );
+}
+
+#[test]
+fn flags() {
+    assert_eq!(
+        flag_error("cache.capacity"),
+        "flag --set: expected KEY=VALUE, such as cache.capacity=100MB, got \"cache.capacity\""
+    );
+    assert_eq!(
+        flag_error("cache.capcity=1MB"),
+        "flag --set: cache.capcity: no such key; did you mean \"cache.capacity\"?"
+    );
+    assert_eq!(flag_error("warm=1"), "flag --set: warm: no such key; `host profile show` lists the keys");
+    assert_eq!(
+        flag_error("strategies.mine.enable=true"),
+        "flag --set: strategies.mine.enable: no such key; did you mean \"strategies.mine.enabled\"?"
+    );
+    assert_eq!(
+        flag_error("strategies.mine=true"),
+        "flag --set: strategies.mine: no such key; strategies.NAME has enabled, priority, grants, settings"
+    );
+    assert_eq!(
+        flag_error("executor.queue=many"),
+        "flag --set: executor.queue: expected a whole number from 1 to 1000000, got \"many\""
+    );
+}
+
+#[test]
+fn environment() {
+    assert_eq!(
+        env_error("HOST_CACHE_CAPCITY", "1MB"),
+        "environment: HOST_CACHE_CAPCITY: no such variable; did you mean \"HOST_CACHE_CAPACITY\"?"
+    );
+    assert_eq!(
+        env_error("HOST_CAHCE_CAPACITY", "1MB"),
+        "environment: HOST_CAHCE_CAPACITY: no such variable; did you mean \"HOST_CACHE_CAPACITY\"?"
+    );
+    assert_eq!(
+        env_error("HOST_LIMITS_DISK_SPACE_FOR_COMPONENTS", "1"),
+        "environment: HOST_LIMITS_DISK_SPACE_FOR_COMPONENTS: no such variable; `host profile show` lists the keys"
+    );
+    assert_eq!(
+        env_error("HOST_STRATEGIES_CACHE_POLICY_PRIORITIES", "1"),
+        "environment: HOST_STRATEGIES_CACHE_POLICY_PRIORITIES: no such variable; did you mean \
+         \"HOST_STRATEGIES_CACHE_POLICY_PRIORITY\"?"
+    );
+    assert_eq!(
+        env_error("HOST_CONTROL_TICK", "soon"),
+        "environment HOST_CONTROL_TICK: control.tick: expected a duration with its unit, such as \"250 ms\" or \
+         \"5 s\", from 1ms to 1h, got \"soon\""
+    );
+}
+
+#[test]
+fn no_such_strategy() {
+    let (settings, path) = load_file("[plugins]\ndir = \"more\"\n[strategies]\nmy-stratgy = { grants = [] }");
+    let settings = settings.unwrap();
+    let known = ["cache-policy", "worker-sizing", "prefetch-rules", "my-strategy"];
+    let error = |known: &[&str]| {
+        let error = settings.check_strategies(known.iter().copied()).unwrap_err().to_string();
+        let file = path.display().to_string();
+        let folder = path.parent().unwrap().display().to_string();
+        error.replace(&file, "host.toml").replace(&folder, "FOLDER")
+    };
+    assert_eq!(
+        error(&known),
+        "host.toml:4: strategies.my-stratgy: no strategy of that name; did you mean \"my-strategy\"?"
+    );
+    assert_eq!(
+        error(&known[..3]),
+        "host.toml:4: strategies.my-stratgy: no strategy of that name; there are cache-policy, worker-sizing, \
+         prefetch-rules; components are looked for in FOLDER/more"
+    );
+    let with_it = known.into_iter().chain(["my-stratgy"]);
+    settings.check_strategies(with_it).unwrap();
+}

@@ -1,0 +1,164 @@
+//! Layers: which value wins, and what is said of its source.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use host_profile::{Arbitration, Bytes, Grant, Optimise};
+
+use crate::{big, env, load_file, loader};
+
+#[test]
+fn each_layer_wins_over_the_one_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("host.toml");
+    fs::write(&path, "[cache]\ncapacity = \"210 MB\"\npolicy = \"lfu\"\nshadows = false\n").unwrap();
+    let settings = loader()
+        .profile("medium")
+        .user_file(Some(path.clone()))
+        .env(env(&[("HOST_CACHE_CAPACITY", "220 MB"), ("HOST_CACHE_POLICY", "arc"), ("PATH", "/bin")]))
+        .set(["cache.capacity = 230MB"])
+        .load(&big())
+        .unwrap();
+    assert_eq!(settings.cache.capacity, Bytes(230_000_000));
+    assert_eq!(settings.cache.policy, "arc");
+    assert!(!settings.cache.shadows);
+    let source = |key: &str| settings.source(key).unwrap();
+    assert_eq!(source("cache.capacity"), "flag --set");
+    assert_eq!(source("cache.policy"), "environment HOST_CACHE_POLICY");
+    assert_eq!(source("cache.shadows"), format!("file {}:4", path.display()));
+    assert_eq!(source("memory.cap"), "profile medium");
+    assert_eq!(source("limits.fuel"), "default");
+    assert_eq!(settings.profile, "medium");
+    assert!(settings.notes.is_empty());
+}
+
+#[test]
+fn the_last_of_two_flags_wins() {
+    let settings = loader().set(["executor.queue=1"]).set(["executor.queue=2"]).load(&big()).unwrap();
+    assert_eq!(settings.executor.queue, 2);
+}
+
+#[test]
+fn every_kind_of_value_arrives() {
+    let (settings, _) = load_file(
+        "optimise = \"memory\"\n[prefetch]\ncache-share = 0\n[control]\ntick = \"1s 500ms\"\nenabled = false\n\
+         [control.arbitration]\ncpu-workers = \"mean\"\n[limits]\nfuel = 0xF_FFFF\nmemory = \"1 MiB\"",
+    );
+    let settings = settings.unwrap();
+    assert_eq!(settings.optimise, Optimise::Memory);
+    assert_eq!(settings.prefetch.cache_share, 0.0);
+    assert_eq!(settings.control.tick, Duration::from_millis(1_500));
+    assert!(!settings.control.enabled);
+    assert_eq!(settings.control.arbitration.cpu_workers, Arbitration::Mean);
+    assert_eq!(settings.control.arbitration.io_workers, Arbitration::Priority);
+    assert_eq!(settings.limits.fuel, 0xF_FFFF);
+    assert_eq!(settings.limits.memory, Bytes(1 << 20));
+}
+
+#[test]
+fn one_line_adds_a_strategy() {
+    let (settings, path) =
+        load_file("[strategies]\nmy-strategy = { grants = [\"metrics\", \"cache-control\"] }\n");
+    let settings = settings.unwrap();
+    let mine = settings.strategy("my-strategy").unwrap();
+    assert!(mine.enabled);
+    assert!(mine.grants(Grant::Metrics) && mine.grants(Grant::CacheControl) && !mine.grants(Grant::Config));
+    assert_eq!(mine.source, format!("file {}:2", path.display()));
+    let bundled = settings.strategy("cache-policy").unwrap();
+    assert_eq!(bundled.source, "default");
+    assert!(mine.priority > bundled.priority, "who adds a strategy wants it heard");
+    assert_eq!(settings.strategies.len(), 4);
+}
+
+#[test]
+fn an_empty_table_names_a_strategy_with_no_grants() {
+    let (settings, _) = load_file("[strategies.mine]\n");
+    let settings = settings.unwrap();
+    let mine = settings.strategy("mine").unwrap();
+    assert!(mine.enabled && mine.grants.is_empty() && mine.settings.is_empty());
+}
+
+#[test]
+fn a_strategys_table_merges_field_by_field() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("host.toml");
+    let text = "[strategies.cache-policy]\npriority = 20\nsettings = { margin = 0.01, dwell = 3, loud = true, \
+                mode = \"a b\" }";
+    fs::write(&path, text).unwrap();
+    let settings = loader()
+        .user_file(Some(path))
+        .env(env(&[
+            ("HOST_STRATEGIES_WORKER_SIZING_ENABLED", "false"),
+            ("HOST_STRATEGIES_CACHE_POLICY_SETTINGS_DWELL", "5"),
+        ]))
+        .set(["strategies.cache-policy.settings.margin=0.02", "strategies.other.grants=metrics, logging"])
+        .load(&big())
+        .unwrap();
+    let policy = settings.strategy("cache-policy").unwrap();
+    assert_eq!(policy.priority, 20);
+    assert_eq!(policy.grants, [Grant::Metrics, Grant::CacheControl, Grant::Config, Grant::Logging]);
+    let given: Vec<_> = policy.settings.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    assert_eq!(given, [("dwell", "5"), ("loud", "true"), ("margin", "0.02"), ("mode", "a b")]);
+    assert!(!settings.strategy("worker-sizing").unwrap().enabled);
+    assert_eq!(settings.strategy("other").unwrap().grants, [Grant::Metrics, Grant::Logging]);
+    assert_eq!(settings.source("strategies.cache-policy.settings.margin"), Some("flag --set"));
+    assert_eq!(
+        settings.source("strategies.cache-policy.settings.dwell"),
+        Some("environment HOST_STRATEGIES_CACHE_POLICY_SETTINGS_DWELL")
+    );
+}
+
+#[test]
+fn other_programs_variables_and_empty_ones_are_passed_over() {
+    let others = env(&[
+        ("HOSTNAME", "a"),
+        ("HOST", "b"),
+        ("HOST_IP", "c"),
+        ("HOST_CACHE_POLICY", ""),
+        ("CACHE_CAPACITY", "1"),
+    ]);
+    assert_eq!(loader().env(others).load(&big()).unwrap(), loader().load(&big()).unwrap());
+}
+
+#[test]
+fn a_profile_may_be_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("mine.toml");
+    fs::write(&path, "summary = \"mine\"\n[plugins]\ndir = \"components\"\n").unwrap();
+    let name = path.display().to_string();
+    let settings = loader().profile(name.clone()).load(&big()).unwrap();
+    assert_eq!(settings.summary, "mine");
+    assert_eq!(settings.profile, name);
+    assert_eq!(settings.source("summary"), Some(format!("file {name}:1").as_str()));
+    // Beside the file that says it; a flag's folder is beside the user.
+    let components = dir.path().join("components");
+    let row = settings.rows().iter().find(|row| row.key == "plugins.dir").unwrap();
+    assert_eq!(row.value, components.display().to_string());
+    assert_eq!(settings.plugins.dir, Some(components));
+    let flag = loader().profile(name).set(["plugins.dir=components"]).load(&big()).unwrap();
+    assert_eq!(flag.plugins.dir.as_deref(), Some(Path::new("components")));
+}
+
+#[test]
+fn rows_are_in_the_order_of_the_defaults_file() {
+    let settings = loader().load(&big()).unwrap();
+    let keys: Vec<_> = settings.rows().iter().map(|row| row.key.as_str()).collect();
+    assert_eq!(keys[..4], ["summary", "optimise", "memory.cap", "cache.policy"]);
+    assert_eq!(
+        keys[36..],
+        [
+            "strategies.cache-policy.enabled",
+            "strategies.cache-policy.priority",
+            "strategies.cache-policy.grants",
+            "strategies.prefetch-rules.enabled",
+            "strategies.prefetch-rules.priority",
+            "strategies.prefetch-rules.grants",
+            "strategies.worker-sizing.enabled",
+            "strategies.worker-sizing.priority",
+            "strategies.worker-sizing.grants",
+        ]
+    );
+    let row = settings.rows().iter().find(|row| row.key == "control.tick").unwrap();
+    assert_eq!((row.value.as_str(), row.source.as_str()), ("250ms", "default"));
+}
