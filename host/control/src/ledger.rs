@@ -69,7 +69,7 @@ impl std::fmt::Display for Value {
             Self::Policy(name) => f.write_str(name),
             Self::Count(n) => write!(f, "{n}"),
             Self::Budget(b) => write!(f, "{} loads, {:.0} %", b.max_in_flight, b.cache_share * 100.0),
-            Self::Rules { rules } => write!(f, "{rules} rules"),
+            Self::Rules { rules } => write!(f, "{rules}"),
         }
     }
 }

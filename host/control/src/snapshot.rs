@@ -14,8 +14,10 @@ pub struct Snapshot {
     /// Number of the tick, from 1, without gaps.
     pub tick: u64,
     /// Time since the run began, on the clock that was handed in.
+    #[serde(rename = "now_ms", serialize_with = "as_ms")]
     pub now: Duration,
     /// Time since the tick before.
+    #[serde(rename = "elapsed_ms", serialize_with = "as_ms")]
     pub elapsed: Duration,
     /// The machine and this process.
     pub system: System,
@@ -221,6 +223,11 @@ impl SeriesSet {
             Series::ProcessMemory => &self.process_memory,
         }
     }
+}
+
+/// Milliseconds with their fraction, as a reader of the ledger wants them.
+fn as_ms<S: serde::Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_f64(time.as_secs_f64() * 1_000.0)
 }
 
 #[expect(clippy::as_conversions, reason = "counts of requests stay far below 2^53")]

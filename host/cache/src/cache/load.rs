@@ -1,0 +1,197 @@
+//! Reading through the cache: look up, else load once and store.
+//!
+//! The two methods are one algorithm, blocking and asynchronous. A caller that finds neither the entry nor a
+//! load under way leads: it registers, looks once more (the load it just missed may have been stored
+//! meanwhile), loads, stores, and hands its value to whoever waited. When it fails, the waiters start over
+//! and one of them leads.
+
+use super::Cache;
+use super::flight::{Lead, Role};
+use super::shard::Gone;
+use std::future::Future;
+use std::hash::{BuildHasher, Hash};
+
+/// Where the value of a read-through came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Served {
+    /// It was in the cache.
+    Hit,
+    /// This caller loaded it.
+    Loaded,
+    /// Another caller loaded it meanwhile.
+    Waited,
+}
+
+/// What a fill found or did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fill {
+    /// The entry was there already.
+    Present,
+    /// Another caller is loading it.
+    UnderWay,
+    /// This caller loaded it.
+    Loaded,
+}
+
+impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
+    /// The value of `key`; if it is not there, `load`s it, stores it, and returns it whether or not the cache
+    /// had room.
+    ///
+    /// While one caller loads a key, others block for its value, and `load` runs outside all locks. If it
+    /// fails or panics, nothing is stored and one of those who wait loads in its place. A key that is
+    /// inserted or removed by hand during its load keeps that newer state. The lookup counts as a hit or a
+    /// miss.
+    ///
+    /// `load` must not load the same key through the same cache: it would wait for itself.
+    ///
+    /// # Errors
+    /// That of `load`, to the caller whose `load` failed.
+    ///
+    /// ```
+    /// use host_cache::{Cache, Served};
+    ///
+    /// let cache = Cache::builder(100).build();
+    /// let length = |word: &str| cache.get_or_try_insert_with(word.to_owned(), || Ok::<_, ()>(word.len()));
+    /// assert_eq!(length("word"), Ok((4, Served::Loaded)));
+    /// assert_eq!(length("word"), Ok((4, Served::Hit)));
+    /// ```
+    pub fn get_or_try_insert_with<E>(
+        &self,
+        key: K,
+        load: impl FnOnce() -> Result<V, E>,
+    ) -> Result<(V, Served), E> {
+        let hash = self.id(&key);
+        let shard = self.shard(hash);
+        if let Some(value) = shard.get(hash, &key) {
+            return Ok((value, Served::Hit));
+        }
+        loop {
+            match shard.flights.join(hash, &key) {
+                Role::Lead(lead) => {
+                    if let Some(value) = shard.peek(hash, &key, V::clone) {
+                        lead.land(&value);
+                        return Ok((value, Served::Waited));
+                    }
+                    let value = load()?;
+                    return Ok((self.land(lead, key, value), Served::Loaded));
+                }
+                Role::Wait(flight) => {
+                    if let Some(value) = flight.wait() {
+                        return Ok((value, Served::Waited));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The value of `key`; if it is not there, awaits `load`, stores its value, and returns it whether or not
+    /// the cache had room.
+    ///
+    /// As [`get_or_try_insert_with`](Self::get_or_try_insert_with), for tasks: those who wait do not block
+    /// their thread, and a caller whose future is dropped leaves the load to one of the others. It needs no
+    /// particular runtime. Threads and tasks may wait for each other's loads; a thread that drives the
+    /// loading task must not itself block on it.
+    ///
+    /// # Errors
+    /// That of `load`, to the caller whose `load` failed.
+    ///
+    /// ```
+    /// use host_cache::{Cache, Served};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let cache = Cache::builder(100).build();
+    /// let load = async { Ok::<_, std::io::Error>("page".to_owned()) };
+    /// let (page, served) = cache.get_or_try_insert_async(7, load).await.unwrap();
+    /// assert_eq!((page.as_str(), served), ("page", Served::Loaded));
+    /// # }
+    /// ```
+    pub async fn get_or_try_insert_async<E>(
+        &self,
+        key: K,
+        load: impl Future<Output = Result<V, E>>,
+    ) -> Result<(V, Served), E> {
+        let hash = self.id(&key);
+        let shard = self.shard(hash);
+        if let Some(value) = shard.get(hash, &key) {
+            return Ok((value, Served::Hit));
+        }
+        loop {
+            match shard.flights.join(hash, &key) {
+                Role::Lead(lead) => {
+                    if let Some(value) = shard.peek(hash, &key, V::clone) {
+                        lead.land(&value);
+                        return Ok((value, Served::Waited));
+                    }
+                    let value = load.await?;
+                    return Ok((self.land(lead, key, value), Served::Loaded));
+                }
+                Role::Wait(flight) => {
+                    if let Some(value) = flight.landed().await {
+                        return Ok((value, Served::Waited));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Loads `key` ahead of need, unless it is there or being loaded. It counts as no lookup and no use, and does
+    /// not wait; lookups that come meanwhile wait for it as for any load.
+    ///
+    /// # Errors
+    /// That of `load`.
+    pub fn try_fill_with<E>(&self, key: K, load: impl FnOnce() -> Result<V, E>) -> Result<Fill, E> {
+        match self.begin_fill(&key) {
+            Ok(lead) => {
+                let value = load()?;
+                self.land(lead, key, value);
+                Ok(Fill::Loaded)
+            }
+            Err(found) => Ok(found),
+        }
+    }
+
+    /// As [`try_fill_with`](Self::try_fill_with), for tasks. When the future is dropped nothing is left behind.
+    ///
+    /// # Errors
+    /// That of `load`.
+    pub async fn try_fill_async<E>(
+        &self,
+        key: K,
+        load: impl Future<Output = Result<V, E>>,
+    ) -> Result<Fill, E> {
+        match self.begin_fill(&key) {
+            Ok(lead) => {
+                let value = load.await?;
+                self.land(lead, key, value);
+                Ok(Fill::Loaded)
+            }
+            Err(found) => Ok(found),
+        }
+    }
+
+    fn begin_fill(&self, key: &K) -> Result<Lead<'_, K, V>, Fill> {
+        let hash = self.id(key);
+        let shard = self.shard(hash);
+        if shard.peek(hash, key, |_| ()).is_some() {
+            return Err(Fill::Present);
+        }
+        let Role::Lead(lead) = shard.flights.join(hash, key) else { return Err(Fill::UnderWay) };
+        // As in a read-through: the load that was just missed may have been stored meanwhile.
+        if let Some(value) = shard.peek(hash, key, V::clone) {
+            lead.land(&value);
+            return Err(Fill::Present);
+        }
+        Ok(lead)
+    }
+
+    /// Stores a loaded value, unless it was overtaken, and hands it to those who wait.
+    fn land(&self, lead: Lead<'_, K, V>, key: K, value: V) -> V {
+        let entry = self.weigh(key, value.clone());
+        let mut gone = Gone::new();
+        self.shard(entry.hash).insert(entry, Some(lead.flight()), &mut gone);
+        lead.land(&value);
+        self.report(gone);
+        value
+    }
+}

@@ -1,0 +1,197 @@
+//! One thread; the concurrent tests are in `tests/`.
+#![expect(clippy::as_conversions, reason = "a test: a panic is its failure, its numbers are its own")]
+
+use super::{Cache, Cause, Outcome, shares};
+use crate::mix::mix;
+use crate::policy::PolicyKind;
+use crate::{Exact, Served};
+use parking_lot::Mutex;
+use std::sync::Arc;
+
+type Log = Arc<Mutex<Vec<(u64, u64, Cause)>>>;
+
+/// One shard, values are weights, and a log of what the listener hears.
+fn logged(capacity: u64, kind: PolicyKind) -> (Cache<u64, u64>, Log) {
+    let log = Log::default();
+    let heard = Arc::clone(&log);
+    let cache = Cache::builder(capacity)
+        .policy(kind)
+        .shards(1)
+        .weigher(|_, &value| value)
+        .listener(move |&key, &value, cause| heard.lock().push((key, value, cause)))
+        .build();
+    (cache, log)
+}
+
+#[test]
+fn equals_exact_with_one_shard_and_one_thread() {
+    for kind in PolicyKind::ALL {
+        let cache = Cache::builder(500).policy(kind).shards(1).weigher(|&key: &u64, ()| key % 4).build();
+        let mut exact = Exact::new(kind, 500);
+        for step in 0..100_000u64 {
+            // Long runs of hits fill the notes; the product is skewed.
+            let key = (mix(step) % 60) * (mix(step / 3) % 20);
+            let hit = cache.get_or_try_insert_with(key, || Ok::<_, ()>(())).unwrap().1 == Served::Hit;
+            assert_eq!(hit, exact.access(cache.id(&key), key % 4), "{kind}, step {step}");
+            if step % 20_000 == 9_999 {
+                let other = PolicyKind::ALL[(step / 20_000) as usize % 3];
+                cache.set_policy(other);
+                exact.set_policy(other);
+                cache.set_capacity(300 + step % 400);
+                exact.set_capacity(300 + step % 400);
+            }
+            if step % 1_000 == 0 {
+                cache.check().unwrap();
+                assert_eq!((cache.weight(), cache.len()), (exact.used(), exact.len() as u64));
+            }
+        }
+        let stats = cache.stats();
+        assert_eq!((stats.hits, stats.misses), (exact.hits(), exact.misses()));
+        assert!(stats.hits > 5_000 && stats.misses > 5_000, "{stats:?} tests little");
+    }
+}
+
+#[test]
+fn outcomes_are_returned_counted_and_heard() {
+    let (cache, log) = logged(10, PolicyKind::Lru);
+    assert_eq!(cache.insert(1, 4), Outcome::Inserted);
+    assert_eq!(cache.insert(2, 4), Outcome::Inserted);
+    assert_eq!(cache.insert(1, 5), Outcome::Replaced);
+    assert_eq!(cache.insert(3, 3), Outcome::Inserted);
+    assert_eq!(cache.insert(4, 11), Outcome::Refused);
+    assert_eq!(cache.insert(1, 12), Outcome::Refused);
+    assert_eq!(cache.remove(&3), Some(3));
+    assert_eq!(cache.remove(&3), None);
+    let heard = std::mem::take(&mut *log.lock());
+    let want = [
+        (1, 4, Cause::Replaced),
+        (2, 4, Cause::Evicted),
+        (4, 11, Cause::Refused),
+        (1, 5, Cause::Replaced),
+        (1, 12, Cause::Refused),
+        (3, 3, Cause::Removed),
+    ];
+    assert_eq!(heard, want);
+    let stats = cache.stats();
+    assert_eq!((stats.insertions, stats.evictions, stats.refused), (4, 1, 2));
+    assert!(cache.is_empty() && cache.weight() == 0);
+    cache.insert(5, 1);
+    cache.clear();
+    assert_eq!(*log.lock(), [(5, 1, Cause::Removed)]);
+    cache.check().unwrap();
+}
+
+#[test]
+fn a_heavier_value_makes_room_first_even_by_its_own_entry() {
+    let (cache, log) = logged(10, PolicyKind::Lfu);
+    cache.insert(1, 5);
+    cache.insert(2, 5);
+    (0..9).for_each(|_| assert_eq!(cache.get(&2), Some(5)));
+    // Entry 1 is the least frequent also after this use: growing evicts its own old value, then 2 has to go
+    // too.
+    assert_eq!(cache.insert(1, 6), Outcome::Inserted);
+    assert_eq!(*log.lock(), [(1, 5, Cause::Evicted), (2, 5, Cause::Evicted)]);
+    assert_eq!((cache.get(&1), cache.weight()), (Some(6), 6));
+    for kind in PolicyKind::ALL {
+        let (cache, _) = logged(100, kind);
+        for step in 0..20_000 {
+            cache.insert(mix(step) % 30, 1 + mix(step + 7) % 40);
+            assert!(cache.weight() <= 100);
+            if step % 97 == 0 {
+                cache.remove(&(mix(step) % 30));
+                cache.check().unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn peeking_counts_nothing_and_moves_nothing() {
+    let (cache, _) = logged(2, PolicyKind::Lru);
+    cache.insert(1, 1);
+    cache.insert(2, 1);
+    assert_eq!((cache.peek(&1), cache.peek(&9)), (Some(1), None));
+    assert!(cache.contains(&1) && !cache.contains(&9));
+    cache.insert(3, 1);
+    assert!(!cache.contains(&1), "1 was still the least recently used");
+    assert_eq!((cache.stats().hits, cache.stats().misses), (0, 0));
+    let mut seen = Vec::new();
+    cache.for_each(|&key, _| seen.push(key));
+    seen.sort_unstable();
+    assert_eq!(seen, [2, 3]);
+}
+
+#[test]
+fn shares_add_up_and_shards_are_bounded() {
+    for (capacity, count) in [(0, 4), (3, 4), (1_000, 8), (u64::MAX >> 2, 16)] {
+        let shares: Vec<u64> = shares(capacity, count).collect();
+        assert_eq!(shares.iter().sum::<u64>(), capacity);
+        assert!(shares[0] - shares[count - 1] <= 1);
+    }
+    let shards = |capacity, weighed: bool| {
+        let builder = Cache::<u64, u64>::builder(capacity);
+        if weighed { builder.weigher(|_, _| 8).build().shards() } else { builder.build().shards() }
+    };
+    assert_eq!([shards(0, false), shards(1_500, false), shards(1 << 20, true)], [1, 1, 1]);
+    assert!(shards(1 << 20, false) > 1 && shards(1 << 40, true) > 1);
+    assert_eq!(Cache::<u64, u64>::builder(9).shards(5).build().shards(), 8);
+}
+
+#[test]
+fn keys_are_spread_over_shards_by_any_hasher_and_found_again() {
+    /// Hashes a number to itself: its high bits are empty.
+    #[derive(Default, Clone)]
+    struct Identity(u64);
+    impl std::hash::Hasher for Identity {
+        fn finish(&self) -> u64 {
+            self.0
+        }
+        fn write(&mut self, _: &[u8]) {
+            unreachable!("keys are u64")
+        }
+        fn write_u64(&mut self, number: u64) {
+            self.0 = number;
+        }
+    }
+    let hasher = std::hash::BuildHasherDefault::<Identity>::default();
+    let cache = Cache::builder(8_000).shards(8).hasher(hasher).build();
+    (0..4_000u64).for_each(|key| assert_eq!(cache.insert(key, key), Outcome::Inserted));
+    assert!((0..4_000).all(|key| cache.get(&key) == Some(key)), "an uneven spread evicts");
+    cache.check().unwrap();
+}
+
+#[test]
+fn a_policy_that_names_no_resident_is_replaced_and_the_limit_holds() {
+    use super::shard::{Gone, Shard};
+    use super::store::Entry;
+    let shard = Shard::<u64, u64>::new(PolicyKind::Arc, 3);
+    let entry = |key| Entry { key, value: key, hash: mix(key), weight: 1 };
+    for key in 0..3 {
+        shard.insert(entry(key), None, &mut Gone::new());
+    }
+    shard.lose_track();
+    let mut gone = Gone::new();
+    assert_eq!(shard.insert(entry(3), None, &mut gone), Some(Outcome::Inserted));
+    assert_eq!(gone.into_iter().count(), 1);
+    shard.check().unwrap();
+}
+
+#[test]
+fn the_listener_may_use_the_cache() {
+    // Two levels: what the first evicts, its listener puts into the second, and asks the first about it.
+    let below = Arc::new(Cache::<u64, u64>::builder(100).shards(1).build());
+    let above: Arc<std::sync::OnceLock<Cache<u64, u64>>> = Arc::default();
+    let (second, first) = (Arc::clone(&below), Arc::clone(&above));
+    let cache = Cache::builder(10).shards(1).listener(move |&key, &value, cause| {
+        assert_eq!(cause, Cause::Evicted);
+        let first = first.get().unwrap();
+        assert!(!first.contains(&key) && first.weight() <= 10, "told after the fact, without a lock");
+        second.insert(key, value);
+    });
+    let cache = above.get_or_init(|| cache.build());
+    for key in 0..50 {
+        cache.insert(key, key * 2);
+    }
+    assert_eq!((cache.len(), below.len()), (10, 40));
+    assert!((0..50).all(|key| cache.get(&key).or_else(|| below.get(&key)) == Some(key * 2)));
+}

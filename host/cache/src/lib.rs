@@ -1,0 +1,26 @@
+//! A cache whose eviction policy and capacity change while it runs, and the means to choose both.
+//!
+//! | what | for |
+//! |---|---|
+//! | [`Cache`] | values, shared by threads and tasks, bounded by weight, with single-flight loads |
+//! | [`Shadows`] | miniature caches beside it: what would another policy or capacity have missed? |
+//! | [`Exact`] | the same policies without values: the simulator's cache |
+//! | [`belady`] | the fewest misses possible on a recorded trace |
+//! | [`policy`] | LRU, LFU, ARC, and the trait for another |
+//!
+//! It knows no other crate of this project, no clock, and no random source but the key hasher of its caller's
+//! choice.
+
+pub mod belady;
+mod cache;
+mod exact;
+mod list;
+mod mix;
+pub mod policy;
+mod shadow;
+
+pub use cache::{Builder, Cache, Cause, Fill, Outcome, Served, Stats};
+pub use exact::Exact;
+pub use hashbrown::Equivalent;
+pub use policy::{Policy, PolicyKind, Slot, UnknownPolicy};
+pub use shadow::{Estimate, SampleTap, Shadows};

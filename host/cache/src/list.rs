@@ -1,0 +1,263 @@
+//! Doubly linked lists of `u32` indices, threaded through one slab.
+//!
+//! Every order that a policy keeps is such a list: a [`Nodes`] slab holds the links beside the policy's own
+//! few bytes per entry, and a [`List`] is a head, a tail and a length. Several lists may thread one slab as
+//! long as a node is in at most one of them. Indices instead of pointers keep a node at 8 bytes plus data,
+//! free of allocation per entry and free of unsafe code.
+//!
+//! Membership is the owner's to know: unlinking a node that is in no list, or through the wrong list,
+//! breaks the lists (never memory). Owners keep that state in the node's data and check it first.
+#![expect(clippy::indexing_slicing, reason = "indices come from these lists or were grown to by their owner")]
+
+/// The index that stands for "none".
+pub(crate) const NIL: u32 = u32::MAX;
+
+/// `u32` to `usize`; the one place where the width of an index is assumed.
+#[inline]
+#[expect(clippy::as_conversions, reason = "usize has at least 32 bits on every supported target")]
+pub(crate) const fn at(index: u32) -> usize {
+    index as usize
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Node<T> {
+    prev: u32,
+    next: u32,
+    data: T,
+}
+
+/// A slab of list nodes, each with the owner's `data`.
+#[derive(Debug)]
+pub(crate) struct Nodes<T> {
+    nodes: Vec<Node<T>>,
+    /// First node given back, chained through `next`.
+    free: u32,
+}
+
+impl<T: Clone> Nodes<T> {
+    pub(crate) const fn new() -> Self {
+        Self { nodes: Vec::new(), free: NIL }
+    }
+
+    /// Makes `index` a valid node, filling up with `vacant`. For slabs numbered by someone else.
+    #[inline]
+    pub(crate) fn reach(&mut self, index: u32, vacant: &T) {
+        if at(index) >= self.nodes.len() {
+            self.nodes.resize(at(index) + 1, Node { prev: NIL, next: NIL, data: vacant.clone() });
+        }
+    }
+
+    /// A node of this slab's own numbering, in no list. [`NIL`] once all indices are used.
+    pub(crate) fn take(&mut self, data: T) -> u32 {
+        if self.free != NIL {
+            let index = self.free;
+            let node = &mut self.nodes[at(index)];
+            self.free = node.next;
+            *node = Node { prev: NIL, next: NIL, data };
+            return index;
+        }
+        let Ok(index) = u32::try_from(self.nodes.len()) else { return NIL };
+        if index != NIL {
+            self.nodes.push(Node { prev: NIL, next: NIL, data });
+        }
+        index
+    }
+
+    /// Gives an unlinked node of this slab's own numbering back.
+    pub(crate) fn give(&mut self, index: u32) {
+        self.nodes[at(index)].next = self.free;
+        self.free = index;
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, index: u32) -> Option<&T> {
+        self.nodes.get(at(index)).map(|node| &node.data)
+    }
+
+    #[inline]
+    pub(crate) fn data(&self, index: u32) -> &T {
+        &self.nodes[at(index)].data
+    }
+
+    #[inline]
+    pub(crate) fn data_mut(&mut self, index: u32) -> &mut T {
+        &mut self.nodes[at(index)].data
+    }
+}
+
+/// One list through a [`Nodes`] slab. Its front is the oldest node, its back the newest.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct List {
+    head: u32,
+    tail: u32,
+    len: u32,
+}
+
+impl List {
+    pub(crate) const fn new() -> Self {
+        Self { head: NIL, tail: NIL, len: 0 }
+    }
+
+    pub(crate) const fn len(&self) -> u32 {
+        self.len
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The oldest node, or [`NIL`].
+    pub(crate) const fn front(&self) -> u32 {
+        self.head
+    }
+
+    /// The newest node, or [`NIL`].
+    pub(crate) const fn back(&self) -> u32 {
+        self.tail
+    }
+
+    /// The node after `index` towards the back, or [`NIL`].
+    pub(crate) fn next<T>(nodes: &Nodes<T>, index: u32) -> u32 {
+        nodes.nodes[at(index)].next
+    }
+
+    /// Links `index` behind the newest node.
+    #[inline]
+    pub(crate) fn push_back<T>(&mut self, nodes: &mut Nodes<T>, index: u32) {
+        self.insert_after(nodes, self.tail, index);
+    }
+
+    /// Links `index` behind `before`; behind [`NIL`] is the front.
+    #[inline]
+    pub(crate) fn insert_after<T>(&mut self, nodes: &mut Nodes<T>, before: u32, index: u32) {
+        let after = if before == NIL { self.head } else { nodes.nodes[at(before)].next };
+        let node = &mut nodes.nodes[at(index)];
+        node.prev = before;
+        node.next = after;
+        if before == NIL {
+            self.head = index;
+        } else {
+            nodes.nodes[at(before)].next = index;
+        }
+        if after == NIL {
+            self.tail = index;
+        } else {
+            nodes.nodes[at(after)].prev = index;
+        }
+        self.len += 1;
+    }
+
+    /// Unlinks `index`, which is in this list.
+    #[inline]
+    pub(crate) fn remove<T>(&mut self, nodes: &mut Nodes<T>, index: u32) {
+        let node = &nodes.nodes[at(index)];
+        let (prev, next) = (node.prev, node.next);
+        if prev == NIL {
+            self.head = next;
+        } else {
+            nodes.nodes[at(prev)].next = next;
+        }
+        if next == NIL {
+            self.tail = prev;
+        } else {
+            nodes.nodes[at(next)].prev = prev;
+        }
+        self.len -= 1;
+    }
+
+    /// Makes `index`, which is in this list, its newest node.
+    #[inline]
+    pub(crate) fn move_to_back<T>(&mut self, nodes: &mut Nodes<T>, index: u32) {
+        if self.tail != index {
+            self.remove(nodes, index);
+            self.push_back(nodes, index);
+        }
+    }
+
+    /// The list from oldest to newest.
+    pub(crate) fn iter<'a, T>(&self, nodes: &'a Nodes<T>) -> impl Iterator<Item = u32> + use<'a, T> {
+        let mut next = self.head;
+        std::iter::from_fn(move || {
+            (next != NIL).then(|| {
+                let index = next;
+                next = nodes.nodes[at(index)].next;
+                index
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{List, NIL, Nodes};
+    use proptest::prelude::*;
+    use std::collections::VecDeque;
+
+    fn backwards(list: &List, nodes: &Nodes<()>) -> Vec<u32> {
+        let mut found = Vec::new();
+        let mut index = list.back();
+        while index != NIL {
+            found.push(index);
+            index = nodes.nodes[super::at(index)].prev;
+        }
+        found.reverse();
+        found
+    }
+
+    proptest! {
+        /// Two lists through one slab against two deques; a node is in one of them or in none.
+        #[test]
+        fn lists_equal_deques(steps in prop::collection::vec((0u8..5, 0u32..24), 0..300)) {
+            let mut nodes = Nodes::new();
+            nodes.reach(23, &());
+            let mut lists = [List::new(), List::new()];
+            let mut models = [VecDeque::new(), VecDeque::new()];
+            for (step, index) in steps {
+                let holder = models.iter().position(|model| model.contains(&index));
+                match (holder, step) {
+                    (None, 0 | 1) => {
+                        lists[usize::from(step)].push_back(&mut nodes, index);
+                        models[usize::from(step)].push_back(index);
+                    }
+                    (None, 2) => {
+                        lists[0].insert_after(&mut nodes, NIL, index);
+                        models[0].push_front(index);
+                    }
+                    (None, _) => {
+                        let before = lists[1].front();
+                        lists[1].insert_after(&mut nodes, before, index);
+                        let place = models[1].len().min(1);
+                        models[1].insert(place, index);
+                    }
+                    (Some(which), 0 | 1) => {
+                        lists[which].move_to_back(&mut nodes, index);
+                        models[which].retain(|&held| held != index);
+                        models[which].push_back(index);
+                    }
+                    (Some(which), _) => {
+                        lists[which].remove(&mut nodes, index);
+                        models[which].retain(|&held| held != index);
+                    }
+                }
+                for (list, model) in lists.iter().zip(&models) {
+                    let want: Vec<u32> = model.iter().copied().collect();
+                    prop_assert_eq!(&list.iter(&nodes).collect::<Vec<_>>(), &want);
+                    prop_assert_eq!(&backwards(list, &nodes), &want);
+                    prop_assert_eq!(super::at(list.len()), want.len());
+                    prop_assert_eq!(list.is_empty(), want.is_empty());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nodes_given_back_are_taken_again() {
+        let mut nodes = Nodes::new();
+        let (a, b) = (nodes.take('a'), nodes.take('b'));
+        nodes.give(a);
+        nodes.give(b);
+        assert_eq!([nodes.take('c'), nodes.take('d'), nodes.take('e')], [b, a, 2]);
+        assert_eq!(*nodes.data(b), 'c');
+        assert_eq!(nodes.get(3), None);
+    }
+}

@@ -1,0 +1,241 @@
+//! Eviction policies: the order of entries, and nothing else.
+//!
+//! A [`Policy`] sees entries as slot numbers. It never sees keys, values or a clock, so that the same rules
+//! serve the live cache, a shadow and the simulator, and so that one policy can take another's place while
+//! values stay where they are. Whoever owns the entries (the owner) drives it in this sequence:
+//!
+//! 1. a hit: [`Policy::on_hit`];
+//! 2. a miss that will be stored: [`Policy::on_miss`] with the incoming id and weight, then
+//!    [`Policy::victim`] as long as the entry does not fit, then [`Policy::on_insert`] with the slot it got.
+//!    The announcement comes before the victims because ARC chooses the victim by what it remembers of the
+//!    incoming id;
+//! 3. removal by the user: [`Policy::on_remove`]; a new value under an old key: [`Policy::on_hit`] and
+//!    [`Policy::on_reweigh`];
+//! 4. a new capacity: [`Policy::set_capacity`], then [`Policy::victim`] as long as the entries weigh too
+//!    much.
+//!
+//! # Switching
+//!
+//! [`PolicyKind::succeed`] builds a policy that takes over from another. The old one exports its entries from
+//! coldest to hottest with a frequency each (one for the insert, one for every hit since); the new one reads
+//! them so:
+//!
+//! | from \ to | LRU: next victims | LFU: next victims | ARC |
+//! |---|---|---|---|
+//! | LRU | | lowest count of uses while resident, least recently used first | used more than once: T2, else T1, both in LRU order |
+//! | LFU | in LFU's own order: lowest frequency, then least recently used | | frequency above 1: T2, else T1, both in LFU's order |
+//! | ARC | T1 in LRU order, then T2 in LRU order | T1 (frequency 1), then T2 by its count of uses | |
+//!
+//! All three count uses, whether or not they order by them, so no switch starts from zero. ARC starts with an
+//! empty ghost list and p = 0, as in its paper: T1 is evicted first and p adapts from there.
+
+mod arc;
+mod lfu;
+mod lru;
+
+use std::fmt;
+use std::str::FromStr;
+
+/// An entry, as a policy sees it: the number its owner gave it. Numbers are dense and used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slot(pub u32);
+
+/// Where an entry stands in a policy that hands over; see [`Policy::export`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// The entry.
+    pub slot: Slot,
+    /// How often it was used, 1 for an entry that was inserted and never hit.
+    pub frequency: u32,
+}
+
+/// An entry that a policy takes over; see [`Policy::import`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resident {
+    /// The entry.
+    pub slot: Slot,
+    /// The hash of its key.
+    pub id: u64,
+    /// Its weight in the owner's unit, at least 1.
+    pub weight: u64,
+    /// How often it was used, at least 1.
+    pub frequency: u32,
+}
+
+/// The order of a cache's entries. See the [module](self) for the sequence of calls.
+///
+/// An implementation has to tolerate [`on_hit`](Policy::on_hit) and [`on_remove`](Policy::on_remove) for a
+/// slot it does not hold, by ignoring it: a hit noted by another thread may arrive after the entry has gone.
+pub trait Policy: Send {
+    /// The entry was used.
+    fn on_hit(&mut self, slot: Slot);
+
+    /// An entry with this `id` (key hash) and `weight` will be inserted next; victims may be asked for in
+    /// between.
+    fn on_miss(&mut self, id: u64, weight: u64);
+
+    /// Takes the next victim out of the order: its owner evicts it, and does not report that again. `None`
+    /// when the policy holds no entry.
+    fn victim(&mut self) -> Option<Slot>;
+
+    /// The entry announced last by [`on_miss`](Policy::on_miss) now has `slot`.
+    fn on_insert(&mut self, slot: Slot, id: u64, weight: u64);
+
+    /// The entry was removed by its user. It leaves no trace in the policy.
+    fn on_remove(&mut self, slot: Slot);
+
+    /// The entry's weight changed because its value was replaced.
+    fn on_reweigh(&mut self, slot: Slot, weight: u64);
+
+    /// The capacity, in the unit of the weights, changed.
+    fn set_capacity(&mut self, capacity: u64);
+
+    /// All entries from the coldest (first to go) to the hottest. Between entries of one frequency the later
+    /// one was used more recently, as far as the policy knows.
+    fn export(&self) -> Vec<Standing>;
+
+    /// Takes over the entries of another policy, given as it exported them. Called once, on a policy just
+    /// built.
+    fn import(&mut self, entries: &[Resident]);
+
+    /// Number of entries in the order.
+    fn len(&self) -> usize;
+
+    /// Whether the order holds no entry.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// The policies that are built in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum PolicyKind {
+    /// Least recently used.
+    Lru,
+    /// Least frequently used while resident; ties: least recently used.
+    Lfu,
+    /// Adaptive replacement cache (Megiddo and Modha, FAST 2003).
+    Arc,
+}
+
+/// The largest capacity in use; larger ones count as this. Twice it, which ARC's directory needs, still fits
+/// 64 bits.
+pub(crate) const MOST_CAPACITY: u64 = 1 << 62;
+
+/// A policy name that is none of the built-in ones.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown policy `{name}`: expected one of lru, lfu, arc")]
+pub struct UnknownPolicy {
+    /// The name as given.
+    pub name: String,
+}
+
+impl PolicyKind {
+    /// Every built-in policy, in the order of their declaration.
+    pub const ALL: [Self; 3] = [Self::Lru, Self::Lfu, Self::Arc];
+
+    /// The name by which the policy is written and read: lower case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lru => "lru",
+            Self::Lfu => "lfu",
+            Self::Arc => "arc",
+        }
+    }
+
+    /// An empty policy for `capacity` (in the unit of the weights).
+    pub fn build(self, capacity: u64) -> Box<dyn Policy> {
+        match self {
+            Self::Lru => Box::new(lru::Lru::new()),
+            Self::Lfu => Box::new(lfu::Lfu::new()),
+            Self::Arc => Box::new(arc::Adaptive::new(capacity)),
+        }
+    }
+
+    /// A policy for `capacity` that takes over `entries`, given from the coldest to the hottest. The
+    /// [module](self) says how each policy reads them.
+    pub fn succeed(self, capacity: u64, entries: &[Resident]) -> Box<dyn Policy> {
+        let mut policy = self.build(capacity);
+        policy.import(entries);
+        policy
+    }
+}
+
+impl fmt::Display for PolicyKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for PolicyKind {
+    type Err = UnknownPolicy;
+
+    fn from_str(name: &str) -> Result<Self, UnknownPolicy> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.name().eq_ignore_ascii_case(name))
+            .ok_or_else(|| UnknownPolicy { name: name.to_owned() })
+    }
+}
+
+/// Joins what a policy exported with its owner's registry.
+///
+/// The owner is right about which entries there are: a slot that it does not know, or that was exported
+/// twice, is left out; an entry that was not exported comes first, as coldest, with frequency 1. `resident`
+/// gives id and weight of the slot if it is occupied, and `slots` is the number of slots to look at.
+pub(crate) fn reconcile(
+    standings: &[Standing],
+    slots: u32,
+    resident: impl Fn(Slot) -> Option<(u64, u64)>,
+) -> Vec<Resident> {
+    let mut seen = vec![false; crate::list::at(slots)];
+    let mut known = Vec::with_capacity(standings.len());
+    for &Standing { slot, frequency } in standings {
+        let Some(seen) = seen.get_mut(crate::list::at(slot.0)) else { continue };
+        if !*seen && let Some((id, weight)) = resident(slot) {
+            *seen = true;
+            known.push(Resident { slot, id, weight, frequency: frequency.max(1) });
+        }
+    }
+    let forgotten = (0..slots).zip(&seen).filter(|&(_, &seen)| !seen).filter_map(|(index, _)| {
+        let slot = Slot(index);
+        resident(slot).map(|(id, weight)| Resident { slot, id, weight, frequency: 1 })
+    });
+    let mut entries: Vec<Resident> = forgotten.collect();
+    entries.append(&mut known);
+    entries
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PolicyKind, Resident, Slot, Standing, reconcile};
+
+    #[test]
+    fn names_are_read_and_written() {
+        for kind in PolicyKind::ALL {
+            assert_eq!(kind.to_string().parse(), Ok(kind));
+            assert_eq!(kind.name().to_uppercase().parse(), Ok(kind));
+        }
+        assert_eq!(format!("{:>5}", PolicyKind::Lru), "  lru");
+        let error = "fifo".parse::<PolicyKind>().unwrap_err();
+        assert_eq!(error.to_string(), "unknown policy `fifo`: expected one of lru, lfu, arc");
+        for kind in PolicyKind::ALL {
+            assert!(error.to_string().contains(kind.name()), "the error lists {kind}");
+        }
+    }
+
+    #[test]
+    fn the_owner_decides_what_is_resident() {
+        let told = [(3, 7), (9, 1), (1, 0), (3, 2), (0, 4)]
+            .map(|(slot, frequency)| Standing { slot: Slot(slot), frequency });
+        // Slots 0, 1, 2 and 3 are occupied; 9 is out of range, 3 is told twice, 2 is not told.
+        let entries = reconcile(&told, 5, |slot| (slot.0 < 4).then_some((u64::from(slot.0) + 10, 1)));
+        let want = [(2, 1), (3, 7), (1, 1), (0, 4)].map(|(slot, frequency)| Resident {
+            slot: Slot(slot),
+            id: u64::from(slot) + 10,
+            weight: 1,
+            frequency,
+        });
+        assert_eq!(entries, want);
+    }
+}

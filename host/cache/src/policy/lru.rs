@@ -1,0 +1,93 @@
+//! LRU: evict the entry that was used least recently.
+//!
+//! The classic (Denning, "The working set model for program behavior", CACM 1968, gives the reasoning). No
+//! parameters. The order is total, so there are no ties. A hit moves the entry to the back of one list.
+//!
+//! When not to use it: one pass over many entries (a scan) pushes everything else out, and a loop a little
+//! larger than the cache never hits. ARC resists the first; neither resists the second.
+//!
+//! Uses are counted as well, though the order ignores them: they let a successor that orders by frequency
+//! start from facts. The count lies in the node that a hit rewrites anyway.
+
+use super::{Policy, Resident, Slot, Standing};
+use crate::list::{List, Nodes, at};
+
+/// Data of a node that is in no list: a resident entry was used at least once.
+const OUT: u32 = 0;
+
+#[derive(Debug)]
+pub(super) struct Lru {
+    /// Uses of each slot, saturating; [`OUT`] where there is no entry.
+    uses: Nodes<u32>,
+    order: List,
+}
+
+impl Lru {
+    pub(super) const fn new() -> Self {
+        Self { uses: Nodes::new(), order: List::new() }
+    }
+
+    fn holds(&self, slot: Slot) -> bool {
+        self.uses.get(slot.0).is_some_and(|&uses| uses != OUT)
+    }
+
+    fn push(&mut self, slot: Slot, uses: u32) {
+        self.uses.reach(slot.0, &OUT);
+        if self.holds(slot) {
+            self.order.remove(&mut self.uses, slot.0);
+        }
+        *self.uses.data_mut(slot.0) = uses.max(1);
+        self.order.push_back(&mut self.uses, slot.0);
+    }
+}
+
+impl Policy for Lru {
+    #[inline]
+    fn on_hit(&mut self, slot: Slot) {
+        if self.holds(slot) {
+            let uses = self.uses.data_mut(slot.0);
+            *uses = uses.saturating_add(1);
+            self.order.move_to_back(&mut self.uses, slot.0);
+        }
+    }
+
+    fn on_miss(&mut self, _id: u64, _weight: u64) {}
+
+    fn victim(&mut self) -> Option<Slot> {
+        let slot = Slot(self.order.front());
+        self.holds(slot).then(|| {
+            self.on_remove(slot);
+            slot
+        })
+    }
+
+    fn on_insert(&mut self, slot: Slot, _id: u64, _weight: u64) {
+        self.push(slot, 1);
+    }
+
+    fn on_remove(&mut self, slot: Slot) {
+        if self.holds(slot) {
+            self.order.remove(&mut self.uses, slot.0);
+            *self.uses.data_mut(slot.0) = OUT;
+        }
+    }
+
+    fn on_reweigh(&mut self, _slot: Slot, _weight: u64) {}
+
+    fn set_capacity(&mut self, _capacity: u64) {}
+
+    fn export(&self) -> Vec<Standing> {
+        let standing = |slot| Standing { slot: Slot(slot), frequency: *self.uses.data(slot) };
+        self.order.iter(&self.uses).map(standing).collect()
+    }
+
+    fn import(&mut self, entries: &[Resident]) {
+        for entry in entries {
+            self.push(entry.slot, entry.frequency);
+        }
+    }
+
+    fn len(&self) -> usize {
+        at(self.order.len())
+    }
+}

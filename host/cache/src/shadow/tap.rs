@@ -1,0 +1,60 @@
+//! The way from request threads to the shadows: a bounded queue without locks.
+//!
+//! A request whose id is not followed costs a mix and a comparison. A followed one is queued; when the queue
+//! is full it is dropped and counted, for a request never waits for its shadow. Dropping thins all policies'
+//! requests alike, but it breaks up reuse: more than a few per cent dropped make the estimates pessimistic.
+
+use super::{Shadows, Threshold};
+use crossbeam_queue::ArrayQueue;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// See [`Shadows::tap`].
+///
+/// ```
+/// use host_cache::{PolicyKind, Shadows};
+///
+/// let mut shadows = Shadows::new(&[PolicyKind::Lru], &[1.0], 100, 1);
+/// let tap = shadows.tap(1024);
+/// std::thread::scope(|threads| {
+///     threads.spawn(|| (0..10).for_each(|id| tap.offer(id, 1)));
+/// });
+/// assert_eq!(tap.drain_into(&mut shadows), 10);
+/// assert_eq!(shadows.estimates()[0].requests, 10);
+/// ```
+#[derive(Debug)]
+pub struct SampleTap {
+    threshold: Threshold,
+    queue: ArrayQueue<(u64, u64)>,
+    dropped: AtomicU64,
+}
+
+impl SampleTap {
+    pub(super) fn new(threshold: Threshold, places: usize) -> Self {
+        Self { threshold, queue: ArrayQueue::new(places.max(1)), dropped: AtomicU64::new(0) }
+    }
+
+    /// Offers a request for `id` (the key's hash) whose entry weighs `weight`. Never blocks.
+    #[inline]
+    pub fn offer(&self, id: u64, weight: u64) {
+        if self.threshold.follows(id) && self.queue.push((id, weight)).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Feeds what is queued, at most one queue full, and says how much it was.
+    pub fn drain_into(&self, shadows: &mut Shadows) -> usize {
+        let mut fed = 0;
+        while fed < self.queue.capacity()
+            && let Some((id, weight)) = self.queue.pop()
+        {
+            shadows.feed(id, weight);
+            fed += 1;
+        }
+        fed
+    }
+
+    /// Followed requests that found the queue full.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}

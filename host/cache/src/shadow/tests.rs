@@ -1,0 +1,130 @@
+#![expect(clippy::as_conversions, reason = "a test: its numbers are its own")]
+
+use super::{Estimate, Exact, PolicyKind, Shadows};
+use crate::mix::mix;
+
+const FACTORS: [f64; 3] = [0.5, 1.0, 2.0];
+
+/// Skewed ids, `distinct` of them: a product of two uniform numbers favours small ones. The same in every
+/// run.
+fn skewed(step: u64, distinct: u64) -> u64 {
+    let (a, b) = (mix(step) >> 32, mix(step) & 0xFFFF_FFFF);
+    mix((((a * b) >> 32) * distinct) >> 32)
+}
+
+fn find(estimates: &[Estimate], policy: PolicyKind, factor: f64) -> Estimate {
+    *estimates.iter().find(|e| e.policy == policy && e.factor == factor).unwrap()
+}
+
+#[test]
+fn a_small_cache_is_followed_whole_and_exactly() {
+    let mut shadows = Shadows::new(&PolicyKind::ALL, &FACTORS, 1_000, 1);
+    assert_eq!(shadows.sampling_rate(), 1.0);
+    let mut full =
+        PolicyKind::ALL.map(|kind| FACTORS.map(|factor| Exact::new(kind, (1_000.0 * factor) as u64)));
+    for step in 0..50_000 {
+        let id = skewed(step, 8_000);
+        shadows.feed(id, 1);
+        full.iter_mut().flatten().for_each(|cache| {
+            cache.access(id, 1);
+        });
+    }
+    let estimates = shadows.estimates();
+    let order: Vec<_> = estimates.iter().map(|e| (e.policy, e.factor)).collect();
+    let want: Vec<_> =
+        PolicyKind::ALL.into_iter().flat_map(|kind| FACTORS.map(|factor| (kind, factor))).collect();
+    assert_eq!(order, want, "by policy, then factor");
+    for (estimate, cache) in estimates.iter().zip(full.iter().flatten()) {
+        assert_eq!((estimate.requests, estimate.misses), (50_000, cache.misses()), "{estimate:?}");
+    }
+}
+
+#[test]
+fn a_sample_estimates_the_full_cache() {
+    let capacity = 40_000;
+    let mut shadows = Shadows::new(&PolicyKind::ALL, &FACTORS, capacity, 1);
+    assert_eq!(shadows.sampling_rate(), 1.0 / 16.0, "20,000 entries at 0.5x, 1,250 of them followed");
+    let mut full = PolicyKind::ALL.map(|kind| Exact::new(kind, capacity));
+    let requests = 1_000_000;
+    for step in 0..requests {
+        let id = skewed(step, 400_000);
+        shadows.feed(id, 1);
+        for cache in &mut full {
+            cache.access(id, 1);
+        }
+    }
+    for cache in full {
+        let truth = cache.misses() as f64 / requests as f64;
+        let estimate = find(&shadows.estimates(), cache.policy(), 1.0);
+        let error = (estimate.miss_ratio().unwrap() - truth).abs();
+        assert!(error < 0.015, "{}: estimated {:?}, true {truth:.4}", cache.policy(), estimate.miss_ratio());
+        let share = estimate.requests as f64 / requests as f64;
+        assert!((share - 1.0 / 16.0).abs() < 0.01, "{share} of the requests were followed");
+    }
+}
+
+#[test]
+fn weights_set_the_rate_once_they_are_known() {
+    // The hint says 1 byte an entry; entries weigh 1,000. The rate first is far too low, and then rises.
+    let mut shadows = Shadows::new(&[PolicyKind::Lru], &FACTORS, 8_000_000, 1);
+    let low = shadows.sampling_rate();
+    assert_eq!(low, 1.0 / 2_048.0);
+    let mut shadows_hinted = Shadows::new(&[PolicyKind::Lru], &FACTORS, 8_000_000, 1_000);
+    for step in 0..400_000 {
+        shadows_hinted.feed(mix(step), 900 + step % 200);
+    }
+    assert_eq!(
+        shadows_hinted.sampling_rate(),
+        0.5,
+        "4,000 entries at 0.5x, 2,000 followed; drift moves nothing"
+    );
+    for step in 0..20_000_000u64 {
+        shadows.feed(mix(step), 1_000);
+        if shadows.sampling_rate() != low {
+            break;
+        }
+    }
+    assert!(shadows.sampling_rate() > low, "still {low}");
+}
+
+#[test]
+fn capacity_changes_keep_counters_and_follow_in_proportion() {
+    let mut shadows = Shadows::new(&[PolicyKind::Lru], &FACTORS, 100_000, 1);
+    assert_eq!(shadows.sampling_rate(), 1.0 / 32.0);
+    for step in 0..100_000 {
+        shadows.feed(skewed(step, 50_000), 1);
+    }
+    let before = shadows.estimates();
+    shadows.set_capacity(200_000);
+    assert_eq!(shadows.sampling_rate(), 1.0 / 32.0, "twice the capacity moves no rate");
+    assert_eq!(find(&shadows.estimates(), PolicyKind::Lru, 0.5).capacity, 100_000);
+    shadows.set_capacity(2_000);
+    assert_eq!(shadows.sampling_rate(), 1.0, "1,000 entries at 0.5x are followed whole");
+    for (now, then) in shadows.estimates().iter().zip(&before) {
+        assert_eq!((now.requests, now.misses), (then.requests, then.misses));
+    }
+    // A lower rate keeps only what it follows.
+    for step in 0..50_000 {
+        shadows.feed(skewed(step, 50_000), 1);
+    }
+    shadows.set_capacity(1_000_000);
+    assert_eq!(shadows.sampling_rate(), 1.0 / 256.0);
+    let entries = shadows.shadows.iter().map(|shadow| shadow.cache.len()).max().unwrap();
+    assert!(entries < 100, "{entries} entries are left of some 2,000 and 1 in 256 is followed");
+}
+
+#[test]
+fn the_tap_follows_the_same_ids_and_counts_what_it_drops() {
+    let mut shadows = Shadows::new(&[PolicyKind::Lru], &FACTORS, 100_000, 1);
+    let mut direct = Shadows::new(&[PolicyKind::Lru], &FACTORS, 100_000, 1);
+    let tap = shadows.tap(100_000);
+    for step in 0..100_000 {
+        tap.offer(mix(step), 1);
+        direct.feed(mix(step), 1);
+    }
+    assert!(tap.drain_into(&mut shadows) < 5_000, "a thirty-second part was queued");
+    assert_eq!(shadows.estimates(), direct.estimates());
+    let narrow = Shadows::new(&[PolicyKind::Lru], &FACTORS, 10, 1).tap(4);
+    (0..10).for_each(|id| narrow.offer(id, 1));
+    assert_eq!(narrow.dropped(), 6);
+}
