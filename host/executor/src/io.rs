@@ -1,0 +1,246 @@
+//! The IO pool: async tasks on a runtime of its own, so many at once and no more.
+//!
+//! A task that finds a free worker (a permit of `limit`) is spawned with it. Otherwise it takes a place in
+//! the queue and is spawned to wait for a worker, first come, first served. The runtime's few threads only
+//! poll; how many tasks run at once is the limit alone, so it is resized without touching threads.
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::JoinHandle;
+
+use crate::error::{ExecutorError, TaskError};
+use crate::meter::{Measured, Meter};
+use crate::places::Places;
+use crate::recorder::{ClassId, Ended, Pool, Recorder, Started};
+
+/// Tokio's own number of threads for blocking calls (`tokio::fs`); raised where more tasks may run at once.
+const BLOCKING_THREADS: usize = 512;
+/// Threads that poll. Tasks wait for most of their time, so a few serve thousands.
+const MOST_POLLING_THREADS: usize = 4;
+
+struct Shared {
+    limit: Places,
+    places: Places,
+    recorder: Arc<Recorder>,
+}
+
+pub(crate) struct IoPool {
+    shared: Arc<Shared>,
+    queue: u32,
+    /// Present limit. Held while resizing only.
+    workers: Mutex<u32>,
+    /// None once shut down.
+    runtime: Option<Runtime>,
+    handle: Handle,
+}
+
+impl IoPool {
+    pub(crate) fn new(
+        workers: u32,
+        max_workers: u32,
+        queue: u32,
+        cores: usize,
+        recorder: Arc<Recorder>,
+    ) -> Result<Self, ExecutorError> {
+        let blocking = usize::try_from(max_workers).unwrap_or(usize::MAX).max(BLOCKING_THREADS);
+        let runtime = Builder::new_multi_thread()
+            .thread_name("host-io")
+            .worker_threads(cores.clamp(1, MOST_POLLING_THREADS))
+            .max_blocking_threads(blocking)
+            .enable_all()
+            .build()
+            .map_err(ExecutorError::Runtime)?;
+        let shared = Shared { limit: Places::new(workers), places: Places::new(queue), recorder };
+        let handle = runtime.handle().clone();
+        Ok(Self {
+            shared: Arc::new(shared),
+            queue,
+            workers: Mutex::new(workers),
+            runtime: Some(runtime),
+            handle,
+        })
+    }
+
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Waits for a worker or a place in the queue, and spawns.
+    pub(crate) async fn submit<F>(
+        &self,
+        class: ClassId,
+        future: F,
+        submitted: Instant,
+    ) -> Result<JoinHandle<Result<F::Output, TaskError>>, TaskError>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let seat = match self.seat()? {
+            Some(seat) => seat,
+            None => {
+                self.shared.places.take().await?;
+                Seat::place(&self.shared)
+            }
+        };
+        Ok(self.handle.spawn(run(seat, class, future, submitted)))
+    }
+
+    pub(crate) fn try_submit<F>(
+        &self,
+        class: ClassId,
+        future: F,
+    ) -> Result<JoinHandle<Result<F::Output, TaskError>>, TaskError>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let submitted = Instant::now();
+        let seat = self.seat()?.ok_or(TaskError::QueueFull { places: self.queue })?;
+        Ok(self.handle.spawn(run(seat, class, future, submitted)))
+    }
+
+    /// A free worker, else a free place.
+    fn seat(&self) -> Result<Option<Seat>, TaskError> {
+        if self.shared.limit.try_take()?.is_some() {
+            return Ok(Some(Seat { shared: Arc::clone(&self.shared), kind: SeatKind::Worker }));
+        }
+        Ok(self.shared.places.try_take()?.map(|()| Seat::place(&self.shared)))
+    }
+
+    pub(crate) fn queued(&self) -> u64 {
+        u64::from(self.queue.saturating_sub(self.shared.places.free()))
+    }
+
+    /// Raises or lowers the limit. `changed` is told the number in force, under the lock.
+    pub(crate) fn resize(&self, workers: u32, changed: impl FnOnce(u32)) -> u32 {
+        let mut present = self.workers.lock();
+        if workers > *present {
+            self.shared.limit.grow(workers - *present);
+        } else {
+            self.shared.limit.shrink(*present - workers);
+        }
+        *present = workers;
+        changed(workers);
+        workers
+    }
+
+    /// Stops what is queued. Does not wait.
+    pub(crate) fn close(&self) {
+        self.shared.places.close();
+        self.shared.limit.close();
+    }
+
+    /// Waits until no task runs, at most `grace`. Not to be called on the runtime itself.
+    pub(crate) fn wait(&self, grace: Duration) {
+        let begun = Instant::now();
+        while self.shared.recorder.running(Pool::Io) > 0 && begun.elapsed() < grace {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Drops what still runs, at its next await. Does not wait, so it may be called anywhere.
+    pub(crate) fn shut_down(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// A permit, given back when dropped: also when the task is dropped before it ran.
+struct Seat {
+    shared: Arc<Shared>,
+    kind: SeatKind,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum SeatKind {
+    Worker,
+    Place,
+}
+
+impl Seat {
+    fn place(shared: &Arc<Shared>) -> Self {
+        Self { shared: Arc::clone(shared), kind: SeatKind::Place }
+    }
+
+    /// Gives up the place for a worker, once there is one.
+    async fn become_worker(&mut self) -> Result<(), TaskError> {
+        if self.kind == SeatKind::Place {
+            self.shared.limit.take().await?;
+            self.kind = SeatKind::Worker;
+            self.shared.places.release();
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        match self.kind {
+            SeatKind::Worker => self.shared.limit.release(),
+            SeatKind::Place => self.shared.places.release(),
+        }
+    }
+}
+
+/// Notes the end of a task, also of one that is dropped half way.
+struct Running<'a> {
+    recorder: &'a Recorder,
+    task: Started,
+    ended: Option<Ended>,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        match self.ended {
+            Some(ended) => self.recorder.finish(&self.task, ended),
+            None => self.recorder.give_up(&self.task),
+        }
+    }
+}
+
+async fn run<F: Future>(
+    mut seat: Seat,
+    class: ClassId,
+    future: F,
+    submitted: Instant,
+) -> Result<F::Output, TaskError> {
+    seat.become_worker().await?;
+    let recorder = &*seat.shared.recorder;
+    let task = recorder.start(Pool::Io, class, submitted);
+    let metered = task.metered;
+    let mut running = Running { recorder, task, ended: None };
+    let mut future = pin!(future);
+    let (mut on_cpu, mut not_running) = (Duration::ZERO, Duration::ZERO);
+    let mut first_polled = None;
+    let mut measured = None;
+    let outcome = poll_fn(|context| {
+        let meter = if metered { Meter::begin() } else { None };
+        // The future is not polled again after a panic, so nobody sees what it left behind.
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
+        if let Some(meter) = meter {
+            let begun = meter.begun();
+            let part = meter.end();
+            on_cpu += part.on_cpu;
+            not_running += part.not_running;
+            let elapsed = begun + part.elapsed - *first_polled.get_or_insert(begun);
+            measured = Some(Measured { elapsed, on_cpu, not_running });
+        }
+        match polled {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
+            Err(payload) => Poll::Ready(Err(TaskError::panicked(&*payload))),
+        }
+    })
+    .await;
+    running.ended = Some(Ended { measured, panicked: outcome.is_err() });
+    outcome
+}

@@ -1,0 +1,55 @@
+//! What [`Executor::window`](crate::Executor::window) answers with.
+
+use crate::kind::TaskKind;
+
+/// Both pools since the last call, and every class since the start.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ExecutorStats {
+    /// Threads.
+    pub cpu: PoolStats,
+    /// Async tasks.
+    pub io: PoolStats,
+    /// By class, in the order of their names.
+    pub classes: Vec<ClassStats>,
+}
+
+/// A pool in the window.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct PoolStats {
+    /// Workers now.
+    pub workers: u32,
+    /// Mean share of workers that were busy, tasks still running counted for the part they ran. 0.0 to 1.0.
+    pub utilisation: f64,
+    /// Tasks waiting in the queue now.
+    pub queued: u64,
+    /// Tasks finished, those that panicked among them.
+    pub window_completed: u64,
+    /// Mean time the tasks finished in the window had waited before they ran. Microseconds.
+    pub mean_wait_us: f64,
+    /// Mean time from start to end of the tasks finished in the window. Microseconds.
+    pub mean_service_us: f64,
+}
+
+/// A class of tasks since the start.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ClassStats {
+    /// Its name.
+    pub name: String,
+    /// Its kind, inferred from `cpu_share`.
+    pub kind: TaskKind,
+    /// Tasks finished, those that panicked among them.
+    pub completed: u64,
+    /// Of them, those that panicked.
+    pub panicked: u64,
+    /// Time on a CPU, as a share of the time from start to end in which the task ran or waited for something;
+    /// measured on a sample of the tasks. 0.0 to 1.0.
+    pub cpu_share: f64,
+    /// Median wait, from submission to start. Microseconds.
+    pub wait_p50_us: f64,
+    /// 99th percentile of the wait. Microseconds.
+    pub wait_p99_us: f64,
+    /// Median time from start to end. Microseconds.
+    pub service_p50_us: f64,
+    /// 99th percentile of the time from start to end. Microseconds.
+    pub service_p99_us: f64,
+}

@@ -1,0 +1,304 @@
+//! Both pools as a caller sees them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use host_executor::{Config, Executor, Pending, TaskError};
+
+const SMALL: Config = Config {
+    cpu_workers: 4,
+    io_workers: 4,
+    max_cpu_workers: 16,
+    max_io_workers: 16,
+    cpu_queue: 64,
+    io_queue: 64,
+};
+
+/// Waits until something holds; fails after a time that no healthy run needs.
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(10), "in ten seconds not: {what}");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Counts who is inside, and the most there ever were.
+#[derive(Default)]
+struct Room {
+    inside: AtomicU32,
+    most: AtomicU32,
+    open: AtomicBool,
+}
+
+impl Room {
+    fn enter(&self) {
+        let inside = self.inside.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(inside, Ordering::SeqCst);
+    }
+
+    fn inside(&self) -> u32 {
+        self.inside.load(Ordering::SeqCst)
+    }
+
+    fn stay(&self) {
+        self.enter();
+        while !self.open.load(Ordering::SeqCst) {
+            thread::sleep(Duration::from_micros(200));
+        }
+        self.inside.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    async fn stay_async(&self) {
+        self.enter();
+        while !self.open.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        self.inside.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn the_limit_is_4_then_8_on_threads() {
+    let executor = Executor::new(SMALL).unwrap();
+    let class = executor.class("stay");
+    let room = Arc::new(Room::default());
+    for _ in 0..20 {
+        let room = Arc::clone(&room);
+        executor.try_cpu(class, move || room.stay()).unwrap();
+    }
+    eventually("four run", || room.inside() == 4);
+    thread::sleep(Duration::from_millis(20));
+    assert_eq!(room.most.load(Ordering::SeqCst), 4, "no fifth while four run");
+    assert_eq!(executor.resize_cpu(8).unwrap(), 8);
+    eventually("eight run", || room.inside() == 8);
+    thread::sleep(Duration::from_millis(20));
+    assert_eq!(room.most.load(Ordering::SeqCst), 8);
+    room.open.store(true, Ordering::SeqCst);
+    eventually("all ran", || executor.window().classes[0].completed == 20);
+}
+
+#[test]
+fn the_limit_is_4_then_8_then_2_on_tasks() {
+    let executor = Executor::new(SMALL).unwrap();
+    let class = executor.class("stay");
+    let (first, second) = (Arc::new(Room::default()), Arc::new(Room::default()));
+    for _ in 0..20 {
+        let room = Arc::clone(&first);
+        executor.try_io(class, async move { room.stay_async().await }).unwrap();
+    }
+    eventually("four run", || first.inside() == 4);
+    assert_eq!(executor.window().io.queued, 16);
+    thread::sleep(Duration::from_millis(20));
+    assert_eq!(first.most.load(Ordering::SeqCst), 4);
+    assert_eq!(executor.resize_io(8), 8);
+    eventually("eight run", || first.inside() == 8);
+    thread::sleep(Duration::from_millis(20));
+    assert_eq!(first.most.load(Ordering::SeqCst), 8);
+
+    assert_eq!(executor.resize_io(2), 2);
+    for _ in 0..20 {
+        let room = Arc::clone(&second);
+        executor.try_io(class, async move { room.stay_async().await }).unwrap();
+    }
+    first.open.store(true, Ordering::SeqCst);
+    eventually("two of the second lot run", || second.inside() == 2);
+    thread::sleep(Duration::from_millis(20));
+    assert_eq!(second.most.load(Ordering::SeqCst), 2, "the six too many gave up their permits");
+    second.open.store(true, Ordering::SeqCst);
+    eventually("all ran", || executor.window().classes[0].completed == 40);
+}
+
+#[test]
+fn resizing_while_running_loses_nothing() {
+    let executor = Arc::new(Executor::new(SMALL).unwrap());
+    let class = executor.class("count");
+    let (done, submitted) = (Arc::new(AtomicU64::new(0)), 4000);
+    let resizer = {
+        let (executor, done) = (Arc::clone(&executor), Arc::clone(&done));
+        thread::spawn(move || {
+            let mut size = 1;
+            while done.load(Ordering::SeqCst) < 2 * submitted {
+                size = size * 7 % 17;
+                executor.resize_cpu(size).unwrap();
+                executor.resize_io(17 - size);
+                thread::sleep(Duration::from_micros(300));
+            }
+        })
+    };
+    executor.block_on(async {
+        for _ in 0..submitted {
+            let (cpu, io) = (Arc::clone(&done), Arc::clone(&done));
+            executor.submit_cpu(class, move || cpu.fetch_add(1, Ordering::SeqCst)).await.unwrap();
+            let task = async move {
+                tokio::task::yield_now().await;
+                io.fetch_add(1, Ordering::SeqCst)
+            };
+            executor.submit_io(class, task).await.unwrap();
+        }
+    });
+    eventually("every task ran once", || done.load(Ordering::SeqCst) == 2 * submitted);
+    resizer.join().unwrap();
+    eventually("every task was counted", || executor.window().classes[0].completed == 2 * submitted);
+    assert_eq!(done.load(Ordering::SeqCst), 2 * submitted);
+    assert_eq!((executor.resize_cpu(3).unwrap(), executor.resize_io(3)), (3, 3));
+    let stats = executor.window();
+    assert_eq!((stats.cpu.workers, stats.io.workers, stats.cpu.queued, stats.io.queued), (3, 3, 0, 0));
+}
+
+#[test]
+fn a_full_queue_holds_submitters_back() {
+    let config = Config { cpu_workers: 1, io_workers: 1, cpu_queue: 4, io_queue: 4, ..SMALL };
+    let executor = Executor::new(config).unwrap();
+    let class = executor.class("stay");
+    let room = Arc::new(Room::default());
+    let on_cpu = Arc::clone(&room);
+    executor.try_cpu(class, move || on_cpu.stay()).unwrap();
+    let on_io = Arc::clone(&room);
+    executor.try_io(class, async move { on_io.stay_async().await }).unwrap();
+    eventually("one of each runs", || room.inside() == 2);
+
+    for _ in 0..4 {
+        executor.try_cpu(class, || ()).unwrap();
+        executor.try_io(class, async {}).unwrap();
+    }
+    let full = TaskError::QueueFull { places: 4 };
+    assert_eq!(executor.try_cpu(class, || ()).err(), Some(full.clone()));
+    assert_eq!(executor.try_io(class, async {}).err(), Some(full));
+    let stats = executor.window();
+    assert_eq!((stats.cpu.queued, stats.io.queued), (4, 4), "not more than the queue allows");
+
+    executor.block_on(async {
+        let patience = Duration::from_millis(20);
+        assert!(tokio::time::timeout(patience, executor.submit_cpu(class, || ())).await.is_err());
+        assert!(tokio::time::timeout(patience, executor.submit_io(class, async {})).await.is_err());
+        room.open.store(true, Ordering::SeqCst);
+        assert_eq!(executor.cpu(class, || 1).await, Ok(1));
+        assert_eq!(executor.io(class, async { 2 }).await, Ok(2));
+    });
+    eventually("those given up were never queued", || executor.window().classes[0].completed == 12);
+}
+
+#[test]
+fn a_panic_stays_in_its_task() {
+    let executor = Executor::new(Config { cpu_workers: 1, io_workers: 1, ..SMALL }).unwrap();
+    let class = executor.class("fragile");
+    executor.block_on(async {
+        for round in 0..20 {
+            let cpu = executor.cpu(class, move || -> u32 { panic!("cpu {round}") }).await;
+            assert_eq!(cpu, Err(TaskError::Panicked(format!("cpu {round}"))));
+            let io = executor
+                .io(class, async move {
+                    if true {
+                        panic!("io {round}")
+                    }
+                })
+                .await;
+            assert_eq!(io, Err(TaskError::Panicked(format!("io {round}"))));
+        }
+        assert_eq!(executor.cpu(class, || 7).await, Ok(7), "the only worker is still there");
+        assert_eq!(executor.io(class, async { 8 }).await, Ok(8));
+    });
+    let class = &executor.window().classes[0];
+    assert_eq!((class.completed, class.panicked), (42, 40));
+}
+
+#[test]
+fn a_result_nobody_waits_for_may_panic_when_dropped() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("dropped");
+        }
+    }
+    let executor = Executor::new(Config { cpu_workers: 1, io_workers: 1, ..SMALL }).unwrap();
+    let class = executor.class("bomb");
+    drop(executor.try_cpu(class, || Bomb).unwrap());
+    drop(executor.try_io(class, async { Bomb }).unwrap());
+    assert_eq!(executor.block_on(executor.cpu(class, || 7)), Ok(7));
+    assert_eq!(executor.block_on(executor.io(class, async { 8 })), Ok(8));
+}
+
+#[test]
+fn dropping_drops_what_is_queued_and_finishes_what_runs() {
+    let executor = Executor::new(Config { cpu_workers: 1, io_workers: 1, ..SMALL }).unwrap();
+    let class = executor.class("stay");
+    let room = Arc::new(Room::default());
+    let ran = Arc::new(AtomicU32::new(0));
+    let (on_cpu, on_io) = (Arc::clone(&room), Arc::clone(&room));
+    let running: [Pending<()>; 2] = [
+        executor.try_cpu(class, move || on_cpu.stay()).unwrap(),
+        executor.try_io(class, async move { on_io.stay_async().await }).unwrap(),
+    ];
+    eventually("one of each runs", || room.inside() == 2);
+    let mut queued = Vec::new();
+    for _ in 0..10 {
+        let (cpu, io) = (Arc::clone(&ran), Arc::clone(&ran));
+        queued.push(executor.try_cpu(class, move || cpu.fetch_add(1, Ordering::SeqCst)).unwrap());
+        queued.push(executor.try_io(class, async move { io.fetch_add(1, Ordering::SeqCst) }).unwrap());
+    }
+    let opener = {
+        let room = Arc::clone(&room);
+        thread::spawn(move || {
+            thread::sleep(Duration::from_millis(50));
+            room.open.store(true, Ordering::SeqCst);
+        })
+    };
+    drop(executor);
+    opener.join().unwrap();
+    assert_eq!(room.inside(), 0, "what ran has finished");
+    assert_eq!(ran.load(Ordering::SeqCst), 0, "nothing queued has begun");
+    let outside = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    outside.block_on(async {
+        for task in running {
+            assert_eq!(task.await, Ok(()));
+        }
+        for task in queued {
+            assert_eq!(task.await, Err(TaskError::Stopped));
+        }
+    });
+}
+
+#[test]
+fn dropping_in_async_code_or_on_a_worker_waits_for_nothing() {
+    let outside = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let executor = Executor::new(SMALL).unwrap();
+    let class = executor.class("stay");
+    let room = Arc::new(Room::default());
+    let on_cpu = Arc::clone(&room);
+    let running = executor.try_cpu(class, move || on_cpu.stay()).unwrap();
+    executor.try_io(class, std::future::pending::<()>()).unwrap();
+    eventually("it runs", || room.inside() == 1);
+    outside.block_on(async move {
+        drop(executor);
+        room.open.store(true, Ordering::SeqCst);
+        assert_eq!(running.await, Ok(()), "it finished by itself");
+    });
+
+    // The last owner is a task of the executor itself.
+    let executor = Arc::new(Executor::new(SMALL).unwrap());
+    let (owner, alone) = (Arc::clone(&executor), Arc::new(AtomicBool::new(false)));
+    let go = Arc::clone(&alone);
+    let last = executor
+        .try_cpu(executor.class("own"), move || {
+            while !go.load(Ordering::SeqCst) {
+                thread::sleep(Duration::from_millis(1));
+            }
+            drop(owner);
+        })
+        .unwrap();
+    drop(executor);
+    alone.store(true, Ordering::SeqCst);
+    assert_eq!(outside.block_on(last), Ok(()));
+}
+
+#[test]
+fn sizes_are_clamped_and_checked() {
+    let executor = Executor::new(SMALL).unwrap();
+    assert_eq!(executor.resize_cpu(1_000_000).unwrap(), 16);
+    assert_eq!(executor.resize_io(0), 1);
+    let error = Executor::new(Config { cpu_workers: 0, ..SMALL }).unwrap_err();
+    assert_eq!(error.to_string(), "executor setting `cpu_workers` is 0, expected 1 to 16");
+}
