@@ -1,0 +1,37 @@
+//! Loading ahead of demand: which keys, within which budget, and what became of them.
+//!
+//! Rules are data, installed by their owners (strategies) and applied at access time. The data path asks
+//! [`Prefetcher::on_access`] at each demand access and is told which keys to load; it reports back when a
+//! load has ended and when an entry was evicted. Each key loaded ahead is counted exactly once: *timely*
+//! (asked for after it was there), *late* (asked for while it was being loaded) or *wasted* (failed,
+//! evicted, grown old or left over).
+//!
+//! There is no IO and no clock here: age is counted in accesses, so a run in virtual time gives the same
+//! answers twice.
+//!
+//! ```
+//! use host_prefetch::{Budget, Prefetcher, Rule};
+//!
+//! let prefetcher = Prefetcher::new(Budget { max_in_flight: 8, cache_share: 0.2 }, 16);
+//! prefetcher.set_cache_capacity(1_000_000);
+//! prefetcher.install(0, 1, Rule::Association { key: 7, targets: vec![70, 71] })?;
+//!
+//! let mut loads = Vec::new();
+//! prefetcher.on_access(7, |key| key == 71, &mut loads); // 71 is in the cache already
+//! assert_eq!(loads[0].key, 70);
+//! prefetcher.loaded(70, 4096);
+//! prefetcher.on_access(70, |_| true, &mut loads);
+//! assert_eq!(prefetcher.stats()[0].timely, 1);
+//! # Ok::<(), host_prefetch::RuleError>(())
+//! ```
+
+mod pending;
+mod prefetcher;
+mod rule;
+mod runs;
+mod stats;
+
+pub use pending::Budget;
+pub use prefetcher::{Load, Prefetcher, UNUSED_AFTER};
+pub use rule::{Installed, MOST_DEPTH, MOST_TARGETS, Rule, RuleError};
+pub use stats::{Counts, RuleStats};
