@@ -1,0 +1,70 @@
+//! Compiles the bundled strategies and writes the table that `src/lib.rs` includes.
+//!
+//! They go to `<target>/plugins`, one fixed place, so that a debug and a release build of the host
+//! share them. What is included are copies in `OUT_DIR`: the originals may be overwritten while the
+//! host is compiled.
+
+use guest_build::{Artifact, Build, outer_target_dir};
+use std::{
+    env,
+    error::Error,
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+/// What a component's bytes depend on, below the root of the repository.
+const SOURCES: &[&str] = &[
+    "plugins/Cargo.toml",
+    "plugins/Cargo.lock",
+    "plugins/sdk",
+    "plugins/cache-policy",
+    "plugins/worker-sizing",
+    "plugins/prefetch-rules",
+    "wit",
+];
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Not as `cargo::error=` directives: cargo would prefix each line, and print all twice.
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
+    let manifest_dir = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
+    let root =
+        manifest_dir.ancestors().nth(2).ok_or("host/bundled lies two folders below the repository's root")?;
+    let out_dir = PathBuf::from(env::var("OUT_DIR")?);
+    let target = outer_target_dir(&out_dir).ok_or("cannot tell the target directory from OUT_DIR")?;
+    let components =
+        Build::new(root.join("plugins")).target_dir(target.join("plugins")).locked(true).run()?;
+    fs::write(out_dir.join("components.rs"), table(&components, &out_dir)?)?;
+    // Only now: what failed is run again in any case, and the error stands alone.
+    for source in SOURCES {
+        println!("cargo::rerun-if-changed={}", root.join(source).display());
+    }
+    Ok(())
+}
+
+/// Copies each component and names it in a Rust expression.
+fn table(components: &[Artifact], out_dir: &Path) -> Result<String, Box<dyn Error>> {
+    let mut table = String::from("&[\n");
+    for Artifact { name, path } in components {
+        let copy = out_dir.join(format!("{name}.wasm"));
+        fs::copy(path, &copy)
+            .map_err(|error| format!("cannot copy {} to {}: {error}", path.display(), copy.display()))?;
+        writeln!(
+            table,
+            "    Bundled {{ name: {name:?}, bytes: include_bytes!({:?}) }},",
+            copy.display().to_string()
+        )?;
+    }
+    table.push_str("]\n");
+    Ok(table)
+}

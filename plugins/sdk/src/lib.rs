@@ -1,0 +1,104 @@
+//! Everything a strategy needs: the bindings of `wit/`, a trait, typed settings and a macro that
+//! exports the whole as a component.
+//!
+//! A strategy is one type. [`Strategy::describe`] says what it is, [`Strategy::new`] makes it from
+//! its settings at the first tick, [`Strategy::tick`] looks at [`metrics`] and proposes through
+//! [`cache`], [`executor`] and [`prefetch`]. [`export_strategy!`] does the rest.
+//!
+//! Every import is a capability that a profile has to grant, and a component imports only what its
+//! code reaches: a strategy that never calls [`log`] does not ask for the log.
+//!
+//! ```no_run
+//! use strategy_sdk::{Control, Description, NoSettings, Strategy, TickError, TickInfo, cache, metrics};
+//!
+//! struct HalfOfMemory;
+//!
+//! impl Strategy for HalfOfMemory {
+//!     type Settings = NoSettings;
+//!
+//!     fn describe() -> Description {
+//!         Description::new("half-of-memory", "0.1.0", "Gives the cache half of the memory")
+//!             .controls(&[Control::CacheCapacity])
+//!     }
+//!
+//!     fn new(_: NoSettings) -> Result<Self, TickError> {
+//!         Ok(Self)
+//!     }
+//!
+//!     fn tick(&mut self, _: TickInfo) -> Result<(), TickError> {
+//!         cache::propose_capacity(metrics::system().memory_limit_bytes / 2).ok();
+//!         Ok(())
+//!     }
+//! }
+//!
+//! strategy_sdk::export_strategy!(HalfOfMemory);
+//! # fn main() {}
+//! ```
+//!
+//! A refused proposal ([`types::ControlError`]) is not an error of the strategy: another one may
+//! own the control, or it may be cooling down. So there is no conversion to [`TickError`], which
+//! would set the strategy aside for the rest of the run. Natively (in unit tests) the calls of the
+//! host are stubs that panic: keep decisions in functions that take what was measured as arguments,
+//! and test those.
+
+/// What wit-bindgen makes of `wit/`. Public for [`export_strategy!`]; the names to use are the
+/// crate's own.
+#[doc(hidden)]
+pub mod bindings {
+    wit_bindgen::generate!({
+        world: "strategy",
+        path: "../../wit",
+        generate_all,
+        pub_export_macro: true,
+        default_bindings_module: "strategy_sdk::bindings",
+    });
+}
+
+mod description;
+pub mod export;
+pub mod log;
+pub mod settings;
+
+pub use bindings::optimizer::plugin::{
+    cache_control as cache, executor_control as executor, metrics, prefetch_control as prefetch, types,
+};
+pub use description::Description;
+pub use settings::{NoSettings, Settings};
+pub use types::{Acceptance, Control, ControlError, TickError, TickInfo};
+
+/// A count as a number to calculate with. Exact up to 2^53.
+#[must_use]
+#[expect(clippy::as_conversions, reason = "there is no `f64::from(u64)`")]
+pub fn count(count: u64) -> f64 {
+    count as f64
+}
+
+/// A strategy: what [`export_strategy!`] turns into a component.
+pub trait Strategy: Sized + 'static {
+    /// The settings that a profile may give: a struct made by [`settings!`](crate::settings!), or
+    /// [`NoSettings`].
+    type Settings: Settings;
+
+    /// What this strategy is. Must not call the host: nothing is measured or granted yet. The
+    /// settings are added by the export.
+    fn describe() -> Description;
+
+    /// Makes the strategy, at the first tick.
+    ///
+    /// # Errors
+    /// A setting that has the right type and cannot be used all the same
+    /// ([`TickError::BadSetting`]).
+    fn new(settings: Self::Settings) -> Result<Self, TickError>;
+
+    /// Looks and proposes, once a tick.
+    ///
+    /// # Errors
+    /// Whatever makes the strategy useless: it is set aside for the rest of the run, and the text
+    /// shown.
+    fn tick(&mut self, info: TickInfo) -> Result<(), TickError>;
+}
+
+/// The README's examples, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
