@@ -29,7 +29,6 @@ mod builtin;
 mod bytes;
 mod detect;
 mod error;
-mod grant;
 mod layer;
 mod load;
 mod nearest;
@@ -42,9 +41,9 @@ pub use builtin::{list, nearest_profile};
 pub use bytes::Bytes;
 pub use detect::{Detection, FILES_LIMIT, count_files, detect};
 pub use error::ProfileError;
-pub use grant::Grant;
+pub use host_control::{Grant, Mode};
 pub use load::Loader;
 pub use settings::{
-    Arbitration, ArbitrationSettings, CacheSettings, ControlSettings, ExecutorSettings, LimitSettings,
-    MemorySettings, Optimise, PluginSettings, PrefetchSettings, Row, Settings, StrategySettings,
+    ArbitrationSettings, CacheSettings, ControlSettings, ExecutorSettings, LimitSettings, MemorySettings,
+    Optimise, PluginSettings, PrefetchSettings, Row, Settings, StrategySettings,
 };

@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use crate::bytes::Bytes;
 use crate::error::ProfileError;
-use crate::grant::Grant;
 use crate::nearest::nearest;
+use host_control::{Grant, Mode};
 
 /// Everything a run starts from: checked, clamped to the machine, consistent.
 #[derive(Debug, Clone, PartialEq)]
@@ -132,32 +132,18 @@ pub struct ControlSettings {
 /// How rival proposals for each control are settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ArbitrationSettings {
-    /// Always [`Arbitration::Priority`]: names have no smallest.
-    pub cache_policy: Arbitration,
+    /// Always [`Mode::Priority`]: names have no smallest.
+    pub cache_policy: Mode,
     /// Of the memory tier's capacity.
-    pub cache_capacity: Arbitration,
+    pub cache_capacity: Mode,
     /// Of the CPU threads.
-    pub cpu_workers: Arbitration,
+    pub cpu_workers: Mode,
     /// Of the IO tasks.
-    pub io_workers: Arbitration,
-    /// Always [`Arbitration::Priority`].
-    pub prefetch_rules: Arbitration,
+    pub io_workers: Mode,
+    /// Always [`Mode::Priority`].
+    pub prefetch_rules: Mode,
     /// Of the loads under way at once and their share of the cache.
-    pub prefetch_budget: Arbitration,
-}
-
-/// How rival proposals are settled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Arbitration {
-    /// The strategy with the highest priority has its way.
-    Priority,
-    /// The smallest value.
-    Min,
-    /// The largest value.
-    Max,
-    /// The mean of the values.
-    Mean,
+    pub prefetch_budget: Mode,
 }
 
 /// What one tick of one strategy may use.

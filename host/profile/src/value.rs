@@ -6,9 +6,9 @@ use std::time::Duration;
 use toml::de::{DeInteger, DeValue};
 
 use crate::bytes::Bytes;
-use crate::grant::Grant;
 use crate::nearest::nearest;
 use crate::schema::Kind;
+use host_control::Grant;
 
 /// How a value was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

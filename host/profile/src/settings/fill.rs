@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use host_control::Mode;
+
 use super::{
-    Arbitration, ArbitrationSettings, CacheSettings, ControlSettings, ExecutorSettings, LimitSettings,
-    MemorySettings, Optimise, PluginSettings, PrefetchSettings, Row, Settings, StrategySettings,
+    ArbitrationSettings, CacheSettings, ControlSettings, ExecutorSettings, LimitSettings, MemorySettings,
+    Optimise, PluginSettings, PrefetchSettings, Row, Settings, StrategySettings,
 };
 use crate::bytes::Bytes;
 use crate::error::ProfileError;
@@ -167,12 +169,12 @@ impl Get<'_> {
         self.value(key, |value| if let Value::Span(span) = value { Some(*span) } else { None })
     }
 
-    fn arbitration(&self, key: &str) -> Result<Arbitration, ProfileError> {
+    fn arbitration(&self, key: &str) -> Result<Mode, ProfileError> {
         Ok(match self.text(key)?.as_str() {
-            "min" => Arbitration::Min,
-            "max" => Arbitration::Max,
-            "mean" => Arbitration::Mean,
-            _ => Arbitration::Priority,
+            "min" => Mode::Min,
+            "max" => Mode::Max,
+            "mean" => Mode::Mean,
+            _ => Mode::Priority,
         })
     }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use host_profile::{Arbitration, Bytes, Grant, Optimise};
+use host_profile::{Bytes, Grant, Mode, Optimise};
 
 use crate::{big, env, load_file, loader};
 
@@ -50,8 +50,8 @@ fn every_kind_of_value_arrives() {
     assert_eq!(settings.prefetch.cache_share, 0.0);
     assert_eq!(settings.control.tick, Duration::from_millis(1_500));
     assert!(!settings.control.enabled);
-    assert_eq!(settings.control.arbitration.cpu_workers, Arbitration::Mean);
-    assert_eq!(settings.control.arbitration.io_workers, Arbitration::Priority);
+    assert_eq!(settings.control.arbitration.cpu_workers, Mode::Mean);
+    assert_eq!(settings.control.arbitration.io_workers, Mode::Priority);
     assert_eq!(settings.limits.fuel, 0xF_FFFF);
     assert_eq!(settings.limits.memory, Bytes(1 << 20));
 }

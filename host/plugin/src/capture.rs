@@ -1,0 +1,99 @@
+//! What a guest writes to its standard output and error, kept in a small buffer.
+//!
+//! A guest in Rust writes its panic message to standard error just before it traps, so the end of
+//! what was written matters more than its beginning: the oldest bytes are dropped first. Nothing of
+//! it reaches the host's own terminal.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use wasmtime::component::Resource;
+use wasmtime_wasi::async_trait;
+use wasmtime_wasi::p2::bindings::cli::{stderr, stdout};
+use wasmtime_wasi::p2::{DynOutputStream, OutputStream, Pollable, StreamResult};
+
+use crate::state::State;
+
+/// Bytes kept of each stream between two calls.
+const CAPACITY: usize = 8 << 10;
+
+/// Bytes accepted in one write.
+const PERMIT: usize = 64 << 10;
+
+/// The end of what was written to one stream. Streams that the guest holds share it; it is locked
+/// only to append and to take.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Capture(Arc<Mutex<VecDeque<u8>>>);
+
+impl Capture {
+    /// What was written since the last call.
+    pub(crate) fn take(&self) -> String {
+        let bytes: Vec<u8> = std::mem::take(&mut *self.0.lock()).into();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    fn append(&self, bytes: &[u8]) {
+        let mut kept = self.0.lock();
+        kept.extend(bytes);
+        let excess = kept.len().saturating_sub(CAPACITY);
+        kept.drain(..excess);
+    }
+}
+
+#[async_trait]
+impl Pollable for Capture {
+    async fn ready(&mut self) {}
+}
+
+#[async_trait]
+impl OutputStream for Capture {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.append(&bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(PERMIT)
+    }
+}
+
+fn stream(state: &mut State, capture: Capture) -> wasmtime::Result<Resource<DynOutputStream>> {
+    let stream: DynOutputStream = Box::new(capture);
+    Ok(state.table.push(stream)?)
+}
+
+impl stdout::Host for State {
+    fn get_stdout(&mut self) -> wasmtime::Result<Resource<DynOutputStream>> {
+        let capture = self.stdout.clone();
+        stream(self, capture)
+    }
+}
+
+impl stderr::Host for State {
+    fn get_stderr(&mut self) -> wasmtime::Result<Resource<DynOutputStream>> {
+        let capture = self.stderr.clone();
+        stream(self, capture)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_is_kept() {
+        let capture = Capture::default();
+        capture.append(&vec![b'a'; CAPACITY]);
+        capture.append(b"the end");
+        let text = capture.take();
+        assert_eq!(text.len(), CAPACITY);
+        assert!(text.ends_with("aaathe end"));
+        assert_eq!(capture.take(), "");
+    }
+}

@@ -1,0 +1,89 @@
+use super::*;
+
+fn raw() -> types::Description {
+    types::Description {
+        name: "cache-policy".to_owned(),
+        version: "1.2.3".to_owned(),
+        summary: "Chooses a policy.".to_owned(),
+        controls: vec![types::Control::CachePolicy, types::Control::CachePolicy],
+        settings: vec![
+            declared("margin", types::SettingKind::Number, "0.01"),
+            declared("dwell", types::SettingKind::Integer, "10"),
+            declared("eager", types::SettingKind::Boolean, "false"),
+        ],
+    }
+}
+
+fn declared(name: &str, kind: types::SettingKind, default: &str) -> types::Setting {
+    types::Setting { name: name.to_owned(), summary: String::new(), kind, default: default.to_owned() }
+}
+
+fn label() -> Label {
+    Label { place: "x.wasm".to_owned(), digest: "0123456789abcdef".into() }
+}
+
+fn refusal(change: impl FnOnce(&mut types::Description)) -> String {
+    let mut raw = raw();
+    change(&mut raw);
+    Description::check(raw, &label()).unwrap_err().to_string()
+}
+
+fn setting_refusal(name: &str, value: &str) -> String {
+    let given = BTreeMap::from([(name.to_owned(), value.to_owned())]);
+    let description = Description::check(raw(), &label()).unwrap();
+    description.check_settings(&given, &label()).unwrap_err().to_string()
+}
+
+#[test]
+fn a_good_description_is_read() {
+    let read = Description::check(raw(), &label()).unwrap();
+    assert_eq!(read.controls, [Control::CachePolicy]);
+    assert_eq!(read.settings.len(), 3);
+}
+
+#[test]
+fn nonsense_is_refused_and_named() {
+    assert_eq!(
+        refusal(|d| d.name = "Cache Policy".to_owned()),
+        "x.wasm (digest 0123456789ab): bad description: name `Cache Policy` is not kebab-case of 1 to 64 \
+         characters, such as `cache-policy`. The component's `describe` has to change"
+    );
+    assert!(refusal(|d| d.name.clear()).contains("name ``"));
+    assert!(refusal(|d| d.name = "a".repeat(65)).contains("1 to 64"));
+    assert!(refusal(|d| d.version = "new".to_owned()).contains("version `new`"));
+    assert!(refusal(|d| d.summary = "\u{1b}[2J".to_owned()).contains("control character"));
+    assert!(refusal(|d| d.summary = "x".repeat(257)).contains("summary has 257 bytes"));
+    assert!(
+        refusal(|d| d.settings = vec![declared("a", types::SettingKind::Text, ""); 65])
+            .contains("65 settings")
+    );
+    assert!(
+        refusal(|d| d.settings.push(declared("dwell", types::SettingKind::Text, "")))
+            .contains("declared twice")
+    );
+    assert!(
+        refusal(|d| d.settings.push(declared("a", types::SettingKind::Number, "NaN")))
+            .contains("the default of setting `a` is `NaN`, expected a number such as `0.5`")
+    );
+}
+
+#[test]
+fn settings_are_checked_against_their_kind() {
+    let given: BTreeMap<_, _> = [("margin", "0.05"), ("dwell", "-3"), ("eager", "true")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+    Description::check(raw(), &label()).unwrap().check_settings(&given, &label()).unwrap();
+
+    assert_eq!(
+        setting_refusal("margn", "1"),
+        "x.wasm (digest 0123456789ab): strategy `cache-policy` has no setting `margn` (did you mean `margin`?); \
+         it has `margin`, `dwell`, `eager`. Change the profile"
+    );
+    assert_eq!(
+        setting_refusal("dwell", "1.5"),
+        "x.wasm (digest 0123456789ab): strategy `cache-policy`: setting `dwell` is `1.5`, expected a whole number \
+         such as `10`. Change the profile"
+    );
+    assert!(setting_refusal("margin", "inf").contains("expected a number"));
+    assert!(setting_refusal("eager", "yes").contains("expected `true` or `false`"));
+}

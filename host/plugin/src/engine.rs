@@ -1,0 +1,31 @@
+//! How every component is compiled and run.
+//!
+//! Each switch that changes compiled code or its result is set here and nowhere else, and goes into
+//! the key of the compiled-component cache. A run must give the same bytes twice, so everything that
+//! differs between machines or runs is pinned.
+
+use wasmtime::{Config, Engine};
+
+/// Stack of a guest. Deep enough for any reasonable strategy; a runaway recursion ends here in
+/// microseconds.
+const MAX_WASM_STACK: usize = 512 << 10;
+
+/// Stack on which a guest and the host functions that it calls run. What is above
+/// [`MAX_WASM_STACK`] is left for host functions.
+const CALL_STACK: usize = 2 << 20;
+
+pub(crate) fn engine() -> wasmtime::Result<Engine> {
+    let mut config = Config::new();
+    // Fuel bounds and reproduces; the epoch is the backstop for wall time.
+    config.consume_fuel(true);
+    config.epoch_interruption(true);
+    // NaN bits and relaxed SIMD are the two places where wasm may differ between machines. Threads
+    // would be a third: support for them is not compiled in.
+    config.cranelift_nan_canonicalization(true);
+    config.relaxed_simd_deterministic(true);
+    config.max_wasm_stack(MAX_WASM_STACK);
+    config.async_stack_size(CALL_STACK);
+    // Guests are stripped: a backtrace would be a list of numbers.
+    config.wasm_backtrace_max_frames(None);
+    Engine::new(&config)
+}

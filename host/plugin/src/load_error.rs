@@ -1,0 +1,235 @@
+//! Why a component could not be loaded.
+//!
+//! Every text names the component with the digest of its very bytes, says what was expected, which
+//! side has to change, and the command or the line that helps.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use host_control::Fault;
+
+use crate::description::SettingKind;
+use crate::names;
+use crate::shape::PACKAGE_VERSION;
+
+/// A component as error texts call it: where it came from, and the start of its digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    /// The path of the file, or the name of a bundled component.
+    pub place: String,
+    /// BLAKE3 digest of the bytes, hexadecimal.
+    pub digest: Box<str>,
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let short = self.digest.get(..12).unwrap_or(&self.digest);
+        write!(f, "{} (digest {short})", self.place)
+    }
+}
+
+/// Why a component could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file cannot be read.
+    #[error("{}: cannot be read: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The directory of components cannot be listed.
+    #[error("{}: the plugin directory cannot be listed: {source}", path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file is empty.
+    #[error(
+        "{component}: the file is empty; was the build or the copy interrupted? Build and copy it again: \
+         `cargo build --release --target wasm32-wasip2`"
+    )]
+    Empty {
+        /// The component.
+        component: Label,
+    },
+    /// Not WebAssembly at all.
+    #[error(
+        "{component}: not a WebAssembly file: it starts with {start}, a component starts with 00 61 73 6d 0d 00 01 00{advice}"
+    )]
+    NotWasm {
+        /// The component.
+        component: Label,
+        /// Its first bytes, hexadecimal.
+        start: String,
+        /// What it may be instead, or nothing.
+        advice: &'static str,
+    },
+    /// A core module.
+    #[error(
+        "{component}: a core module, and the host runs components. Build it with `cargo build --release --target \
+         wasm32-wasip2`, or wrap this one with `wasm-tools component new MODULE.wasm -o COMPONENT.wasm`"
+    )]
+    CoreModule {
+        /// The component.
+        component: Label,
+    },
+    /// A component that is damaged, or uses a feature of wasm that the host has switched off.
+    #[error(
+        "{component}: not a valid component: {reason}. Build it again; `wasm-tools validate FILE` says more about it"
+    )]
+    Invalid {
+        /// The component.
+        component: Label,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A component of another world.
+    #[error(
+        "{component}: a component of another world: a strategy exports `describe` and `tick`, this one lacks {} and exports {}. \
+         Build it for world `{}` of the host's `wit/` directory", names::list(.missing), exported(.exports), crate::WORLD
+    )]
+    OtherWorld {
+        /// The component.
+        component: Label,
+        /// Exports of a strategy that it lacks.
+        missing: Vec<String>,
+        /// What it exports.
+        exports: Vec<String>,
+    },
+    /// Built for a version of the contract that this host does not have.
+    #[error(
+        "{component}: {age} for this host: it is built for `{interface}`, the host has optimizer:plugin@{PACKAGE_VERSION}. {}", age.advice()
+    )]
+    OtherVersion {
+        /// The component.
+        component: Label,
+        /// An interface with its version, as the component names it.
+        interface: String,
+        /// Which side is behind.
+        age: Age,
+    },
+    /// Imports that no host of this version has.
+    #[error(
+        "{component}: imports what this host does not have: {}. The component has to do without, or be built for \
+         world `{}`; `wasm-tools component wit FILE` lists what it needs", .imports.join(", "), crate::WORLD
+    )]
+    UnknownImports {
+        /// The component.
+        component: Label,
+        /// Each import, with what the host has instead where that is near.
+        imports: Vec<String>,
+    },
+    /// Imports that the profile does not grant.
+    #[error(
+        "{component}: strategy `{name}` imports {}, which the profile does not grant. Add to the profile: {line}",
+        names::list(.imports)
+    )]
+    NotGranted {
+        /// The component.
+        component: Label,
+        /// Name of the strategy.
+        name: String,
+        /// The interfaces that are not granted.
+        imports: Vec<String>,
+        /// The line to add to the profile.
+        line: String,
+    },
+    /// The names fit but the types do not.
+    #[error(
+        "{component}: does not fit world `{}`: {reason}. Build it again with the `wit/` directory of this host",
+        crate::WORLD
+    )]
+    Mismatch {
+        /// The component.
+        component: Label,
+        /// What does not fit.
+        reason: String,
+    },
+    /// It failed while it was instantiated or described itself.
+    #[error("{component}: failed at its start, before the first tick: {fault}")]
+    Start {
+        /// The component.
+        component: Label,
+        /// How it failed.
+        fault: Fault,
+    },
+    /// It describes itself as something that cannot be.
+    #[error("{component}: bad description: {reason}. The component's `describe` has to change")]
+    BadDescription {
+        /// The component.
+        component: Label,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The profile gives a setting that the strategy does not have.
+    #[error("{component}: strategy `{strategy}` has no setting `{setting}`{}; it has {}. Change the profile", names::hint(.setting, .known), declared(.known))]
+    UnknownSetting {
+        /// The component.
+        component: Label,
+        /// Name of the strategy.
+        strategy: String,
+        /// The setting that the profile gives.
+        setting: String,
+        /// The settings that there are.
+        known: Vec<String>,
+    },
+    /// The profile gives a setting a value that is not of its kind.
+    #[error("{component}: strategy `{strategy}`: setting `{setting}` is `{value}`, expected {}. Change the profile", .kind.expected())]
+    BadSetting {
+        /// The component.
+        component: Label,
+        /// Name of the strategy.
+        strategy: String,
+        /// The setting.
+        setting: String,
+        /// What the profile gives.
+        value: String,
+        /// How it would have been read.
+        kind: SettingKind,
+    },
+    /// The sandbox itself cannot be set up on this machine.
+    #[error("the WebAssembly sandbox cannot be set up on this machine: {0}")]
+    Sandbox(String),
+}
+
+/// Which side is behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Age {
+    /// The component is older than what the host supports.
+    TooOld,
+    /// The component is newer than the host.
+    TooNew,
+}
+
+impl Age {
+    fn advice(self) -> &'static str {
+        match self {
+            Self::TooOld => {
+                "Rebuild the component with the `wit/` directory and SDK of this host, or ask its author for a newer one"
+            }
+            Self::TooNew => "Upgrade the host, or use an older version of the component",
+        }
+    }
+}
+
+impl fmt::Display for Age {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TooOld => "too old",
+            Self::TooNew => "too new",
+        })
+    }
+}
+
+fn exported(exports: &[String]) -> String {
+    if exports.is_empty() { "nothing".to_owned() } else { names::list(exports) }
+}
+
+fn declared(known: &[String]) -> String {
+    if known.is_empty() { "no settings".to_owned() } else { names::list(known) }
+}

@@ -1,0 +1,142 @@
+//! A strategy that does what its setting `act` says: the things a guest may do, and those it may not.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use strategy_sdk::prefetch::{AssociationRule, Rule, SequentialRule};
+use strategy_sdk::{Description, Strategy, TickError, TickInfo, cache, executor, log, metrics, prefetch};
+
+strategy_sdk::settings! {
+    /// What a test may ask for.
+    pub struct Settings {
+        /// What to do at each tick.
+        act: String = "nothing",
+        /// How often.
+        times: u32 = 1,
+    }
+}
+
+struct Probe {
+    settings: Settings,
+    ticks: u64,
+}
+
+impl Strategy for Probe {
+    type Settings = Settings;
+
+    fn describe() -> Description {
+        Description::new("probe", "0.1.0", "Does what a test asks for")
+    }
+
+    fn new(settings: Settings) -> Result<Self, TickError> {
+        Ok(Self { settings, ticks: 0 })
+    }
+
+    fn tick(&mut self, info: TickInfo) -> Result<(), TickError> {
+        self.ticks += 1;
+        for _ in 0..self.settings.times {
+            act(&self.settings.act, self.ticks, info)?;
+        }
+        Ok(())
+    }
+}
+
+fn act(what: &str, ticks: u64, info: TickInfo) -> Result<(), TickError> {
+    match what {
+        "nothing" => {}
+        "count" => log::info(format!("{ticks} {} {}", info.tick, info.now_ns)),
+        "print" => {
+            println!("to stdout");
+            eprintln!("to stderr");
+        }
+        "log" => log::info("a line"),
+        "loop" => loop {
+            black_box(0);
+        },
+        "allocate" => {
+            let mut all = Vec::new();
+            loop {
+                all.push(black_box(vec![1_u8; 1 << 20]));
+            }
+        }
+        "recurse" => log::info(recurse(ticks)),
+        "panic" => panic!("no such policy"),
+        "exit" => std::process::exit(3),
+        "fail" => return Err(TickError::Other("nothing to do".to_owned())),
+        "bad-setting" => return Err(TickError::BadSetting(("times".to_owned(), "an even number".to_owned()))),
+        "sleep" => std::thread::sleep(Duration::from_secs(60)),
+        "nap" => {
+            let before = Instant::now();
+            std::thread::sleep(Duration::from_millis(10));
+            log::info(before.elapsed().as_millis());
+        }
+        "clock" => {
+            log::info(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos()));
+        }
+        "random" => {
+            use std::hash::{BuildHasher, RandomState};
+            log::info(RandomState::new().hash_one(1));
+        }
+        "outside" => outside(),
+        "nonsense" => {
+            log::info(format!("{:?}", executor::propose_cpu_workers(u32::MAX)));
+            log::info(format!("{:?}", prefetch::propose_budget(1, f64::NAN)));
+            log::info(format!("{:?}", cache::propose_policy(&"x".repeat(1000))));
+            log::info(format!("{:?}", cache::propose_capacity(0)));
+            let rule = Rule::Sequential(SequentialRule { stride: 0, depth: 1 });
+            log::info(format!("{:?}", prefetch::install(1, &rule)));
+            let targets = (0..100).collect();
+            log::info(format!("{:?}", prefetch::install(2, &Rule::Association(AssociationRule { key: 1, targets }))));
+            log::info(format!("{:?}", prefetch::withdraw(9)));
+        }
+        "flood" => {
+            let targets = vec![0; 1 << 20];
+            prefetch::install(1, &Rule::Association(AssociationRule { key: 1, targets })).ok();
+        }
+        "capacity" => {
+            cache::propose_capacity(1).ok();
+        }
+        "metrics-only" => {
+            black_box(metrics::recent_accesses(u32::MAX));
+        }
+        "metrics" => {
+            let (cache, executor) = (metrics::cache(), metrics::executor());
+            log::info(format!("{} {:?} {}", cache.policy, cache.policies, cache.window_hits));
+            log::info(format!("{:?}", metrics::system()));
+            log::info(format!("{:?}", metrics::shadows()));
+            log::info(format!("{} {:?}", executor.cpu.workers, executor.classes));
+            log::info(format!("{:?}", metrics::prefetch()));
+            log::info(format!("{:?}", metrics::recent_accesses(3)));
+            log::info(metrics::recent_accesses(u32::MAX).len());
+            log::info(format!("{:?}", metrics::history(metrics::Series::HitRatio, 2)));
+        }
+        other => return Err(TickError::Other(format!("cannot {other}"))),
+    }
+    Ok(())
+}
+
+fn recurse(n: u64) -> u64 {
+    let frame = black_box([n; 64]);
+    black_box(recurse(n + 1)) + frame.iter().sum::<u64>()
+}
+
+/// Everything outside that a guest might reach for. Each line has to say that it is not there.
+fn outside() {
+    let lines = [
+        ("environment", std::env::vars().count() == 0),
+        ("arguments", std::env::args().count() == 0),
+        ("directory", std::fs::read_dir("/").is_err()),
+        ("file", std::fs::read("/etc/hostname").is_err()),
+        ("write", std::fs::write("written-by-a-guest", "x").is_err()),
+        ("tcp", std::net::TcpStream::connect("127.0.0.1:80").is_err()),
+        ("listen", std::net::TcpListener::bind("127.0.0.1:0").is_err()),
+        ("udp", std::net::UdpSocket::bind("127.0.0.1:0").is_err()),
+        ("names", std::net::ToSocketAddrs::to_socket_addrs("localhost:80").is_err()),
+        ("input", std::io::read_to_string(std::io::stdin()).is_ok_and(|text| text.is_empty())),
+    ];
+    for (what, closed) in lines {
+        log::info(format!("{what} {}", if closed { "closed" } else { "OPEN" }));
+    }
+}
+
+strategy_sdk::export_strategy!(Probe);

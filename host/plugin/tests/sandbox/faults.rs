@@ -1,0 +1,118 @@
+//! Hostile strategies: each ends with the fault that it has earned, and a text that says so.
+
+use std::time::{Duration, Instant};
+
+use host_control::{Fault, Strategy};
+use host_plugin::Limits;
+
+use super::{limits, messages, probe, probe_with, tick};
+
+fn fault_of(act: &str) -> Fault {
+    let mut strategy = probe(act, 1);
+    let outcome = tick(&mut strategy, 1);
+    let fault = outcome.fault.unwrap();
+    let again = tick(&mut strategy, 2);
+    assert_eq!(again.fault.as_ref(), Some(&fault), "a dead strategy answers what killed it");
+    assert_eq!(again.usage.fuel, 0);
+    fault
+}
+
+#[test]
+fn looping_for_ever_burns_the_fuel() {
+    assert_eq!(fault_of("loop"), Fault::OutOfFuel(limits().fuel));
+}
+
+#[test]
+fn calling_the_host_for_ever_burns_the_fuel_too() {
+    let outcome = tick(&mut probe("metrics-only", u32::MAX), 1);
+    assert_eq!(outcome.fault, Some(Fault::OutOfFuel(limits().fuel)));
+    let again = tick(&mut probe("metrics-only", u32::MAX), 1);
+    assert_eq!(outcome.usage.fuel, again.usage.fuel);
+    assert!(outcome.usage.fuel < 2 * limits().fuel, "it was stopped by what its calls cost");
+}
+
+#[test]
+fn looping_with_more_fuel_than_time_ends_at_the_deadline() {
+    let deadline = Duration::from_millis(30);
+    let limits = Limits { fuel: u64::MAX / 100, deadline, ..limits() };
+    let mut strategy = probe_with("loop", 1, &limits, 1);
+    let outcome = tick(&mut strategy, 1);
+    assert_eq!(outcome.fault, Some(Fault::Deadline(30)));
+    assert!(outcome.usage.wall >= deadline);
+}
+
+#[test]
+fn allocating_for_ever_ends_at_the_memory_cap() {
+    let cap = limits().memory_bytes;
+    assert_eq!(fault_of("allocate"), Fault::OutOfMemory(cap));
+    let outcome = tick(&mut probe("allocate", 1), 1);
+    assert!(outcome.usage.memory_bytes <= cap && outcome.usage.memory_bytes > cap / 2);
+}
+
+#[test]
+fn recursing_for_ever_overflows_a_stack_of_the_guest() {
+    let text = fault_of("recurse").to_string();
+    assert!(text.starts_with("trapped: ") && text.contains("recursion"), "{text}");
+}
+
+#[test]
+fn a_panic_is_shown_with_its_place_and_message() {
+    let text = fault_of("panic").to_string();
+    assert!(text.starts_with("trapped: panicked at src/lib.rs:"), "{text}");
+    assert!(text.ends_with(": no such policy (wasm `unreachable` instruction executed)"), "{text}");
+}
+
+#[test]
+fn leaving_by_exit_is_a_trap() {
+    let text = fault_of("exit").to_string();
+    assert!(text.starts_with("trapped: it called exit("), "{text}");
+}
+
+#[test]
+fn an_error_of_its_own_is_passed_on() {
+    assert_eq!(fault_of("fail"), Fault::Answer("nothing to do".to_owned()));
+    assert_eq!(fault_of("bad-setting"), Fault::Answer("setting `times`: expected an even number".to_owned()));
+}
+
+#[test]
+fn handing_over_megabytes_in_one_call_is_a_trap() {
+    let text = fault_of("flood").to_string();
+    assert_eq!(
+        text,
+        "trapped: too much data is being copied between the host and the guest: fuel allocated for hostcalls has \
+         been exhausted"
+    );
+}
+
+#[test]
+fn sleeping_past_the_deadline_is_noticed_at_once() {
+    let deadline = Duration::from_secs(30);
+    let began = Instant::now();
+    let mut strategy = probe_with("sleep", 1, &Limits { deadline, ..limits() }, 1);
+    let outcome = tick(&mut strategy, 1);
+    assert_eq!(outcome.fault, Some(Fault::Deadline(30_000)));
+    assert!(began.elapsed() < deadline, "it was not waited for");
+}
+
+#[test]
+fn a_nap_within_the_deadline_takes_virtual_time_only() {
+    let outcome = tick(&mut probe("nap", 100), 1);
+    assert_eq!(outcome.fault, None);
+    assert!(messages(&outcome)[..64].iter().all(|message| *message == "10"));
+}
+
+#[test]
+fn what_was_proposed_before_a_fault_is_handed_back() {
+    let limits = Limits { fuel: 100_000, ..limits() };
+    let outcome = tick(&mut probe_with("capacity", u32::MAX, &limits, 1), 1);
+    assert_eq!(outcome.fault, Some(Fault::OutOfFuel(100_000)));
+    assert!(!outcome.desk.entries().is_empty());
+}
+
+#[test]
+fn one_that_fails_leaves_the_others_alone() {
+    let (mut bad, mut good) = (probe("panic", 1), probe("count", 1));
+    assert!(tick(&mut bad, 1).fault.is_some());
+    assert_eq!(tick(&mut good, 1).fault, None);
+    assert_eq!(good.identity().name, "probe");
+}

@@ -1,0 +1,85 @@
+//! Real components in the real sandbox. One binary, because wasmtime is linked into each.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test: what cannot be set up fails it")]
+
+mod bundled;
+mod contract;
+mod faults;
+mod files;
+mod hostile;
+mod outside;
+mod refused;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use host_control::Grant;
+use host_control::{Bounds, Control, Desk, Outcome, Snapshot, Strategy};
+use host_plugin::{Limits, Loader, LoaderConfig, Source, WasmStrategy};
+
+/// The component of `tests/guests/probe`, built once.
+static PROBE: LazyLock<PathBuf> = LazyLock::new(|| build("tests/guests/probe").remove(0).path);
+
+/// Builds the components below a folder of this crate. Shares what it compiles with the bundled strategies.
+fn build(folder: &str) -> Vec<guest_build::Artifact> {
+    let target = guest_build::outer_target_dir(Path::new(env!("CARGO_TARGET_TMPDIR"))).unwrap();
+    guest_build::Build::new(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
+        .target_dir(target.join("plugins"))
+        .locked(true)
+        .run()
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Keeps what it compiles from one run of the tests to the next.
+static LOADER: LazyLock<Loader> = LazyLock::new(|| {
+    let cache_dir = Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("components"));
+    Loader::new(&LoaderConfig { cache_dir }).unwrap()
+});
+
+fn limits() -> Limits {
+    // Wall time is generous: these tests are about fuel, which gives the same outcome in every run.
+    let minute = Duration::from_secs(60);
+    Limits { deadline: minute, start_deadline: minute, ..Limits::default() }
+}
+
+fn all() -> BTreeSet<Grant> {
+    Grant::ALL.into()
+}
+
+fn settings(act: &str, times: u32) -> BTreeMap<String, String> {
+    BTreeMap::from([("act".to_owned(), act.to_owned()), ("times".to_owned(), times.to_string())])
+}
+
+fn probe(act: &str, times: u32) -> WasmStrategy {
+    probe_with(act, times, &limits(), 1)
+}
+
+fn probe_with(act: &str, times: u32, limits: &Limits, seed: u64) -> WasmStrategy {
+    let source = Source::file(&PROBE);
+    LOADER.load(source, &all(), &settings(act, times), limits, seed).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn desk() -> Desk {
+    let bounds = Bounds {
+        policies: vec!["lru".to_owned(), "arc".to_owned()],
+        capacity: 100..=1000,
+        cpu_workers: Some(1..=8),
+        io_workers: Some(1..=8),
+        prefetch_in_flight: Some(0..=4),
+        prefetch_share: 0.5,
+        max_rules: 10,
+    };
+    Desk::new(Control::ALL.into(), Arc::new(bounds), Arc::default(), BTreeSet::new())
+}
+
+fn tick(strategy: &mut WasmStrategy, tick: u64) -> Outcome {
+    let now = Duration::from_secs(tick);
+    let snapshot = Snapshot { tick, now, elapsed: Duration::from_secs(1), ..Snapshot::default() };
+    strategy.tick(Arc::new(snapshot), desk())
+}
+
+fn messages(outcome: &Outcome) -> Vec<&str> {
+    outcome.log.iter().map(|line| line.message.as_str()).collect()
+}

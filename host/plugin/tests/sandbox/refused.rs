@@ -1,0 +1,181 @@
+//! Components that are not loaded, each with the text that a person reads.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use host_control::Grant;
+use host_plugin::{Limits, LoadError, Source};
+
+use super::{LOADER, PROBE, all, limits, settings};
+
+/// What loading these bytes as `odd` answers.
+fn refusal(bytes: &[u8], grants: &BTreeSet<Grant>) -> String {
+    let source = Source::Bytes { name: "odd", bytes };
+    LOADER.prepare(source, grants).unwrap_err().to_string()
+}
+
+fn refused(wat: &str) -> String {
+    refusal(&wat::parse_str(wat).unwrap(), &all())
+}
+
+/// Checks a text without the digest, which depends on the encoder of the test.
+fn assert_text(text: &str, expected: &str) {
+    let (head, tail) = text.split_once(" (digest ").unwrap();
+    let (digest, tail) = tail.split_once(')').unwrap();
+    assert_eq!(digest.len(), 12);
+    assert_eq!(format!("{head}{tail}"), expected);
+}
+
+#[test]
+fn not_a_wasm_file() {
+    assert_text(
+        &refusal(b"#!/bin/sh", &all()),
+        "odd: not a WebAssembly file: it starts with 23 21 2f 62 69 6e 2f 73, a component starts with 00 61 73 6d 0d 00 \
+         01 00. Put only components in the plugin directory",
+    );
+    assert!(refusal(b"(component)", &all()).contains("`wasm-tools parse FILE -o FILE.wasm`"));
+    assert!(refusal(b"\x7fELF\x02\x01", &all()).contains("It is native code"));
+    assert!(refusal(b"\0asm\x07\0\0\0", &all()).contains("another binary version"));
+}
+
+#[test]
+fn an_empty_file() {
+    assert_text(
+        &refusal(b"", &all()),
+        "odd: the file is empty; was the build or the copy interrupted? Build and copy it again: `cargo build --release \
+         --target wasm32-wasip2`",
+    );
+}
+
+#[test]
+fn an_unreadable_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let missing = dir.path().join("missing.wasm");
+    let error = LOADER.prepare(Source::file(&missing), &all()).unwrap_err().to_string();
+    assert!(error.contains("missing.wasm: cannot be read: No such file"), "{error}");
+    let error = LOADER.prepare(Source::file(dir.path()), &all()).unwrap_err().to_string();
+    assert!(error.ends_with(": cannot be read: not a file"), "{error}");
+}
+
+#[test]
+fn a_core_module() {
+    assert_text(
+        &refused("(module)"),
+        "odd: a core module, and the host runs components. Build it with `cargo build --release --target wasm32-wasip2`, or \
+         wrap this one with `wasm-tools component new MODULE.wasm -o COMPONENT.wasm`",
+    );
+}
+
+#[test]
+fn a_damaged_component() {
+    let mut bytes = std::fs::read(&*PROBE).unwrap();
+    bytes.truncate(bytes.len() / 2);
+    let text = refusal(&bytes, &all());
+    assert!(text.contains(": not a valid component: ") && text.contains("Build it again"), "{text}");
+}
+
+#[test]
+fn another_world() {
+    assert_text(
+        &refused(r#"(component (instance $i) (export "wasi:cli/run@0.2.0" (instance $i)))"#),
+        "odd: a component of another world: a strategy exports `describe` and `tick`, this one lacks `describe`, `tick` and \
+         exports `wasi:cli/run@0.2.0`. Build it for world `optimizer:plugin/strategy@0.1.0` of the host's `wit/` directory",
+    );
+    assert!(refused("(component)").contains("and exports nothing"));
+}
+
+#[test]
+fn another_version() {
+    assert_text(
+        &refused(r#"(component (import "optimizer:plugin/metrics@0.2.0" (instance)))"#),
+        "odd: too new for this host: it is built for `optimizer:plugin/metrics@0.2.0`, the host has optimizer:plugin@0.1.0. \
+         Upgrade the host, or use an older version of the component",
+    );
+    assert_text(
+        &refused(r#"(component (import "optimizer:plugin/types@0.0.9" (instance)))"#),
+        "odd: too old for this host: it is built for `optimizer:plugin/types@0.0.9`, the host has optimizer:plugin@0.1.0. \
+         Rebuild the component with the `wit/` directory and SDK of this host, or ask its author for a newer one",
+    );
+    let exported = r#"(component (instance $i) (export "optimizer:plugin/policy@1.0.0" (instance $i)))"#;
+    assert!(refused(exported).contains("too new"));
+}
+
+/// A component with the right exports, of the wrong types.
+fn shaped(imports: &str) -> String {
+    format!(
+        r#"(component {imports}
+            (core module $m (func (export "f")))
+            (core instance $i (instantiate $m))
+            (func $f (canon lift (core func $i "f")))
+            (export "describe" (func $f))
+            (export "tick" (func $f)))"#
+    )
+}
+
+#[test]
+fn the_right_names_with_the_wrong_types() {
+    let text = refused(&shaped(""));
+    assert!(text.contains("does not fit world `optimizer:plugin/strategy@0.1.0`: "), "{text}");
+    assert!(text.contains("describe"), "{text}");
+}
+
+#[test]
+fn imports_that_no_host_has() {
+    let imports = r#"(import "wasi:http/outgoing-handler@0.2.0" (instance))
+        (import "wasi:cli/environment@0.3.0" (instance))
+        (import "wasi:config/store@0.2.0-draft" (instance))
+        (import "optimizer:plugin/session-control@0.1.0" (instance))"#;
+    assert_text(
+        &refused(&shaped(imports)),
+        "odd: imports what this host does not have: `wasi:http/outgoing-handler@0.2.0`, `wasi:cli/environment@0.3.0` (the \
+         host has WASI 0.2), `wasi:config/store@0.2.0-draft` (the host has `wasi:config/store@0.2.0-rc.1`), \
+         `optimizer:plugin/session-control@0.1.0`. The component has to do without, or be built for world \
+         `optimizer:plugin/strategy@0.1.0`; `wasm-tools component wit FILE` lists what it needs",
+    );
+}
+
+#[test]
+fn an_import_that_is_not_granted() {
+    let bytes = std::fs::read(&*PROBE).unwrap();
+    let grants = all().into_iter().filter(|grant| *grant != Grant::ExecutorControl).collect();
+    assert_text(
+        &refusal(&bytes, &grants),
+        "odd: strategy `odd` imports `optimizer:plugin/executor-control@0.1.0`, which the profile does not grant. Add to the \
+         profile: strategies.odd = { grants = [\"metrics\", \"cache-control\", \"executor-control\", \"prefetch-control\", \
+         \"config\", \"logging\"] }",
+    );
+}
+
+#[test]
+fn settings_that_are_not_declared_or_not_of_their_kind() {
+    let load = |given: BTreeMap<String, String>| {
+        LOADER.load(Source::file(&PROBE), &all(), &given, &limits(), 1).unwrap_err().to_string()
+    };
+    let mut given = settings("nothing", 1);
+    given.insert("time".to_owned(), "1".to_owned());
+    let text = load(given);
+    assert!(
+        text.contains(
+            "strategy `probe` has no setting `time` (did you mean `times`?); it has `act`, `times`"
+        ),
+        "{text}"
+    );
+    let text = load(BTreeMap::from([("times".to_owned(), "often".to_owned())]));
+    assert!(text.contains("setting `times` is `often`, expected a whole number"), "{text}");
+}
+
+#[test]
+fn a_start_that_needs_more_than_it_may_have() {
+    let starve = |limits: Limits| {
+        let loaded = LOADER.load(Source::file(&PROBE), &all(), &settings("nothing", 1), &limits, 1);
+        let error = loaded.unwrap_err();
+        assert!(matches!(error, LoadError::Start { .. }));
+        error.to_string()
+    };
+    let text = starve(Limits { fuel: 1, ..limits() });
+    assert!(
+        text.contains("failed at its start, before the first tick: ran out of fuel after 10 units"),
+        "{text}"
+    );
+    let text = starve(Limits { memory_bytes: 1 << 16, ..limits() });
+    assert!(text.contains("asked for more memory than its limit of 65536 bytes"), "{text}");
+}
