@@ -153,21 +153,34 @@ impl Prefetcher {
         self.state.lock().pending.set_capacity(bytes);
     }
 
-    /// Notes a demand access to `key`, and adds to `out` what is to be loaded now, in the order of owner,
-    /// id and distance. `resident` tells whether a key is in the cache; it is called under no lock.
+    /// A demand access that arrives and is served in one: [`demanded`](Self::demanded), then
+    /// [`arrived`](Self::arrived).
+    pub fn on_access(&self, key: u64, resident: impl Fn(u64) -> bool, out: &mut Vec<Load>) {
+        self.demanded(key);
+        self.arrived(key, resident, out);
+    }
+
+    /// Notes that `key` is asked of the cache now: if it was loaded ahead, this decides whether in time.
+    pub fn demanded(&self, key: u64) {
+        if !self.active.load(Ordering::Relaxed).is_multiple_of(ONE_RULE) {
+            self.accounted(&mut self.state.lock(), |pending| pending.access(key));
+        }
+    }
+
+    /// Notes that a request for `key` has arrived, perhaps to wait in a queue first, and adds to `out` what
+    /// is to be loaded now, in the order of owner, id and distance. `resident` tells whether a key is in the
+    /// cache; it is called under no lock.
     ///
     /// Keys that are resident, in flight, or loaded ahead and unused are left out, and so is all beyond the
     /// budget. The share of the cache is kept by the mean weight so far: until loads in flight report their
     /// weight it can be off by the difference.
-    pub fn on_access(&self, key: u64, resident: impl Fn(u64) -> bool, out: &mut Vec<Load>) {
-        let active = self.active.load(Ordering::Relaxed);
-        if active == 0 {
+    pub fn arrived(&self, key: u64, resident: impl Fn(u64) -> bool, out: &mut Vec<Load>) {
+        if self.active.load(Ordering::Relaxed) < ONE_RULE {
             return;
         }
         let rules = self.rules.load();
         let triggered = rules.triggered(key);
-        let nothing_pending = active.is_multiple_of(ONE_RULE);
-        if nothing_pending && rules.strides.is_empty() && triggered.is_empty() {
+        if rules.strides.is_empty() && triggered.is_empty() {
             return;
         }
         let mut wanted = self.note(&rules, key, triggered);
@@ -184,10 +197,9 @@ impl Prefetcher {
         }
     }
 
-    /// First half of an access: accounts the key, follows runs, and lists what the rules ask for.
+    /// First half of an arrival: follows runs, and lists what the rules ask for.
     fn note(&self, rules: &RuleSet, key: u64, triggered: &[RuleKey]) -> Vec<(RuleKey, Arc<Record>, u64)> {
         let mut state = self.state.lock();
-        self.accounted(&mut state, |pending| pending.access(key));
         if state.runs_version < rules.version {
             state.runs_version = rules.version;
             state.runs.retain(|stride, _| rules.strides.contains_key(stride));

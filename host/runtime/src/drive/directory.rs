@@ -1,0 +1,203 @@
+//! Works on a directory as tools do: pass after pass, each file read and indexed unless it is cached.
+//!
+//! Reading is IO and runs as an async task; indexing is CPU work and runs on a thread. What is cached
+//! is the index of a file, not its text: that is what a tool comes back for. A file that has changed
+//! since gets a new key, so that its old index is never served again.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use host_executor::{ClassId, Executor};
+use host_workload::directory::{self, DirectoryError, FileVersion, Indexed, Tokenizer, Walk};
+use parking_lot::{Mutex, RwLock};
+
+use super::Drive;
+use crate::entry::Entry;
+use crate::origin::{Load, Origin, OriginError};
+use crate::report::{self, Phase, Share};
+
+/// A larger file is not read into memory.
+pub(crate) const LARGEST_FILE: u64 = 32 * 1024 * 1024;
+
+/// Rows of a breakdown in the report.
+const TOP: usize = 5;
+
+/// Examples of unreadable files in the notes.
+const EXAMPLES: usize = 3;
+
+/// Reads and indexes files by their number.
+pub(crate) struct Files {
+    executor: Arc<Executor>,
+    index: ClassId,
+    paths: RwLock<Vec<PathBuf>>,
+}
+
+impl Files {
+    pub(crate) fn new(executor: Arc<Executor>) -> Self {
+        Self { index: executor.class("index"), executor, paths: RwLock::default() }
+    }
+
+    fn path(&self, key: u64) -> Option<PathBuf> {
+        let at = usize::try_from(key).ok()?;
+        self.paths.read().get(at).cloned()
+    }
+
+    /// Gives a file the next number.
+    fn add(&self, path: PathBuf) -> u64 {
+        let mut paths = self.paths.write();
+        paths.push(path);
+        u64::try_from(paths.len() - 1).unwrap_or(u64::MAX)
+    }
+
+    async fn read_and_index(&self, path: PathBuf) -> Result<Entry, OriginError> {
+        let name = path.display().to_string();
+        let unreadable =
+            |cause: std::io::Error| OriginError::Unreadable { path: name.clone(), cause: Arc::new(cause) };
+        let size = tokio::fs::metadata(&path).await.map_err(unreadable)?.len();
+        if size > LARGEST_FILE {
+            return Err(OriginError::TooLarge { path: name, size, limit: LARGEST_FILE });
+        }
+        let content = tokio::fs::read(&path).await.map_err(unreadable)?;
+        let job = move || directory::index(&path, &content, &Tokenizer::o200k());
+        let indexed = self.executor.cpu(self.index, job).await;
+        let indexed = indexed.map_err(|error| OriginError::Index { path: name, cause: error.to_string() })?;
+        Ok(Entry::File(Arc::new(indexed)))
+    }
+}
+
+impl Origin for Files {
+    fn load(&self, key: u64) -> Load<'_> {
+        Box::pin(async move {
+            let path = self.path(key).ok_or(OriginError::NoSuchKey(key))?;
+            self.read_and_index(path).await
+        })
+    }
+
+    fn has(&self, key: u64) -> bool {
+        self.path(key).is_some()
+    }
+}
+
+/// What the passes gave.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    pub(crate) phases: Vec<Phase>,
+    /// Of the last pass.
+    pub(crate) totals: report::Totals,
+    pub(crate) notes: Vec<String>,
+}
+
+/// What one pass has seen so far.
+#[derive(Default)]
+struct Pass {
+    totals: directory::Totals,
+    unreadable: u64,
+    examples: Vec<String>,
+}
+
+/// Walks and works on the directory `passes` times.
+pub(crate) async fn drive(
+    drive: &Drive<'_>,
+    files: &Arc<Files>,
+    root: &Path,
+    passes: u32,
+) -> Result<Done, DirectoryError> {
+    let mut known: HashMap<PathBuf, (u64, FileVersion)> = HashMap::new();
+    let mut done = Done::default();
+    for pass in 1..=passes {
+        if drive.stop.asked() {
+            break;
+        }
+        let walk = directory::walk(root, |_| match drive.stop.asked() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        })?;
+        let total = u64::try_from(walk.files.len()).ok();
+        let mark = drive.begin(&format!("pass {pass} of {passes}"), total);
+        let seen = Arc::new(Mutex::new(Pass::default()));
+        for (submitted, file) in (0..).zip(&walk.files) {
+            if !drive.goes_on(submitted) {
+                break;
+            }
+            let absolute = walk.absolute(file);
+            let key = match known.get(&file.path) {
+                Some((key, version)) if *version == file.version => *key,
+                before => {
+                    if let Some((stale, _)) = before {
+                        drive.requests.cache.remove(stale);
+                    }
+                    let key = files.add(absolute);
+                    known.insert(file.path.clone(), (key, file.version));
+                    key
+                }
+            };
+            submit(drive, key, file.path.clone(), Arc::clone(&seen)).await;
+        }
+        done.phases.push(drive.end(mark).await);
+        let seen = std::mem::take(&mut *seen.lock());
+        done.totals = totals(&seen, &walk);
+        done.notes = notes(&seen, &walk);
+    }
+    Ok(done)
+}
+
+async fn submit(drive: &Drive<'_>, key: u64, path: PathBuf, seen: Arc<Mutex<Pass>>) {
+    let requests = Arc::clone(&drive.requests);
+    requests.arrived(key);
+    let task = async move {
+        match requests.get(key).await {
+            Ok(Entry::File(indexed)) => {
+                let indexed: &Indexed = &indexed;
+                seen.lock().totals.add(&path, indexed);
+            }
+            Ok(Entry::Page(_) | Entry::Sized(_)) => {}
+            Err(error) => {
+                let mut seen = seen.lock();
+                seen.unreadable += 1;
+                if seen.examples.len() < EXAMPLES {
+                    seen.examples.push(error.to_string());
+                }
+            }
+        }
+    };
+    drive.io(task).await;
+}
+
+fn totals(seen: &Pass, walk: &Walk) -> report::Totals {
+    let text = seen.totals.text;
+    let share = |name: String, counts: &directory::Counts| Share {
+        name,
+        files: counts.files,
+        lines: counts.lines,
+        tokens: counts.tokens,
+    };
+    let languages = seen.totals.languages();
+    let directories = seen.totals.top_directories(TOP);
+    report::Totals {
+        files: text.files,
+        bytes: text.bytes,
+        lines: text.lines,
+        tokens: text.tokens,
+        binary: seen.totals.binary.files,
+        unreadable: seen.unreadable + walk.skipped.unreadable,
+        languages: languages.iter().take(TOP).map(|(l, c)| share(l.name().to_owned(), c)).collect(),
+        directories: directories.iter().map(|(d, c)| share(d.display().to_string(), c)).collect(),
+    }
+}
+
+fn notes(seen: &Pass, walk: &Walk) -> Vec<String> {
+    let mut notes = Vec::new();
+    if seen.unreadable > 0 {
+        notes.push(format!(
+            "{} files were not indexed, for example: {}",
+            seen.unreadable,
+            seen.examples.join("; ")
+        ));
+    }
+    if let Some(example) = walk.skipped.examples.first() {
+        notes.push(format!("{} paths were skipped, for example: {example}", walk.skipped.total()));
+    }
+    notes
+}

@@ -1,0 +1,100 @@
+//! Replays a recorded trace against a live cache.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use host_workload::trace::{TraceError, TraceReader};
+
+use super::Drive;
+use crate::origin::Sizes;
+use crate::progress::{Progress, Stop};
+use crate::report::Phase;
+
+const BATCH: usize = 4_096;
+
+/// What a first reading of a trace says.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Footprint {
+    pub(crate) requests: u64,
+    /// Size of each object, bytes: what the trace says last, else what stands in for it.
+    pub(crate) sizes: Arc<HashMap<u64, u32>>,
+    /// Sum of the sizes.
+    pub(crate) bytes: u64,
+}
+
+impl Footprint {
+    /// Reads the trace once. An object whose size is not given counts as `object_size` bytes.
+    pub(crate) fn read(
+        mut trace: TraceReader,
+        object_size: u32,
+        progress: &dyn Progress,
+        stop: &Stop,
+    ) -> Result<Self, TraceError> {
+        progress.begin("reading the trace", None);
+        let mut sizes: HashMap<u64, u32> = HashMap::default();
+        let mut requests = 0_u64;
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            batch.clear();
+            let read = trace.read_batch(&mut batch, BATCH)?;
+            if read == 0 || stop.asked() {
+                break;
+            }
+            requests += u64::try_from(read).unwrap_or(0);
+            for request in &batch {
+                sizes.insert(request.key, if request.size > 0 { request.size } else { object_size });
+            }
+            progress.at(requests);
+        }
+        let bytes = sizes.values().map(|size| u64::from(*size)).sum();
+        progress.end(&format!("{requests} requests, {} distinct keys", sizes.len()));
+        Ok(Self { requests, sizes: Arc::new(sizes), bytes })
+    }
+
+    pub(crate) fn distinct(&self) -> u64 {
+        u64::try_from(self.sizes.len()).unwrap_or(u64::MAX)
+    }
+
+    /// Mean size of an object, bytes, at least 1.
+    pub(crate) fn mean_size(&self) -> u64 {
+        (self.bytes / self.distinct().max(1)).max(1)
+    }
+}
+
+impl Sizes for Arc<HashMap<u64, u32>> {
+    fn size(&self, key: u64) -> Option<u32> {
+        self.get(&key).copied()
+    }
+}
+
+/// Submits every request of the trace in order.
+pub(crate) async fn drive(
+    drive: &Drive<'_>,
+    mut trace: TraceReader,
+    requests: u64,
+) -> Result<Vec<Phase>, TraceError> {
+    let mark = drive.begin("trace", Some(requests));
+    let mut batch = Vec::with_capacity(BATCH);
+    let mut done = 0;
+    'trace: loop {
+        batch.clear();
+        if trace.read_batch(&mut batch, BATCH)? == 0 {
+            break;
+        }
+        for request in &batch {
+            if !drive.goes_on(done) {
+                break 'trace;
+            }
+            let (requests, key) = (Arc::clone(&drive.requests), request.key);
+            requests.arrived(key);
+            drive
+                .io(async move {
+                    // The sizes come from this very trace, so that every key is there.
+                    drop(requests.get(key).await);
+                })
+                .await;
+            done += 1;
+        }
+    }
+    Ok(vec![drive.end(mark).await])
+}

@@ -1,0 +1,52 @@
+//! Why a run could not be done.
+
+use std::path::PathBuf;
+
+use host_executor::ExecutorError;
+use host_plugin::LoadError;
+use host_profile::ProfileError;
+use host_workload::directory::DirectoryError;
+use host_workload::generator::PlanError;
+use host_workload::trace::TraceError;
+
+/// Why a run could not be done. What a strategy does wrong is never a reason: it is set aside.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The settings name something that does not exist.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    /// The sandbox or the plugin directory cannot be used.
+    #[error(transparent)]
+    Plugin(#[from] LoadError),
+    /// The trace cannot be read.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    /// The directory cannot be read.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// The built-in workload cannot be made for this cache.
+    #[error("the built-in workload: {0}")]
+    Plan(#[from] PlanError),
+    /// The pools cannot be set up.
+    #[error(transparent)]
+    Executor(#[from] ExecutorError),
+    /// A capacity in percent of something that has no size.
+    #[error("--capacity {0}: percent need a trace; for a directory give bytes, for example 50MB")]
+    PercentOfWhat(String),
+    /// The ledger cannot be written.
+    #[error("{}: the ledger cannot be created: {source}", path.display())]
+    Ledger {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The system has no thread left.
+    #[error("the control thread cannot be started: {0}")]
+    Thread(std::io::Error),
+    /// A bug of the host, reported rather than hidden.
+    #[error(
+        "the control thread ended unexpectedly; please report this with the ledger of the run (--ledger FILE)"
+    )]
+    ControlThreadDied,
+}

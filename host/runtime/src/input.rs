@@ -1,0 +1,207 @@
+//! What a run works on, made ready: measured, opened, with the cache that it gets.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use host_executor::Executor;
+use host_profile::Bytes;
+use host_workload::directory::Tokenizer;
+use host_workload::generator::{Generator, Plan};
+use host_workload::trace::{self, TraceError, TraceReader};
+
+use crate::drive::builtin::Uniform;
+use crate::drive::directory::Files;
+use crate::drive::trace::Footprint;
+use crate::entry::OF_A_FILE;
+use crate::error::RunError;
+use crate::origin::{Delayed, Origin};
+use crate::progress::{Progress, Stop};
+use crate::report::Workload;
+use crate::run::RunOptions;
+use crate::sim::Capacity;
+
+/// What a run works on.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// The generator's phases.
+    BuiltIn,
+    /// The files of a directory.
+    Directory(PathBuf),
+    /// A recorded trace.
+    Trace(PathBuf, trace::Options),
+}
+
+/// Share of a trace's footprint that the cache holds where nothing else is said, percent. A cache that
+/// holds all of it shows nothing.
+pub const TRACE_PERCENT: f64 = 10.0;
+
+/// The built-in workload's objects, so many that a second of misses fills the cache.
+const BUILT_IN: Plan = Plan {
+    cache_entries: 1_000,
+    cache_requests: 8_000,
+    cpu_tasks: 2_000,
+    cpu_iterations: 50_000..=150_000,
+    io_tasks: 3_000,
+    io_micros: 500..=4_000,
+    value_bytes: 4_096,
+    related_after: 2,
+    scale: 1.0,
+};
+
+/// An input that was measured.
+pub(crate) struct Prepared {
+    pub(crate) kind: Kind,
+    /// Capacity of the cache at the start, bytes.
+    pub(crate) capacity: u64,
+    /// What an entry weighs on average, bytes.
+    pub(crate) mean_weight: u64,
+    pub(crate) notes: Vec<String>,
+}
+
+pub(crate) enum Kind {
+    BuiltIn(Generator),
+    Directory(PathBuf),
+    Trace { open: OpenTrace, footprint: Footprint },
+}
+
+/// A trace that can be read again from its start.
+pub(crate) struct OpenTrace {
+    path: PathBuf,
+    options: trace::Options,
+}
+
+impl OpenTrace {
+    pub(crate) fn open(&self) -> Result<TraceReader, TraceError> {
+        TraceReader::open(&self.path, &self.options)
+    }
+}
+
+/// Where the entries of a run come from.
+pub(crate) enum Source {
+    Files(Arc<Files>),
+    Objects(Arc<dyn Origin>),
+}
+
+impl Source {
+    pub(crate) fn as_dyn(&self) -> Arc<dyn Origin> {
+        match self {
+            Self::Files(files) => {
+                let files: Arc<Files> = Arc::clone(files);
+                files
+            }
+            Self::Objects(origin) => Arc::clone(origin),
+        }
+    }
+}
+
+impl Prepared {
+    pub(crate) fn new(options: &RunOptions, progress: &dyn Progress, stop: &Stop) -> Result<Self, RunError> {
+        match &options.input {
+            Input::BuiltIn => Self::built_in(options),
+            Input::Directory(root) => Self::directory(options, root.clone()),
+            Input::Trace(path, how) => {
+                let open = OpenTrace { path: path.clone(), options: how.clone() };
+                let footprint = Footprint::read(open.open()?, options.object_size, progress, stop)?;
+                Ok(Self::trace(options, open, footprint))
+            }
+        }
+    }
+
+    fn built_in(options: &RunOptions) -> Result<Self, RunError> {
+        let size = u64::from(BUILT_IN.value_bytes);
+        let wanted = match options.capacity {
+            Some(Capacity::Bytes(bytes)) => bytes,
+            Some(Capacity::Objects(objects)) => objects.saturating_mul(size),
+            Some(percent @ Capacity::Percent(_)) => return Err(RunError::PercentOfWhat(percent.to_string())),
+            None => BUILT_IN.cache_entries * size,
+        };
+        let (capacity, mut notes) = bounded(wanted, options);
+        notes.push(format!(
+            "the built-in workload is scaled to a cache of {}: {} objects of {}",
+            Bytes(capacity),
+            capacity / size,
+            Bytes(size)
+        ));
+        let plan = Plan { cache_entries: capacity / size, ..BUILT_IN };
+        Ok(Self {
+            kind: Kind::BuiltIn(Generator::new(options.seed, plan)?),
+            capacity,
+            mean_weight: size,
+            notes,
+        })
+    }
+
+    fn directory(options: &RunOptions, root: PathBuf) -> Result<Self, RunError> {
+        // Checked before anything else is done, as a trace is.
+        host_workload::directory::walk(&root, |_| std::ops::ControlFlow::Break(()))?;
+        // A thread that cannot be had only means that the first file waits.
+        drop(Tokenizer::o200k().preload());
+        let wanted = match options.capacity {
+            None => options.settings.cache.capacity.get(),
+            Some(Capacity::Bytes(bytes)) => bytes,
+            Some(other) => return Err(RunError::PercentOfWhat(other.to_string())),
+        };
+        let (capacity, notes) = bounded(wanted, options);
+        Ok(Self { kind: Kind::Directory(root), capacity, mean_weight: OF_A_FILE, notes })
+    }
+
+    fn trace(options: &RunOptions, open: OpenTrace, footprint: Footprint) -> Self {
+        let distinct = footprint.distinct().max(1);
+        let bytes_of = |objects: u64| {
+            let bytes = u128::from(footprint.bytes) * u128::from(objects) / u128::from(distinct);
+            u64::try_from(bytes).unwrap_or(u64::MAX).max(1)
+        };
+        let asked = options.capacity.unwrap_or(Capacity::Percent(TRACE_PERCENT));
+        let wanted = match asked {
+            Capacity::Bytes(bytes) => bytes,
+            objects => bytes_of(objects.resolve(distinct)),
+        };
+        let (capacity, mut notes) = bounded(wanted, options);
+        if options.capacity.is_none() {
+            let (percent, all) = (TRACE_PERCENT, Bytes(footprint.bytes));
+            notes.push(format!(
+                "the cache holds {}: {percent} % of the trace's footprint of {all} (--capacity changes it)",
+                Bytes(capacity)
+            ));
+        }
+        let mean_weight = footprint.mean_size();
+        Self { kind: Kind::Trace { open, footprint }, capacity, mean_weight, notes }
+    }
+
+    pub(crate) fn workload(&self, options: &RunOptions) -> Workload {
+        let (kind, path) = match &options.input {
+            Input::BuiltIn => ("built-in", None),
+            Input::Directory(path) => ("directory", Some(path)),
+            Input::Trace(path, _) => ("trace", Some(path)),
+        };
+        Workload {
+            kind: kind.to_owned(),
+            path: path.map(|path| path.display().to_string()),
+            seed: options.seed,
+            totals: None,
+        }
+    }
+
+    pub(crate) fn origin(&self, options: &RunOptions, executor: &Arc<Executor>) -> Source {
+        let latency = options.origin_latency;
+        match &self.kind {
+            Kind::BuiltIn(_) => {
+                Source::Objects(Arc::new(Delayed::new(latency, Uniform(BUILT_IN.value_bytes))))
+            }
+            Kind::Trace { footprint, .. } => {
+                Source::Objects(Arc::new(Delayed::new(latency, Arc::clone(&footprint.sizes))))
+            }
+            Kind::Directory(_) => Source::Files(Arc::new(Files::new(Arc::clone(executor)))),
+        }
+    }
+}
+
+/// The profile's largest capacity is never exceeded, whatever the input asks for.
+fn bounded(wanted: u64, options: &RunOptions) -> (u64, Vec<String>) {
+    let most = options.settings.cache.max_capacity.get();
+    if wanted <= most {
+        return (wanted, Vec::new());
+    }
+    let note = format!("capacity {} -> {}: cache.max-capacity of the profile", Bytes(wanted), Bytes(most));
+    (most, vec![note])
+}

@@ -1,0 +1,32 @@
+//! The composition root: settings and an input in, a running host and its report out.
+//!
+//! [`run`] works in wall time: a data plane ([`host_cache`], [`host_executor`], [`host_prefetch`]) does
+//! the requests while a thread of its own holds the ticks. [`run_virtual`] replays a trace under the
+//! same control loop with a clock of its own, and [`sim`] replays it exactly without any.
+
+pub mod error;
+pub mod ledger_file;
+pub mod origin;
+pub mod progress;
+pub mod report;
+pub mod sim;
+pub mod strategies;
+
+mod control_thread;
+mod drive;
+mod entry;
+mod input;
+mod meter;
+mod plane;
+mod requests;
+mod run;
+mod sense;
+mod virtual_run;
+
+pub use entry::{Entry, OVERHEAD_BYTES};
+pub use error::RunError;
+pub use input::{Input, TRACE_PERCENT};
+pub use progress::{Progress, Stop};
+pub use report::Report;
+pub use run::{RunOptions, run};
+pub use virtual_run::{Fixed, HIT_TIME, VirtualOptions, VirtualReport, run_virtual};

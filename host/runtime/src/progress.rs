@@ -1,0 +1,33 @@
+//! How a run tells what it is doing, and how it is told to end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Who is told of the progress of a run. Called from the thread that drives the run.
+pub trait Progress: Send + Sync {
+    /// A part of the run begins. `total` is how many steps it has, where that is known.
+    fn begin(&self, name: &str, total: Option<u64>);
+    /// So many steps are done since the part began.
+    fn at(&self, done: u64);
+    /// The part is over; one line about it.
+    fn end(&self, summary: &str);
+    /// Something worth a line of its own.
+    fn say(&self, line: &str);
+}
+
+/// Tells a run to end early. Clones share the flag.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Asks the run to end with a report of what was done.
+    pub fn ask(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the run was asked to end.
+    #[must_use]
+    pub fn asked(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}

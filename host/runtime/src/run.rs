@@ -1,0 +1,352 @@
+//! A run in wall time: an input worked through with strategies off, then on.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cpu_time::ProcessTime;
+use host_cache::{Cache, Cause, PolicyKind, Shadows};
+use host_control::ledger::Run;
+use host_control::{Config, Control, ControlLoop};
+use host_executor::Executor;
+use host_prefetch::Prefetcher;
+use host_profile::Settings;
+use host_telemetry::Sampler;
+
+use crate::control_thread::{ControlThread, Settled};
+use crate::drive::{self, Drive};
+use crate::entry::Entry;
+use crate::error::RunError;
+use crate::input::{Input, Prepared};
+use crate::meter::Meter;
+use crate::origin::Origin;
+use crate::plane::{self, Plane};
+use crate::progress::{Progress, Stop};
+use crate::report::{Cost, Figures, Phase, Report, Totals, Workload, share};
+use crate::requests::{Pace, Requests};
+use crate::sense::per_second;
+use crate::sim::Capacity;
+use crate::strategies::{self, Loaded};
+
+/// What to run, and how.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// The effective configuration.
+    pub settings: Settings,
+    /// What there is to do.
+    pub input: Input,
+    /// Whether the same input is first run with strategies off.
+    pub baseline: bool,
+    /// Passes over a directory, at least 1.
+    pub passes: u32,
+    /// Time the origin of a trace or of the built-in workload takes for an object.
+    pub origin_latency: Duration,
+    /// Capacity at the start; none leaves it to the input and the profile.
+    pub capacity: Option<Capacity>,
+    /// Size of an object of a trace that gives none, bytes.
+    pub object_size: u32,
+    /// Where all chance comes from.
+    pub seed: u64,
+    /// Where the ledger of the tuned run is written.
+    pub ledger: Option<PathBuf>,
+}
+
+/// Runs the input and reports.
+///
+/// # Errors
+/// [`RunError`]: something handed in is wrong. All of it is found before the work begins, except what
+/// changes under the run.
+pub fn run(options: &RunOptions, progress: &dyn Progress, stop: &Stop) -> Result<Report, RunError> {
+    let settings = &options.settings;
+    let ledger = match &options.ledger {
+        Some(path) => {
+            let failed = |source| RunError::Ledger { path: path.clone(), source };
+            Some(crate::ledger_file::create(path).map_err(failed)?)
+        }
+        None => None,
+    };
+    let loaded = match settings.control.enabled {
+        true => strategies::load(settings, strategies::limits(settings), options.seed, progress)?,
+        false => Loaded::default(),
+    };
+    let prepared = Prepared::new(options, progress, stop)?;
+
+    let mut notes = settings.notes.clone();
+    notes.extend(prepared.notes.iter().cloned());
+    notes.extend(loaded.notes);
+    let mut report = Report {
+        profile: settings.profile.clone(),
+        workload: prepared.workload(options),
+        baseline: None,
+        tuned: None,
+        decisions: Vec::new(),
+        set_aside: loaded.set_aside,
+        cost: Cost::default(),
+        notes,
+        interrupted: false,
+    };
+    if options.baseline && !stop.asked() {
+        progress.say("baseline: strategies off, the profile's starting settings");
+        let side = Side { options, prepared: &prepared, progress, stop, header: &report.workload };
+        let done = side.run(Vec::new(), None)?;
+        report.workload.totals = done.totals;
+        report.baseline = Some(done.figures);
+    }
+    if !stop.asked() {
+        if options.baseline {
+            progress.say("tuned: strategies on");
+        }
+        let side = Side { options, prepared: &prepared, progress, stop, header: &report.workload };
+        let done = side.run(loaded.seats, ledger)?;
+        report.workload.totals = done.totals;
+        report.tuned = Some(done.figures);
+        report.decisions = done.settled.decisions;
+        report.set_aside.extend(done.settled.set_aside);
+        report.cost = done.settled.cost;
+        report.notes.extend(done.notes);
+        report.notes.extend(objections(&report.cost));
+        if let Some(error) = done.settled.ledger_error {
+            report.notes.push(format!("the ledger is not whole: {error}"));
+        }
+    }
+    report.interrupted = stop.asked();
+    Ok(report)
+}
+
+/// What was clamped or refused: a hint for the author of a strategy.
+fn objections(cost: &Cost) -> Vec<String> {
+    let said = |(name, cost): (&String, &host_control::seat::Cost)| {
+        let first = cost.first_objection.as_ref()?;
+        Some(format!("{name}: {} proposals clamped, {} refused; first: {first}", cost.clamped, cost.refused))
+    };
+    cost.strategies.iter().filter_map(said).collect()
+}
+
+/// One of the two sides of a comparison.
+struct Side<'a> {
+    options: &'a RunOptions,
+    prepared: &'a Prepared,
+    progress: &'a dyn Progress,
+    stop: &'a Stop,
+    header: &'a Workload,
+}
+
+struct Done {
+    figures: Figures,
+    settled: Settled,
+    totals: Option<Totals>,
+    notes: Vec<String>,
+}
+
+impl Side<'_> {
+    fn run(
+        &self,
+        seats: Vec<host_control::Seat>,
+        ledger: Option<Box<dyn std::io::Write + Send>>,
+    ) -> Result<Done, RunError> {
+        let settings = &self.options.settings;
+        let tuning = !seats.is_empty() || ledger.is_some();
+        let executor = Arc::new(Executor::new(host_executor::Config {
+            cpu_workers: settings.executor.cpu_workers,
+            io_workers: settings.executor.io_workers,
+            max_cpu_workers: settings.executor.max_cpu_workers,
+            max_io_workers: settings.executor.max_io_workers,
+            cpu_queue: settings.executor.queue,
+            io_queue: settings.executor.queue,
+        })?);
+        let origin = self.prepared.origin(self.options, &executor);
+        let (requests, plane) = self.data_plane(&executor, origin.as_dyn(), &seats);
+        let control = ControlLoop::new(loop_config(settings), seats, &plane);
+        let header = self.ledger_header(&control);
+        let handle = ControlThread {
+            control,
+            plane,
+            requests: Arc::clone(&requests),
+            sampler: Sampler::new(),
+            interval: settings.control.tick,
+            ledger,
+            header,
+            tuning,
+        }
+        .start()
+        .map_err(RunError::Thread)?;
+
+        let (started, cpu) = (Instant::now(), ProcessTime::now());
+        let work = self.work(&requests, &executor, &origin);
+        let (seconds, cpu_seconds) = (started.elapsed(), cpu.elapsed().as_secs_f64());
+        let mut settled = handle.settle().ok_or(RunError::ControlThreadDied)?;
+        let work = work?;
+        if cpu_seconds > 0.0 {
+            settled.cost.cpu_share = settled.cost.cpu_seconds / cpu_seconds;
+        }
+        let figures = figures(&requests, &settled, work.phases, seconds);
+        Ok(Done { figures, settled, totals: work.totals, notes: work.notes })
+    }
+
+    fn data_plane(
+        &self,
+        executor: &Arc<Executor>,
+        origin: Arc<dyn Origin>,
+        seats: &[host_control::Seat],
+    ) -> (Arc<Requests>, Plane) {
+        let settings = &self.options.settings;
+        let capacity = self.prepared.capacity;
+        let budget = starting_budget(settings);
+        let prefetcher = Arc::new(prefetcher(settings, capacity));
+        let watcher = Arc::clone(&prefetcher);
+        let cache = Cache::builder(capacity)
+            .policy(starting_policy(settings))
+            .weigher(|_: &u64, entry: &Entry| entry.weight())
+            .listener(move |key: &u64, _: &Entry, cause| {
+                if cause != Cause::Replaced {
+                    watcher.evicted(*key);
+                }
+            })
+            .build();
+        let cache = Arc::new(cache);
+        let shadows = (settings.cache.shadows && !seats.is_empty())
+            .then(|| shadows(capacity, self.prepared.mean_weight));
+        let requests = Requests {
+            cache: Arc::clone(&cache),
+            prefetcher: Arc::clone(&prefetcher),
+            tap: shadows.as_ref().map(|shadows| shadows.tap(TAP)),
+            meter: Meter::default(),
+            origin,
+            executor: Arc::clone(executor),
+            pace: Pace::new(settings.control.tick_requests),
+        };
+        let plane = Plane {
+            cache,
+            prefetcher,
+            executor: Some(Arc::clone(executor)),
+            shadows,
+            bounds: plane::bounds(settings, capacity, true),
+            cpu_workers: settings.executor.cpu_workers,
+            io_workers: settings.executor.io_workers,
+            budget,
+            owners: seats.iter().map(|seat| seat.identity().name.clone()).collect(),
+        };
+        (Arc::new(requests), plane)
+    }
+
+    fn work(
+        &self,
+        requests: &Arc<Requests>,
+        executor: &Arc<Executor>,
+        origin: &crate::input::Source,
+    ) -> Result<Work, RunError> {
+        let driver = Drive::new(Arc::clone(requests), self.progress, self.stop);
+        executor.block_on(async {
+            let mut work = Work::default();
+            match (&self.prepared.kind, origin) {
+                (crate::input::Kind::BuiltIn(generator), _) => {
+                    work.phases = drive::builtin::drive(&driver, generator).await;
+                }
+                (crate::input::Kind::Trace { open, footprint }, _) => {
+                    work.phases = drive::trace::drive(&driver, open.open()?, footprint.requests).await?;
+                }
+                (crate::input::Kind::Directory(root), crate::input::Source::Files(files)) => {
+                    let done = drive::directory::drive(&driver, files, root, self.options.passes).await?;
+                    work = Work { phases: done.phases, totals: Some(done.totals), notes: done.notes };
+                }
+                (crate::input::Kind::Directory(_), crate::input::Source::Objects(_)) => {}
+            }
+            Ok(work)
+        })
+    }
+
+    fn ledger_header(&self, control: &ControlLoop) -> Run {
+        let path = self.header.path.as_ref().map(|path| format!(" {path}")).unwrap_or_default();
+        Run {
+            profile: self.options.settings.profile.clone(),
+            workload: format!("{}{path}", self.header.kind),
+            strategies: control.identities().cloned().collect(),
+            settings: control.starting().clone(),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Work {
+    phases: Vec<Phase>,
+    totals: Option<Totals>,
+    notes: Vec<String>,
+}
+
+fn figures(requests: &Arc<Requests>, settled: &Settled, phases: Vec<Phase>, took: Duration) -> Figures {
+    settled.plane.prefetcher.finish();
+    let prefetch = settled.plane.prefetcher.totals();
+    let cache = &settled.last.cache;
+    let latency = requests.meter.total().percentiles();
+    Figures {
+        requests: requests.meter.count(),
+        hits: cache.hits,
+        misses: cache.misses,
+        hit_ratio: share(cache.hits, cache.hits + cache.misses).unwrap_or(0.0),
+        p50_us: latency.p50_us,
+        p99_us: latency.p99_us,
+        throughput: per_second(requests.meter.count(), took),
+        seconds: took.as_secs_f64(),
+        peak_memory_bytes: settled.peak_memory_bytes,
+        policy: cache.policy.clone(),
+        capacity_bytes: cache.capacity_bytes,
+        evictions: settled.plane.cache.stats().evictions,
+        cpu_workers: settled.plane.cpu_workers,
+        io_workers: settled.plane.io_workers,
+        prefetch: crate::report::Prefetch {
+            issued: prefetch.issued,
+            timely: prefetch.timely,
+            late: prefetch.late,
+            wasted: prefetch.wasted,
+        },
+        phases,
+    }
+}
+
+/// Sampled requests that may wait for the control thread. At a million requests a second, all of them
+/// followed, it fills in 65 ms; the thread empties it every 10.
+const TAP: usize = 1 << 16;
+
+/// The shadows of every policy at half, once and twice the capacity.
+pub(crate) fn shadows(capacity: u64, mean_weight: u64) -> Shadows {
+    Shadows::new(&PolicyKind::ALL, &[0.5, 1.0, 2.0], capacity, mean_weight)
+}
+
+/// The profile has checked the name.
+pub(crate) fn starting_policy(settings: &Settings) -> PolicyKind {
+    settings.cache.policy.parse().unwrap_or(PolicyKind::Lru)
+}
+
+pub(crate) fn starting_budget(settings: &Settings) -> host_control::Budget {
+    let prefetch = &settings.prefetch;
+    let max_in_flight = if prefetch.enabled { prefetch.max_in_flight } else { 0 };
+    host_control::Budget { max_in_flight, cache_share: prefetch.cache_share }
+}
+
+pub(crate) fn prefetcher(settings: &Settings, capacity: u64) -> Prefetcher {
+    let budget = starting_budget(settings);
+    let budget =
+        host_prefetch::Budget { max_in_flight: budget.max_in_flight, cache_share: budget.cache_share };
+    let rules = usize::try_from(settings.prefetch.max_rules).unwrap_or(usize::MAX);
+    let prefetcher = Prefetcher::new(budget, rules);
+    prefetcher.set_cache_capacity(capacity);
+    prefetcher
+}
+
+pub(crate) fn loop_config(settings: &Settings) -> Config {
+    let by = &settings.control.arbitration;
+    let modes = [
+        (Control::CachePolicy, by.cache_policy),
+        (Control::CacheCapacity, by.cache_capacity),
+        (Control::CpuWorkers, by.cpu_workers),
+        (Control::IoWorkers, by.io_workers),
+        (Control::PrefetchRules, by.prefetch_rules),
+        (Control::PrefetchBudget, by.prefetch_budget),
+    ];
+    Config {
+        cool_down_ticks: settings.control.cool_down_ticks,
+        judge_after_ticks: settings.control.judge_after_ticks,
+        modes: modes.into(),
+        memory_cap_bytes: settings.memory.cap.get(),
+    }
+}

@@ -1,0 +1,424 @@
+//! A run in virtual time: the whole control loop with its strategies, against a trace.
+//!
+//! Single-threaded, with a clock that only requests move: a hit takes [`HIT_TIME`], a miss the origin's
+//! latency, a load ahead of demand is there when its latency has passed. There is no executor, and its
+//! controls answer `unavailable`. The cache has one shard and a fixed hasher, strategies are bounded by
+//! fuel alone, so that the same input gives the same bytes twice.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ahash::RandomState;
+use host_cache::{Cache, Cause, Exact, PolicyKind, Shadows};
+use host_control::ledger::{Decision, End, Record, Run, SetAside};
+use host_control::snapshot::{Snapshot, System};
+use host_control::{ControlLoop, Controls as _};
+use host_plugin::Limits;
+use host_prefetch::Prefetcher;
+use host_profile::Settings;
+use host_workload::trace::{Options as TraceOptions, TraceReader};
+use serde::Serialize;
+
+use crate::drive::trace::Footprint;
+use crate::entry::Entry;
+use crate::error::RunError;
+use crate::meter::Meter;
+use crate::plane::{self, Plane};
+use crate::progress::{Progress, Stop};
+use crate::report::{self, share};
+use crate::sense::{Prefetch, Readings, Sense};
+use crate::sim::Capacity;
+use crate::strategies::{self, NO_DEADLINE};
+
+/// Virtual time of a request served from the cache.
+pub const HIT_TIME: Duration = Duration::from_micros(10);
+
+const BATCH: usize = 4_096;
+
+/// What to replay, and how.
+#[derive(Debug, Clone)]
+pub struct VirtualOptions {
+    /// The effective configuration.
+    pub settings: Settings,
+    /// The trace.
+    pub trace: PathBuf,
+    /// How to read it.
+    pub format: TraceOptions,
+    /// Capacity at the start. In objects or percent every object weighs 1.
+    pub capacity: Capacity,
+    /// A tick after so many requests, at least 1.
+    pub tick_requests: u64,
+    /// Virtual time that the origin takes for an object.
+    pub origin_latency: Duration,
+    /// Where all chance comes from.
+    pub seed: u64,
+    /// Where the ledger is written.
+    pub ledger: Option<PathBuf>,
+}
+
+/// What came of it. `host sim --profile P --json` prints this object.
+#[derive(Debug, Clone, Serialize)]
+pub struct VirtualReport {
+    /// Name of the profile.
+    pub profile: String,
+    /// The trace file.
+    pub trace: String,
+    /// Requests replayed.
+    pub requests: u64,
+    /// Distinct keys in the trace.
+    pub distinct: u64,
+    /// Capacity at the start, in objects or bytes as it was given.
+    pub capacity: u64,
+    /// Ticks held.
+    pub ticks: u64,
+    /// Requests that missed, loads waited for included.
+    pub misses: u64,
+    /// `misses / requests`.
+    pub miss_ratio: f64,
+    /// Policy at the end.
+    pub policy: String,
+    /// What each policy alone would have missed at the capacity of the start.
+    pub fixed: Vec<Fixed>,
+    /// Entries loaded ahead, and what became of them.
+    pub prefetch: report::Prefetch,
+    /// Every change of a control.
+    pub decisions: Vec<Decision>,
+    /// Strategies that were set aside, and why.
+    pub set_aside: Vec<SetAside>,
+    /// What else is worth knowing.
+    pub notes: Vec<String>,
+    /// Whether it was ended early.
+    pub interrupted: bool,
+}
+
+/// A policy that was never changed.
+#[derive(Debug, Clone, Serialize)]
+pub struct Fixed {
+    /// Its name.
+    pub policy: String,
+    /// Requests that missed.
+    pub misses: u64,
+    /// `misses / requests`.
+    pub miss_ratio: f64,
+}
+
+/// Replays the trace under the profile's strategies.
+///
+/// # Errors
+/// [`RunError`]: something handed in is wrong.
+pub fn run_virtual(
+    options: &VirtualOptions,
+    progress: &dyn Progress,
+    stop: &Stop,
+) -> Result<VirtualReport, RunError> {
+    let settings = &options.settings;
+    let ledger = match &options.ledger {
+        Some(path) => {
+            let failed = |source| RunError::Ledger { path: path.clone(), source };
+            Some(crate::ledger_file::create(path).map_err(failed)?)
+        }
+        None => None,
+    };
+    let limits =
+        Limits { deadline: NO_DEADLINE, start_deadline: NO_DEADLINE, ..strategies::limits(settings) };
+    let loaded = strategies::load(settings, limits, options.seed, progress)?;
+    let open = || TraceReader::open(&options.trace, &options.format);
+    // An object without a size weighs 1, as it does where capacities are in objects.
+    let footprint = Footprint::read(open()?, 1, progress, stop)?;
+    let capacity = options.capacity.resolve(footprint.distinct());
+
+    let mut replay = Replay::new(options, &footprint, capacity, loaded.seats, ledger);
+    progress.begin("replay", Some(footprint.requests));
+    let mut trace = open()?;
+    let mut batch = Vec::with_capacity(BATCH);
+    while !stop.asked() {
+        batch.clear();
+        if trace.read_batch(&mut batch, BATCH)? == 0 {
+            break;
+        }
+        for request in &batch {
+            replay.request(request.key);
+        }
+        progress.at(replay.meter.count());
+    }
+    progress.end(&format!("{} requests replayed, {} ticks", replay.meter.count(), replay.sense.ticks()));
+    let mut report = replay.settle(options, &footprint, capacity);
+    report.fixed = fixed(open()?, options.capacity, capacity, &footprint, stop)?;
+    report.set_aside.splice(0..0, loaded.set_aside);
+    report.notes.splice(0..0, loaded.notes);
+    report.interrupted = stop.asked();
+    Ok(report)
+}
+
+fn fixed(
+    mut trace: TraceReader,
+    asked: Capacity,
+    capacity: u64,
+    footprint: &Footprint,
+    stop: &Stop,
+) -> Result<Vec<Fixed>, RunError> {
+    let mut caches: Vec<Exact> = PolicyKind::ALL.iter().map(|kind| Exact::new(*kind, capacity)).collect();
+    let mut batch = Vec::with_capacity(BATCH);
+    let mut requests = 0_u64;
+    while !stop.asked() {
+        batch.clear();
+        let read = trace.read_batch(&mut batch, BATCH)?;
+        if read == 0 {
+            break;
+        }
+        requests += u64::try_from(read).unwrap_or(0);
+        for request in &batch {
+            let weight = weight(asked, footprint, request.key);
+            for cache in &mut caches {
+                cache.access(request.key, weight);
+            }
+        }
+    }
+    let row = |cache: &Exact| Fixed {
+        policy: cache.policy().to_string(),
+        misses: cache.misses(),
+        miss_ratio: share(cache.misses(), requests).unwrap_or(0.0),
+    };
+    Ok(caches.iter().map(row).collect())
+}
+
+fn weight(asked: Capacity, footprint: &Footprint, key: u64) -> u64 {
+    match asked {
+        Capacity::Bytes(_) => footprint.sizes.get(&key).map_or(1, |size| u64::from(*size)),
+        Capacity::Objects(_) | Capacity::Percent(_) => 1,
+    }
+}
+
+struct Replay<'a> {
+    options: &'a VirtualOptions,
+    footprint: &'a Footprint,
+    control: ControlLoop,
+    plane: Plane,
+    cache: Arc<Cache<u64, Entry, RandomState>>,
+    prefetcher: Arc<Prefetcher>,
+    meter: Meter,
+    sense: Sense,
+    now: Duration,
+    /// Loads ahead of demand by the time at which they are there.
+    due: BinaryHeap<Reverse<(Duration, u64)>>,
+    in_flight: HashMap<u64, Duration, RandomState>,
+    ledger: Option<Box<dyn Write + Send>>,
+    ledger_error: Option<std::io::Error>,
+}
+
+impl<'a> Replay<'a> {
+    fn new(
+        options: &'a VirtualOptions,
+        footprint: &'a Footprint,
+        capacity: u64,
+        seats: Vec<host_control::Seat>,
+        ledger: Option<Box<dyn Write + Send>>,
+    ) -> Self {
+        let settings = &options.settings;
+        let hasher = || RandomState::with_seeds(1, 2, 3, 4);
+        let prefetcher = Arc::new(crate::run::prefetcher(settings, capacity));
+        let watcher = Arc::clone(&prefetcher);
+        let cache = Cache::builder(capacity)
+            .policy(crate::run::starting_policy(settings))
+            .shards(1)
+            .hasher(hasher())
+            .weigher(|_: &u64, entry: &Entry| entry.weight())
+            .listener(move |key: &u64, _: &Entry, cause| {
+                if cause != Cause::Replaced {
+                    watcher.evicted(*key);
+                }
+            })
+            .build();
+        let cache = Arc::new(cache);
+        let mean_weight = match options.capacity {
+            Capacity::Bytes(_) => footprint.mean_size(),
+            Capacity::Objects(_) | Capacity::Percent(_) => 1,
+        };
+        let plane = Plane {
+            cache: Arc::clone(&cache),
+            prefetcher: Arc::clone(&prefetcher),
+            executor: None,
+            shadows: settings.cache.shadows.then(|| crate::run::shadows(capacity, mean_weight)),
+            bounds: plane::bounds(settings, capacity, false),
+            cpu_workers: 0,
+            io_workers: 0,
+            budget: crate::run::starting_budget(settings),
+            owners: seats.iter().map(|seat| seat.identity().name.clone()).collect(),
+        };
+        let control = ControlLoop::new(crate::run::loop_config(settings), seats, &plane);
+        let mut this = Self {
+            options,
+            footprint,
+            control,
+            plane,
+            cache,
+            prefetcher,
+            meter: Meter::default(),
+            sense: Sense::new(plane::policies()),
+            now: Duration::ZERO,
+            due: BinaryHeap::new(),
+            in_flight: HashMap::with_hasher(hasher()),
+            ledger,
+            ledger_error: None,
+        };
+        let header = Run {
+            profile: settings.profile.clone(),
+            workload: format!("trace {} in virtual time", options.trace.display()),
+            strategies: this.control.identities().cloned().collect(),
+            settings: this.control.starting().clone(),
+        };
+        this.write(&[Record::Run(header)]);
+        this
+    }
+
+    fn request(&mut self, key: u64) {
+        self.arrive();
+        self.meter.asked(key);
+        self.look_ahead(key);
+        let took = if self.cache.get(&key).is_some() { HIT_TIME } else { self.miss(key) };
+        if let Some(shadows) = &mut self.plane.shadows {
+            shadows.feed(key, weight(self.options.capacity, self.footprint, key));
+        }
+        self.now += took;
+        if self.meter.finished(took).is_multiple_of(self.options.tick_requests.max(1)) {
+            let snapshot = self.look();
+            let records = self.control.tick(snapshot, &mut self.plane);
+            self.write(&records);
+        }
+    }
+
+    /// Loads the key, or waits for the load ahead of demand that is under way.
+    fn miss(&mut self, key: u64) -> Duration {
+        match self.in_flight.get(&key) {
+            Some(due) => {
+                let wait = due.saturating_sub(self.now);
+                self.land(key);
+                wait + HIT_TIME
+            }
+            None => {
+                self.cache.insert(key, self.entry(key));
+                self.options.origin_latency
+            }
+        }
+    }
+
+    fn look_ahead(&mut self, key: u64) {
+        let mut loads = Vec::new();
+        let sizes = &self.footprint.sizes;
+        let no_use = |key: u64| self.cache.contains(&key) || !sizes.contains_key(&key);
+        self.prefetcher.on_access(key, no_use, &mut loads);
+        for load in loads {
+            let due = self.now + self.options.origin_latency;
+            self.due.push(Reverse((due, load.key)));
+            self.in_flight.insert(load.key, due);
+        }
+    }
+
+    /// Lands the loads whose time has come.
+    fn arrive(&mut self) {
+        while let Some(Reverse((due, key))) = self.due.peek().copied() {
+            if due > self.now {
+                return;
+            }
+            self.due.pop();
+            // One that was waited for has landed already.
+            if self.in_flight.contains_key(&key) {
+                self.land(key);
+            }
+        }
+    }
+
+    fn land(&mut self, key: u64) {
+        self.in_flight.remove(&key);
+        let entry = self.entry(key);
+        let weight = entry.weight();
+        self.cache.insert(key, entry);
+        self.prefetcher.loaded(key, weight);
+    }
+
+    fn entry(&self, key: u64) -> Entry {
+        let weight = weight(self.options.capacity, self.footprint, key);
+        Entry::Sized(u32::try_from(weight).unwrap_or(u32::MAX))
+    }
+
+    fn look(&mut self) -> Snapshot {
+        let cap = self.options.settings.memory.cap.get();
+        // No machine: what a strategy may read of it is the same everywhere.
+        let system = System { cpu_cores: 1.0, memory_limit_bytes: cap, ..System::default() };
+        let readings = Readings {
+            system,
+            cache: self.cache.stats(),
+            shadows: self.plane.shadows.as_ref().map(Shadows::estimates).unwrap_or_default(),
+            executor: None,
+            prefetch: Prefetch {
+                in_flight: self.prefetcher.in_flight(),
+                max_in_flight: self.plane.budget.max_in_flight,
+                cache_share: self.plane.budget.cache_share,
+                max_rules: self.plane.bounds().max_rules,
+                rules: self.prefetcher.stats(),
+                owners: self.plane.owners.clone(),
+            },
+            accesses: self.meter.recent(),
+            finished: self.meter.count(),
+            latency: self.meter.take_window(),
+        };
+        self.sense.snapshot(self.now, readings)
+    }
+
+    fn settle(mut self, options: &VirtualOptions, footprint: &Footprint, capacity: u64) -> VirtualReport {
+        let ticks = self.sense.ticks();
+        let last = self.look();
+        let mut records = self.control.finish(&last);
+        let decisions = self.control.decisions().to_vec();
+        records.push(Record::End(End {
+            ticks,
+            hits: last.cache.hits,
+            misses: last.cache.misses,
+            decisions: u64::try_from(decisions.len()).unwrap_or(u64::MAX),
+        }));
+        self.write(&records);
+        if let Some(ledger) = &mut self.ledger
+            && let Err(error) = ledger.flush()
+        {
+            self.ledger_error.get_or_insert(error);
+        }
+        self.prefetcher.finish();
+        let prefetch = self.prefetcher.totals();
+        let requests = self.meter.count();
+        VirtualReport {
+            profile: options.settings.profile.clone(),
+            trace: options.trace.display().to_string(),
+            requests,
+            distinct: footprint.distinct(),
+            capacity,
+            ticks,
+            misses: last.cache.misses,
+            miss_ratio: share(last.cache.misses, requests).unwrap_or(0.0),
+            policy: self.cache.policy().to_string(),
+            fixed: Vec::new(),
+            prefetch: report::Prefetch {
+                issued: prefetch.issued,
+                timely: prefetch.timely,
+                late: prefetch.late,
+                wasted: prefetch.wasted,
+            },
+            decisions,
+            set_aside: self.control.set_aside().cloned().collect(),
+            notes: self.ledger_error.map(|e| format!("the ledger is not whole: {e}")).into_iter().collect(),
+            interrupted: false,
+        }
+    }
+
+    fn write(&mut self, records: &[Record]) {
+        let Some(ledger) = &mut self.ledger else { return };
+        if self.ledger_error.is_none()
+            && let Err(error) = crate::ledger_file::write(ledger, records)
+        {
+            self.ledger_error = Some(error);
+        }
+    }
+}
