@@ -1,0 +1,49 @@
+//! One file a command, and what several of them share.
+
+pub(crate) mod plugin;
+pub(crate) mod profile;
+pub(crate) mod run;
+pub(crate) mod sim;
+
+use std::io::Write as _;
+
+use clap::Args;
+use host_workload::trace::{Format, Options};
+use serde::Serialize;
+
+use crate::exit::Failure;
+
+/// How a trace is read.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Trace format")]
+pub(crate) struct TraceFormat {
+    /// plain, csv, lis, lirs or oracle-general; by default told from the name and the content.
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
+
+    /// CSV: the column with the key.
+    #[arg(long, value_name = "NAME")]
+    key_column: Option<String>,
+
+    /// CSV: the column with the size in bytes.
+    #[arg(long, value_name = "NAME")]
+    size_column: Option<String>,
+}
+
+impl TraceFormat {
+    pub(crate) fn options(&self) -> Options {
+        Options {
+            format: self.format,
+            key_column: self.key_column.clone(),
+            size_column: self.size_column.clone(),
+        }
+    }
+}
+
+/// Prints a value as one JSON object and a line end.
+pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, value)?;
+    writeln!(out)?;
+    Ok(())
+}

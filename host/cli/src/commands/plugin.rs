@@ -1,0 +1,198 @@
+//! `host plugin`: which strategies there are, and what a component is.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use host_plugin::{Inspection, Place, Source};
+use host_profile::Settings;
+use host_runtime::strategies;
+
+use crate::commands::print_json;
+use crate::exit::{End, Failure};
+use crate::format::{short_digest, table};
+use crate::layers::Layers;
+
+/// List strategies, or look into a component.
+#[derive(Debug, Args)]
+pub(crate) struct Plugin {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Every component that is bundled or in the plugin directory, and whether the profile runs it.
+    List {
+        #[command(flatten)]
+        layers: Layers,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Name, version, world, imports with their grants, exports, size and digest of a component.
+    Inspect {
+        /// A component, or the name of a bundled one.
+        file: PathBuf,
+        #[command(flatten)]
+        layers: Layers,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl Plugin {
+    pub(crate) fn execute(self) -> Result<End, Failure> {
+        match self.command {
+            Command::List { layers, json } => list(&layers, json)?,
+            Command::Inspect { file, layers, json } => inspect(&file, &layers, json)?,
+        }
+        Ok(End::Done)
+    }
+}
+
+/// One line of the list.
+#[derive(serde::Serialize)]
+struct Listed {
+    name: String,
+    version: Option<String>,
+    summary: Option<String>,
+    state: String,
+    from: String,
+    digest: Option<String>,
+    /// Why it cannot be loaded.
+    error: Option<String>,
+}
+
+fn list(layers: &Layers, json: bool) -> Result<(), Failure> {
+    let settings = layers.load(Path::new("."))?;
+    let loader = strategies::loader()?;
+    let mut rows = Vec::new();
+    for found in host_plugin::available(settings.plugins.dir.as_deref())? {
+        let from = match &found.place {
+            Place::File(path) => path.display().to_string(),
+            Place::Bundled(_) => "bundled".to_owned(),
+        };
+        let row = match loader.inspect(found.source()) {
+            Ok(Inspection { description, digest, .. }) => {
+                let named = settings.strategy(&found.name).or_else(|| settings.strategy(&description.name));
+                let state = match named {
+                    Some(strategy) if strategy.enabled => "runs",
+                    Some(_) => "switched off",
+                    None => "not in the profile",
+                };
+                Listed {
+                    name: description.name,
+                    version: Some(description.version),
+                    summary: Some(description.summary),
+                    state: state.to_owned(),
+                    from,
+                    digest: Some(digest),
+                    error: None,
+                }
+            }
+            Err(error) => Listed {
+                name: found.name,
+                version: None,
+                summary: None,
+                state: "cannot be loaded".to_owned(),
+                from,
+                digest: None,
+                error: Some(error.to_string()),
+            },
+        };
+        rows.push(row);
+    }
+    if json {
+        return print_json(&rows);
+    }
+    let mut table = table::new(["STRATEGY", "VERSION", "STATE", "DIGEST", "FROM", "WHAT IT DOES"]);
+    for row in &rows {
+        let digest = row.digest.as_deref().map(short_digest).unwrap_or_default();
+        table.add_row([
+            row.name.as_str(),
+            row.version.as_deref().unwrap_or("-"),
+            &row.state,
+            digest,
+            &row.from,
+            row.summary.as_deref().unwrap_or("-"),
+        ]);
+    }
+    table::print(&table)?;
+    for row in rows.iter().filter(|row| row.state == "not in the profile") {
+        println!("\nto run {0}, add to a profile: strategies.{0} = {{ grants = [...] }}", row.name);
+        println!("(`host plugin inspect {}` lists the grants it needs)", row.from);
+    }
+    for error in rows.iter().filter_map(|row| row.error.as_ref()) {
+        println!("\n{error}");
+    }
+    if let Some(dir) = &settings.plugins.dir {
+        println!("\nplugin directory: {}", dir.display());
+    }
+    Ok(())
+}
+
+#[derive(serde::Serialize)]
+struct Inspected<'a> {
+    #[serde(flatten)]
+    inspection: &'a Inspection,
+    /// By import: whether the profile grants it; none where no grant is needed.
+    granted: BTreeMap<&'a str, Option<bool>>,
+    profile: &'a str,
+}
+
+fn inspect(file: &Path, layers: &Layers, json: bool) -> Result<(), Failure> {
+    let settings = layers.load(Path::new("."))?;
+    let loader = strategies::loader()?;
+    let bundled = host_plugin::bundled();
+    let named = bundled.iter().find(|found| !file.exists() && Path::new(&found.name) == file);
+    let source = named.map_or_else(|| Source::file(file), |found| found.source());
+    let inspection = loader.inspect(source)?;
+    let granted = granted(&inspection, &settings, file);
+    if json {
+        return print_json(&Inspected { inspection: &inspection, granted, profile: &settings.profile });
+    }
+    let description = &inspection.description;
+    println!("{} {}: {}", description.name, description.version, description.summary);
+    println!("  from      {}", inspection.place);
+    println!("  world     {}", inspection.world);
+    println!("  size      {} bytes", inspection.size_bytes);
+    println!("  digest    {}", inspection.digest);
+    println!("  exports   {}", inspection.exports.join(", "));
+    let controls: Vec<&str> = description.controls.iter().map(|c| c.name()).collect();
+    println!("  controls  {}", if controls.is_empty() { "none".to_owned() } else { controls.join(", ") });
+    println!("\nimports:");
+    for import in &inspection.imports {
+        let state = match granted.get(import.name.as_str()).copied().flatten() {
+            Some(true) => format!("granted by profile {}", settings.profile),
+            Some(false) => match import.grant {
+                Some(grant) => format!("NOT granted by profile {}: add \"{grant}\"", settings.profile),
+                None => "not granted".to_owned(),
+            },
+            None => "needs no grant: locked down".to_owned(),
+        };
+        println!("  {:46} {state}", import.name);
+    }
+    if !description.settings.is_empty() {
+        println!("\nsettings:");
+        for setting in &description.settings {
+            println!("  {:20} {:8} {}", setting.name, setting.default, setting.summary);
+        }
+    }
+    Ok(())
+}
+
+fn granted<'a>(
+    inspection: &'a Inspection,
+    settings: &Settings,
+    file: &Path,
+) -> BTreeMap<&'a str, Option<bool>> {
+    let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let strategy = settings.strategy(stem).or_else(|| settings.strategy(&inspection.description.name));
+    let grants = strategy.map(strategies::grants).unwrap_or_default();
+    let state = |import: &'a host_plugin::Import| {
+        (import.name.as_str(), import.grant.map(|grant| grants.contains(&grant)))
+    };
+    inspection.imports.iter().map(state).collect()
+}

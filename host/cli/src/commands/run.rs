@@ -1,0 +1,130 @@
+//! `host run`: work through an input, with strategies off and on, and show what tuning gained.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{ArgAction, Args};
+use host_runtime::sim::Capacity;
+use host_runtime::{Input, RunOptions, Stop};
+
+use crate::commands::TraceFormat;
+use crate::exit::{End, Failure};
+use crate::format;
+use crate::interrupt::stop_on_ctrl_c;
+use crate::layers::Layers;
+use crate::progress::Terminal;
+
+/// Run an input under a profile and report what tuning gained.
+///
+/// Without INPUT the built-in workload runs: six seeded phases, about ten seconds, first with strategies
+/// off, then on. A directory is read and indexed, file by file and pass by pass, honouring .gitignore. A
+/// trace is replayed against an origin that takes its time.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  host run --profile medium                       the built-in workload
+  host run --profile medium .                     this directory, three passes
+  host run --profile medium trace.lis.zst         a recorded trace
+  host run --set cache.policy=lfu --ledger run.jsonl trace.csv
+")]
+pub(crate) struct Run {
+    /// A directory or a trace file; the built-in workload where it is missing.
+    input: Option<PathBuf>,
+
+    #[command(flatten)]
+    layers: Layers,
+
+    /// First run the same input with strategies off, to compare. On for the built-in workload.
+    #[arg(long, action = ArgAction::SetTrue, overrides_with = "no_baseline")]
+    baseline: bool,
+
+    /// No baseline, also for the built-in workload.
+    #[arg(long, action = ArgAction::SetTrue)]
+    no_baseline: bool,
+
+    /// Passes over a directory.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    passes: u32,
+
+    /// Capacity of the cache at the start: objects (1000), percent of a trace's distinct keys (10%) or
+    /// bytes (64MB). By default the profile's; for a trace 10 % of its footprint.
+    #[arg(long, value_name = "AMOUNT")]
+    capacity: Option<Capacity>,
+
+    /// Time the origin takes for an object that is not in the cache: 500us, 1ms, 2s. The clock's resolution
+    /// is a millisecond.
+    #[arg(long, value_name = "TIME", default_value = "1ms", value_parser = humantime::parse_duration)]
+    origin_latency: Duration,
+
+    /// Size in bytes of an object of a trace that gives no sizes.
+    #[arg(long, value_name = "BYTES", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
+    object_size: u32,
+
+    #[command(flatten)]
+    format: TraceFormat,
+
+    /// Where all chance comes from: the built-in workload, the randomness a strategy asks for.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+
+    /// Write every proposal, decision and effect to this file, one JSON object a line.
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
+
+    /// Print one JSON object instead of the report.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Run {
+    pub(crate) fn execute(self) -> Result<End, Failure> {
+        let terminal = Terminal::new(self.json);
+        if !self.json {
+            println!("{}", self.first_line());
+        }
+        let stop = stop_on_ctrl_c()?;
+        let input = self.input()?;
+        let settings = self.layers.load(self.input.as_deref().unwrap_or(Path::new(".")))?;
+        let baseline = !self.no_baseline && (self.baseline || matches!(input, Input::BuiltIn));
+        let options = RunOptions {
+            settings,
+            input,
+            baseline,
+            passes: self.passes,
+            origin_latency: self.origin_latency,
+            capacity: self.capacity,
+            object_size: self.object_size,
+            seed: self.seed,
+            ledger: self.ledger.clone(),
+        };
+        self.run(&options, &terminal, &stop)
+    }
+
+    fn run(&self, options: &RunOptions, terminal: &Terminal, stop: &Stop) -> Result<End, Failure> {
+        let report = host_runtime::run(options, terminal, stop)?;
+        if self.json {
+            crate::commands::print_json(&report)?;
+        } else {
+            format::report::print(&report)?;
+        }
+        Ok(if report.interrupted { End::Interrupted } else { End::Done })
+    }
+
+    fn first_line(&self) -> String {
+        let what = match &self.input {
+            None => "the built-in workload".to_owned(),
+            Some(path) => path.display().to_string(),
+        };
+        format!("host {}: {what}, profile {}", env!("CARGO_PKG_VERSION"), self.layers.profile)
+    }
+
+    fn input(&self) -> Result<Input, Failure> {
+        let Some(path) = &self.input else { return Ok(Input::BuiltIn) };
+        let kind = std::fs::metadata(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(if kind.is_dir() {
+            Input::Directory(path.clone())
+        } else {
+            Input::Trace(path.clone(), self.format.options())
+        })
+    }
+}

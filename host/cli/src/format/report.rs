@@ -1,0 +1,235 @@
+//! The report of a run: one screen.
+
+use host_control::ledger::{Decision, Value};
+use host_control::{Control, ledger::Effect};
+use host_profile::Bytes;
+use host_runtime::report::{Cost, Figures, Report, Share, Totals};
+
+use super::{micros, percent, table, thousands};
+use crate::exit::Failure;
+
+/// Decisions shown; the ledger has them all.
+const DECISIONS: usize = 10;
+
+/// Characters of a reason shown on a line.
+const REASON: usize = 96;
+
+/// Prints the report.
+pub(crate) fn print(report: &Report) -> Result<(), Failure> {
+    println!();
+    figures(report)?;
+    phases(report)?;
+    if let Some(totals) = &report.workload.totals {
+        totals_of(totals)?;
+    }
+    decisions(&report.decisions);
+    set_aside(report);
+    cost(&report.cost);
+    for note in &report.notes {
+        println!("note: {note}");
+    }
+    if report.interrupted {
+        println!("ended early by Ctrl-C; the figures cover what was done");
+    }
+    Ok(())
+}
+
+fn figures(report: &Report) -> Result<(), Failure> {
+    let sides: Vec<(&str, &Figures)> = [("before", &report.baseline), ("after", &report.tuned)]
+        .into_iter()
+        .filter_map(|(name, side)| side.as_ref().map(|figures| (name, figures)))
+        .collect();
+    if sides.is_empty() {
+        return Ok(());
+    }
+    let both = match (&report.baseline, &report.tuned) {
+        (Some(before), Some(after)) => Some((before, after)),
+        _ => None,
+    };
+    let mut out = table::new([""]);
+    let mut heading = vec![comfy_table::Cell::new("")];
+    let alone = sides.len() == 1;
+    heading.extend(sides.iter().map(|(name, _)| table::figure(if alone { "" } else { *name })));
+    if both.is_some() {
+        heading.push(table::figure("change"));
+    }
+    out.set_header(heading);
+    let mut row = |name: &str, text: &dyn Fn(&Figures) -> String, change: Option<String>| {
+        let mut cells = vec![comfy_table::Cell::new(name)];
+        cells.extend(sides.iter().map(|(_, figures)| table::figure(text(figures))));
+        if both.is_some() {
+            cells.push(table::figure(change.unwrap_or_default()));
+        }
+        out.add_row(cells);
+    };
+    let points = both.map(|(b, a)| format!("{:+.1} points", (a.hit_ratio - b.hit_ratio) * 100.0));
+    let relative = |of: &dyn Fn(&Figures) -> f64| {
+        both.and_then(|(b, a)| (of(b) > 0.0).then(|| format!("{:+.0} %", (of(a) / of(b) - 1.0) * 100.0)))
+    };
+    row("hit ratio", &|f| percent(f.hit_ratio), points);
+    row("time", &|f| format!("{:.2} s", f.seconds), relative(&|f| f.seconds));
+    row("throughput", &|f| format!("{:.0} /s", f.throughput), relative(&|f| f.throughput));
+    row("p50", &|f| micros(f.p50_us), relative(&|f| f.p50_us));
+    row("p99", &|f| micros(f.p99_us), relative(&|f| f.p99_us));
+    row("peak memory", &|f| Bytes(f.peak_memory_bytes).to_string(), None);
+    row("requests", &|f| thousands(f.requests), None);
+    row("workers cpu + io", &|f| format!("{} + {}", f.cpu_workers, f.io_workers), None);
+    row("policy", &|f| f.policy.clone(), None);
+    row("cache", &|f| Bytes(f.capacity_bytes).to_string(), None);
+    if sides.iter().any(|(_, figures)| figures.prefetch.issued > 0) {
+        let text = |f: &Figures| {
+            let p = f.prefetch;
+            format!("{} / {} / {}", p.timely, p.late, p.wasted)
+        };
+        row("ahead: timely/late/wasted", &text, None);
+    }
+    table::print(&out)
+}
+
+fn phases(report: &Report) -> Result<(), Failure> {
+    let Some(tuned) = report.tuned.as_ref().or(report.baseline.as_ref()) else { return Ok(()) };
+    if tuned.phases.len() < 2 {
+        return Ok(());
+    }
+    let before = report.baseline.as_ref().filter(|_| report.tuned.is_some());
+    println!();
+    let mut out = table::new(["phase"]);
+    let headings: &[&str] = match before {
+        Some(_) => &["hits before", "after", "time before", "after"],
+        None => &["requests", "hits", "time"],
+    };
+    let heading = headings.iter().map(|text| table::figure(*text));
+    out.set_header(std::iter::once(comfy_table::Cell::new("phase")).chain(heading));
+    for (at, phase) in tuned.phases.iter().enumerate() {
+        let ratio = |phase: &host_runtime::report::Phase| phase.hit_ratio().map_or("-".to_owned(), percent);
+        let seconds = |phase: &host_runtime::report::Phase| format!("{:.2} s", phase.seconds);
+        let cells = match before.and_then(|figures| figures.phases.get(at)) {
+            Some(before) => vec![ratio(before), ratio(phase), seconds(before), seconds(phase)],
+            None => vec![thousands(phase.requests), ratio(phase), seconds(phase)],
+        };
+        let cells = cells.into_iter().map(table::figure);
+        out.add_row(std::iter::once(comfy_table::Cell::new(&phase.name)).chain(cells));
+    }
+    table::print(&out)
+}
+
+fn totals_of(totals: &Totals) -> Result<(), Failure> {
+    println!(
+        "\n{} text files, {} bytes, {} lines, {} tokens (o200k); {} binary, {} unreadable",
+        thousands(totals.files),
+        thousands(totals.bytes),
+        thousands(totals.lines),
+        thousands(totals.tokens),
+        thousands(totals.binary),
+        thousands(totals.unreadable)
+    );
+    breakdown("most tokens in", &totals.directories)?;
+    breakdown("languages", &totals.languages)
+}
+
+fn breakdown(title: &str, shares: &[Share]) -> Result<(), Failure> {
+    if shares.is_empty() {
+        return Ok(());
+    }
+    let mut out = table::new([title]);
+    let heading = ["files", "lines", "tokens"].into_iter().map(table::figure);
+    out.set_header(std::iter::once(comfy_table::Cell::new(title)).chain(heading));
+    for share in shares {
+        let cells = [share.files, share.lines, share.tokens].map(|n| table::figure(thousands(n)));
+        out.add_row(std::iter::once(comfy_table::Cell::new(&share.name)).chain(cells));
+    }
+    table::print(&out)
+}
+
+/// Decisions, one a line; rules come and go in numbers, so that theirs share one. Shared with the report
+/// of a run in virtual time.
+pub(crate) fn decisions(all: &[Decision]) {
+    if all.is_empty() {
+        println!("\nno decision: nothing promised to be better than the settings in force");
+        return;
+    }
+    println!("\ndecisions");
+    let (rules, others): (Vec<_>, Vec<_>) = all.iter().partition(|d| d.control == Control::PrefetchRules);
+    for decision in others.iter().take(DECISIONS) {
+        let mut reason: String = decision.reason.chars().take(REASON).collect();
+        if decision.reason.chars().nth(REASON).is_some() {
+            reason.push('…');
+        }
+        let change = format!(
+            "{} -> {}",
+            value(decision.control, &decision.from),
+            value(decision.control, &decision.to)
+        );
+        println!("  {:>6.2} s  {:14} {change:14} {reason}", seconds(decision.at_ms), decision.control.name());
+        if let Some(effect) = decision.effect.as_ref().map(effect) {
+            println!("  {:>40}{effect}", "");
+        }
+    }
+    if others.len() > DECISIONS {
+        println!("  and {} more; --ledger FILE keeps them all", others.len() - DECISIONS);
+    }
+    if let (Some(first), Some(last)) = (rules.first(), rules.last()) {
+        let change = format!("{} -> {}", first.from, last.to);
+        let name = Control::PrefetchRules.name();
+        println!(
+            "  {:>6.2} s  {name:14} {change:14} in {} changes: {}",
+            seconds(first.at_ms),
+            rules.len(),
+            last.reason
+        );
+    }
+}
+
+fn value(control: Control, value: &Value) -> String {
+    match (control, value) {
+        (Control::CacheCapacity, Value::Count(bytes)) => Bytes(*bytes).to_string(),
+        (_, value) => value.to_string(),
+    }
+}
+
+fn effect(effect: &Effect) -> String {
+    let figure = |ratio: f64| match effect.metric {
+        "hit-ratio" => percent(ratio),
+        _ => format!("{ratio:.0} /s"),
+    };
+    let window = effect.window_ticks;
+    match effect.counterfactual {
+        Some(other) => format!(
+            "in the next {window} ticks {}; {} {}",
+            figure(effect.measured),
+            effect.basis,
+            figure(other)
+        ),
+        None => format!("in the next {window} ticks {}", figure(effect.measured)),
+    }
+}
+
+fn seconds(ms: u64) -> f64 {
+    std::time::Duration::from_millis(ms).as_secs_f64()
+}
+
+fn set_aside(report: &Report) {
+    if report.set_aside.is_empty() {
+        return;
+    }
+    println!("\nset aside");
+    for aside in &report.set_aside {
+        let when = match aside.tick {
+            0 => "at the start".to_owned(),
+            tick => format!("in tick {tick}"),
+        };
+        println!("  {} {when}: {}", aside.strategy, aside.text);
+    }
+}
+
+fn cost(cost: &Cost) {
+    if cost.ticks == 0 {
+        return;
+    }
+    println!(
+        "\ncost of tuning: {:.2} % of the CPU time ({:.0} ms in {} ticks)",
+        cost.cpu_share * 100.0,
+        cost.cpu_seconds * 1_000.0,
+        cost.ticks
+    );
+}

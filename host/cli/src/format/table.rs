@@ -1,0 +1,29 @@
+//! Plain tables: aligned columns, no frames.
+
+use std::io::Write as _;
+
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+
+use crate::exit::Failure;
+
+/// A table with these headings.
+pub(crate) fn new<const N: usize>(headings: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(headings);
+    table
+}
+
+/// A cell that is a figure.
+pub(crate) fn figure(text: impl Into<String>) -> Cell {
+    Cell::new(text.into()).set_alignment(CellAlignment::Right)
+}
+
+/// Prints a table without the blanks that would end its lines.
+pub(crate) fn print(table: &Table) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    for line in table.lines() {
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! The layers of the configuration, as arguments.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use host_profile::{Loader, Settings};
+use host_telemetry::Machine;
+
+use crate::exit::Failure;
+
+/// Where settings come from: defaults < profile < user file < environment < flags.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Settings")]
+pub(crate) struct Layers {
+    /// A bundled profile (`host profile list`), with an overlay where wanted (medium+cpu-constrained), or
+    /// a TOML file of your own.
+    #[arg(long, short, value_name = "NAME|FILE", default_value = "medium")]
+    pub(crate) profile: String,
+
+    #[command(flatten)]
+    pub(crate) above: Above,
+}
+
+/// The layers above the profile.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Settings")]
+pub(crate) struct Above {
+    /// A user file laid over the profile; by default `host/host.toml` in the configuration directory,
+    /// where it exists.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Set one key, for example `--set cache.capacity=100MB`. May be given more than once.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+
+    /// Where further components are looked for; the same as `--set plugins.dir=DIR`.
+    #[arg(long, value_name = "DIR")]
+    plugin_dir: Option<PathBuf>,
+}
+
+impl Layers {
+    /// The effective configuration on this machine, for work below `path`.
+    pub(crate) fn load(&self, path: &Path) -> Result<Settings, Failure> {
+        self.above.load(&self.profile, &Machine::read(path))
+    }
+}
+
+impl Above {
+    /// The effective configuration for virtual time, where no machine lowers anything.
+    pub(crate) fn load_for_virtual_time(&self, profile: &str) -> Result<Settings, Failure> {
+        let mut nowhere = Machine::read(Path::new("."));
+        // Unknown memory is not clamped to.
+        nowhere.memory_limit_bytes = 0;
+        self.load(profile, &nowhere)
+    }
+
+    /// The effective configuration on a machine.
+    pub(crate) fn load(&self, profile: &str, machine: &Machine) -> Result<Settings, Failure> {
+        let mut loader = Loader::new().profile(profile).env(std::env::vars());
+        if let Some(file) = &self.config {
+            loader = loader.user_file(Some(file.clone()));
+        }
+        let dir = self.plugin_dir.as_ref().map(|dir| format!("plugins.dir={}", dir.display()));
+        Ok(loader.set(self.set.iter().cloned().chain(dir)).load(machine)?)
+    }
+}

@@ -1,0 +1,64 @@
+//! Progress on a terminal: a bar a phase. Plain lines where nobody looks.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use host_runtime::Progress;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use parking_lot::Mutex;
+
+/// Draws to standard error, so that standard output stays the report's.
+pub(crate) struct Terminal {
+    bars: bool,
+    quiet: bool,
+    bar: Mutex<Option<(String, ProgressBar)>>,
+}
+
+impl Terminal {
+    /// Bars where standard error is a terminal, else lines; nothing at all with `quiet`.
+    pub(crate) fn new(quiet: bool) -> Self {
+        Self { bars: std::io::stderr().is_terminal(), quiet, bar: Mutex::new(None) }
+    }
+
+    fn line(&self, text: &str) {
+        if !self.quiet {
+            eprintln!("{text}");
+        }
+    }
+}
+
+impl Progress for Terminal {
+    fn begin(&self, name: &str, total: Option<u64>) {
+        if self.quiet || !self.bars {
+            return;
+        }
+        let template = match total {
+            Some(_) => "  {prefix:22} {bar:28} {pos:>9}/{len} {elapsed:>4}",
+            None => "  {prefix:22} {spinner} {pos:>9} {elapsed:>4}",
+        };
+        // The template is a constant; were it wrong, the default style would show it.
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr_with_hz(10));
+        bar.set_style(style.progress_chars("━╸─"));
+        bar.set_prefix(name.to_owned());
+        bar.enable_steady_tick(Duration::from_millis(200));
+        *self.bar.lock() = Some((name.to_owned(), bar));
+    }
+
+    fn at(&self, done: u64) {
+        if let Some((_, bar)) = &*self.bar.lock() {
+            bar.set_position(done);
+        }
+    }
+
+    fn end(&self, summary: &str) {
+        if let Some((_, bar)) = self.bar.lock().take() {
+            bar.finish_and_clear();
+        }
+        self.line(&format!("  {summary}"));
+    }
+
+    fn say(&self, text: &str) {
+        self.line(text);
+    }
+}

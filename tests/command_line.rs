@@ -1,0 +1,111 @@
+//! Every command as a stranger would call it.
+
+use crate::support::{fail, run, succeed};
+
+#[test]
+fn every_command_explains_itself() {
+    for command in [
+        &["--help"][..],
+        &["run", "--help"],
+        &["sim", "--help"],
+        &["plugin", "--help"],
+        &["plugin", "list", "--help"],
+        &["plugin", "inspect", "--help"],
+        &["profile", "--help"],
+        &["profile", "list", "--help"],
+        &["profile", "show", "--help"],
+        &["profile", "detect", "--help"],
+    ] {
+        let text = succeed(command);
+        assert!(text.contains("Usage: host"), "{command:?}: {text}");
+    }
+    assert!(succeed(["--help"]).contains("Exit codes:"));
+}
+
+#[test]
+fn wrong_arguments_end_with_two_and_a_hint() {
+    let text = fail(2, ["run", "--profil", "medium"]);
+    assert!(text.contains("--profile"), "{text}");
+    let text = fail(2, ["simulate"]);
+    assert!(text.contains("unrecognized subcommand"), "{text}");
+    let text = fail(2, ["run", "--passes", "0", "."]);
+    assert!(text.contains("0 is not in 1..=1000"), "{text}");
+    let text = fail(2, ["run", "--origin-latency", "soon"]);
+    assert!(text.contains("--origin-latency"), "{text}");
+}
+
+#[test]
+fn what_is_handed_in_wrong_ends_with_one_and_names_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let empty = dir.path().join("empty");
+    std::fs::create_dir(&empty).unwrap();
+    let text = fail(1, ["run", empty.to_str().unwrap()]);
+    assert!(text.contains("no file to work on"), "{text}");
+    let text = fail(1, ["run", "no/such/path"]);
+    assert!(text.contains("no/such/path"), "{text}");
+    let text = fail(1, ["run", "--profile", "medum"]);
+    assert!(text.contains("medum") && text.contains("medium"), "{text}");
+    let text = fail(1, ["run", "--set", "cache.capcity=1MB"]);
+    assert!(text.contains("cache.capcity") && text.contains("cache.capacity"), "{text}");
+    let text = fail(1, ["run", "--set", "strategies.cache-polcy.enabled=false"]);
+    assert!(text.contains("cache-polcy") && text.contains("cache-policy"), "{text}");
+    let text = fail(1, ["run", "--ledger", "no/such/dir/l.jsonl", dir.path().to_str().unwrap()]);
+    assert!(text.contains("the ledger cannot be created"), "{text}");
+    let bad = dir.path().join("bad.lis");
+    std::fs::write(&bad, "1 2 x 4\nnonsense here\n").unwrap();
+    let text = fail(1, ["run", bad.to_str().unwrap()]);
+    assert!(text.contains("bad.lis") && text.contains('1'), "{text}");
+}
+
+#[test]
+fn a_profile_of_ones_own_is_checked_with_file_and_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("mine.toml");
+    std::fs::write(&path, "[cache]\npolicy = \"lru\"\ncapacity = \"10 parsecs\"\n").unwrap();
+    let text = fail(1, ["profile", "show", path.to_str().unwrap()]);
+    assert!(text.contains("mine.toml:3") && text.contains("cache.capacity"), "{text}");
+}
+
+#[test]
+fn profiles_are_listed_shown_and_detected() {
+    let list = succeed(["profile", "list"]);
+    for name in ["small", "medium", "large", "high-performance", "memory-constrained", "cpu-constrained"] {
+        assert!(list.contains(name), "{list}");
+        assert!(succeed(["profile", "show", name]).contains(&format!("profile {name}")), "{name}");
+    }
+    let show = succeed(["profile", "show", "medium", "--set", "cache.policy=arc"]);
+    assert!(show.contains("flag --set") && show.contains("default"), "{show}");
+    let detect = succeed(["profile", "detect", env!("CARGO_MANIFEST_DIR")]);
+    assert!(detect.starts_with("small") && detect.contains("fewer than 1000"), "{detect}");
+}
+
+#[test]
+fn bundled_strategies_are_listed_and_inspected() {
+    let list = succeed(["plugin", "list"]);
+    for name in ["cache-policy", "prefetch-rules", "worker-sizing"] {
+        assert!(list.contains(name), "{list}");
+        let text = succeed(["plugin", "inspect", name]);
+        assert!(text.contains("optimizer:plugin/strategy@0.1.0"), "{text}");
+        assert!(text.contains("granted by profile medium") && !text.contains("NOT granted"), "{text}");
+        assert!(text.contains("digest") && text.contains("describe, tick"), "{text}");
+    }
+    let text = succeed([
+        "plugin",
+        "inspect",
+        "cache-policy",
+        "--set",
+        "strategies.cache-policy.grants=[\"metrics\"]",
+    ]);
+    assert!(text.contains("NOT granted by profile medium: add \"cache-control\""), "{text}");
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let output = std::process::Command::new("sh")
+        .arg("-c")
+        .arg(format!("{} profile show medium | head -1", env!("CARGO_BIN_EXE_host")))
+        .output()
+        .unwrap();
+    assert!(output.stderr.is_empty(), "{output:?}");
+    assert!(run(["--version"]).status.success());
+}

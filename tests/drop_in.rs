@@ -1,0 +1,43 @@
+//! A strategy of one's own: dropped in, named in one line, listed, consulted, on the ledger.
+
+use crate::support::{host, ledger, of_type, plugin_dir, succeed, trace};
+
+#[test]
+fn a_dropped_in_component_is_listed_and_runs_with_one_line() {
+    let dir = plugin_dir(&["drop-in"]);
+    let list = |set: &[&str]| {
+        let mut arguments = vec!["plugin", "list", "--plugin-dir", dir.path().to_str().unwrap()];
+        arguments.extend(set);
+        succeed(arguments)
+    };
+    let before = list(&[]);
+    assert!(before.contains("not in the profile"), "{before}");
+    assert!(before.contains("add to a profile: strategies."), "{before}");
+
+    // The one line of a profile of the user's own.
+    let profile = dir.path().join("mine.toml");
+    std::fs::write(&profile, "strategies.drop-in = { grants = [\"metrics\", \"cache-control\"] }\n").unwrap();
+    let after = list(&["--profile", profile.to_str().unwrap()]);
+    assert!(!after.contains("not in the profile"), "{after}");
+
+    let trace = trace(dir.path(), 20_000);
+    let file = dir.path().join("ledger.jsonl");
+    let output = host()
+        .args(["run", "--set", "control.tick-requests=1000", "--capacity", "100", "--profile"])
+        .arg(&profile)
+        .arg("--plugin-dir")
+        .arg(dir.path())
+        .arg("--ledger")
+        .arg(&file)
+        .arg(&trace)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let ledger = ledger(&file);
+    let named = of_type(&ledger, "run")[0]["strategies"].to_string();
+    assert!(named.contains("grow-while-evicting"), "{named}");
+    let grown = of_type(&ledger, "decision")
+        .iter()
+        .any(|d| d["control"] == "cache-capacity" && d["by"][0] == "grow-while-evicting");
+    assert!(grown, "a trace larger than its cache evicts, so that the strategy grows it");
+}

@@ -1,0 +1,200 @@
+//! Components that misbehave: each run ends well, with the strategy set aside or clamped and the text
+//! shown.
+
+use serde_json::Value;
+
+use crate::support::{fail, host, ledger, of_type, plugin_dir, succeed, trace};
+
+const ALL: &str =
+    r#"grants=["metrics","cache-control","executor-control","prefetch-control","config","logging"]"#;
+
+/// Runs a small trace with one component of `tests/components` beside the bundled strategies.
+fn run_with(name: &str) -> (Value, Vec<Value>) {
+    let dir = plugin_dir(&[name]);
+    let trace = trace(dir.path(), 6_000);
+    let file = dir.path().join("ledger.jsonl");
+    let output = host()
+        .args(["run", "--json", "--set", &format!("strategies.{name}.{ALL}")])
+        .args(["--set", "control.tick=20ms", "--set", "control.tick-requests=500"])
+        .args(["--set", "limits.deadline=2s", "--set", "limits.memory=16MB"])
+        .arg("--plugin-dir")
+        .arg(dir.path())
+        .arg("--ledger")
+        .arg(&file)
+        .arg(&trace)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["tuned"]["requests"], 6_000, "every request was served");
+    (report, ledger(&file))
+}
+
+/// The text with which `name`, and nobody else, was set aside.
+fn set_aside(name: &str) -> (u64, String) {
+    let (report, ledger) = run_with(name);
+    let aside = report["set_aside"].as_array().unwrap();
+    assert_eq!(aside.len(), 1, "{aside:?}");
+    assert_eq!(aside[0]["strategy"], name);
+    let on_ledger = of_type(&ledger, "set-aside");
+    let tick = aside[0]["tick"].as_u64().unwrap();
+    // What could not be started took no part in any tick.
+    assert_eq!(on_ledger.len(), usize::from(tick > 0));
+    (tick, aside[0]["text"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn one_that_loops_for_ever_runs_out_of_fuel() {
+    let (tick, text) = set_aside("loop-forever");
+    assert_eq!(tick, 2);
+    assert!(
+        text.starts_with("ran out of fuel after ") && text.contains("raise `fuel` in [limits]"),
+        "{text}"
+    );
+}
+
+#[test]
+fn one_that_allocates_for_ever_meets_its_memory_limit() {
+    let (_, text) = set_aside("allocate-forever");
+    assert_eq!(text, "asked for more memory than its limit of 16000000 bytes");
+}
+
+#[test]
+fn one_that_recurses_for_ever_traps() {
+    let (_, text) = set_aside("recurse-forever");
+    assert!(text.starts_with("trapped: "), "{text}");
+}
+
+#[test]
+fn one_that_panics_is_quoted() {
+    let (_, text) = set_aside("panics");
+    assert!(text.starts_with("trapped: ") && text.contains("panicked at"), "{text}");
+}
+
+#[test]
+fn one_that_answers_with_an_error_is_quoted() {
+    let (_, text) = set_aside("bad-answer");
+    assert!(text.starts_with("answered: "), "{text}");
+}
+
+#[test]
+fn one_that_sleeps_does_not_hold_up_the_run() {
+    // Asking for a minute of sleep ends at the deadline or at once, by how the clock is linked; what
+    // matters is that the run does not last a minute.
+    let began = std::time::Instant::now();
+    let (report, _) = run_with("sleeps");
+    assert!(began.elapsed() < std::time::Duration::from_secs(40), "{report}");
+}
+
+#[test]
+fn one_that_loops_while_it_describes_itself_is_not_started() {
+    let (tick, text) = set_aside("loops-in-describe");
+    assert_eq!(tick, 0);
+    assert!(text.contains("loops-in-describe") && text.contains("fuel"), "{text}");
+}
+
+#[test]
+fn one_with_a_nonsensical_name_is_not_started() {
+    let (tick, text) = set_aside("bad-name");
+    assert_eq!(tick, 0);
+    assert!(text.contains("bad-name.wasm"), "{text}");
+}
+
+#[test]
+fn nonsense_is_clamped_or_refused_and_on_the_ledger() {
+    let (report, ledger) = run_with("nonsense");
+    assert_eq!(report["set_aside"], Value::Array(vec![]));
+    let cost = &report["cost"]["strategies"]["nonsense"];
+    assert!(cost["clamped"].as_u64().unwrap() > 0 && cost["refused"].as_u64().unwrap() > 0, "{cost}");
+    let noted =
+        report["notes"].as_array().unwrap().iter().any(|n| n.as_str().unwrap().starts_with("nonsense: "));
+    assert!(noted, "{}", report["notes"]);
+
+    let proposals = of_type(&ledger, "proposal");
+    let answers = |control: &str| -> Vec<&Value> {
+        proposals
+            .iter()
+            .filter(|p| p["strategy"] == "nonsense" && p["control"] == control)
+            .map(|p| &p["answer"])
+            .collect()
+    };
+    assert!(answers("io-workers").iter().any(|a| a["clamped"] == 64), "{:?}", answers("io-workers"));
+    assert!(answers("cpu-workers").iter().any(|a| a["clamped"] == 16), "{:?}", answers("cpu-workers"));
+    let refused =
+        |control: &str, text: &str| answers(control).iter().any(|a| a["refused"].to_string().contains(text));
+    assert!(refused("prefetch-budget", "cache-share is not a number"), "{:?}", answers("prefetch-budget"));
+    assert!(refused("cache-policy", "unknown"), "{:?}", answers("cache-policy"));
+    assert!(refused("prefetch-rules", "stride is 0"), "{:?}", answers("prefetch-rules"));
+    let workers = report["tuned"]["io_workers"].as_u64().unwrap();
+    assert!((1..=64).contains(&workers), "{workers}");
+}
+
+#[test]
+fn a_hundred_thousand_calls_a_tick_are_answered_and_not_kept() {
+    let (report, ledger) = run_with("chatty");
+    let cost = &report["cost"]["strategies"]["chatty"];
+    let aside = report["set_aside"].as_array().unwrap();
+    // Within its fuel it is refused; beyond it, set aside. Either way the ledger stays small.
+    assert!(cost["refused"].as_u64().unwrap() > 50_000 || aside.len() == 1, "{cost}");
+    for tick in of_type(&ledger, "tick") {
+        let number = &tick["tick"];
+        let kept = of_type(&ledger, "proposal");
+        let kept = kept.iter().filter(|p| p["strategy"] == "chatty" && &p["tick"] == number).count();
+        assert!(kept <= 256, "{kept} proposals of tick {number}");
+        let logged = of_type(&ledger, "log");
+        let logged = logged.iter().filter(|l| l["strategy"] == "chatty" && &l["tick"] == number).count();
+        assert!(logged <= 65, "{logged} log lines of tick {number}");
+    }
+}
+
+#[test]
+fn an_import_that_is_not_granted_is_named_with_the_line_to_add() {
+    let dir = plugin_dir(&["nonsense"]);
+    let trace = trace(dir.path(), 1_000);
+    let output = host()
+        .args([
+            "run",
+            "--json",
+            "--set",
+            r#"strategies.nonsense.grants=["metrics","logging"]"#,
+            "--plugin-dir",
+        ])
+        .arg(dir.path())
+        .arg(&trace)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let text = report["set_aside"][0]["text"].as_str().unwrap();
+    assert!(
+        text.contains("nonsense.wasm") && text.contains("optimizer:plugin/cache-control@0.1.0"),
+        "{text}"
+    );
+    assert!(text.contains("strategies.nonsense") && text.contains("\"cache-control\""), "{text}");
+}
+
+#[test]
+fn what_is_no_strategy_is_told_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    };
+    // A magic number and a version are a whole module, and a whole component.
+    let core = write("core.wasm", b"\0asm\x01\0\0\0");
+    let other_world = write("world.wasm", b"\0asm\x0d\0\x01\0");
+    let text = write("text.wasm", b"hello");
+    let empty = write("empty.wasm", b"");
+    let inspect = |path: &std::path::Path| fail(1, ["plugin".as_ref(), "inspect".as_ref(), path.as_os_str()]);
+    assert!(inspect(&core).contains("a core module, and the host runs components"), "{}", inspect(&core));
+    assert!(inspect(&other_world).contains("a component of another world"), "{}", inspect(&other_world));
+    assert!(inspect(&text).contains("not a WebAssembly file"), "{}", inspect(&text));
+    assert!(inspect(&empty).contains("the file is empty"), "{}", inspect(&empty));
+    let missing = inspect(&dir.path().join("missing.wasm"));
+    assert!(missing.contains("missing.wasm: cannot be read"), "{missing}");
+    // All of them in one directory: the list goes on, and says what is wrong with each.
+    let list = succeed(["plugin".as_ref(), "list".as_ref(), "--plugin-dir".as_ref(), dir.path().as_os_str()]);
+    assert_eq!(list.matches("cannot be loaded").count(), 4, "{list}");
+    assert!(list.contains("cache-policy"), "{list}");
+}

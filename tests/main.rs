@@ -1,0 +1,17 @@
+//! What crosses crates: the command line, hostile components, whole runs.
+//!
+//! One binary, so that the host is linked and the components are built once. Every test runs the real
+//! `host` on real components built from `tests/components`, in a home directory of its own.
+
+#[cfg(test)]
+mod command_line;
+#[cfg(test)]
+mod drop_in;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod runs;
+#[cfg(test)]
+mod simulator;
+#[cfg(test)]
+mod support;

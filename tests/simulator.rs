@@ -1,0 +1,150 @@
+//! `host sim` against the published figures and the reference simulator.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::support::{fail, repository, run, shared_trace, succeed, trace};
+
+fn simulate(arguments: &[&str]) -> Vec<Value> {
+    let mut all = vec!["sim"];
+    all.extend(arguments);
+    all.push("--json");
+    let report: Value = serde_json::from_str(&succeed(all)).unwrap();
+    report["rows"].as_array().unwrap().clone()
+}
+
+#[test]
+fn oltp_gives_the_figures_of_the_arc_paper() {
+    let Some(path) = shared_trace("OLTP.lis.zst") else { return };
+    let capacities = "1000,2000,5000,10000,15000";
+    let rows = simulate(&[path.to_str().unwrap(), "--policy", "lru,arc", "--capacity", capacities]);
+    let hit = |row: &Value| (1.0 - row["miss_ratio"].as_f64().unwrap()) * 100.0;
+    let lru: Vec<String> = rows.iter().take(5).map(|row| format!("{:.2}", hit(row))).collect();
+    assert_eq!(lru, ["32.83", "42.47", "53.65", "60.70", "64.63"]);
+    for (row, paper) in rows.iter().skip(5).zip([38.93, 46.08, 55.25, 61.87, 65.40]) {
+        assert!((hit(row) - paper).abs() < 0.1, "ARC {row} against {paper}");
+    }
+}
+
+/// A capacity, and the miss ratio of each algorithm.
+type Row = (u64, BTreeMap<String, f64>);
+
+/// `reference.csv` by trace.
+fn reference() -> BTreeMap<String, Vec<Row>> {
+    let path = repository().join("../shared/traces/reference.csv");
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut lines = text.lines();
+    let names: Vec<&str> = lines.next().unwrap().split(',').collect();
+    let mut traces = BTreeMap::new();
+    for line in lines {
+        let cells: Vec<&str> = line.split(',').collect();
+        let ratios = names.iter().zip(&cells).skip(3).map(|(n, c)| ((*n).to_owned(), c.parse().unwrap()));
+        let row = (cells[1].parse().unwrap(), ratios.collect());
+        traces.entry(cells[0].to_owned()).or_insert_with(Vec::new).push(row);
+    }
+    traces
+}
+
+#[test]
+fn every_row_of_the_reference_comes_out() {
+    if shared_trace("reference.csv").is_none() {
+        return;
+    }
+    let mut worst: BTreeMap<String, (f64, String)> = BTreeMap::new();
+    for (trace, rows) in reference() {
+        let path = shared_trace(&trace).unwrap();
+        let capacities: Vec<String> = rows.iter().map(|(capacity, _)| capacity.to_string()).collect();
+        let simulated = simulate(&[
+            path.to_str().unwrap(),
+            "--policy",
+            "belady,lru,lfu,arc",
+            "--capacity",
+            &capacities.join(","),
+        ]);
+        for (at, row) in simulated.iter().enumerate() {
+            let (capacity, ratios) = &rows[at % rows.len()];
+            let policy = row["policy"].as_str().unwrap();
+            let off = (row["miss_ratio"].as_f64().unwrap() - ratios[policy]).abs() * 100.0;
+            let place = format!("{trace} at {capacity}");
+            let entry = worst.entry(policy.to_owned()).or_default();
+            if off > entry.0 {
+                *entry = (off, place.clone());
+            }
+            // The reference has four decimals. LRU and Belady leave no freedom; LFU differs by its
+            // tie-break and ARC by published variants.
+            let allowed = match policy {
+                "lru" | "belady" => 0.0051,
+                "arc" => 0.1,
+                _ => 0.3,
+            };
+            assert!(off <= allowed, "{policy}, {place}: {off:.3} points off");
+        }
+    }
+    println!("largest difference in points: {worst:?}");
+}
+
+#[test]
+fn a_profile_in_virtual_time_gives_the_same_bytes_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = trace(dir.path(), 30_000);
+    let once = |file: &str| {
+        let file = dir.path().join(file);
+        let arguments = ["--profile", "medium", "--capacity", "5%", "--tick-requests", "1000", "--ledger"];
+        let output =
+            run([&["sim", path.to_str().unwrap()], &arguments[..], &[file.to_str().unwrap()]].concat());
+        assert!(output.status.success(), "{output:?}");
+        (String::from_utf8(output.stdout).unwrap(), std::fs::read_to_string(file).unwrap())
+    };
+    let (first, ledger) = once("a");
+    assert!(first.contains("strategies, at the end"), "{first}");
+    assert!(ledger.lines().count() > 30, "a line a tick at least");
+    assert_eq!(once("b"), (first, ledger));
+}
+
+#[test]
+fn the_strategy_chooses_well_on_real_traces() {
+    for (name, never) in
+        [("corda_vault.txt.zst", "lfu"), ("multi2.trace.gz", "lru"), ("sprite.trace.gz", "lfu")]
+    {
+        let Some(path) = shared_trace(name) else { return };
+        let text =
+            succeed(["sim", path.to_str().unwrap(), "--profile", "medium", "--capacity", "10%", "--json"]);
+        let report: Value = serde_json::from_str(&text).unwrap();
+        assert_ne!(report["policy"], never, "{name}: {report}");
+    }
+}
+
+#[test]
+fn percentages_and_bytes_are_understood_and_csv_has_the_same_columns() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("sizes.csv");
+    let rows: String = (0..200).map(|n| format!("{},{}\n", n % 50, 100 + n % 50)).collect();
+    std::fs::write(&path, format!("key,size\n{rows}")).unwrap();
+    let path = path.to_str().unwrap();
+    let csv = succeed(["sim", path, "--policy", "lru", "--capacity", "10%,50,20kB", "--csv"]);
+    let lines: Vec<&str> = csv.lines().collect();
+    assert_eq!(lines[0], "policy,capacity,requests,misses,miss_ratio,seconds");
+    assert!(lines[1].starts_with("lru,5,200,200,1.000000,"), "{csv}");
+    assert!(lines[2].starts_with("lru,50,200,50,0.250000,"), "{csv}");
+    assert!(lines[3].starts_with("lru,20000,200,50,0.250000,"), "{csv}");
+}
+
+#[test]
+fn what_cannot_be_simulated_says_why() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = trace(dir.path(), 100);
+    let path = path.to_str().unwrap();
+    let text = fail(1, ["sim", path, "--capacity", "1MB", "--policy", "lru"]);
+    assert!(text.contains("capacity 1 MB is in bytes, but plain gives no sizes"), "{text}");
+    let text = fail(1, ["sim", path, "--capacity", "1MB", "--policy", "belady"]);
+    assert!(text.contains("belady needs capacities in objects or percent"), "{text}");
+    let text = fail(2, ["sim", path, "--policy", "lur"]);
+    assert!(text.contains("expected one of: lru, lfu, arc, belady"), "{text}");
+    let text = fail(2, ["sim", path, "--capacity", "0%"]);
+    assert!(text.contains("expected objects (1000)"), "{text}");
+    let text = fail(1, ["sim", path, "--profile", "medium", "--capacity", "1%,2%"]);
+    assert!(text.contains("give one --capacity"), "{text}");
+    let text = fail(1, ["sim", "no-such-trace.lis"]);
+    assert!(text.contains("no-such-trace.lis"), "{text}");
+}

@@ -1,0 +1,106 @@
+//! Runs `host`, builds components, finds the shared traces.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+/// Where this test run may write.
+fn scratch() -> &'static Path {
+    Path::new(env!("CARGO_TARGET_TMPDIR"))
+}
+
+/// The top of the repository.
+pub(crate) fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The binary under test, with nothing of the user's around it.
+pub(crate) fn host() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HOST_")) {
+        command.env_remove(name);
+    }
+    // Compiled components are shared between tests; everything else of the home stays empty.
+    let home = scratch().join("home");
+    command
+        .env("HOME", &home)
+        .env("XDG_CONFIG_HOME", home.join("config"))
+        .env("XDG_DATA_HOME", home.join("data"))
+        .env("XDG_CACHE_HOME", home.join("cache"))
+        .env("COLUMNS", "100");
+    command
+}
+
+/// Runs `host` with these arguments.
+pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Output {
+    host().args(arguments).output().unwrap()
+}
+
+/// Standard output of a run that must succeed.
+pub(crate) fn succeed<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> String {
+    let output = run(arguments);
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Standard error of a run that must fail with this code.
+pub(crate) fn fail<S: AsRef<std::ffi::OsStr>>(code: i32, arguments: impl IntoIterator<Item = S>) -> String {
+    let output = run(arguments);
+    assert_eq!(output.status.code(), Some(code), "{output:?}");
+    assert!(output.stdout.is_empty() || output.stdout.starts_with(b"host "), "{output:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// The components of `tests/components`, by name, built once from their sources.
+pub(crate) fn components() -> &'static BTreeMap<String, PathBuf> {
+    static BUILT: OnceLock<BTreeMap<String, PathBuf>> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let target = guest_build::outer_target_dir(scratch()).unwrap().join("plugins");
+        let build = guest_build::Build::new(repository().join("tests/components"));
+        let artifacts = build.target_dir(target).locked(true).run();
+        let artifacts = artifacts.unwrap_or_else(|error| panic!("{error}"));
+        artifacts.into_iter().map(|artifact| (artifact.name, artifact.path)).collect()
+    })
+}
+
+/// A plugin directory with copies of these components.
+pub(crate) fn plugin_dir(names: &[&str]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for name in names {
+        std::fs::copy(&components()[*name], dir.path().join(format!("{name}.wasm"))).unwrap();
+    }
+    dir
+}
+
+/// A trace of `requests` plain keys: a hot set with scans through it.
+pub(crate) fn trace(dir: &Path, requests: u64) -> PathBuf {
+    let path = dir.join("keys.txt");
+    let key = |n: u64| if n.is_multiple_of(3) { 1_000 + n } else { n * n % 97 };
+    let text: String = (0..requests).map(|n| format!("{}\n", key(n))).collect();
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+/// A file of the shared traces; none where they are not there, with a line that says so.
+pub(crate) fn shared_trace(name: &str) -> Option<PathBuf> {
+    let path = repository().join("../shared/traces").join(name);
+    if path.is_file() {
+        return Some(path);
+    }
+    eprintln!("SKIPPED: {} is not there", path.display());
+    None
+}
+
+/// The records of a ledger.
+pub(crate) fn ledger(path: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(path).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The records of one type.
+pub(crate) fn of_type<'a>(ledger: &'a [Value], kind: &str) -> Vec<&'a Value> {
+    ledger.iter().filter(|record| record["type"] == kind).collect()
+}
