@@ -168,7 +168,8 @@ impl Ticking {
             cost: report::Cost {
                 ticks: self.sense.ticks(),
                 cpu_seconds: self.cpu.elapsed().as_secs_f64(),
-                cpu_share: 0.0,
+                machine_share: 0.0,
+                process_share: 0.0,
                 strategies,
             },
             last,

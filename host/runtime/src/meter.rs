@@ -1,9 +1,8 @@
 //! What the request path notes for the control loop.
 //!
-//! A request notes its key, its outcome and its time without waiting for anybody: counters and the
-//! ring of recent keys are atomics; times go to one of a few histograms, each behind a lock of its own
-//! that is held for one increment. The control thread empties the histograms one at a time, so that no
-//! request ever waits for a tick.
+//! A request notes its key and its time without waiting for anybody: the counter and the ring of recent
+//! keys are atomics; times go to the first of a few histograms that nobody is writing to or emptying. Were
+//! all of them taken, the time of that one request would not be noted: a request waits for no tick.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -55,9 +54,10 @@ impl Meter {
     /// Notes that a request took `time`. Returns how many have finished with it.
     pub(crate) fn finished(&self, time: Duration) -> u64 {
         let count = self.finished.fetch_add(1, Ordering::Relaxed) + 1;
-        let at = usize::try_from(count).unwrap_or(0) % STRIPES;
-        if let Some(stripe) = self.stripes.get(at) {
-            stripe.lock().window.record(time);
+        let first = usize::try_from(count).unwrap_or(0);
+        let stripes = (first..first + STRIPES).filter_map(|at| self.stripes.get(at % STRIPES));
+        if let Some(mut stripe) = stripes.into_iter().find_map(Mutex::try_lock) {
+            stripe.window.record(time);
         }
         count
     }

@@ -157,8 +157,10 @@ pub struct Cost {
     pub ticks: u64,
     /// CPU time of the control thread: sampling, shadows, strategies, arbitration. Seconds.
     pub cpu_seconds: f64,
+    /// The same as a share of what the machine's CPUs could have done meanwhile, 0.0 to 1.0.
+    pub machine_share: f64,
     /// The same as a share of the CPU time of the whole process during the tuned run, 0.0 to 1.0.
-    pub cpu_share: f64,
+    pub process_share: f64,
     /// What each strategy asked for and burnt.
     pub strategies: BTreeMap<String, host_control::seat::Cost>,
 }

@@ -177,7 +177,9 @@ impl Side<'_> {
         let mut settled = handle.settle().ok_or(RunError::ControlThreadDied)?;
         let work = work?;
         if cpu_seconds > 0.0 {
-            settled.cost.cpu_share = settled.cost.cpu_seconds / cpu_seconds;
+            let cores = settled.last.system.cpu_cores.max(1.0);
+            settled.cost.process_share = settled.cost.cpu_seconds / cpu_seconds;
+            settled.cost.machine_share = settled.cost.cpu_seconds / (cores * seconds.as_secs_f64());
         }
         let figures = figures(&requests, &settled, work.phases, seconds);
         Ok(Done { figures, settled, totals: work.totals, notes: work.notes })

@@ -171,12 +171,11 @@ pub(crate) fn decisions(all: &[Decision]) {
     if let (Some(first), Some(last)) = (rules.first(), rules.last()) {
         let change = format!("{} -> {}", first.from, last.to);
         let name = Control::PrefetchRules.name();
-        println!(
-            "  {:>6.2} s  {name:14} {change:14} in {} changes: {}",
-            seconds(first.at_ms),
-            rules.len(),
-            last.reason
-        );
+        let changes = match rules.len() {
+            1 => "in one change".to_owned(),
+            n => format!("in {n} changes"),
+        };
+        println!("  {:>6.2} s  {name:14} {change:14} {changes}: {}", seconds(first.at_ms), last.reason);
     }
 }
 
@@ -192,16 +191,13 @@ fn effect(effect: &Effect) -> String {
         "hit-ratio" => percent(ratio),
         _ => format!("{ratio:.0} /s"),
     };
-    let window = effect.window_ticks;
-    match effect.counterfactual {
-        Some(other) => format!(
-            "in the next {window} ticks {}; {} {}",
-            figure(effect.measured),
-            effect.basis,
-            figure(other)
-        ),
-        None => format!("in the next {window} ticks {}", figure(effect.measured)),
-    }
+    let window = match effect.window_ticks {
+        0 => "until the end".to_owned(),
+        1 => "in the next tick".to_owned(),
+        ticks => format!("in the next {ticks} ticks"),
+    };
+    let other = effect.counterfactual.map(|other| format!("; {} {}", effect.basis, figure(other)));
+    format!("{window} {}{}", figure(effect.measured), other.unwrap_or_default())
 }
 
 fn seconds(ms: u64) -> f64 {
@@ -227,8 +223,9 @@ fn cost(cost: &Cost) {
         return;
     }
     println!(
-        "\ncost of tuning: {:.2} % of the CPU time ({:.0} ms in {} ticks)",
-        cost.cpu_share * 100.0,
+        "\ncost of tuning: {:.2} % of the machine's CPU, {:.1} % of what the run used of it ({:.0} ms in {} ticks)",
+        cost.machine_share * 100.0,
+        cost.process_share * 100.0,
         cost.cpu_seconds * 1_000.0,
         cost.ticks
     );

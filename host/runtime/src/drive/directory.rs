@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use host_executor::{ClassId, Executor};
-use host_workload::directory::{self, DirectoryError, FileVersion, Indexed, Tokenizer, Walk};
+use host_workload::directory::{self, DirectoryError, FileEntry, FileVersion, Indexed, Tokenizer, Walk};
 use parking_lot::{Mutex, RwLock};
 
 use super::Drive;
@@ -117,22 +117,13 @@ pub(crate) async fn drive(
         let total = u64::try_from(walk.files.len()).ok();
         let mark = drive.begin(&format!("pass {pass} of {passes}"), total);
         let seen = Arc::new(Mutex::new(Pass::default()));
-        for (submitted, file) in (0..).zip(&walk.files) {
+        // All keys first: what comes later in the order can be loaded ahead.
+        let keys: Vec<u64> =
+            walk.files.iter().map(|file| key_of(drive, files, &mut known, &walk, file)).collect();
+        for (submitted, (file, key)) in (0..).zip(walk.files.iter().zip(keys)) {
             if !drive.goes_on(submitted) {
                 break;
             }
-            let absolute = walk.absolute(file);
-            let key = match known.get(&file.path) {
-                Some((key, version)) if *version == file.version => *key,
-                before => {
-                    if let Some((stale, _)) = before {
-                        drive.requests.cache.remove(stale);
-                    }
-                    let key = files.add(absolute);
-                    known.insert(file.path.clone(), (key, file.version));
-                    key
-                }
-            };
             submit(drive, key, file.path.clone(), Arc::clone(&seen)).await;
         }
         done.phases.push(drive.end(mark).await);
@@ -141,6 +132,24 @@ pub(crate) async fn drive(
         done.notes = notes(&seen, &walk);
     }
     Ok(done)
+}
+
+/// The key of a file as it is now. One that has changed gets a new key, and its old index is dropped.
+fn key_of(
+    drive: &Drive<'_>,
+    files: &Files,
+    known: &mut HashMap<PathBuf, (u64, FileVersion)>,
+    walk: &Walk,
+    file: &FileEntry,
+) -> u64 {
+    match known.get(&file.path) {
+        Some((key, version)) if *version == file.version => return *key,
+        Some((stale, _)) => drop(drive.requests.cache.remove(stale)),
+        None => {}
+    }
+    let key = files.add(walk.absolute(file));
+    known.insert(file.path.clone(), (key, file.version));
+    key
 }
 
 async fn submit(drive: &Drive<'_>, key: u64, path: PathBuf, seen: Arc<Mutex<Pass>>) {
