@@ -60,6 +60,8 @@ pub struct Stats {
     pub hits: u64,
     /// Lookups that did not, those that then waited for another's load included.
     pub misses: u64,
+    /// Of these, lookups that were then served by another caller's load and caused none of their own.
+    pub waited: u64,
     /// Values stored, replacements included.
     pub insertions: u64,
     /// Entries that the policy chose to go.
@@ -255,6 +257,7 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
         Stats {
             hits: self.sum(|shard| &shard.counters.hits),
             misses: self.sum(|shard| &shard.counters.misses),
+            waited: self.sum(|shard| &shard.counters.waited),
             insertions: self.sum(|shard| &shard.counters.insertions),
             evictions: self.sum(|shard| &shard.counters.evictions),
             refused: self.sum(|shard| &shard.counters.refused),

@@ -50,6 +50,8 @@ fn many_threads_load_a_key_once() {
         assert_eq!(served.iter().filter(|&&served| served == Served::Loaded).count(), 1);
         let stats = cache.stats();
         assert_eq!((stats.hits + stats.misses, stats.insertions), (8, 1));
+        let waited = served.iter().filter(|&&served| served == Served::Waited).count();
+        assert_eq!(stats.waited, waited as u64);
     }
 }
 

@@ -214,9 +214,9 @@ pub struct SetAside {
 pub struct End {
     /// Ticks held.
     pub ticks: u64,
-    /// Requests served from the cache.
+    /// Requests that caused no load of their own.
     pub hits: u64,
-    /// Requests it could not serve.
+    /// Requests that had to load.
     pub misses: u64,
     /// Decisions taken.
     pub decisions: u64,

@@ -17,6 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::progress::{Progress, Stop};
 use crate::report::Phase;
 use crate::requests::Requests;
+use crate::sense::served;
 
 /// Requests that are under way or queued at once: so many clients, each asking again when it was answered.
 /// More than the workers of any profile, so that a pool that is too small shows as a queue.
@@ -62,12 +63,12 @@ impl<'a> Drive<'a> {
     /// Begins a phase.
     pub(crate) fn begin(&self, name: &str, total: Option<u64>) -> Mark {
         self.progress.begin(name, total);
-        let cache = self.requests.cache.stats();
+        let (hits, misses) = served(&self.requests.cache.stats());
         Mark {
             name: name.to_owned(),
             finished: self.requests.meter.count(),
-            hits: cache.hits,
-            misses: cache.misses,
+            hits,
+            misses,
             started: Instant::now(),
         }
     }
@@ -75,11 +76,11 @@ impl<'a> Drive<'a> {
     /// Waits for what is under way and ends the phase.
     pub(crate) async fn end(&self, mark: Mark) -> Phase {
         self.settled().await;
-        let cache = self.requests.cache.stats();
+        let (hits, misses) = served(&self.requests.cache.stats());
         let phase = Phase {
             requests: self.requests.meter.count().saturating_sub(mark.finished),
-            hits: cache.hits.saturating_sub(mark.hits),
-            misses: cache.misses.saturating_sub(mark.misses),
+            hits: hits.saturating_sub(mark.hits),
+            misses: misses.saturating_sub(mark.misses),
             seconds: mark.started.elapsed().as_secs_f64(),
             name: mark.name,
         };

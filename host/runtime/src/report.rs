@@ -82,9 +82,12 @@ pub struct Share {
 pub struct Figures {
     /// Requests finished.
     pub requests: u64,
-    /// Requests to the cache served from it.
+    /// Requests to the cache that caused no load of their own; those that waited for one under way are
+    /// among them.
     pub hits: u64,
-    /// Requests to the cache that it could not serve.
+    /// Of these, requests that waited for a load under way.
+    pub waited: u64,
+    /// Requests to the cache that had to load.
     pub misses: u64,
     /// `hits / (hits + misses)`, 0.0 to 1.0.
     pub hit_ratio: f64,
@@ -134,9 +137,9 @@ pub struct Phase {
     pub name: String,
     /// Requests finished.
     pub requests: u64,
-    /// Requests to the cache served from it.
+    /// Requests to the cache that caused no load of their own.
     pub hits: u64,
-    /// Requests to the cache that it could not serve.
+    /// Requests to the cache that had to load.
     pub misses: u64,
     /// Wall time, seconds.
     pub seconds: f64,

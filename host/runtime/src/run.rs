@@ -279,10 +279,12 @@ fn figures(requests: &Arc<Requests>, settled: &Settled, phases: Vec<Phase>, took
     settled.plane.prefetcher.finish();
     let prefetch = settled.plane.prefetcher.totals();
     let cache = &settled.last.cache;
+    let stats = settled.plane.cache.stats();
     let latency = requests.meter.total().percentiles();
     Figures {
         requests: requests.meter.count(),
         hits: cache.hits,
+        waited: stats.waited,
         misses: cache.misses,
         hit_ratio: share(cache.hits, cache.hits + cache.misses).unwrap_or(0.0),
         p50_us: latency.p50_us,
@@ -292,7 +294,7 @@ fn figures(requests: &Arc<Requests>, settled: &Settled, phases: Vec<Phase>, took
         peak_memory_bytes: settled.peak_memory_bytes,
         policy: cache.policy.clone(),
         capacity_bytes: cache.capacity_bytes,
-        evictions: settled.plane.cache.stats().evictions,
+        evictions: stats.evictions,
         cpu_workers: settled.plane.cpu_workers,
         io_workers: settled.plane.io_workers,
         prefetch: crate::report::Prefetch {

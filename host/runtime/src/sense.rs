@@ -90,17 +90,18 @@ impl Sense {
         let finished = readings.finished.saturating_sub(self.finished);
         let throughput = per_second(finished, elapsed);
         let latency_p99_us = readings.latency.percentiles().p99_us;
+        let (hits, misses) = served(&readings.cache);
         let cache = snapshot::Cache {
             policy: readings.cache.policy.to_string(),
             policies: self.policies.clone(),
             capacity_bytes: readings.cache.capacity,
             used_bytes: readings.cache.weight,
             entries: readings.cache.entries,
-            window_hits: readings.cache.hits.saturating_sub(self.hits),
-            window_misses: readings.cache.misses.saturating_sub(self.misses),
+            window_hits: hits.saturating_sub(self.hits),
+            window_misses: misses.saturating_sub(self.misses),
             window_evictions: readings.cache.evictions.saturating_sub(self.evictions),
-            hits: readings.cache.hits,
-            misses: readings.cache.misses,
+            hits,
+            misses,
         };
         let shadows = readings.shadows.iter().map(|estimate| self.shadow(estimate)).collect();
 
@@ -114,8 +115,8 @@ impl Sense {
 
         self.tick += 1;
         self.now = now;
-        self.hits = readings.cache.hits;
-        self.misses = readings.cache.misses;
+        self.hits = hits;
+        self.misses = misses;
         self.evictions = readings.cache.evictions;
         self.finished = readings.finished;
         self.shadows = readings.shadows;
@@ -161,6 +162,13 @@ impl Sense {
             process_memory: all(&self.process_memory),
         }
     }
+}
+
+/// Requests that caused no load of their own, and those that did. One that waited for a load under way is
+/// among the former, as it is in the shadows and in the simulator: it costs the origin nothing.
+pub(crate) fn served(cache: &Stats) -> (u64, u64) {
+    let waited = cache.waited.min(cache.misses);
+    (cache.hits + waited, cache.misses - waited)
 }
 
 fn prefetch(read: Prefetch) -> snapshot::Prefetch {

@@ -75,7 +75,7 @@ pub struct VirtualReport {
     pub capacity: u64,
     /// Ticks held.
     pub ticks: u64,
-    /// Requests that missed, loads waited for included.
+    /// Requests that had to load; those that waited for a load ahead of demand are not among them.
     pub misses: u64,
     /// `misses / requests`.
     pub miss_ratio: f64,
@@ -279,7 +279,13 @@ impl<'a> Replay<'a> {
         self.arrive();
         self.meter.asked(key);
         self.look_ahead(key);
-        let took = if self.cache.get(&key).is_some() { HIT_TIME } else { self.miss(key) };
+        let wait = self.wait(key);
+        let took = if self.cache.get(&key).is_some() {
+            wait + HIT_TIME
+        } else {
+            self.cache.insert(key, self.entry(key));
+            self.options.origin_latency
+        };
         if let Some(shadows) = &mut self.plane.shadows {
             shadows.feed(key, weight(self.options.capacity, self.footprint, key));
         }
@@ -291,19 +297,11 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// Loads the key, or waits for the load ahead of demand that is under way.
-    fn miss(&mut self, key: u64) -> Duration {
-        match self.in_flight.get(&key) {
-            Some(due) => {
-                let wait = due.saturating_sub(self.now);
-                self.land(key);
-                wait + HIT_TIME
-            }
-            None => {
-                self.cache.insert(key, self.entry(key));
-                self.options.origin_latency
-            }
-        }
+    /// Waits for the load ahead of demand that is under way, if there is one. It causes no other load.
+    fn wait(&mut self, key: u64) -> Duration {
+        let Some(due) = self.in_flight.get(&key).copied() else { return Duration::ZERO };
+        self.land(key);
+        due.saturating_sub(self.now)
     }
 
     fn look_ahead(&mut self, key: u64) {

@@ -70,6 +70,7 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
                 Role::Lead(lead) => {
                     if let Some(value) = shard.peek(hash, &key, V::clone) {
                         lead.land(&value);
+                        shard.waited(hash, &key);
                         return Ok((value, Served::Waited));
                     }
                     let value = load()?;
@@ -77,6 +78,7 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
                 }
                 Role::Wait(flight) => {
                     if let Some(value) = flight.wait() {
+                        shard.waited(hash, &key);
                         return Ok((value, Served::Waited));
                     }
                 }
@@ -121,6 +123,7 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
                 Role::Lead(lead) => {
                     if let Some(value) = shard.peek(hash, &key, V::clone) {
                         lead.land(&value);
+                        shard.waited(hash, &key);
                         return Ok((value, Served::Waited));
                     }
                     let value = load.await?;
@@ -128,6 +131,7 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
                 }
                 Role::Wait(flight) => {
                     if let Some(value) = flight.landed().await {
+                        shard.waited(hash, &key);
                         return Ok((value, Served::Waited));
                     }
                 }

@@ -57,6 +57,7 @@ impl<K, V> Gone<K, V> {
 pub(super) struct Counters {
     pub(super) hits: AtomicU64,
     pub(super) misses: AtomicU64,
+    pub(super) waited: AtomicU64,
     pub(super) insertions: AtomicU64,
     pub(super) evictions: AtomicU64,
     pub(super) refused: AtomicU64,
@@ -97,6 +98,28 @@ impl<K: Eq, V> Shard<K, V> {
         }
     }
 
+    /// Counts a lookup that was served by another's load, and notes the use: to the policy it is one like any.
+    pub(super) fn waited<Q: Equivalent<K> + ?Sized>(&self, hash: u64, key: &Q) {
+        let store = self.store.read();
+        if let Some((slot, _)) = store.find(hash, key) {
+            self.note(slot);
+        }
+        drop(store);
+        count(&self.counters.waited);
+    }
+
+    /// Notes a use of a slot; to be called inside the shared lock, so that a change that waits for it finds the
+    /// note of this very entry.
+    #[inline]
+    fn note(&self, slot: Slot) {
+        if !self.notes.push(slot)
+            && let Some(mut order) = self.order.try_lock()
+        {
+            self.drain(&mut order);
+            order.policy.on_hit(slot);
+        }
+    }
+
     /// A counted lookup.
     #[inline]
     pub(super) fn get<Q: Equivalent<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V>
@@ -110,13 +133,7 @@ impl<K: Eq, V> Shard<K, V> {
             return None;
         };
         let value = entry.value.clone();
-        // Inside the shared lock: a change that waits for it finds the note of this very entry.
-        if !self.notes.push(slot)
-            && let Some(mut order) = self.order.try_lock()
-        {
-            self.drain(&mut order);
-            order.policy.on_hit(slot);
-        }
+        self.note(slot);
         drop(store);
         count(&self.counters.hits);
         Some(value)
