@@ -126,6 +126,24 @@ fn percentages_and_bytes_are_understood_and_csv_has_the_same_columns() {
 }
 
 #[test]
+fn a_table_has_policies_down_and_capacities_across() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("loop.txt");
+    // Ten keys, round and round: LRU holds none of a loop that is larger than the cache.
+    std::fs::write(&path, "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n".repeat(200)).unwrap();
+    let text = succeed(["sim", path.to_str().unwrap(), "--policy", "lru,belady", "--capacity", "5,50%,10"]);
+    let expected = "\
+2,000 requests, 10 distinct keys
+hit ratio in percent; the cold start counts
+
+POLICY      5  50% = 5     10
+lru      0.00     0.00  99.50
+belady  44.25    44.25  99.50
+";
+    assert_eq!(text.split_once(": ").unwrap().1, expected);
+}
+
+#[test]
 fn what_cannot_be_simulated_says_why() {
     let dir = tempfile::tempdir().unwrap();
     let path = trace(dir.path(), 100);

@@ -30,10 +30,16 @@ pub(crate) fn code(result: Result<End, Failure>) -> ExitCode {
         // Whoever reads our output has seen enough (`host sim … | head`).
         Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            let mut said = error.to_string();
+            eprintln!("error: {said}");
             let mut source = error.source();
             while let Some(cause) = source {
-                eprintln!("  because: {cause}");
+                // Most texts quote their cause already.
+                let text = cause.to_string();
+                if !said.contains(&text) {
+                    eprintln!("  because: {text}");
+                    said = text;
+                }
                 source = cause.source();
             }
             ExitCode::FAILURE

@@ -5,8 +5,12 @@
 //! the memory budget have the last word. A strategy that faults is set aside there and then, and what
 //! it held returns to the settings that the run started with.
 
+mod heard;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+use heard::{Heard, count_answers, proposal_of, value_of};
 
 use crate::arbiter::{self, Mode};
 use crate::desk::{Bounds, Desk};
@@ -432,67 +436,3 @@ impl ControlLoop {
 
 /// Who decides where no strategy did.
 pub const HOST: &str = "host";
-
-/// What one seat asked for in this tick.
-struct Heard {
-    seat: usize,
-    entries: Vec<crate::desk::Entry>,
-    verdicts: std::cell::RefCell<Vec<Verdict>>,
-    reasons: BTreeMap<Control, String>,
-    failed: bool,
-}
-
-impl Heard {
-    fn set(&self, entry: usize, verdict: Verdict) {
-        if let Some(place) = self.verdicts.borrow_mut().get_mut(entry) {
-            *place = verdict;
-        }
-    }
-}
-
-fn count_answers(cost: &mut Cost, desk: &Desk) {
-    for entry in desk.entries() {
-        let objection = match &entry.answer {
-            Ok(crate::proposal::Acceptance::Accepted) => {
-                cost.accepted += 1;
-                continue;
-            }
-            Ok(crate::proposal::Acceptance::Clamped(to)) => {
-                cost.clamped += 1;
-                format!("{} clamped to {to}", entry.proposal.control())
-            }
-            Err(refusal) => {
-                cost.refused += 1;
-                // Cooling down is the normal course of things and no hint for anybody.
-                if matches!(refusal, crate::proposal::Refusal::CoolingDown(_)) {
-                    continue;
-                }
-                format!("{} refused: {refusal}", entry.proposal.control())
-            }
-        };
-        cost.first_objection.get_or_insert(objection);
-    }
-    cost.refused += desk.ignored();
-}
-
-/// The value that a proposal asks for; none for rules, which are a set.
-fn value_of(proposal: &Proposal) -> Option<Value> {
-    match proposal {
-        Proposal::CachePolicy(name) => Some(Value::Policy(name.clone())),
-        Proposal::CacheCapacity(bytes) => Some(Value::Count(*bytes)),
-        Proposal::CpuWorkers(n) | Proposal::IoWorkers(n) => Some(Value::Count(u64::from(*n))),
-        Proposal::PrefetchBudget(budget) => Some(Value::Budget(*budget)),
-        Proposal::InstallRule { .. } | Proposal::WithdrawRule { .. } => None,
-    }
-}
-
-fn proposal_of(control: Control, value: &Value) -> Option<Proposal> {
-    match (control, value) {
-        (Control::CachePolicy, Value::Policy(name)) => Some(Proposal::CachePolicy(name.clone())),
-        (Control::CacheCapacity, Value::Count(bytes)) => Some(Proposal::CacheCapacity(*bytes)),
-        (Control::CpuWorkers, Value::Count(n)) => u32::try_from(*n).ok().map(Proposal::CpuWorkers),
-        (Control::IoWorkers, Value::Count(n)) => u32::try_from(*n).ok().map(Proposal::IoWorkers),
-        (Control::PrefetchBudget, Value::Budget(budget)) => Some(Proposal::PrefetchBudget(*budget)),
-        _ => None,
-    }
-}

@@ -16,6 +16,7 @@ use host_control::ledger::{Decision, End, Record, Run, SetAside};
 use host_control::snapshot::{self, Snapshot};
 use host_telemetry::Sampler;
 
+use crate::compose;
 use crate::plane::Plane;
 use crate::report;
 use crate::requests::Requests;
@@ -94,7 +95,7 @@ struct Ticking {
 
 impl Ticking {
     fn new(with: ControlThread) -> Self {
-        let sense = Sense::new(crate::plane::policies());
+        let sense = Sense::new(compose::policies());
         let (started, cpu) = (Instant::now(), ThreadTime::now());
         Self { with, sense, started, cpu, peak_memory_bytes: 0, ledger_error: None }
     }

@@ -35,19 +35,6 @@ pub enum Input {
 /// holds all of it shows nothing.
 pub const TRACE_PERCENT: f64 = 10.0;
 
-/// The built-in workload's objects, so many that a second of misses fills the cache.
-const BUILT_IN: Plan = Plan {
-    cache_entries: 1_000,
-    cache_requests: 8_000,
-    cpu_tasks: 2_000,
-    cpu_iterations: 50_000..=150_000,
-    io_tasks: 3_000,
-    io_micros: 500..=4_000,
-    value_bytes: 4_096,
-    related_after: 2,
-    scale: 1.0,
-};
-
 /// An input that was measured.
 pub(crate) struct Prepared {
     pub(crate) kind: Kind,
@@ -108,12 +95,13 @@ impl Prepared {
     }
 
     fn built_in(options: &RunOptions) -> Result<Self, RunError> {
-        let size = u64::from(BUILT_IN.value_bytes);
+        let plan = Plan::default();
+        let size = u64::from(plan.value_bytes);
         let wanted = match options.capacity {
             Some(Capacity::Bytes(bytes)) => bytes,
             Some(Capacity::Objects(objects)) => objects.saturating_mul(size),
             Some(percent @ Capacity::Percent(_)) => return Err(RunError::PercentOfWhat(percent.to_string())),
-            None => BUILT_IN.cache_entries * size,
+            None => plan.cache_entries.saturating_mul(size),
         };
         let (capacity, mut notes) = bounded(wanted, options);
         notes.push(format!(
@@ -122,7 +110,7 @@ impl Prepared {
             capacity / size,
             Bytes(size)
         ));
-        let plan = Plan { cache_entries: capacity / size, ..BUILT_IN };
+        let plan = Plan { cache_entries: capacity / size, ..plan };
         Ok(Self {
             kind: Kind::BuiltIn(Generator::new(options.seed, plan)?),
             capacity,
@@ -185,8 +173,9 @@ impl Prepared {
     pub(crate) fn origin(&self, options: &RunOptions, executor: &Arc<Executor>) -> Source {
         let latency = options.origin_latency;
         match &self.kind {
-            Kind::BuiltIn(_) => {
-                Source::Objects(Arc::new(Delayed::new(latency, Uniform(BUILT_IN.value_bytes))))
+            Kind::BuiltIn(generator) => {
+                let objects = Uniform(generator.plan().value_bytes);
+                Source::Objects(Arc::new(Delayed::new(latency, objects)))
             }
             Kind::Trace { footprint, .. } => {
                 Source::Objects(Arc::new(Delayed::new(latency, Arc::clone(&footprint.sizes))))

@@ -12,6 +12,7 @@ pub mod report;
 pub mod sim;
 pub mod strategies;
 
+mod compose;
 mod control_thread;
 mod drive;
 mod entry;

@@ -3,7 +3,6 @@
 //! Everything is changed where it stands: entries stay in the cache, tasks in the queues. The shadows
 //! follow, so that an estimate always speaks of multiples of the present capacity.
 
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use host_cache::{Cache, PolicyKind, Shadows};
@@ -11,7 +10,6 @@ use host_control::ledger::Value;
 use host_control::{Bounds, Budget, Control, Controls, PrefetchRule, Proposal};
 use host_executor::Executor;
 use host_prefetch::{Prefetcher, Rule};
-use host_profile::Settings;
 
 use crate::entry::Entry;
 
@@ -29,42 +27,6 @@ pub(crate) struct Plane {
     pub(crate) budget: Budget,
     /// Names of the strategies that own prefetch rules; the position is the owner's number.
     pub(crate) owners: Vec<String>,
-}
-
-/// What the settings allow each control, for a cache that starts with `capacity` bytes.
-///
-/// Where the capacity is another than the profile's (a trace's own scale), the bounds keep their
-/// distance from it in proportion.
-pub(crate) fn bounds(settings: &Settings, capacity: u64, executor: bool) -> Bounds {
-    let cache = &settings.cache;
-    let scaled = |bound: u64| scale(bound, capacity, cache.capacity.get());
-    let pool = |least: u32, most: u32| executor.then_some(least..=most);
-    let pools = &settings.executor;
-    let prefetch = &settings.prefetch;
-    Bounds {
-        policies: policies(),
-        capacity: ordered(scaled(cache.min_capacity.get()).max(1), scaled(cache.max_capacity.get())),
-        cpu_workers: pool(pools.min_cpu_workers, pools.max_cpu_workers),
-        io_workers: pool(pools.min_io_workers, pools.max_io_workers),
-        prefetch_in_flight: prefetch.enabled.then_some(0..=prefetch.max_in_flight_limit),
-        prefetch_share: 0.5,
-        max_rules: prefetch.max_rules,
-    }
-}
-
-/// Names of the policies that the cache can follow.
-pub(crate) fn policies() -> Vec<String> {
-    PolicyKind::ALL.iter().map(ToString::to_string).collect()
-}
-
-/// `bound * capacity / reference`, without overflow.
-fn scale(bound: u64, capacity: u64, reference: u64) -> u64 {
-    let scaled = u128::from(bound) * u128::from(capacity) / u128::from(reference.max(1));
-    u64::try_from(scaled).unwrap_or(u64::MAX)
-}
-
-fn ordered(least: u64, most: u64) -> RangeInclusive<u64> {
-    least..=most.max(least)
 }
 
 impl Plane {

@@ -5,22 +5,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cpu_time::ProcessTime;
-use host_cache::{Cache, Cause, PolicyKind, Shadows};
+use host_control::ControlLoop;
 use host_control::ledger::Run;
-use host_control::{Config, Control, ControlLoop};
 use host_executor::Executor;
-use host_prefetch::Prefetcher;
 use host_profile::Settings;
 use host_telemetry::Sampler;
 
+use crate::compose;
 use crate::control_thread::{ControlThread, Settled};
 use crate::drive::{self, Drive};
-use crate::entry::Entry;
 use crate::error::RunError;
 use crate::input::{Input, Prepared};
 use crate::meter::Meter;
 use crate::origin::Origin;
-use crate::plane::{self, Plane};
+use crate::plane::Plane;
 use crate::progress::{Progress, Stop};
 use crate::report::{Cost, Figures, Phase, Report, Totals, Workload, share};
 use crate::requests::{Pace, Requests};
@@ -156,7 +154,7 @@ impl Side<'_> {
         })?);
         let origin = self.prepared.origin(self.options, &executor);
         let (requests, plane) = self.data_plane(&executor, origin.as_dyn(), &seats);
-        let control = ControlLoop::new(loop_config(settings), seats, &plane);
+        let control = ControlLoop::new(compose::loop_config(settings), seats, &plane);
         let header = self.ledger_header(&control);
         let handle = ControlThread {
             control,
@@ -193,21 +191,11 @@ impl Side<'_> {
     ) -> (Arc<Requests>, Plane) {
         let settings = &self.options.settings;
         let capacity = self.prepared.capacity;
-        let budget = starting_budget(settings);
-        let prefetcher = Arc::new(prefetcher(settings, capacity));
-        let watcher = Arc::clone(&prefetcher);
-        let cache = Cache::builder(capacity)
-            .policy(starting_policy(settings))
-            .weigher(|_: &u64, entry: &Entry| entry.weight())
-            .listener(move |key: &u64, _: &Entry, cause| {
-                if cause != Cause::Replaced {
-                    watcher.evicted(*key);
-                }
-            })
-            .build();
-        let cache = Arc::new(cache);
+        let budget = compose::starting_budget(settings);
+        let prefetcher = Arc::new(compose::prefetcher(settings, capacity));
+        let cache = Arc::new(compose::cache(settings, capacity, Arc::clone(&prefetcher)).build());
         let shadows = (settings.cache.shadows && !seats.is_empty())
-            .then(|| shadows(capacity, self.prepared.mean_weight));
+            .then(|| compose::shadows(capacity, self.prepared.mean_weight));
         let requests = Requests {
             cache: Arc::clone(&cache),
             prefetcher: Arc::clone(&prefetcher),
@@ -222,7 +210,7 @@ impl Side<'_> {
             prefetcher,
             executor: Some(Arc::clone(executor)),
             shadows,
-            bounds: plane::bounds(settings, capacity, true),
+            bounds: compose::bounds(settings, capacity, true),
             cpu_workers: settings.executor.cpu_workers,
             io_workers: settings.executor.io_workers,
             budget,
@@ -310,47 +298,3 @@ fn figures(requests: &Arc<Requests>, settled: &Settled, phases: Vec<Phase>, took
 /// Sampled requests that may wait for the control thread. At a million requests a second, all of them
 /// followed, it fills in 65 ms; the thread empties it every 10.
 const TAP: usize = 1 << 16;
-
-/// The shadows of every policy at half, once and twice the capacity.
-pub(crate) fn shadows(capacity: u64, mean_weight: u64) -> Shadows {
-    Shadows::new(&PolicyKind::ALL, &[0.5, 1.0, 2.0], capacity, mean_weight)
-}
-
-/// The profile has checked the name.
-pub(crate) fn starting_policy(settings: &Settings) -> PolicyKind {
-    settings.cache.policy.parse().unwrap_or(PolicyKind::Lru)
-}
-
-pub(crate) fn starting_budget(settings: &Settings) -> host_control::Budget {
-    let prefetch = &settings.prefetch;
-    let max_in_flight = if prefetch.enabled { prefetch.max_in_flight } else { 0 };
-    host_control::Budget { max_in_flight, cache_share: prefetch.cache_share }
-}
-
-pub(crate) fn prefetcher(settings: &Settings, capacity: u64) -> Prefetcher {
-    let budget = starting_budget(settings);
-    let budget =
-        host_prefetch::Budget { max_in_flight: budget.max_in_flight, cache_share: budget.cache_share };
-    let rules = usize::try_from(settings.prefetch.max_rules).unwrap_or(usize::MAX);
-    let prefetcher = Prefetcher::new(budget, rules);
-    prefetcher.set_cache_capacity(capacity);
-    prefetcher
-}
-
-pub(crate) fn loop_config(settings: &Settings) -> Config {
-    let by = &settings.control.arbitration;
-    let modes = [
-        (Control::CachePolicy, by.cache_policy),
-        (Control::CacheCapacity, by.cache_capacity),
-        (Control::CpuWorkers, by.cpu_workers),
-        (Control::IoWorkers, by.io_workers),
-        (Control::PrefetchRules, by.prefetch_rules),
-        (Control::PrefetchBudget, by.prefetch_budget),
-    ];
-    Config {
-        cool_down_ticks: settings.control.cool_down_ticks,
-        judge_after_ticks: settings.control.judge_after_ticks,
-        modes: modes.into(),
-        memory_cap_bytes: settings.memory.cap.get(),
-    }
-}

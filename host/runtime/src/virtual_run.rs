@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ahash::RandomState;
-use host_cache::{Cache, Cause, Exact, PolicyKind, Shadows};
+use host_cache::{Cache, Exact, PolicyKind, Shadows};
 use host_control::ledger::{Decision, End, Record, Run, SetAside};
 use host_control::snapshot::{Snapshot, System};
 use host_control::{ControlLoop, Controls as _};
@@ -23,11 +23,12 @@ use host_profile::Settings;
 use host_workload::trace::{Options as TraceOptions, TraceReader};
 use serde::Serialize;
 
+use crate::compose;
 use crate::drive::trace::Footprint;
 use crate::entry::Entry;
 use crate::error::RunError;
 use crate::meter::Meter;
-use crate::plane::{self, Plane};
+use crate::plane::Plane;
 use crate::progress::{Progress, Stop};
 use crate::report::{self, share};
 use crate::sense::{Prefetch, Readings, Sense};
@@ -220,20 +221,9 @@ impl<'a> Replay<'a> {
     ) -> Self {
         let settings = &options.settings;
         let hasher = || RandomState::with_seeds(1, 2, 3, 4);
-        let prefetcher = Arc::new(crate::run::prefetcher(settings, capacity));
-        let watcher = Arc::clone(&prefetcher);
-        let cache = Cache::builder(capacity)
-            .policy(crate::run::starting_policy(settings))
-            .shards(1)
-            .hasher(hasher())
-            .weigher(|_: &u64, entry: &Entry| entry.weight())
-            .listener(move |key: &u64, _: &Entry, cause| {
-                if cause != Cause::Replaced {
-                    watcher.evicted(*key);
-                }
-            })
-            .build();
-        let cache = Arc::new(cache);
+        let prefetcher = Arc::new(compose::prefetcher(settings, capacity));
+        let cache = compose::cache(settings, capacity, Arc::clone(&prefetcher));
+        let cache = Arc::new(cache.shards(1).hasher(hasher()).build());
         let mean_weight = match options.capacity {
             Capacity::Bytes(_) => footprint.mean_size(),
             Capacity::Objects(_) | Capacity::Percent(_) => 1,
@@ -242,14 +232,14 @@ impl<'a> Replay<'a> {
             cache: Arc::clone(&cache),
             prefetcher: Arc::clone(&prefetcher),
             executor: None,
-            shadows: settings.cache.shadows.then(|| crate::run::shadows(capacity, mean_weight)),
-            bounds: plane::bounds(settings, capacity, false),
+            shadows: settings.cache.shadows.then(|| compose::shadows(capacity, mean_weight)),
+            bounds: compose::bounds(settings, capacity, false),
             cpu_workers: 0,
             io_workers: 0,
-            budget: crate::run::starting_budget(settings),
+            budget: compose::starting_budget(settings),
             owners: seats.iter().map(|seat| seat.identity().name.clone()).collect(),
         };
-        let control = ControlLoop::new(crate::run::loop_config(settings), seats, &plane);
+        let control = ControlLoop::new(compose::loop_config(settings), seats, &plane);
         let mut this = Self {
             options,
             footprint,
@@ -258,7 +248,7 @@ impl<'a> Replay<'a> {
             cache,
             prefetcher,
             meter: Meter::default(),
-            sense: Sense::new(plane::policies()),
+            sense: Sense::new(compose::policies()),
             now: Duration::ZERO,
             due: BinaryHeap::new(),
             in_flight: HashMap::with_hasher(hasher()),

@@ -57,16 +57,17 @@ pub struct Plan {
 }
 
 impl Default for Plan {
-    /// About 0.8 s a phase on two cores, where a miss takes 1 ms and 16 requests run at a time.
+    /// About ten seconds for a baseline and a tuned run on two cores, where a miss takes 1 ms and the baseline runs 8
+    /// requests at a time.
     fn default() -> Self {
         Self {
             cache_entries: 1_000,
-            cache_requests: 16_000,
-            cpu_tasks: 4_000,
+            cache_requests: 8_000,
+            cpu_tasks: 2_000,
             cpu_iterations: 50_000..=150_000,
-            io_tasks: 6_000,
+            io_tasks: 3_000,
             io_micros: 500..=4_000,
-            value_bytes: 1_024,
+            value_bytes: 4_096,
             related_after: 2,
             scale: 1.0,
         }

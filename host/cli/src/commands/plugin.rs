@@ -24,21 +24,21 @@ pub(crate) struct Plugin {
 enum Command {
     /// Every component that is bundled or in the plugin directory, and whether the profile runs it.
     List {
-        #[command(flatten)]
-        layers: Layers,
         /// Print JSON.
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        layers: Layers,
     },
     /// Name, version, world, imports with their grants, exports, size and digest of a component.
     Inspect {
         /// A component, or the name of a bundled one.
         file: PathBuf,
-        #[command(flatten)]
-        layers: Layers,
         /// Print JSON.
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        layers: Layers,
     },
 }
 

@@ -26,11 +26,11 @@ enum Command {
     Show {
         /// A bundled profile or a TOML file.
         name: String,
-        #[command(flatten)]
-        above: Above,
         /// Print JSON.
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        above: Above,
     },
     /// Which profile fits this machine and a project, and why.
     Detect {

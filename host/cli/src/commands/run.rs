@@ -31,9 +31,6 @@ pub(crate) struct Run {
     /// A directory or a trace file; the built-in workload where it is missing.
     input: Option<PathBuf>,
 
-    #[command(flatten)]
-    layers: Layers,
-
     /// First run the same input with strategies off, to compare. On for the built-in workload.
     #[arg(long, action = ArgAction::SetTrue, overrides_with = "no_baseline")]
     baseline: bool,
@@ -60,9 +57,6 @@ pub(crate) struct Run {
     #[arg(long, value_name = "BYTES", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
     object_size: u32,
 
-    #[command(flatten)]
-    format: TraceFormat,
-
     /// Where all chance comes from: the built-in workload, the randomness a strategy asks for.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -74,6 +68,13 @@ pub(crate) struct Run {
     /// Print one JSON object instead of the report.
     #[arg(long)]
     json: bool,
+
+    // Last, because their headings hold for what follows.
+    #[command(flatten)]
+    layers: Layers,
+
+    #[command(flatten)]
+    format: TraceFormat,
 }
 
 impl Run {

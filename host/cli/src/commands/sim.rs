@@ -66,12 +66,6 @@ pub(crate) struct Sim {
     #[arg(long, value_name = "FILE", requires = "profile")]
     ledger: Option<PathBuf>,
 
-    #[command(flatten)]
-    above: Above,
-
-    #[command(flatten)]
-    format: TraceFormat,
-
     /// Print comma-separated values instead of a table.
     #[arg(long, conflicts_with_all = ["json", "profile"])]
     csv: bool,
@@ -79,6 +73,13 @@ pub(crate) struct Sim {
     /// Print one JSON object instead of a table.
     #[arg(long)]
     json: bool,
+
+    // Last, because their headings hold for what follows.
+    #[command(flatten)]
+    above: Above,
+
+    #[command(flatten)]
+    format: TraceFormat,
 }
 
 /// Where the profile says nothing of requests: ticks by time make no sense here.

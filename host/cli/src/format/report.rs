@@ -22,7 +22,9 @@ pub(crate) fn print(report: &Report) -> Result<(), Failure> {
     if let Some(totals) = &report.workload.totals {
         totals_of(totals)?;
     }
-    decisions(&report.decisions);
+    if report.tuned.is_some() {
+        decisions(&report.decisions);
+    }
     set_aside(report);
     cost(&report.cost);
     for note in &report.notes {
@@ -46,14 +48,16 @@ fn figures(report: &Report) -> Result<(), Failure> {
         (Some(before), Some(after)) => Some((before, after)),
         _ => None,
     };
-    let mut out = table::new([""]);
+    let mut out = table::bare();
     let mut heading = vec![comfy_table::Cell::new("")];
     let alone = sides.len() == 1;
-    heading.extend(sides.iter().map(|(name, _)| table::figure(if alone { "" } else { *name })));
+    heading.extend(sides.iter().map(|(name, _)| table::figure(*name)));
     if both.is_some() {
         heading.push(table::figure("change"));
     }
-    out.set_header(heading);
+    if !alone {
+        out.set_header(heading);
+    }
     let mut row = |name: &str, text: &dyn Fn(&Figures) -> String, change: Option<String>| {
         let mut cells = vec![comfy_table::Cell::new(name)];
         cells.extend(sides.iter().map(|(_, figures)| table::figure(text(figures))));
@@ -93,7 +97,7 @@ fn phases(report: &Report) -> Result<(), Failure> {
     }
     let before = report.baseline.as_ref().filter(|_| report.tuned.is_some());
     println!();
-    let mut out = table::new(["phase"]);
+    let mut out = table::bare();
     let headings: &[&str] = match before {
         Some(_) => &["hits before", "after", "time before", "after"],
         None => &["requests", "hits", "time"],
@@ -131,7 +135,7 @@ fn breakdown(title: &str, shares: &[Share]) -> Result<(), Failure> {
     if shares.is_empty() {
         return Ok(());
     }
-    let mut out = table::new([title]);
+    let mut out = table::bare();
     let heading = ["files", "lines", "tokens"].into_iter().map(table::figure);
     out.set_header(std::iter::once(comfy_table::Cell::new(title)).chain(heading));
     for share in shares {

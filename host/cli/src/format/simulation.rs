@@ -20,8 +20,7 @@ pub(crate) fn table(
         thousands(simulation.distinct)
     );
     println!("hit ratio in percent; the cold start counts\n");
-    let mut out = comfy_table::Table::new();
-    out.load_style(comfy_table::presets::NOTHING);
+    let mut out = table::bare();
     let heading = |capacity: &Capacity| {
         let amount = capacity.resolve(simulation.distinct);
         let text = match capacity {

@@ -8,9 +8,15 @@ use crate::exit::Failure;
 
 /// A table with these headings.
 pub(crate) fn new<const N: usize>(headings: [&str; N]) -> Table {
+    let mut table = bare();
+    table.set_header(headings);
+    table
+}
+
+/// A table without headings yet.
+pub(crate) fn bare() -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(headings);
     table
 }
 
@@ -22,6 +28,10 @@ pub(crate) fn figure(text: impl Into<String>) -> Cell {
 /// Prints a table without the blanks that would end its lines.
 pub(crate) fn print(table: &Table) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
+    let mut table = table.clone();
+    if let Some(first) = table.column_mut(0) {
+        first.set_padding((0, 1));
+    }
     for line in table.lines() {
         writeln!(out, "{}", line.trim_end())?;
     }

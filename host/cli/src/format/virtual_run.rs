@@ -17,7 +17,7 @@ pub(crate) fn print(run: &VirtualReport) -> Result<(), Failure> {
         run.profile
     );
     let hit_ratio = |miss_ratio: f64| table::figure(format!("{:.2}", (1.0 - miss_ratio) * 100.0));
-    let mut out = table::new([""]);
+    let mut out = table::bare();
     out.set_header(vec![
         comfy_table::Cell::new("POLICY"),
         table::figure("HIT RATIO %"),

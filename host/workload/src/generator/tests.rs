@@ -4,8 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::*;
 
+/// Long enough that what a phase is made for shows in counts.
+fn long() -> Plan {
+    Plan { cache_requests: 16_000, ..Plan::default() }
+}
+
 fn generator(cache_entries: u64) -> Generator {
-    Generator::new(7, Plan { cache_entries, ..Plan::default() }).unwrap()
+    Generator::new(7, Plan { cache_entries, ..long() }).unwrap()
 }
 
 fn keys(generator: &Generator, kind: PhaseKind) -> Vec<u64> {
@@ -127,7 +132,7 @@ fn sequences_are_sequences_and_hot_sets_are_not() {
 #[test]
 fn related_keys_follow_their_lead() {
     for related_after in [0, 2, 20] {
-        let plan = Plan { related_after, ..Plan::default() };
+        let plan = Plan { related_after, ..long() };
         let generator = Generator::new(3, plan).unwrap();
         let keys = keys(&generator, PhaseKind::HotSet);
         let group = |key: u64| key >> 48 & 0xff;
