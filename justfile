@@ -18,9 +18,9 @@ test-long:
 
 # Format, clippy, docs: as CI does.
 lint:
-    cargo fmt --check
-    cargo fmt --check --manifest-path plugins/Cargo.toml
-    cargo fmt --check --manifest-path tests/components/Cargo.toml
+    cargo fmt --all --check
+    cargo fmt --all --check --manifest-path plugins/Cargo.toml
+    cargo fmt --all --check --manifest-path tests/components/Cargo.toml
     cargo clippy --workspace --all-targets -- -D warnings
     cargo clippy --manifest-path plugins/Cargo.toml --target wasm32-wasip2 -- -D warnings
     cargo clippy --manifest-path tests/components/Cargo.toml --target wasm32-wasip2 -- -D warnings

@@ -1,9 +1,9 @@
 //! This cache beside others in one process: `cargo bench -p host-cache`, and `-- --quick` for a rough look.
 //!
 //! Machines are noisy and drift, so absolute speeds of two runs do not compare. Here every round gives the same
-//! stretch of requests to each cache in turn, the order turning with it, and what is quoted is the median over
-//! the rounds of the ratio to `quick_cache` in the same round. One row is `quick_cache` once more: how far it
-//! is from 1.00 is how far another row's last digits can be believed.
+//! stretch of requests to each cache in turn, and what is quoted is the median over the rounds of the ratio to
+//! `quick_cache` in the same round. The turns are shuffled, because a cache runs faster after its like. One row
+//! is `quick_cache` once more: how far it is from 1.00 is how far another row's last digits can be believed.
 //!
 //! Read-through is a lookup and, after a miss, an insert. All hits is the same loop over keys that are all
 //! resident. Started without cargo's `--bench` flag, as `cargo test --benches` does, it is quick as well.
@@ -19,6 +19,7 @@ use host_cache::{Cache, PolicyKind};
 use quick_cache::{UnitWeighter, sync::DefaultLifecycle};
 use rand::SeedableRng as _;
 use rand::distr::Distribution as _;
+use rand::seq::SliceRandom as _;
 use rand_distr::Zipf;
 use rand_pcg::Pcg64;
 use std::process::ExitCode;
@@ -180,10 +181,9 @@ impl Column {
         Self { speeds: std::array::from_fn(|_| Vec::new()), hits: [0; PEERS] }
     }
 
-    /// One stretch of requests for each cache, beginning with another one every round.
-    fn round(&mut self, caches: &[(&str, Box<dyn Run>); PEERS], keys: &[u64], threads: usize, round: usize) {
-        for turn in 0..PEERS {
-            let which = (turn + round) % PEERS;
+    /// One stretch of requests for each cache, in that order.
+    fn round(&mut self, caches: &[(&str, Box<dyn Run>)], keys: &[u64], threads: usize, order: &[usize]) {
+        for &which in order {
             let (speed, hits) = timed(&*caches[which].1, keys, threads);
             self.speeds[which].push(speed);
             self.hits[which] += hits;
@@ -223,11 +223,14 @@ fn main() -> ExitCode {
 
     let mut columns: [Column; 4] = std::array::from_fn(|_| Column::new());
     let stretches = missing.chunks(2 * stretch).zip(hits.chunks(2 * stretch));
-    for (round, (missing, hits)) in stretches.enumerate() {
+    let mut random = Pcg64::seed_from_u64(3);
+    let mut order: [usize; PEERS] = std::array::from_fn(|which| which);
+    for (missing, hits) in stretches {
         for threads in [1, 2] {
+            order.shuffle(&mut random);
             let part = (threads - 1) * stretch..threads * stretch;
-            columns[threads - 1].round(&through, &missing[part.clone()], threads, round);
-            columns[threads + 1].round(&resident, &hits[part], threads, round);
+            columns[threads - 1].round(&through, &missing[part.clone()], threads, &order);
+            columns[threads + 1].round(&resident, &hits[part], threads, &order);
         }
     }
 

@@ -255,7 +255,7 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
     /// All counters and sizes.
     pub fn stats(&self) -> Stats {
         Stats {
-            hits: self.sum(|shard| &shard.counters.hits),
+            hits: self.shards.iter().map(Shard::hits).sum(),
             misses: self.sum(|shard| &shard.counters.misses),
             waited: self.sum(|shard| &shard.counters.waited),
             insertions: self.sum(|shard| &shard.counters.insertions),

@@ -1,8 +1,8 @@
 //! The control loop in wall time: a thread of its own, beside the requests.
 //!
 //! It wakes often to feed the shadows, and ticks when the interval has passed or enough requests have.
-//! However fast the requests come, a tick is held only when [`REST`] times the last one's duration has
-//! passed: that bounds what tuning can cost, whatever a strategy does.
+//! However fast the requests come, a tick before its time is held only when [`REST`] times the last one's
+//! duration has passed, so that requests alone do not drive up what tuning costs.
 
 use std::io::Write;
 use std::sync::Arc;

@@ -103,12 +103,20 @@ pub fn run(options: &RunOptions, progress: &dyn Progress, stop: &Stop) -> Result
         report.cost = done.settled.cost;
         report.notes.extend(done.notes);
         report.notes.extend(objections(&report.cost));
+        report.notes.extend(done.unsampled);
         if let Some(error) = done.settled.ledger_error {
             report.notes.push(format!("the ledger is not whole: {error}"));
         }
     }
     report.interrupted = stop.asked();
     Ok(report)
+}
+
+/// Samples that did not fit the queue to the shadows bias their estimates, and are told.
+fn unsampled(dropped: u64) -> Option<String> {
+    let note =
+        || format!("the shadows did not see {dropped} requests: the control thread had no time for them");
+    (dropped > 0).then(note)
 }
 
 /// What was clamped or refused: a hint for the author of a strategy.
@@ -134,6 +142,8 @@ struct Done {
     settled: Settled,
     totals: Option<Totals>,
     notes: Vec<String>,
+    /// What the shadows did not see, in words.
+    unsampled: Option<String>,
 }
 
 impl Side<'_> {
@@ -180,7 +190,8 @@ impl Side<'_> {
             settled.cost.machine_share = settled.cost.cpu_seconds / (cores * seconds.as_secs_f64());
         }
         let figures = figures(&requests, &settled, work.phases, seconds);
-        Ok(Done { figures, settled, totals: work.totals, notes: work.notes })
+        let unsampled = requests.tap.as_ref().and_then(|tap| unsampled(tap.dropped()));
+        Ok(Done { figures, settled, totals: work.totals, notes: work.notes, unsampled })
     }
 
     fn data_plane(

@@ -52,10 +52,10 @@ impl<K, V> Gone<K, V> {
     }
 }
 
-/// What a shard counts. Written under its locks, or by one atomic addition per lookup.
+/// What a shard counts, besides the hits, which its [`Notes`] count. Misses by an atomic addition each, the
+/// others under the order's lock.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
-    pub(super) hits: AtomicU64,
     pub(super) misses: AtomicU64,
     pub(super) waited: AtomicU64,
     pub(super) insertions: AtomicU64,
@@ -66,8 +66,9 @@ pub(super) struct Counters {
     pub(super) weight: AtomicU64,
 }
 
-pub(super) fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
+/// Counts one more. The caller holds the order's lock: nobody else writes, so no atomic addition is needed.
+fn count(counter: &AtomicU64) {
+    counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
 }
 
 struct Order {
@@ -98,26 +99,15 @@ impl<K: Eq, V> Shard<K, V> {
         }
     }
 
-    /// Counts a lookup that was served by another's load, and notes the use: to the policy it is one like any.
+    /// Counts a lookup that was served by another's load, and tells the policy of the use: to it, it is one
+    /// like any.
     pub(super) fn waited<Q: Equivalent<K> + ?Sized>(&self, hash: u64, key: &Q) {
-        let store = self.store.read();
-        if let Some((slot, _)) = store.find(hash, key) {
-            self.note(slot);
-        }
-        drop(store);
-        count(&self.counters.waited);
-    }
-
-    /// Notes a use of a slot; to be called inside the shared lock, so that a change that waits for it finds the
-    /// note of this very entry.
-    #[inline]
-    fn note(&self, slot: Slot) {
-        if !self.notes.push(slot)
-            && let Some(mut order) = self.order.try_lock()
-        {
-            self.drain(&mut order);
+        let mut order = self.order.lock();
+        self.drain(&mut order);
+        if let Some((slot, _)) = self.store.read().find(hash, key) {
             order.policy.on_hit(slot);
         }
+        count(&self.counters.waited);
     }
 
     /// A counted lookup.
@@ -129,14 +119,23 @@ impl<K: Eq, V> Shard<K, V> {
         let store = self.store.read();
         let Some((slot, entry)) = store.find(hash, key) else {
             drop(store);
-            count(&self.counters.misses);
+            self.counters.misses.fetch_add(1, Ordering::Relaxed);
             return None;
         };
         let value = entry.value.clone();
-        self.note(slot);
-        drop(store);
-        count(&self.counters.hits);
+        // Inside the shared lock: a change that waits for it finds the note of this very entry.
+        if !self.notes.push(slot)
+            && let Some(mut order) = self.order.try_lock()
+        {
+            self.drain(&mut order);
+            order.policy.on_hit(slot);
+        }
         Some(value)
+    }
+
+    /// Counted lookups that found their entry.
+    pub(super) fn hits(&self) -> u64 {
+        self.notes.hits()
     }
 
     /// Lets `look` at the entry without counting or noting anything.

@@ -170,7 +170,8 @@ fn inspect(file: &Path, layers: &Layers, json: bool) -> Result<(), Failure> {
                 Some(grant) => format!("NOT granted by profile {}: add \"{grant}\"", settings.profile),
                 None => "not granted".to_owned(),
             },
-            None => "needs no grant: locked down".to_owned(),
+            None if import.name.starts_with("wasi:") => "linked, and leads nowhere".to_owned(),
+            None => "types only".to_owned(),
         };
         println!("  {:46} {state}", import.name);
     }
