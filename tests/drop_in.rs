@@ -12,11 +12,12 @@ fn a_dropped_in_component_is_listed_and_runs_with_one_line() {
     };
     let before = list(&[]);
     assert!(before.contains("not in the profile"), "{before}");
-    assert!(before.contains("add to a profile: strategies."), "{before}");
 
-    // The one line of a profile of the user's own.
+    // The one line of a profile of the user's own, as the list gives it.
+    let line = before.lines().find(|line| line.starts_with("strategies.")).unwrap();
+    assert_eq!(line, "strategies.grow-while-evicting = { grants = [\"metrics\", \"cache-control\"] }");
     let profile = dir.path().join("mine.toml");
-    std::fs::write(&profile, "strategies.drop-in = { grants = [\"metrics\", \"cache-control\"] }\n").unwrap();
+    std::fs::write(&profile, line).unwrap();
     let after = list(&["--profile", profile.to_str().unwrap()]);
     assert!(!after.contains("not in the profile"), "{after}");
 

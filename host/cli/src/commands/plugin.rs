@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use host_control::Grant;
 use host_plugin::{Inspection, Place, Source};
 use host_profile::Settings;
 use host_runtime::strategies;
@@ -61,6 +62,8 @@ struct Listed {
     state: String,
     from: String,
     digest: Option<String>,
+    /// What it has to be granted.
+    grants: Vec<Grant>,
     /// Why it cannot be loaded.
     error: Option<String>,
 }
@@ -75,7 +78,9 @@ fn list(layers: &Layers, json: bool) -> Result<(), Failure> {
             Place::Bundled(_) => "bundled".to_owned(),
         };
         let row = match loader.inspect(found.source()) {
-            Ok(Inspection { description, digest, .. }) => {
+            Ok(inspection) => {
+                let grants = inspection.grants();
+                let Inspection { description, digest, .. } = inspection;
                 let named = settings.strategy(&found.name).or_else(|| settings.strategy(&description.name));
                 let state = match named {
                     Some(strategy) if strategy.enabled => "runs",
@@ -89,6 +94,7 @@ fn list(layers: &Layers, json: bool) -> Result<(), Failure> {
                     state: state.to_owned(),
                     from,
                     digest: Some(digest),
+                    grants,
                     error: None,
                 }
             }
@@ -99,6 +105,7 @@ fn list(layers: &Layers, json: bool) -> Result<(), Failure> {
                 state: "cannot be loaded".to_owned(),
                 from,
                 digest: None,
+                grants: Vec::new(),
                 error: Some(error.to_string()),
             },
         };
@@ -121,8 +128,9 @@ fn list(layers: &Layers, json: bool) -> Result<(), Failure> {
     }
     table::print(&table)?;
     for row in rows.iter().filter(|row| row.state == "not in the profile") {
-        println!("\nto run {0}, add to a profile: strategies.{0} = {{ grants = [...] }}", row.name);
-        println!("(`host plugin inspect {}` lists the grants it needs)", row.from);
+        let grants: Vec<String> = row.grants.iter().map(|grant| format!("\"{grant}\"")).collect();
+        println!("\nto run {}, add to a profile:", row.name);
+        println!("strategies.{} = {{ grants = [{}] }}", row.name, grants.join(", "));
     }
     for error in rows.iter().filter_map(|row| row.error.as_ref()) {
         println!("\n{error}");
