@@ -60,7 +60,6 @@ pub struct ControlLoop {
     starting: BTreeMap<Control, Value>,
     judge: Judge,
     decisions: Vec<Decision>,
-    throughput: Vec<f64>,
     records: Vec<Record>,
 }
 
@@ -79,7 +78,6 @@ impl ControlLoop {
             starting,
             judge,
             decisions: Vec::new(),
-            throughput: Vec::new(),
             records: Vec::new(),
         }
     }
@@ -126,7 +124,6 @@ impl ControlLoop {
         self.record_proposals(&consulted, &snapshot);
         self.restore_after_faults(&snapshot, controls);
         self.enforce_memory_budget(&snapshot, controls);
-        self.throughput.push(snapshot.throughput);
         std::mem::take(&mut self.records)
     }
 
@@ -408,15 +405,15 @@ impl ControlLoop {
         self.decisions.push(decision);
     }
 
-    /// Mean throughput of the last ticks, as many as a decision is judged over.
+    /// Mean throughput of the last ticks, this one included, as many as a decision is judged over.
     fn recent_throughput(&self, snapshot: &Snapshot) -> f64 {
-        let take = usize::try_from(self.config.judge_after_ticks.saturating_sub(1)).unwrap_or(usize::MAX);
-        let (mut sum, mut count) = (snapshot.throughput, 1.0);
-        for figure in self.throughput.iter().rev().take(take) {
+        let take = usize::try_from(self.config.judge_after_ticks).unwrap_or(usize::MAX);
+        let (mut sum, mut count) = (0.0, 0.0);
+        for figure in snapshot.series.throughput.iter().rev().take(take) {
             sum += figure;
             count += 1.0;
         }
-        sum / count
+        if count > 0.0 { sum / count } else { snapshot.throughput }
     }
 
     fn names(&self, seats: &[usize]) -> Vec<String> {

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use crate::ledger::{Decision, Effect, Value};
 use crate::proposal::Control;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, ratio};
 
 /// Decisions whose window is still open.
 #[derive(Debug)]
@@ -110,7 +110,7 @@ fn effect(open: &Open, now: &Snapshot) -> Option<Effect> {
     let (before, after) = (&open.since.cache, &now.cache);
     let hits = after.hits.checked_sub(before.hits)?;
     let misses = after.misses.checked_sub(before.misses)?;
-    let measured = share(hits, hits + misses)?;
+    let measured = ratio(hits, hits + misses)?;
     let (policy, capacity) = open.left.as_ref()?;
     let counterfactual = shadow_hit_ratio(&open.since, now, policy, *capacity);
     Some(result("hit-ratio", measured, counterfactual, format!("shadow {policy}")))
@@ -128,12 +128,7 @@ fn shadow_hit_ratio(since: &Snapshot, now: &Snapshot, policy: &str, capacity: u6
     })?;
     let requests = end.requests.checked_sub(start.requests)?;
     let misses = end.misses.checked_sub(start.misses)?;
-    share(requests.checked_sub(misses)?, requests)
-}
-
-#[expect(clippy::as_conversions, reason = "counts of requests stay far below 2^53")]
-fn share(part: u64, whole: u64) -> Option<f64> {
-    (whole > 0).then(|| part as f64 / whole as f64)
+    ratio(requests.checked_sub(misses)?, requests)
 }
 
 #[cfg(test)]

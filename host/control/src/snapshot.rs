@@ -41,14 +41,6 @@ pub struct Snapshot {
     pub latency_p99_us: f64,
 }
 
-impl Snapshot {
-    /// The estimate for a policy at the present capacity, where it is simulated.
-    #[must_use]
-    pub fn shadow(&self, policy: &str) -> Option<&Shadow> {
-        self.shadows.iter().find(|s| s.policy == policy && s.capacity_factor == 1.0)
-    }
-}
-
 /// The machine and this process.
 #[derive(Debug, Clone, Default, Serialize)]
 #[expect(missing_docs, reason = "each field is documented, with its unit, in wit/metrics.wit")]
@@ -230,7 +222,8 @@ fn as_ms<S: serde::Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error
     to.serialize_f64(time.as_secs_f64() * 1_000.0)
 }
 
+/// `part / whole`; none where there is no whole.
 #[expect(clippy::as_conversions, reason = "counts of requests stay far below 2^53")]
-fn ratio(part: u64, whole: u64) -> Option<f64> {
+pub(crate) fn ratio(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }

@@ -8,7 +8,7 @@ use host_workload::directory::Indexed;
 ///
 /// Rounded up from what the cache crate keeps for an entry, so that the sum of the weights is not
 /// below what the entries take.
-pub const OVERHEAD_BYTES: u64 = 64;
+pub(crate) const OVERHEAD_BYTES: u64 = 64;
 
 /// What the index of a file weighs, bytes: it has no part that grows with the file.
 #[expect(clippy::as_conversions, reason = "the size of a type, in a constant")]
@@ -16,7 +16,7 @@ pub(crate) const OF_A_FILE: u64 = OVERHEAD_BYTES + size_of::<Indexed>() as u64;
 
 /// A cached value. Cloning one copies a pointer at most.
 #[derive(Debug, Clone)]
-pub enum Entry {
+pub(crate) enum Entry {
     /// An object of which only the size matters: virtual time.
     Sized(u32),
     /// An object of a trace or of the built-in workload. Its first eight bytes are its key.
@@ -28,7 +28,7 @@ pub enum Entry {
 impl Entry {
     /// Bytes that the entry counts for.
     #[must_use]
-    pub fn weight(&self) -> u64 {
+    pub(crate) fn weight(&self) -> u64 {
         match self {
             Self::Sized(size) => u64::from(*size),
             Self::Page(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),

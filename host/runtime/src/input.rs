@@ -33,7 +33,7 @@ pub enum Input {
 
 /// Share of a trace's footprint that the cache holds where nothing else is said, percent. A cache that
 /// holds all of it shows nothing.
-pub const TRACE_PERCENT: f64 = 10.0;
+const TRACE_PERCENT: f64 = 10.0;
 
 /// An input that was measured.
 pub(crate) struct Prepared {

@@ -10,7 +10,7 @@ use host_control::ledger::Record;
 ///
 /// # Errors
 /// What the system says.
-pub fn create(path: &Path) -> std::io::Result<Box<dyn Write + Send>> {
+pub(crate) fn create(path: &Path) -> std::io::Result<Box<dyn Write + Send>> {
     Ok(Box::new(BufWriter::new(File::create(path)?)))
 }
 

@@ -5,8 +5,6 @@
 //! same control loop with a clock of its own, and [`sim`] replays it exactly without any.
 
 pub mod error;
-pub mod ledger_file;
-pub mod origin;
 pub mod progress;
 pub mod report;
 pub mod sim;
@@ -17,17 +15,18 @@ mod control_thread;
 mod drive;
 mod entry;
 mod input;
+mod ledger_file;
 mod meter;
+mod origin;
 mod plane;
 mod requests;
 mod run;
 mod sense;
 mod virtual_run;
 
-pub use entry::{Entry, OVERHEAD_BYTES};
 pub use error::RunError;
-pub use input::{Input, TRACE_PERCENT};
+pub use input::Input;
 pub use progress::{Progress, Stop};
 pub use report::Report;
 pub use run::{RunOptions, run};
-pub use virtual_run::{Fixed, HIT_TIME, VirtualOptions, VirtualReport, run_virtual};
+pub use virtual_run::{Fixed, VirtualOptions, VirtualReport, run_virtual};

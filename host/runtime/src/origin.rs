@@ -8,11 +8,11 @@ use std::time::Duration;
 use crate::entry::Entry;
 
 /// A load under way.
-pub type Load<'a> = Pin<Box<dyn Future<Output = Result<Entry, OriginError>> + Send + 'a>>;
+pub(crate) type Load<'a> = Pin<Box<dyn Future<Output = Result<Entry, OriginError>> + Send + 'a>>;
 
 /// The source of entries. Loads of different keys run side by side; the cache sees to it that one key
 /// is loaded once at a time.
-pub trait Origin: Send + Sync + 'static {
+pub(crate) trait Origin: Send + Sync + 'static {
     /// Loads one entry.
     fn load(&self, key: u64) -> Load<'_>;
 
@@ -22,7 +22,7 @@ pub trait Origin: Send + Sync + 'static {
 
 /// Why an entry could not be loaded.
 #[derive(Debug, Clone, thiserror::Error)]
-pub enum OriginError {
+pub(crate) enum OriginError {
     /// Nothing is stored under the key.
     #[error("nothing is stored under key {0:x}")]
     NoSuchKey(u64),
@@ -55,7 +55,7 @@ pub enum OriginError {
 }
 
 /// The sizes of the objects that an [`Delayed`] origin holds.
-pub trait Sizes: Send + Sync + 'static {
+pub(crate) trait Sizes: Send + Sync + 'static {
     /// Size of an object in bytes; none where there is no such object.
     fn size(&self, key: u64) -> Option<u32>;
 }
@@ -64,7 +64,7 @@ pub trait Sizes: Send + Sync + 'static {
 ///
 /// Tokio's clock has a resolution of a millisecond, so that a shorter latency becomes about one.
 #[derive(Debug)]
-pub struct Delayed<S> {
+pub(crate) struct Delayed<S> {
     latency: Duration,
     sizes: S,
 }
@@ -72,7 +72,7 @@ pub struct Delayed<S> {
 impl<S: Sizes> Delayed<S> {
     /// Answers after `latency`; at once where it is zero.
     #[must_use]
-    pub fn new(latency: Duration, sizes: S) -> Self {
+    pub(crate) fn new(latency: Duration, sizes: S) -> Self {
         Self { latency, sizes }
     }
 }

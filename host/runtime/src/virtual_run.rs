@@ -36,7 +36,7 @@ use crate::sim::Capacity;
 use crate::strategies::{self, NO_DEADLINE};
 
 /// Virtual time of a request served from the cache.
-pub const HIT_TIME: Duration = Duration::from_micros(10);
+const HIT_TIME: Duration = Duration::from_micros(10);
 
 const BATCH: usize = 4_096;
 
