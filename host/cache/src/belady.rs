@@ -16,7 +16,7 @@
     reason = "positions are below the number of requests the levels were made for"
 )]
 
-use crate::list::at;
+use host_policy::list::at;
 
 /// The distance that stands for "not used again".
 const NEVER: u32 = u32::MAX;

@@ -18,8 +18,8 @@ mod store;
 pub use builder::Builder;
 pub use load::{Fill, Served};
 
-use crate::policy::{MOST_CAPACITY, PolicyKind};
 use hashbrown::Equivalent;
+use host_policy::{MOST_CAPACITY, PolicyKind};
 use parking_lot::Mutex;
 use shard::{Gone, Shard};
 use std::hash::{BuildHasher, Hash};

@@ -7,10 +7,10 @@
 //! It cannot fail: an entry heavier than the capacity is a miss and is not stored.
 #![expect(clippy::indexing_slicing, reason = "slots come from the index, which holds only slots handed out")]
 
-use crate::list::{NIL, at};
-use crate::mix::mix;
-use crate::policy::{MOST_CAPACITY, Policy, PolicyKind, Slot, reconcile};
 use hashbrown::HashTable;
+use host_policy::list::{NIL, at};
+use host_policy::mix::mix;
+use host_policy::{MOST_CAPACITY, Policy, PolicyKind, Slot, reconcile};
 
 /// What a slot holds; weight 0 marks a free slot.
 #[derive(Debug, Clone, Copy)]
@@ -266,7 +266,7 @@ impl std::fmt::Debug for Exact {
 #[cfg(test)]
 mod tests {
     use super::Exact;
-    use crate::policy::PolicyKind;
+    use host_policy::PolicyKind;
 
     #[test]
     fn an_entry_over_the_capacity_is_a_miss_and_is_not_stored() {
@@ -286,7 +286,7 @@ mod tests {
             let mut hashed = Exact::new(kind, 50);
             let mut dense = Exact::dense(kind, 50, 10);
             for step in 0..20_000u64 {
-                let id = crate::mix::mix(step) % 170 * (step % 7) / 4;
+                let id = host_policy::mix::mix(step) % 170 * (step % 7) / 4;
                 assert_eq!(hashed.access(id, 1 + id % 3), dense.access(id, 1 + id % 3));
                 assert_eq!((hashed.used(), hashed.len()), (dense.used(), dense.len()));
             }

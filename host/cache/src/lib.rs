@@ -14,13 +14,10 @@
 pub mod belady;
 mod cache;
 mod exact;
-mod list;
-mod mix;
-pub mod policy;
 mod shadow;
 
 pub use cache::{Builder, Cache, Cause, Fill, Outcome, Served, Stats};
 pub use exact::Exact;
 pub use hashbrown::Equivalent;
-pub use policy::{Policy, PolicyKind, Slot, UnknownPolicy};
+pub use host_policy::{self as policy, Policy, PolicyKind, Slot, UnknownPolicy};
 pub use shadow::{Estimate, SampleTap, Shadows};

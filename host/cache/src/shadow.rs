@@ -28,8 +28,8 @@ mod tap;
 pub use tap::SampleTap;
 
 use crate::exact::Exact;
-use crate::mix::mix;
-use crate::policy::PolicyKind;
+use host_policy::PolicyKind;
+use host_policy::mix::mix;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 

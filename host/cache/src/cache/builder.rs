@@ -2,7 +2,7 @@
 
 use super::shard::Shard;
 use super::{Cache, Cause, Listener, Weigher, shares};
-use crate::policy::{MOST_CAPACITY, PolicyKind};
+use host_policy::{MOST_CAPACITY, PolicyKind};
 use parking_lot::Mutex;
 use std::hash::{BuildHasher, Hash};
 use std::sync::atomic::AtomicU64;

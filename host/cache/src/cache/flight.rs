@@ -8,8 +8,8 @@
 //! own value is handed to those who asked for it, but not stored over the newer state. For this the shard
 //! calls [`Flights::overtake`] while it holds its order lock, under which a load is stored too.
 
-use crate::list::NIL;
 use hashbrown::{Equivalent, HashTable};
+use host_policy::list::NIL;
 use parking_lot::{Condvar, Mutex};
 use std::future::Future;
 use std::pin::Pin;

@@ -12,8 +12,8 @@
 //!   meanwhile. By then the slot may be empty, which policies ignore, or hold another entry, which is then
 //!   taken for used once. Values are never touched through a note, so that is all that can happen.
 
-use crate::list::NIL;
-use crate::policy::Slot;
+use host_policy::Slot;
+use host_policy::list::NIL;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// How many hits wait at most. Enough to spread the policy's lock over many hits, few enough to apply in

@@ -16,8 +16,8 @@ use super::flight::{Flight, Flights};
 use super::notes::Notes;
 use super::store::{Entry, Store};
 use super::{Cause, Outcome};
-use crate::policy::{Policy, PolicyKind, Slot, reconcile};
 use hashbrown::Equivalent;
+use host_policy::{Policy, PolicyKind, Slot, reconcile};
 use parking_lot::{Mutex, RwLock};
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -5,9 +5,9 @@
 //! The hash of a key is kept beside it, so that a key is hashed once in its life.
 #![expect(clippy::indexing_slicing, reason = "slots come from the table, which holds only occupied slots")]
 
-use crate::list::{NIL, at};
-use crate::policy::Slot;
 use hashbrown::{Equivalent, HashTable};
+use host_policy::Slot;
+use host_policy::list::{NIL, at};
 
 #[derive(Debug)]
 pub(super) struct Entry<K, V> {

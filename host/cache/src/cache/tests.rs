@@ -2,9 +2,9 @@
 #![expect(clippy::as_conversions, reason = "a test: a panic is its failure, its numbers are its own")]
 
 use super::{Cache, Cause, Outcome, shares};
-use crate::mix::mix;
-use crate::policy::PolicyKind;
 use crate::{Exact, Served};
+use host_policy::PolicyKind;
+use host_policy::mix::mix;
 use parking_lot::Mutex;
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 #![expect(clippy::as_conversions, reason = "a test: its numbers are its own")]
 
 use super::{Estimate, Exact, PolicyKind, Shadows};
-use crate::mix::mix;
+use host_policy::mix::mix;
 
 const FACTORS: [f64; 3] = [0.5, 1.0, 2.0];
 

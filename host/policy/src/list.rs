@@ -10,12 +10,12 @@
 #![expect(clippy::indexing_slicing, reason = "indices come from these lists or were grown to by their owner")]
 
 /// The index that stands for "none".
-pub(crate) const NIL: u32 = u32::MAX;
+pub const NIL: u32 = u32::MAX;
 
 /// `u32` to `usize`; the one place where the width of an index is assumed.
 #[inline]
 #[expect(clippy::as_conversions, reason = "usize has at least 32 bits on every supported target")]
-pub(crate) const fn at(index: u32) -> usize {
+pub const fn at(index: u32) -> usize {
     index as usize
 }
 
@@ -28,27 +28,28 @@ struct Node<T> {
 
 /// A slab of list nodes, each with the owner's `data`.
 #[derive(Debug)]
-pub(crate) struct Nodes<T> {
+pub struct Nodes<T> {
     nodes: Vec<Node<T>>,
     /// First node given back, chained through `next`.
     free: u32,
 }
 
 impl<T: Clone> Nodes<T> {
-    pub(crate) const fn new() -> Self {
+    /// An empty slab.
+    pub const fn new() -> Self {
         Self { nodes: Vec::new(), free: NIL }
     }
 
     /// Makes `index` a valid node, filling up with `vacant`. For slabs numbered by someone else.
     #[inline]
-    pub(crate) fn reach(&mut self, index: u32, vacant: &T) {
+    pub fn reach(&mut self, index: u32, vacant: &T) {
         if at(index) >= self.nodes.len() {
             self.nodes.resize(at(index) + 1, Node { prev: NIL, next: NIL, data: vacant.clone() });
         }
     }
 
     /// A node of this slab's own numbering, in no list. [`NIL`] once all indices are used.
-    pub(crate) fn take(&mut self, data: T) -> u32 {
+    pub fn take(&mut self, data: T) -> u32 {
         if self.free != NIL {
             let index = self.free;
             let node = &mut self.nodes[at(index)];
@@ -64,72 +65,78 @@ impl<T: Clone> Nodes<T> {
     }
 
     /// Gives an unlinked node of this slab's own numbering back.
-    pub(crate) fn give(&mut self, index: u32) {
+    pub fn give(&mut self, index: u32) {
         self.nodes[at(index)].next = self.free;
         self.free = index;
     }
 
+    /// The data of a node, if there is such a node.
     #[inline]
-    pub(crate) fn get(&self, index: u32) -> Option<&T> {
+    pub fn get(&self, index: u32) -> Option<&T> {
         self.nodes.get(at(index)).map(|node| &node.data)
     }
 
+    /// The data of a node that there is.
     #[inline]
-    pub(crate) fn data(&self, index: u32) -> &T {
+    pub fn data(&self, index: u32) -> &T {
         &self.nodes[at(index)].data
     }
 
+    /// The data of a node that there is, to change.
     #[inline]
-    pub(crate) fn data_mut(&mut self, index: u32) -> &mut T {
+    pub fn data_mut(&mut self, index: u32) -> &mut T {
         &mut self.nodes[at(index)].data
     }
 }
 
 /// One list through a [`Nodes`] slab. Its front is the oldest node, its back the newest.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct List {
+pub struct List {
     head: u32,
     tail: u32,
     len: u32,
 }
 
 impl List {
-    pub(crate) const fn new() -> Self {
+    /// An empty list.
+    pub const fn new() -> Self {
         Self { head: NIL, tail: NIL, len: 0 }
     }
 
-    pub(crate) const fn len(&self) -> u32 {
+    /// Number of nodes.
+    pub const fn len(&self) -> u32 {
         self.len
     }
 
-    pub(crate) const fn is_empty(&self) -> bool {
+    /// Whether there is no node.
+    pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
 
     /// The oldest node, or [`NIL`].
-    pub(crate) const fn front(&self) -> u32 {
+    pub const fn front(&self) -> u32 {
         self.head
     }
 
     /// The newest node, or [`NIL`].
-    pub(crate) const fn back(&self) -> u32 {
+    pub const fn back(&self) -> u32 {
         self.tail
     }
 
     /// The node after `index` towards the back, or [`NIL`].
-    pub(crate) fn next<T>(nodes: &Nodes<T>, index: u32) -> u32 {
+    pub fn next<T>(nodes: &Nodes<T>, index: u32) -> u32 {
         nodes.nodes[at(index)].next
     }
 
     /// Links `index` behind the newest node.
     #[inline]
-    pub(crate) fn push_back<T>(&mut self, nodes: &mut Nodes<T>, index: u32) {
+    pub fn push_back<T>(&mut self, nodes: &mut Nodes<T>, index: u32) {
         self.insert_after(nodes, self.tail, index);
     }
 
     /// Links `index` behind `before`; behind [`NIL`] is the front.
     #[inline]
-    pub(crate) fn insert_after<T>(&mut self, nodes: &mut Nodes<T>, before: u32, index: u32) {
+    pub fn insert_after<T>(&mut self, nodes: &mut Nodes<T>, before: u32, index: u32) {
         let after = if before == NIL { self.head } else { nodes.nodes[at(before)].next };
         let node = &mut nodes.nodes[at(index)];
         node.prev = before;
@@ -149,7 +156,7 @@ impl List {
 
     /// Unlinks `index`, which is in this list.
     #[inline]
-    pub(crate) fn remove<T>(&mut self, nodes: &mut Nodes<T>, index: u32) {
+    pub fn remove<T>(&mut self, nodes: &mut Nodes<T>, index: u32) {
         let node = &nodes.nodes[at(index)];
         let (prev, next) = (node.prev, node.next);
         if prev == NIL {
@@ -167,7 +174,7 @@ impl List {
 
     /// Makes `index`, which is in this list, its newest node.
     #[inline]
-    pub(crate) fn move_to_back<T>(&mut self, nodes: &mut Nodes<T>, index: u32) {
+    pub fn move_to_back<T>(&mut self, nodes: &mut Nodes<T>, index: u32) {
         if self.tail != index {
             self.remove(nodes, index);
             self.push_back(nodes, index);
@@ -175,7 +182,7 @@ impl List {
     }
 
     /// The list from oldest to newest.
-    pub(crate) fn iter<'a, T>(&self, nodes: &'a Nodes<T>) -> impl Iterator<Item = u32> + use<'a, T> {
+    pub fn iter<'a, T>(&self, nodes: &'a Nodes<T>) -> impl Iterator<Item = u32> + use<'a, T> {
         let mut next = self.head;
         std::iter::from_fn(move || {
             (next != NIL).then(|| {

@@ -1,5 +1,8 @@
 //! Eviction policies: the order of entries, and nothing else.
 //!
+//! This crate knows no cache, no key, no value, no clock and no random source, so that one source serves the
+//! live cache, its shadows, the simulator, and a WebAssembly component.
+//!
 //! A [`Policy`] sees entries as slot numbers. It never sees keys, values or a clock, so that the same rules
 //! serve the live cache, a shadow and the simulator, and so that one policy can take another's place while
 //! values stay where they are. Whoever owns the entries (the owner) drives it in this sequence:
@@ -29,9 +32,15 @@
 //! All three count uses, whether or not they order by them, so no switch starts from zero. ARC starts with an
 //! empty ghost list and p = 0, as in its paper: T1 is evicted first and p adapts from there.
 
-mod arc;
-mod lfu;
-mod lru;
+pub mod arc;
+pub mod lfu;
+pub mod list;
+pub mod lru;
+pub mod mix;
+
+pub use arc::Adaptive;
+pub use lfu::Lfu;
+pub use lru::Lru;
 
 use std::fmt;
 use std::str::FromStr;
@@ -70,6 +79,14 @@ pub trait Policy: Send {
     /// The entry was used.
     fn on_hit(&mut self, slot: Slot);
 
+    /// The entries were used, in this order. The same as [`on_hit`](Policy::on_hit) for each; one call, so that
+    /// the loop runs inside the policy.
+    fn on_hits(&mut self, slots: &[Slot]) {
+        for &slot in slots {
+            self.on_hit(slot);
+        }
+    }
+
     /// An entry with this `id` (key hash) and `weight` will be inserted next; victims may be asked for in
     /// between.
     fn on_miss(&mut self, id: u64, weight: u64);
@@ -107,6 +124,15 @@ pub trait Policy: Send {
     }
 }
 
+/// What to do with a policy of whichever type; see [`PolicyKind::visit`].
+pub trait Visitor {
+    /// What comes of it.
+    type Output;
+
+    /// Does it.
+    fn visit<P: Policy + 'static>(self, policy: P) -> Self::Output;
+}
+
 /// The policies that are built in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PolicyKind {
@@ -120,7 +146,7 @@ pub enum PolicyKind {
 
 /// The largest capacity in use; larger ones count as this. Twice it, which ARC's directory needs, still fits
 /// 64 bits.
-pub(crate) const MOST_CAPACITY: u64 = 1 << 62;
+pub const MOST_CAPACITY: u64 = 1 << 62;
 
 /// A policy name that is none of the built-in ones.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -143,13 +169,26 @@ impl PolicyKind {
         }
     }
 
+    /// Hands an empty policy for `capacity` (in the unit of the weights) to `visitor`, as the type it is: for
+    /// loops that should be compiled for each policy.
+    pub fn visit<V: Visitor>(self, capacity: u64, visitor: V) -> V::Output {
+        match self {
+            Self::Lru => visitor.visit(Lru::new()),
+            Self::Lfu => visitor.visit(Lfu::new()),
+            Self::Arc => visitor.visit(Adaptive::new(capacity)),
+        }
+    }
+
     /// An empty policy for `capacity` (in the unit of the weights).
     pub fn build(self, capacity: u64) -> Box<dyn Policy> {
-        match self {
-            Self::Lru => Box::new(lru::Lru::new()),
-            Self::Lfu => Box::new(lfu::Lfu::new()),
-            Self::Arc => Box::new(arc::Adaptive::new(capacity)),
+        struct Boxed;
+        impl Visitor for Boxed {
+            type Output = Box<dyn Policy>;
+            fn visit<P: Policy + 'static>(self, policy: P) -> Box<dyn Policy> {
+                Box::new(policy)
+            }
         }
+        self.visit(capacity, Boxed)
     }
 
     /// A policy for `capacity` that takes over `entries`, given from the coldest to the hottest. The
@@ -183,15 +222,15 @@ impl FromStr for PolicyKind {
 /// The owner is right about which entries there are: a slot that it does not know, or that was exported
 /// twice, is left out; an entry that was not exported comes first, as coldest, with frequency 1. `resident`
 /// gives id and weight of the slot if it is occupied, and `slots` is the number of slots to look at.
-pub(crate) fn reconcile(
+pub fn reconcile(
     standings: &[Standing],
     slots: u32,
     resident: impl Fn(Slot) -> Option<(u64, u64)>,
 ) -> Vec<Resident> {
-    let mut seen = vec![false; crate::list::at(slots)];
+    let mut seen = vec![false; list::at(slots)];
     let mut known = Vec::with_capacity(standings.len());
     for &Standing { slot, frequency } in standings {
-        let Some(seen) = seen.get_mut(crate::list::at(slot.0)) else { continue };
+        let Some(seen) = seen.get_mut(list::at(slot.0)) else { continue };
         if !*seen && let Some((id, weight)) = resident(slot) {
             *seen = true;
             known.push(Resident { slot, id, weight, frequency: frequency.max(1) });

@@ -10,8 +10,8 @@
 //! When not to use it: where what is popular changes. Entries that were hot once stay until the newcomers
 //! have out-counted them, and newcomers, being least frequent, evict each other meanwhile.
 
-use super::{Policy, Resident, Slot, Standing};
 use crate::list::{List, NIL, Nodes};
+use crate::{Policy, Resident, Slot, Standing};
 
 #[derive(Debug, Clone, Copy)]
 struct Bucket {
@@ -19,8 +19,9 @@ struct Bucket {
     entries: List,
 }
 
+/// The policy; see the [module](self).
 #[derive(Debug)]
-pub(super) struct Lfu {
+pub struct Lfu {
     /// The bucket of each slot, [`NIL`] where there is no entry.
     entries: Nodes<u32>,
     buckets: Nodes<Bucket>,
@@ -30,7 +31,9 @@ pub(super) struct Lfu {
 }
 
 impl Lfu {
-    pub(super) const fn new() -> Self {
+    /// A policy that holds no entry.
+    #[must_use]
+    pub const fn new() -> Self {
         Self { entries: Nodes::new(), buckets: Nodes::new(), ascending: List::new(), len: 0 }
     }
 
@@ -148,7 +151,8 @@ impl Policy for Lfu {
 
 #[cfg(test)]
 mod tests {
-    use super::{Lfu, Policy, Resident, Slot};
+    use super::Lfu;
+    use crate::{Policy, Resident, Slot};
 
     #[test]
     fn buckets_are_given_back() {

@@ -18,8 +18,8 @@
 
 mod ghosts;
 
-use super::{Policy, Resident, Slot, Standing};
 use crate::list::{List, Nodes, at};
+use crate::{Policy, Resident, Slot, Standing};
 use ghosts::Ghosts;
 
 /// One of the two halves of the directory: L1 = T1 + B1, seen once; L2 = T2 + B2, seen again.
@@ -62,8 +62,9 @@ impl Part {
     }
 }
 
+/// The policy; see the [module](self).
 #[derive(Debug)]
-pub(super) struct Adaptive {
+pub struct Adaptive {
     capacity: u64,
     /// Target weight of T1, from 0 to the capacity: the paper's p.
     target: f64,
@@ -81,7 +82,8 @@ const fn real(weight: u64) -> f64 {
 }
 
 impl Adaptive {
-    pub(super) const fn new(capacity: u64) -> Self {
+    /// A policy that holds no entry, for `capacity` in the unit of the weights.
+    pub const fn new(capacity: u64) -> Self {
         Self {
             capacity,
             target: 0.0,

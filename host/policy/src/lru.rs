@@ -9,21 +9,24 @@
 //! Uses are counted as well, though the order ignores them: they let a successor that orders by frequency
 //! start from facts. The count lies in the node that a hit rewrites anyway.
 
-use super::{Policy, Resident, Slot, Standing};
 use crate::list::{List, Nodes, at};
+use crate::{Policy, Resident, Slot, Standing};
 
 /// Data of a node that is in no list: a resident entry was used at least once.
 const OUT: u32 = 0;
 
+/// The policy; see the [module](self).
 #[derive(Debug)]
-pub(super) struct Lru {
+pub struct Lru {
     /// Uses of each slot, saturating; [`OUT`] where there is no entry.
     uses: Nodes<u32>,
     order: List,
 }
 
 impl Lru {
-    pub(super) const fn new() -> Self {
+    /// A policy that holds no entry.
+    #[must_use]
+    pub const fn new() -> Self {
         Self { uses: Nodes::new(), order: List::new() }
     }
 
