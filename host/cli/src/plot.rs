@@ -169,7 +169,7 @@ fn draw_panel(panel: &Panel, area: &Area<'_>) -> Result<(), Failure> {
         .y_desc(&panel.y_label)
         .draw()?;
     // The limit first: it is what the others are held against.
-    let marks = marked(panel).len();
+    let marks = panel.lines.iter().filter(|line| line.role == Role::Policy).count();
     for (line, mark) in marked(panel) {
         let path = line.points.iter().map(|point| at(&chart, *point));
         let path = inside(area, path);
@@ -183,7 +183,7 @@ fn draw_panel(panel: &Panel, area: &Area<'_>) -> Result<(), Failure> {
 }
 
 /// Each line with its mark, in the order they are drawn in: what is asked for first ends on top.
-fn marked(panel: &Panel) -> impl ExactSizeIterator<Item = (&Line, Mark)> {
+fn marked(panel: &Panel) -> impl Iterator<Item = (&Line, Mark)> {
     let mut policies = 0;
     let mut marked: Vec<_> = Vec::with_capacity(panel.lines.len());
     for line in &panel.lines {

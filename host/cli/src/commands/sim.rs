@@ -142,7 +142,7 @@ impl Sim {
     fn exact(&self) -> Result<End, Failure> {
         let view = self.view();
         let capacities = self.capacities(view)?;
-        let methods = self.methods(view, &capacities);
+        let methods = self.methods(view, &capacities)?;
         // Whatever is wrong with the file should show before minutes of replays, not after.
         let plot = self.plot.as_deref().map(PlotFile::open).transpose()?;
         let stop = stop_on_ctrl_c()?;
@@ -187,14 +187,22 @@ impl Sim {
     }
 
     /// Policies as asked for; else the usual ones that this build has, and the limit where a curve can have it.
-    fn methods(&self, view: View, capacities: &[Capacity]) -> Vec<Method> {
+    fn methods(&self, view: View, capacities: &[Capacity]) -> Result<Vec<Method>, Failure> {
+        let in_bytes = capacities.iter().find(|capacity| capacity.in_bytes(self.sizes));
         if !self.policy.is_empty() {
-            return self.policy.clone();
+            return match in_bytes {
+                Some(Capacity::Percent(_)) if self.policy.contains(&Method::Belady) => {
+                    Err("with --sizes percent mean bytes, which belady cannot weigh: \
+                         leave belady out, or give --capacity in objects"
+                        .into())
+                }
+                _ => Ok(self.policy.clone()),
+            };
         }
         let names = if view == View::Curve { &CURVES[..] } else { &POLICIES[..] };
         let known = names.iter().filter_map(|name| name.parse().ok());
-        let limit = view == View::Curve && !capacities.iter().any(|c| c.in_bytes(self.sizes));
-        known.chain(limit.then_some(Method::Belady)).collect()
+        let limit = view == View::Curve && in_bytes.is_none();
+        Ok(known.chain(limit.then_some(Method::Belady)).collect())
     }
 
     fn capacities(&self, view: View) -> Result<Vec<Capacity>, Failure> {

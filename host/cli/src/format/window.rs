@@ -18,7 +18,7 @@ pub(crate) fn print(grid: &Grid<'_>, length: NonZeroU64, sizes: bool) -> Result<
     println!("{}", simulation::headline(grid.simulation));
     let capacity = grid.columns.first().map_or_else(String::new, super::grid::Column::heading);
     let length = thousands(length.get());
-    println!("hit ratio in percent per {length} requests, capacity {capacity}; the cold start counts\n");
+    println!("hit ratio in percent per {length} requests; capacity {capacity}\n");
     windows(grid)?;
     println!();
     summary(grid, sizes)
