@@ -153,7 +153,7 @@ impl Sim {
         let simulation = sim::simulate(trace, &methods, &capacities, &options, &terminal, &stop)?;
         let grid = Grid::new(&simulation, &methods, &capacities, self.sizes);
         let grid = if view == View::Curve { grid.without_repeats() } else { grid };
-        self.print(view, &grid)?;
+        // First, because printing ends where nobody reads on.
         if let Some(file) = plot {
             let chart = match view {
                 View::Windows(length) => format::plot::windows(&grid, length),
@@ -161,6 +161,7 @@ impl Sim {
             };
             file.write(&plot::svg(&chart)?)?;
         }
+        self.print(view, &grid)?;
         Ok(if simulation.interrupted { End::Interrupted } else { End::Done })
     }
 

@@ -1,5 +1,7 @@
 //! Miss-ratio curves as a table: capacities down, policies across, and a line of each below.
 
+use std::io::Write as _;
+
 use host_runtime::sim::Row;
 
 use super::grid::{Grid, Line};
@@ -9,14 +11,16 @@ use crate::exit::Failure;
 
 /// Prints the curves.
 pub(crate) fn print(grid: &Grid<'_>, sizes: bool) -> Result<(), Failure> {
-    println!("{}", simulation::headline(grid.simulation));
-    println!("miss ratio in percent{}; the cold start counts\n", if sizes { ", by object" } else { "" });
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", simulation::headline(grid.simulation))?;
+    let kind = if sizes { ", by object" } else { "" };
+    writeln!(out, "miss ratio in percent{kind}; the cold start counts\n")?;
     ratios(grid, |row| Some(row.miss_ratio))?;
     if sizes {
-        println!("\nby byte\n");
+        writeln!(out, "\nby byte\n")?;
         ratios(grid, |row| row.byte_miss_ratio)?;
     }
-    println!();
+    writeln!(out)?;
     summary(grid, sizes)
 }
 

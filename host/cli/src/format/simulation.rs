@@ -21,11 +21,9 @@ pub(crate) fn counts(simulation: &Simulation) -> String {
 
 /// Policies down, capacities across: hit ratios, since that is what one compares.
 pub(crate) fn table(grid: &Grid<'_>, sizes: bool) -> Result<(), Failure> {
-    println!("{}", headline(grid.simulation));
-    println!(
-        "hit ratio in percent{}; the cold start counts\n",
-        if sizes { ", by object and by byte" } else { "" }
-    );
+    let kind = if sizes { ", by object and by byte" } else { "" };
+    let head = format!("{}\nhit ratio in percent{kind}; the cold start counts\n", headline(grid.simulation));
+    writeln!(std::io::stdout(), "{head}")?;
     let mut out = table::bare();
     let mut header = vec![comfy_table::Cell::new("POLICY")];
     for heading in grid.columns.iter().map(Column::heading) {

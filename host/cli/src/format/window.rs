@@ -15,12 +15,13 @@ const LINE: usize = 42;
 
 /// Prints the windows of a simulation of one capacity.
 pub(crate) fn print(grid: &Grid<'_>, length: NonZeroU64, sizes: bool) -> Result<(), Failure> {
-    println!("{}", simulation::headline(grid.simulation));
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", simulation::headline(grid.simulation))?;
     let capacity = grid.columns.first().map_or_else(String::new, super::grid::Column::heading);
     let length = thousands(length.get());
-    println!("hit ratio in percent per {length} requests; capacity {capacity}\n");
+    writeln!(out, "hit ratio in percent per {length} requests; capacity {capacity}\n")?;
     windows(grid)?;
-    println!();
+    writeln!(out)?;
     summary(grid, sizes)
 }
 
