@@ -120,3 +120,64 @@ fn drop_where<T>(items: &mut Vec<T>, gone: &[bool]) {
     let mut gone = gone.iter();
     items.retain(|_| gone.next() != Some(&true));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(policy: &str, capacity: u64) -> Row {
+        Row {
+            policy: policy.to_owned(),
+            capacity,
+            requests: 10,
+            misses: 5,
+            miss_ratio: 0.5,
+            byte_miss_ratio: None,
+            windows: Vec::new(),
+            seconds: 0.0,
+        }
+    }
+
+    fn simulation(rows: Vec<Row>) -> Simulation {
+        Simulation {
+            trace: "trace".to_owned(),
+            requests: 10,
+            distinct: 200,
+            footprint: Some(4_000),
+            read_seconds: 0.0,
+            interrupted: true,
+            rows,
+        }
+    }
+
+    fn grid(rows: Vec<Row>, capacities: &[&str], sizes: bool) -> (Vec<String>, Vec<Vec<bool>>) {
+        let simulation = simulation(rows);
+        let methods = ["lru", "lfu"].map(|name| name.parse().unwrap());
+        let capacities: Vec<Capacity> = capacities.iter().map(|text| text.parse().unwrap()).collect();
+        let grid = Grid::new(&simulation, &methods, &capacities, sizes).without_repeats();
+        let there = |line: &Line<'_>| line.rows.iter().map(Option::is_some).collect();
+        (grid.columns.iter().map(Column::heading).collect(), grid.lines.iter().map(there).collect())
+    }
+
+    #[test]
+    fn rows_that_were_not_reached_leave_gaps_and_shift_nothing() {
+        let rows = vec![row("lru", 20), row("lfu", 2)];
+        let (columns, there) = grid(rows, &["1%", "20"], false);
+        assert_eq!(columns, ["1% = 2", "20"]);
+        assert_eq!(there, [[false, true], [true, false]]);
+    }
+
+    #[test]
+    fn capacities_that_are_the_same_number_are_one_column() {
+        let rows = ["lru", "lfu"].into_iter().flat_map(|name| [1, 1, 2].map(|amount| row(name, amount)));
+        let (columns, there) = grid(rows.collect(), &["0.1%", "0.2%", "1%"], false);
+        assert_eq!(columns, ["0.1% = 1", "1% = 2"]);
+        assert_eq!(there, [[true, true], [true, true]]);
+    }
+
+    #[test]
+    fn with_sizes_percent_are_of_the_bytes() {
+        let (columns, _) = grid(Vec::new(), &["50%", "3", "1kB"], true);
+        assert_eq!(columns, ["50% = 2 kB", "3", "1 kB"]);
+    }
+}

@@ -76,11 +76,11 @@ pub(crate) fn windows(grid: &Grid<'_>, length: NonZeroU64) -> Chart {
     }
 }
 
-/// The name of the trace, without the way there.
+/// The name of the trace, without the way there and without what no XML may hold.
 fn title(simulation: &Simulation) -> String {
     let path = Path::new(&simulation.trace);
-    let name =
-        path.file_name().map_or_else(|| simulation.trace.clone(), |n| n.to_string_lossy().into_owned());
+    let name = path.file_name().map_or_else(|| simulation.trace.as_str().into(), |n| n.to_string_lossy());
+    let name: String = name.chars().filter(|letter| !letter.is_control()).collect();
     if name.chars().count() <= TITLE {
         return name;
     }
