@@ -57,14 +57,22 @@ impl Belady {
     /// Misses of the optimal policy with room for `capacity` entries, starting empty.
     pub fn misses(&self, capacity: usize) -> u64 {
         let mut misses = 0;
+        self.replay(capacity, |hit| misses += u64::from(!hit));
+        misses
+    }
+
+    /// Replays the optimal policy with room for `capacity` entries, starting empty, and tells of each
+    /// request whether it hit.
+    pub fn replay(&self, capacity: usize, mut tell: impl FnMut(bool)) {
         let mut next_uses = Positions::new(self.distances.len());
         // Residents: those with a next use, and those that are never used again.
         let (mut live, mut dead) = (0usize, 0usize);
         for (now, &distance) in self.distances.iter().enumerate() {
-            if next_uses.remove(now) {
+            let hit = next_uses.remove(now);
+            tell(hit);
+            if hit {
                 live -= 1;
             } else {
-                misses += 1;
                 if live + dead == capacity {
                     if dead > 0 {
                         dead -= 1;
@@ -82,7 +90,6 @@ impl Belady {
                 live += 1;
             }
         }
-        misses
     }
 }
 

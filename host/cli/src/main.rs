@@ -8,6 +8,7 @@ mod exit;
 mod format;
 mod interrupt;
 mod layers;
+mod plot;
 mod progress;
 
 use std::process::ExitCode;

@@ -7,15 +7,18 @@
 
 mod capacity;
 mod interned;
+mod replay;
 
+use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
-use host_cache::{Exact, PolicyKind, belady};
+use host_cache::PolicyKind;
 use host_workload::trace::{TraceError, TraceReader};
 use serde::Serialize;
 
 pub use capacity::{Capacity, CapacityError};
 use interned::Interned;
+use replay::Tally;
 
 use crate::progress::{Progress, Stop};
 use crate::report::share;
@@ -86,6 +89,14 @@ pub enum SimError {
         /// The trace's format.
         format: String,
     },
+    /// Byte miss ratios of a trace without sizes.
+    #[error("{path}: byte miss ratios were asked for, but {format} gives no sizes")]
+    NothingToWeigh {
+        /// The trace.
+        path: String,
+        /// The trace's format.
+        format: String,
+    },
     /// Belady's algorithm is optimal for objects of one size only.
     #[error(
         "belady needs capacities in objects or percent, not {0}: \
@@ -95,6 +106,27 @@ pub enum SimError {
     /// More distinct keys or a longer trace than fits.
     #[error("{0}: more than 4,294,967,295 distinct keys")]
     TooManyKeys(String),
+}
+
+/// What is measured besides the misses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Measure byte miss ratios, and take capacities in percent as percent of the footprint: the bytes of
+    /// the distinct keys.
+    pub sizes: bool,
+    /// Count hits by windows of so many requests.
+    pub per_window: Option<NonZeroU64>,
+}
+
+/// A stretch of the trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Window {
+    /// Its first request, counted from 0.
+    pub first: u64,
+    /// Requests in it; the last window of a trace may be shorter.
+    pub requests: u64,
+    /// Those of them that hit.
+    pub hits: u64,
 }
 
 /// One policy at one capacity.
@@ -110,6 +142,12 @@ pub struct Row {
     pub misses: u64,
     /// `misses / requests`.
     pub miss_ratio: f64,
+    /// Bytes that missed by bytes asked for; only with [`Options::sizes`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub byte_miss_ratio: Option<f64>,
+    /// The windows of the trace, in order; only with [`Options::per_window`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<Window>,
     /// Time of this replay alone, seconds.
     pub seconds: f64,
 }
@@ -123,6 +161,9 @@ pub struct Simulation {
     pub requests: u64,
     /// Distinct keys in it.
     pub distinct: u64,
+    /// Bytes of the distinct keys; `None` where the trace gives no sizes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub footprint: Option<u64>,
     /// Time to read it, seconds.
     pub read_seconds: f64,
     /// Whether it was ended early; rows that were not reached are missing.
@@ -139,12 +180,13 @@ pub fn simulate(
     trace: TraceReader,
     methods: &[Method],
     capacities: &[Capacity],
+    options: &Options,
     progress: &dyn Progress,
     stop: &Stop,
 ) -> Result<Simulation, SimError> {
     let path = trace.path().display().to_string();
     let format = trace.format().to_string();
-    check(&path, &format, None, methods, capacities)?;
+    check(&path, &format, None, methods, capacities, options)?;
     let started = Instant::now();
     progress.begin("reading", None);
     let interned = Interned::read(trace, progress, stop)?;
@@ -155,7 +197,7 @@ pub fn simulate(
         interned.distinct(),
         read.as_secs_f64()
     ));
-    check(&path, &format, Some(&interned), methods, capacities)?;
+    check(&path, &format, Some(&interned), methods, capacities, options)?;
 
     let mut rows = Vec::new();
     'rows: for method in methods {
@@ -165,9 +207,11 @@ pub fn simulate(
             }
             progress.begin(&format!("{method} {capacity}"), None);
             let started = Instant::now();
-            let objects = capacity.resolve(interned.distinct());
-            let misses = interned.replay(*method, *capacity, objects);
-            let row = row(*method, objects, requests, misses, started.elapsed());
+            let in_bytes = capacity.in_bytes(options.sizes);
+            let whole = if in_bytes { interned.footprint() } else { interned.distinct() };
+            let amount = capacity.resolve(whole);
+            let tally = interned.replay(*method, amount, in_bytes, options);
+            let row = row(*method, amount, tally, started.elapsed());
             progress.end(&format!("{method} at {capacity}: {:.2} % missed", row.miss_ratio * 100.0));
             rows.push(row);
         }
@@ -176,6 +220,7 @@ pub fn simulate(
         trace: path,
         requests,
         distinct: interned.distinct(),
+        footprint: interned.has_sizes().then(|| interned.footprint()),
         read_seconds: read.as_secs_f64(),
         interrupted: stop.asked(),
         rows,
@@ -188,46 +233,34 @@ fn check(
     read: Option<&Interned>,
     methods: &[Method],
     capacities: &[Capacity],
+    options: &Options,
 ) -> Result<(), SimError> {
-    let Some(bytes) = capacities.iter().find(|c| c.is_bytes()) else { return Ok(()) };
-    if methods.contains(&Method::Belady) {
+    let bytes = capacities.iter().find(|c| c.in_bytes(options.sizes));
+    if let Some(bytes) = bytes
+        && methods.contains(&Method::Belady)
+    {
         return Err(SimError::BeladyInBytes(bytes.to_string()));
     }
-    if read.is_some_and(|interned| !interned.has_sizes()) {
-        let (path, capacity) = (path.to_owned(), bytes.to_string());
-        return Err(SimError::NoSizes { path, capacity, format: format.to_owned() });
+    if read.is_none_or(Interned::has_sizes) {
+        return Ok(());
     }
-    Ok(())
+    let (path, format) = (path.to_owned(), format.to_owned());
+    match bytes {
+        _ if options.sizes => Err(SimError::NothingToWeigh { path, format }),
+        Some(bytes) => Err(SimError::NoSizes { path, capacity: bytes.to_string(), format }),
+        None => Ok(()),
+    }
 }
 
-fn row(method: Method, capacity: u64, requests: u64, misses: u64, took: Duration) -> Row {
+fn row(method: Method, capacity: u64, tally: Tally, took: Duration) -> Row {
     Row {
         policy: method.to_string(),
         capacity,
-        requests,
-        misses,
-        miss_ratio: share(misses, requests).unwrap_or(0.0),
+        requests: tally.requests,
+        misses: tally.misses,
+        miss_ratio: share(tally.misses, tally.requests).unwrap_or(0.0),
+        byte_miss_ratio: share(tally.bytes_missed, tally.bytes),
+        windows: tally.windows,
         seconds: took.as_secs_f64(),
-    }
-}
-
-impl Interned {
-    fn replay(&self, method: Method, capacity: Capacity, amount: u64) -> u64 {
-        let Method::Policy(kind) = method else {
-            // More than can be addressed is more than there are keys.
-            let amount = usize::try_from(amount).unwrap_or(usize::MAX);
-            return belady::misses(self.numbers(), amount);
-        };
-        let mut cache = Exact::new(kind, amount);
-        if capacity.is_bytes() {
-            self.each_sized(|id, size| {
-                cache.access(id, size);
-            });
-        } else {
-            self.each(|id| {
-                cache.access(id, 1);
-            });
-        }
-        cache.misses()
     }
 }

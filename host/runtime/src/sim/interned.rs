@@ -72,18 +72,23 @@ impl Interned {
         &self.numbers
     }
 
-    /// Calls `visit` with the hashed key of each request.
-    pub(super) fn each(&self, mut visit: impl FnMut(u64)) {
-        for number in &self.numbers {
-            visit(self.id(*number));
+    /// Bytes of the distinct keys, each as large as when it was first asked for.
+    pub(super) fn footprint(&self) -> u64 {
+        let (mut next, mut bytes) = (0, 0);
+        for (number, size) in self.numbers.iter().zip(&self.sizes) {
+            // Keys are numbered in the order of their first requests.
+            if *number == next {
+                next += 1;
+                bytes += u64::from(*size).max(1);
+            }
         }
+        bytes
     }
 
-    /// Calls `visit` with the hashed key and the size of each request; a size that is missing is 1.
-    pub(super) fn each_sized(&self, mut visit: impl FnMut(u64, u64)) {
-        for (number, size) in self.numbers.iter().zip(&self.sizes) {
-            visit(self.id(*number), u64::from(*size).max(1));
-        }
+    /// The hashed key and the size of each request; a size that is missing is 1.
+    pub(super) fn each(&self) -> impl Iterator<Item = (u64, u64)> {
+        let size = |at: usize| self.sizes.get(at).map_or(1, |size| u64::from(*size).max(1));
+        self.numbers.iter().enumerate().map(move |(at, number)| (self.id(*number), size(at)))
     }
 
     #[expect(
