@@ -15,3 +15,5 @@ mod runs;
 mod simulator;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod traces;

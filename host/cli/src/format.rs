@@ -3,6 +3,7 @@
 pub(crate) mod report;
 pub(crate) mod simulation;
 pub(crate) mod table;
+pub(crate) mod trace;
 pub(crate) mod virtual_run;
 
 /// The start of a digest: enough to tell components apart by eye.

@@ -206,7 +206,7 @@ mod tests {
                 self.0.remove(place);
             }
             self.0.insert(0, key);
-            place.map(|place| place as u64 + 1)
+            place.map(|place| u64::try_from(place).unwrap() + 1)
         }
     }
 
@@ -229,15 +229,18 @@ mod tests {
                 let distance = slow.access(number);
                 assert_eq!(fast.access(number), distance, "{keys} keys");
                 if let Some(distance) = distance {
-                    hits[distance as usize] += 1;
+                    hits[usize::try_from(distance).unwrap()] += 1;
                 }
             }
             let total: u64 = hits.iter().sum();
             assert_eq!(fast.reuses(), total);
             for capacity in 0..=keys {
-                assert_eq!(fast.within(capacity as u64), hits[..=capacity].iter().sum::<u64>());
+                assert_eq!(
+                    fast.within(u64::try_from(capacity).unwrap()),
+                    hits[..=capacity].iter().sum::<u64>()
+                );
             }
-            let median = fast.quantile(0.5).unwrap() as usize;
+            let median = usize::try_from(fast.quantile(0.5).unwrap()).unwrap();
             assert!(hits[..=median].iter().sum::<u64>() * 2 >= total);
             assert!(hits[..median].iter().sum::<u64>() * 2 < total);
         }

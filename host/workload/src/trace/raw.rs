@@ -7,7 +7,7 @@
 
 use std::path::Path;
 
-use super::{Format, Options, Request, TraceError, TraceReader};
+use super::{Compression, Format, Options, Request, TraceError, TraceReader};
 use crate::key;
 
 /// A key as it stands in a trace.
@@ -143,6 +143,12 @@ impl RawReader {
     #[must_use]
     pub fn format(&self) -> Format {
         self.0.format()
+    }
+
+    /// How the file is compressed.
+    #[must_use]
+    pub fn compression(&self) -> Compression {
+        self.0.compression()
     }
 
     /// Requests delivered so far.

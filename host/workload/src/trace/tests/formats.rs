@@ -27,14 +27,13 @@ fn vscsi_of_both_versions_by_name_and_by_content() {
     let folder = Folder::new();
     for (version, bytes) in [(1, 32), (2, 40)] {
         // More than a buffer, so that records are cut in two by it.
-        let count = 2 * BUFFER_BYTES / bytes + 7;
-        let content: Vec<u8> = (0..count)
-            .flat_map(|n| vscsi(version, n as u32, 512 * (n as u32 % 9), 1000 + n as u64))
-            .collect();
+        let count = u32::try_from(2 * BUFFER_BYTES / bytes + 7).unwrap();
+        let content: Vec<u8> =
+            (0..count).flat_map(|n| vscsi(version, n, 512 * (n % 9), 1000 + u64::from(n))).collect();
         for name in ["a.vscsi", "a.bin", "a.vscsi.gz"] {
             let (format, requests) = detected(&folder.file(name, &content));
-            assert_eq!((format, requests.len()), (Format::Vscsi, count), "{name}, version {version}");
-            assert!((0..count).all(|n| requests[n] == request(1000 + n as u64, 512 * (n as u32 % 9))));
+            assert_eq!(format, Format::Vscsi, "{name}, version {version}");
+            assert!(requests.into_iter().eq((0..count).map(|n| request(1000 + u64::from(n), 512 * (n % 9)))));
         }
         let one = folder.file("one.vscsi", vscsi(version, 0, 4096, 9));
         assert_eq!(detected(&one), (Format::Vscsi, vec![request(9, 4096)]), "version {version}");

@@ -31,8 +31,7 @@ fn written(format: Format, compression: Compression, batch: &RawBatch) -> Vec<u8
         writer.write(key, request.size, next.of(writer.written())).unwrap();
     }
     writer.finish().unwrap();
-    let bytes = memory.0.lock().unwrap().clone();
-    bytes
+    std::mem::take(&mut memory.0.lock().unwrap())
 }
 
 fn read(path: &Path, format: Format) -> Vec<Request> {
