@@ -16,4 +16,6 @@ mod simulator;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod traces;
+#[cfg(test)]
 mod views;

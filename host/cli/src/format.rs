@@ -7,6 +7,7 @@ pub(crate) mod report;
 pub(crate) mod simulation;
 pub(crate) mod sparkline;
 pub(crate) mod table;
+pub(crate) mod trace;
 pub(crate) mod virtual_run;
 pub(crate) mod window;
 

@@ -40,7 +40,7 @@ Examples:
   host sim trace.lis.zst --profile medium --capacity 10%
 ")]
 pub(crate) struct Sim {
-    /// A trace: plain keys, CSV, ARC .lis, LIRS or oracleGeneral, also as .gz or .zst.
+    /// A trace, in any of the formats that `host trace --help` lists.
     trace: PathBuf,
 
     /// Policies to replay: lru, lfu, arc, belady (the offline optimum) [default: lru,lfu,arc; of
