@@ -33,14 +33,26 @@
 //! empty ghost list and p = 0, as in its paper: T1 is evicted first and p adapts from there.
 
 pub mod arc;
+pub mod fifo;
+mod ghosts;
 pub mod lfu;
 pub mod list;
 pub mod lru;
+mod mark;
 pub mod mix;
+mod part;
+pub mod s3_fifo;
+pub mod sieve;
+pub mod two_q;
+mod weights;
 
 pub use arc::Adaptive;
+pub use fifo::Fifo;
 pub use lfu::Lfu;
 pub use lru::Lru;
+pub use s3_fifo::S3Fifo;
+pub use sieve::Sieve;
+pub use two_q::TwoQ;
 
 use std::fmt;
 use std::str::FromStr;
@@ -138,10 +150,18 @@ pub trait Visitor {
 pub enum PolicyKind {
     /// Least recently used.
     Lru,
+    /// First in, first out.
+    Fifo,
     /// Least frequently used while resident; ties: least recently used.
     Lfu,
     /// Adaptive replacement cache (Megiddo and Modha, FAST 2003).
     Arc,
+    /// A queue with one hand and a mark for what was used (Zhang et al., NSDI 2024).
+    Sieve,
+    /// Three FIFO queues (Yang et al., SOSP 2023).
+    S3Fifo,
+    /// A queue for newcomers before an LRU list (Johnson and Shasha, VLDB 1994): the full version.
+    TwoQ,
 }
 
 /// The largest capacity in use; larger ones count as this. Twice it, which ARC's directory needs, still fits
@@ -150,7 +170,7 @@ pub const MOST_CAPACITY: u64 = 1 << 62;
 
 /// A policy name that is none of the built-in ones.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown policy `{name}`: expected one of lru, lfu, arc")]
+#[error("unknown policy `{name}`: expected one of {}", PolicyKind::ALL.map(PolicyKind::name).join(", "))]
 pub struct UnknownPolicy {
     /// The name as given.
     pub name: String,
@@ -158,14 +178,24 @@ pub struct UnknownPolicy {
 
 impl PolicyKind {
     /// Every built-in policy, in the order of their declaration.
-    pub const ALL: [Self; 3] = [Self::Lru, Self::Lfu, Self::Arc];
+    pub const ALL: [Self; 7] =
+        [Self::Lru, Self::Fifo, Self::Lfu, Self::Arc, Self::Sieve, Self::S3Fifo, Self::TwoQ];
+
+    /// The policies between which a live cache chooses unless told otherwise, and which its shadows follow:
+    /// they cover recency, frequency and the balance of the two, and every further one costs a shadow for each
+    /// capacity followed.
+    pub const BASIC: [Self; 3] = [Self::Lru, Self::Lfu, Self::Arc];
 
     /// The name by which the policy is written and read: lower case.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Lru => "lru",
+            Self::Fifo => "fifo",
             Self::Lfu => "lfu",
             Self::Arc => "arc",
+            Self::Sieve => "sieve",
+            Self::S3Fifo => "s3-fifo",
+            Self::TwoQ => "2q",
         }
     }
 
@@ -174,8 +204,12 @@ impl PolicyKind {
     pub fn visit<V: Visitor>(self, capacity: u64, visitor: V) -> V::Output {
         match self {
             Self::Lru => visitor.visit(Lru::new()),
+            Self::Fifo => visitor.visit(Fifo::new()),
             Self::Lfu => visitor.visit(Lfu::new()),
             Self::Arc => visitor.visit(Adaptive::new(capacity)),
+            Self::Sieve => visitor.visit(Sieve::new()),
+            Self::S3Fifo => visitor.visit(S3Fifo::new(capacity)),
+            Self::TwoQ => visitor.visit(TwoQ::new(capacity)),
         }
     }
 
@@ -256,8 +290,8 @@ mod tests {
             assert_eq!(kind.name().to_uppercase().parse(), Ok(kind));
         }
         assert_eq!(format!("{:>5}", PolicyKind::Lru), "  lru");
-        let error = "fifo".parse::<PolicyKind>().unwrap_err();
-        assert_eq!(error.to_string(), "unknown policy `fifo`: expected one of lru, lfu, arc");
+        let error = "clock".parse::<PolicyKind>().unwrap_err();
+        assert!(error.to_string().starts_with("unknown policy `clock`: expected one of lru, fifo, lfu, arc, "));
         for kind in PolicyKind::ALL {
             assert!(error.to_string().contains(kind.name()), "the error lists {kind}");
         }
