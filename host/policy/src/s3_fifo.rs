@@ -7,9 +7,15 @@
 //! and goes to M's end, one without goes out. G holds as much as M may ("the same number of ghost entries as
 //! M"). Ties: none, queues are total orders.
 //!
-//! Where the paper leaves a choice: it evicts from M inside the move from S to M once M is full; here S and M are
-//! looked at anew for every victim, as in the authors' own simulator, so that one miss costs one victim. Sizes are
-//! weights, and S's share is at least 1.
+//! Two steps are those of the authors' simulator (libCacheSim, their revision of December 2024) instead of the
+//! algorithm as printed:
+//! - until the first eviction, a newcomer that finds S at its share enters M. As printed ("insert x to head of
+//!   S") the whole cache fills as S, and its first content is then sifted by a queue ten times too long: a loop
+//!   of twice the cache misses always instead of every other time;
+//! - the paper evicts from M inside the move from S to M once M is full; here S and M are looked at anew for
+//!   every victim, so that one miss of one unit costs one victim.
+//!
+//! Sizes are weights, and S's share is at least 1. More capacity starts a new filling.
 //!
 //! When not to use it: on reuse that comes just after S has let go, or twice within S and never again; and in
 //! very small caches, where a tenth is an entry or two.
@@ -23,6 +29,9 @@ use crate::{Policy, Resident, Slot, Standing};
 
 /// Share of the capacity that S has, in percent (section 4.2 of the paper); M has the rest.
 pub const SMALL_PERCENT: u64 = 10;
+
+/// What G may remember, in percent of the capacity: as much as M may hold.
+pub const GHOST_PERCENT: u64 = 90;
 
 /// The most hits that are counted: two bits.
 pub const MOST_FREQUENCY: u16 = 3;
@@ -48,7 +57,9 @@ pub struct S3Fifo {
     small: Part,
     main: Part,
     ghosts: Ghosts,
-    /// Whether the entry announced last was a ghost, and its tag.
+    /// Nothing was evicted since the capacity last grew.
+    filling: bool,
+    /// The tag of the entry announced last, and whether it was a ghost.
     incoming: Option<(Tag, bool)>,
 }
 
@@ -66,6 +77,7 @@ impl S3Fifo {
             small: Part::new(),
             main: Part::new(),
             ghosts: Ghosts::new(),
+            filling: true,
             incoming: None,
         };
         policy.set_capacity(capacity);
@@ -149,6 +161,7 @@ impl Policy for S3Fifo {
     }
 
     fn victim(&mut self) -> Option<Slot> {
+        self.filling = false;
         // The loops end: a look at S leaves S with one entry less, and M's counts fall by one a round.
         if self.small.weight >= self.small_target {
             while !self.small.list.is_empty() {
@@ -176,7 +189,8 @@ impl Policy for S3Fifo {
     fn on_insert(&mut self, slot: Slot, id: u64, weight: u64) {
         let tag = Tag::of(id);
         let returns = self.incoming.take().is_some_and(|(told, ghost)| ghost && told == tag);
-        self.push(slot, tag, weight, Mark::new(1, if returns { MAIN } else { 0 }));
+        let main = returns || (self.filling && self.small.weight >= self.small_target);
+        self.push(slot, tag, weight, Mark::new(1, if main { MAIN } else { 0 }));
     }
 
     fn on_remove(&mut self, slot: Slot) {
@@ -199,7 +213,9 @@ impl Policy for S3Fifo {
 
     fn set_capacity(&mut self, capacity: u64) {
         self.small_target = percent(capacity, SMALL_PERCENT).max(1);
-        self.ghost_limit = capacity.saturating_sub(self.small_target);
+        let limit = percent(capacity, GHOST_PERCENT);
+        self.filling |= limit > self.ghost_limit;
+        self.ghost_limit = limit;
         self.ghosts.limit(self.ghost_limit);
     }
 
