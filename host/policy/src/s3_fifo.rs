@@ -46,6 +46,7 @@ const MAIN: u16 = 4;
 /// The policy; see the [module](self).
 #[derive(Debug)]
 pub struct S3Fifo {
+    capacity: u64,
     /// The share of S, in the unit of the weights.
     small_target: u64,
     /// What G may weigh.
@@ -68,6 +69,7 @@ impl S3Fifo {
     #[must_use]
     pub fn new(capacity: u64) -> Self {
         let mut policy = Self {
+            capacity: 0,
             small_target: 0,
             ghost_limit: 0,
             marks: Marks::new(),
@@ -163,7 +165,7 @@ impl Policy for S3Fifo {
     fn victim(&mut self) -> Option<Slot> {
         self.filling = false;
         // The loops end: a look at S leaves S with one entry less, and M's counts fall by one a round.
-        if self.small.weight >= self.small_target {
+        if self.small.weight >= self.small_target || self.main.list.is_empty() {
             while !self.small.list.is_empty() {
                 let victim = self.from_small();
                 if victim.is_some() {
@@ -173,12 +175,6 @@ impl Policy for S3Fifo {
         }
         while !self.main.list.is_empty() {
             let victim = self.from_main();
-            if victim.is_some() {
-                return victim;
-            }
-        }
-        while !self.small.list.is_empty() {
-            let victim = self.from_small().or_else(|| self.from_main());
             if victim.is_some() {
                 return victim;
             }
@@ -213,9 +209,9 @@ impl Policy for S3Fifo {
 
     fn set_capacity(&mut self, capacity: u64) {
         self.small_target = percent(capacity, SMALL_PERCENT).max(1);
-        let limit = percent(capacity, GHOST_PERCENT);
-        self.filling |= limit > self.ghost_limit;
-        self.ghost_limit = limit;
+        self.filling |= capacity > self.capacity;
+        self.capacity = capacity;
+        self.ghost_limit = percent(capacity, GHOST_PERCENT);
         self.ghosts.limit(self.ghost_limit);
     }
 
