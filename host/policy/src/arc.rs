@@ -162,12 +162,12 @@ impl Policy for Adaptive {
         let tag = Tag::of(id);
         // The quotients are taken with the ghost still counted, as in the paper.
         let (b1, b2) = (real(self.b1.weight()), real(self.b2.weight()));
-        let ghost = if self.b1.forget(tag) {
+        let ghost = if self.b1.forget(tag).is_some() {
             // Case II.
             let step = real(weight) * (b2 / b1).max(1.0);
             self.target = (self.target + step).min(real(self.capacity));
             Some(Half::Once)
-        } else if self.b2.forget(tag) {
+        } else if self.b2.forget(tag).is_some() {
             // Case III.
             let step = real(weight) * (b1 / b2).max(1.0);
             self.target = (self.target - step).max(0.0);
@@ -192,7 +192,7 @@ impl Policy for Adaptive {
         }
         let slot = Slot(part.list.front());
         if !without_ghost {
-            ghosts.remember(self.tags.get(slot.0), self.weights.get(slot.0));
+            ghosts.remember(self.tags.get(slot.0), self.weights.get(slot.0), ());
         }
         self.on_remove(slot);
         self.trim(0);

@@ -113,7 +113,7 @@ impl S3Fifo {
             return None;
         }
         self.on_remove(slot);
-        self.ghosts.remember(self.tags.get(slot.0), weight);
+        self.ghosts.remember(self.tags.get(slot.0), weight, ());
         self.ghosts.limit(self.ghost_limit);
         Some(slot)
     }
@@ -159,7 +159,7 @@ impl Policy for S3Fifo {
 
     fn on_miss(&mut self, id: u64, _weight: u64) {
         let tag = Tag::of(id);
-        self.incoming = Some((tag, self.ghosts.forget(tag)));
+        self.incoming = Some((tag, self.ghosts.forget(tag).is_some()));
     }
 
     fn victim(&mut self) -> Option<Slot> {

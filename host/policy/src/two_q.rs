@@ -96,7 +96,7 @@ impl Policy for TwoQ {
 
     fn on_miss(&mut self, id: u64, _weight: u64) {
         let tag = Tag::of(id);
-        self.incoming = Some((tag, self.a1_out.forget(tag)));
+        self.incoming = Some((tag, self.a1_out.forget(tag).is_some()));
     }
 
     fn victim(&mut self) -> Option<Slot> {
@@ -108,7 +108,7 @@ impl Policy for TwoQ {
         let slot = Slot(part.list.front());
         self.on_remove(slot);
         if from_in {
-            self.a1_out.remember(self.tags.get(slot.0), self.weights.get(slot.0));
+            self.a1_out.remember(self.tags.get(slot.0), self.weights.get(slot.0), ());
             self.a1_out.limit(self.kout);
         }
         Some(slot)
