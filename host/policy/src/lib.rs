@@ -36,23 +36,28 @@ pub mod arc;
 pub mod fifo;
 mod ghosts;
 pub mod lfu;
+pub mod lirs;
 pub mod list;
 pub mod lru;
 mod mark;
 pub mod mix;
 mod part;
+mod place;
 pub mod s3_fifo;
 pub mod sieve;
 pub mod two_q;
+pub mod w_tinylfu;
 mod weights;
 
 pub use arc::Adaptive;
 pub use fifo::Fifo;
 pub use lfu::Lfu;
+pub use lirs::Lirs;
 pub use lru::Lru;
 pub use s3_fifo::S3Fifo;
 pub use sieve::Sieve;
 pub use two_q::TwoQ;
+pub use w_tinylfu::WTinyLfu;
 
 use std::fmt;
 use std::str::FromStr;
@@ -160,6 +165,10 @@ pub enum PolicyKind {
     Sieve,
     /// Three FIFO queues (Yang et al., SOSP 2023).
     S3Fifo,
+    /// A window, then a segmented LRU that admits by frequency (Einziger, Friedman, Manes, TOS 2017).
+    WTinyLfu,
+    /// Low inter-reference recency set (Jiang and Zhang, SIGMETRICS 2002).
+    Lirs,
     /// A queue for newcomers before an LRU list (Johnson and Shasha, VLDB 1994): the full version.
     TwoQ,
 }
@@ -178,8 +187,17 @@ pub struct UnknownPolicy {
 
 impl PolicyKind {
     /// Every built-in policy, in the order of their declaration.
-    pub const ALL: [Self; 7] =
-        [Self::Lru, Self::Fifo, Self::Lfu, Self::Arc, Self::Sieve, Self::S3Fifo, Self::TwoQ];
+    pub const ALL: [Self; 9] = [
+        Self::Lru,
+        Self::Fifo,
+        Self::Lfu,
+        Self::Arc,
+        Self::Sieve,
+        Self::S3Fifo,
+        Self::WTinyLfu,
+        Self::Lirs,
+        Self::TwoQ,
+    ];
 
     /// The policies between which a live cache chooses unless told otherwise, and which its shadows follow:
     /// they cover recency, frequency and the balance of the two, and every further one costs a shadow for each
@@ -195,6 +213,8 @@ impl PolicyKind {
             Self::Arc => "arc",
             Self::Sieve => "sieve",
             Self::S3Fifo => "s3-fifo",
+            Self::WTinyLfu => "w-tinylfu",
+            Self::Lirs => "lirs",
             Self::TwoQ => "2q",
         }
     }
@@ -209,6 +229,8 @@ impl PolicyKind {
             Self::Arc => visitor.visit(Adaptive::new(capacity)),
             Self::Sieve => visitor.visit(Sieve::new()),
             Self::S3Fifo => visitor.visit(S3Fifo::new(capacity)),
+            Self::WTinyLfu => visitor.visit(WTinyLfu::new(capacity)),
+            Self::Lirs => visitor.visit(Lirs::new(capacity)),
             Self::TwoQ => visitor.visit(TwoQ::new(capacity)),
         }
     }
@@ -291,7 +313,9 @@ mod tests {
         }
         assert_eq!(format!("{:>5}", PolicyKind::Lru), "  lru");
         let error = "clock".parse::<PolicyKind>().unwrap_err();
-        assert!(error.to_string().starts_with("unknown policy `clock`: expected one of lru, fifo, lfu, arc, "));
+        assert!(
+            error.to_string().starts_with("unknown policy `clock`: expected one of lru, fifo, lfu, arc, ")
+        );
         for kind in PolicyKind::ALL {
             assert!(error.to_string().contains(kind.name()), "the error lists {kind}");
         }

@@ -1,11 +1,12 @@
 //! An owner of unit-sized entries that compares a policy with a naive model of it: every hit, every victim.
+#![expect(clippy::expect_used, reason = "a test: a panic is its failure")]
 
 use host_policy::{Policy, Slot};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 /// A cache of unit-sized entries.
-pub trait Model {
+pub(crate) trait Model {
     /// Whether the request hit, and what was evicted for it.
     fn access(&mut self, id: u64) -> (bool, Vec<u64>);
     /// Takes out an entry that is there.
@@ -17,14 +18,14 @@ pub trait Model {
 }
 
 #[derive(Debug, Clone)]
-pub enum Step {
+pub(crate) enum Step {
     Access(u64),
     Remove(u64),
     Resize(usize),
 }
 
 /// Requests that mix a hot set, a wider set and runs, with few removals and new capacities between.
-pub fn steps() -> impl Strategy<Value = Vec<Step>> {
+pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let run = (0u64..60, 1u64..25).prop_map(|(start, len)| (start..start + len).map(Step::Access).collect());
     let piece = prop_oneof![
         40 => (0u64..8).prop_map(|id| vec![Step::Access(id)]),
@@ -72,7 +73,7 @@ impl<P: Policy> Owner<P> {
 }
 
 /// Takes both through the steps.
-pub fn compare<P: Policy>(
+pub(crate) fn compare<P: Policy>(
     policy: P,
     model: &mut impl Model,
     capacity: usize,
