@@ -1,5 +1,4 @@
 //! An owner of unit-sized entries that compares a policy with a naive model of it: every hit, every victim.
-#![expect(clippy::expect_used, reason = "a test: a panic is its failure")]
 
 use host_policy::{Policy, Slot};
 use proptest::prelude::*;
