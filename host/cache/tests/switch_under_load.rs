@@ -53,7 +53,7 @@ fn switch_for(time: Duration) {
             threads.spawn(move || {
                 let mut sequence = Sequence(switcher);
                 while !end.load(Ordering::Relaxed) {
-                    cache.set_policy(PolicyKind::ALL[sequence.next(3) as usize]);
+                    cache.set_policy(PolicyKind::ALL[sequence.next(PolicyKind::ALL.len() as u64) as usize]);
                     switches.fetch_add(1, Ordering::Relaxed);
                     if switcher == 0 {
                         let capacity = CAPACITIES[sequence.next(4) as usize];
@@ -135,7 +135,7 @@ fn no_entry_is_lost_that_the_capacity_allows() {
             threads.spawn(move || {
                 let mut sequence = Sequence(switcher);
                 while !end.load(Ordering::Relaxed) {
-                    cache.set_policy(PolicyKind::ALL[sequence.next(3) as usize]);
+                    cache.set_policy(PolicyKind::ALL[sequence.next(PolicyKind::ALL.len() as u64) as usize]);
                     cache.set_capacity(roomy + sequence.next(1_000));
                 }
             });
@@ -174,7 +174,7 @@ fn values_are_dropped_exactly_once_and_all_of_them() {
                 for step in 0..20_000 {
                     cache.insert(sequence.next(2_000), Arc::clone(counter));
                     if step % 500 == 0 {
-                        cache.set_policy(PolicyKind::ALL[sequence.next(3) as usize]);
+                        cache.set_policy(PolicyKind::ALL[sequence.next(PolicyKind::ALL.len() as u64) as usize]);
                         cache.set_capacity(300 + sequence.next(200));
                     }
                 }
@@ -219,7 +219,7 @@ fn every_entry_that_leaves_is_heard_once() {
                         }
                     }
                     if step % 300 == 0 {
-                        cache.set_policy(PolicyKind::ALL[sequence.next(3) as usize]);
+                        cache.set_policy(PolicyKind::ALL[sequence.next(PolicyKind::ALL.len() as u64) as usize]);
                         // Down to eight a shard: half of the weights are refused.
                         cache.set_capacity(16 + sequence.next(1_000));
                     }

@@ -33,14 +33,31 @@
 //! empty ghost list and p = 0, as in its paper: T1 is evicted first and p adapts from there.
 
 pub mod arc;
+pub mod fifo;
+mod ghosts;
 pub mod lfu;
+pub mod lirs;
 pub mod list;
 pub mod lru;
+mod mark;
 pub mod mix;
+mod part;
+mod place;
+pub mod s3_fifo;
+pub mod sieve;
+pub mod two_q;
+pub mod w_tinylfu;
+mod weights;
 
 pub use arc::Adaptive;
+pub use fifo::Fifo;
 pub use lfu::Lfu;
+pub use lirs::Lirs;
 pub use lru::Lru;
+pub use s3_fifo::S3Fifo;
+pub use sieve::Sieve;
+pub use two_q::TwoQ;
+pub use w_tinylfu::WTinyLfu;
 
 use std::fmt;
 use std::str::FromStr;
@@ -138,10 +155,22 @@ pub trait Visitor {
 pub enum PolicyKind {
     /// Least recently used.
     Lru,
+    /// First in, first out.
+    Fifo,
     /// Least frequently used while resident; ties: least recently used.
     Lfu,
     /// Adaptive replacement cache (Megiddo and Modha, FAST 2003).
     Arc,
+    /// A queue with one hand and a mark for what was used (Zhang et al., NSDI 2024).
+    Sieve,
+    /// Three FIFO queues (Yang et al., SOSP 2023).
+    S3Fifo,
+    /// A window, then a segmented LRU that admits by frequency (Einziger, Friedman, Manes, TOS 2017).
+    WTinyLfu,
+    /// Low inter-reference recency set (Jiang and Zhang, SIGMETRICS 2002).
+    Lirs,
+    /// A queue for newcomers before an LRU list (Johnson and Shasha, VLDB 1994): the full version.
+    TwoQ,
 }
 
 /// The largest capacity in use; larger ones count as this. Twice it, which ARC's directory needs, still fits
@@ -150,7 +179,7 @@ pub const MOST_CAPACITY: u64 = 1 << 62;
 
 /// A policy name that is none of the built-in ones.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown policy `{name}`: expected one of lru, lfu, arc")]
+#[error("unknown policy `{name}`: expected one of {}", PolicyKind::ALL.map(PolicyKind::name).join(", "))]
 pub struct UnknownPolicy {
     /// The name as given.
     pub name: String,
@@ -158,14 +187,35 @@ pub struct UnknownPolicy {
 
 impl PolicyKind {
     /// Every built-in policy, in the order of their declaration.
-    pub const ALL: [Self; 3] = [Self::Lru, Self::Lfu, Self::Arc];
+    pub const ALL: [Self; 9] = [
+        Self::Lru,
+        Self::Fifo,
+        Self::Lfu,
+        Self::Arc,
+        Self::Sieve,
+        Self::S3Fifo,
+        Self::WTinyLfu,
+        Self::Lirs,
+        Self::TwoQ,
+    ];
+
+    /// The policies between which a live cache chooses unless told otherwise, and which its shadows follow:
+    /// they cover recency, frequency and the balance of the two, and every further one costs a shadow for each
+    /// capacity followed.
+    pub const BASIC: [Self; 3] = [Self::Lru, Self::Lfu, Self::Arc];
 
     /// The name by which the policy is written and read: lower case.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Lru => "lru",
+            Self::Fifo => "fifo",
             Self::Lfu => "lfu",
             Self::Arc => "arc",
+            Self::Sieve => "sieve",
+            Self::S3Fifo => "s3-fifo",
+            Self::WTinyLfu => "w-tinylfu",
+            Self::Lirs => "lirs",
+            Self::TwoQ => "2q",
         }
     }
 
@@ -174,8 +224,14 @@ impl PolicyKind {
     pub fn visit<V: Visitor>(self, capacity: u64, visitor: V) -> V::Output {
         match self {
             Self::Lru => visitor.visit(Lru::new()),
+            Self::Fifo => visitor.visit(Fifo::new()),
             Self::Lfu => visitor.visit(Lfu::new()),
             Self::Arc => visitor.visit(Adaptive::new(capacity)),
+            Self::Sieve => visitor.visit(Sieve::new()),
+            Self::S3Fifo => visitor.visit(S3Fifo::new(capacity)),
+            Self::WTinyLfu => visitor.visit(WTinyLfu::new(capacity)),
+            Self::Lirs => visitor.visit(Lirs::new(capacity)),
+            Self::TwoQ => visitor.visit(TwoQ::new(capacity)),
         }
     }
 
@@ -256,8 +312,10 @@ mod tests {
             assert_eq!(kind.name().to_uppercase().parse(), Ok(kind));
         }
         assert_eq!(format!("{:>5}", PolicyKind::Lru), "  lru");
-        let error = "fifo".parse::<PolicyKind>().unwrap_err();
-        assert_eq!(error.to_string(), "unknown policy `fifo`: expected one of lru, lfu, arc");
+        let error = "clock".parse::<PolicyKind>().unwrap_err();
+        assert!(
+            error.to_string().starts_with("unknown policy `clock`: expected one of lru, fifo, lfu, arc, ")
+        );
         for kind in PolicyKind::ALL {
             assert!(error.to_string().contains(kind.name()), "the error lists {kind}");
         }

@@ -34,7 +34,7 @@ fn equals_exact_with_one_shard_and_one_thread() {
             let hit = cache.get_or_try_insert_with(key, || Ok::<_, ()>(())).unwrap().1 == Served::Hit;
             assert_eq!(hit, exact.access(cache.id(&key), key % 4), "{kind}, step {step}");
             if step % 20_000 == 9_999 {
-                let other = PolicyKind::ALL[(step / 20_000) as usize % 3];
+                let other = PolicyKind::ALL[(step / 20_000) as usize % PolicyKind::ALL.len()];
                 cache.set_policy(other);
                 exact.set_policy(other);
                 cache.set_capacity(300 + step % 400);
