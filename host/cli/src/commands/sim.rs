@@ -97,7 +97,8 @@ impl Sim {
         let stop = stop_on_ctrl_c()?;
         let terminal = Terminal::new(true);
         let trace = TraceReader::open(&self.trace, &self.format.options())?;
-        let simulation = sim::simulate(trace, &self.policy, &self.capacity, &terminal, &stop)?;
+        let options = sim::Options::default();
+        let simulation = sim::simulate(trace, &self.policy, &self.capacity, &options, &terminal, &stop)?;
         if self.json {
             print_json(&simulation)?;
         } else if self.csv {
