@@ -1,6 +1,11 @@
-"""The traces of the comparison, as oracleGeneral files: u32 time, u64 id, u32 size (1), i64 next access."""
+"""The traces of the comparison, as oracleGeneral files: u32 time, u64 id, u32 size (1), i64 next access.
+
+usage: traces.py zipf FILE, traces.py oltp FILE OLTP.lis.zst
+"""
 
 import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -40,3 +45,8 @@ def oltp(path, lis):
     start, count = table[:, 0], table[:, 1].astype(np.int64)
     offset = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
     write(path, np.repeat(start, count) + offset.astype(np.uint64))
+
+
+if __name__ == "__main__":
+    kind, file, *source = sys.argv[1:]
+    {"zipf": zipf, "oltp": oltp}[kind](Path(file), *source)
