@@ -185,11 +185,6 @@ impl Policy for Adaptive {
         }
     }
 
-    #[inline]
-    fn prefetch(&self, slot: Slot) {
-        self.entries.prefetch(slot.0);
-    }
-
     fn on_miss(&mut self, id: u64, weight: u64) {
         let (b1, b2) = (real(self.ghosts.weight(Half::Once)), real(self.ghosts.weight(Half::Again)));
         let ghost = self.ghosts.forget(id);
