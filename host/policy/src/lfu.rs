@@ -90,6 +90,11 @@ impl Policy for Lfu {
         self.link(slot, target);
     }
 
+    #[inline]
+    fn prefetch(&self, slot: Slot) {
+        self.entries.prefetch(slot.0);
+    }
+
     fn on_miss(&mut self, _id: u64, _weight: u64) {}
 
     fn victim(&mut self) -> Option<Slot> {

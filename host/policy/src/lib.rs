@@ -104,6 +104,11 @@ pub trait Policy: Send {
         }
     }
 
+    /// The entry will be used soon: a policy may fetch what [`on_hit`](Policy::on_hit) will need. Changes nothing
+    /// but the time that takes, and tolerates a slot that it does not hold.
+    #[inline]
+    fn prefetch(&self, _slot: Slot) {}
+
     /// An entry with this `id` (key hash) and `weight` will be inserted next; victims may be asked for in
     /// between.
     fn on_miss(&mut self, id: u64, weight: u64);

@@ -54,6 +54,11 @@ impl Policy for Lru {
         }
     }
 
+    #[inline]
+    fn prefetch(&self, slot: Slot) {
+        self.uses.prefetch(slot.0);
+    }
+
     fn on_miss(&mut self, _id: u64, _weight: u64) {}
 
     fn victim(&mut self) -> Option<Slot> {

@@ -149,7 +149,7 @@ impl Sim {
         let terminal = Terminal::new(true);
         let trace = TraceReader::open(&self.trace, &self.format.options())?;
         let per_window = if let View::Windows(length) = view { Some(length) } else { None };
-        let options = sim::Options { sizes: self.sizes, per_window };
+        let options = sim::Options { sizes: self.sizes, per_window, ..Default::default() };
         let simulation = sim::simulate(trace, &methods, &capacities, &options, &terminal, &stop)?;
         let grid = Grid::new(&simulation, &methods, &capacities, self.sizes);
         let grid = if view == View::Curve { grid.without_repeats() } else { grid };

@@ -143,6 +143,7 @@ mod tests {
             trace: "trace".to_owned(),
             requests: 10,
             distinct: 200,
+            distinct_estimated: false,
             footprint: Some(4_000),
             read_seconds: 0.0,
             interrupted: true,

@@ -16,7 +16,8 @@ pub(crate) fn headline(simulation: &Simulation) -> String {
 /// Requests and distinct keys.
 pub(crate) fn counts(simulation: &Simulation) -> String {
     let (requests, distinct) = (thousands(simulation.requests), thousands(simulation.distinct));
-    format!("{requests} requests, {distinct} distinct keys")
+    let about = if simulation.distinct_estimated { "about " } else { "" };
+    format!("{requests} requests, {about}{distinct} distinct keys")
 }
 
 /// Policies down, capacities across: hit ratios, since that is what one compares.
