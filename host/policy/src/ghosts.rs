@@ -1,19 +1,19 @@
 //! Ghosts: what is remembered of evicted entries, oldest first: ARC's B1 and B2, 2Q's A1out, S3-FIFO's G, LIRS's
 //! non-resident blocks.
 //!
-//! There are as many ghosts as entries, so their size matters: 9 bytes each, and 2 to 4 for the index. They stand
-//! in [`Chunks`], an unrolled list that closes the gaps which returning ghosts leave; the index is chains through
-//! them, two ghosts long on average at most. A filter byte for each chain spares most misses the
-//! walk, as most are not of ghosts.
+//! There may be as many ghosts as entries, and most misses ask for one that is not there and make another, so both
+//! size and time matter. A ghost is a record of 9 bytes in a ring; its number is its place in the order of all ghosts
+//! that ever were. The index is chains, newest ghost first, [`MOST_PER_CHAIN`] long on average at most, with a
+//! filter byte for each that spares most vain walks. Nothing is ever taken out of a chain: numbers fall along it,
+//! so it ends where they reach what was dropped. A ghost that returns leaves its record behind, without tag; when
+//! these make a third of the ring it is packed, which costs a returning ghost two or three copies on average.
 //!
-//! A policy may keep a word of its own, `T`, with each ghost. Beyond 2^32 - 64 ghosts nothing more is remembered.
-#![expect(clippy::indexing_slicing, reason = "buckets come from a hash cut to the number of heads")]
+//! A policy may keep a word of its own, `T`, with each ghost. Numbers wrap; there are never more than 2^31.
+#![expect(clippy::indexing_slicing, reason = "buckets are hashes cut to the number of heads")]
 
-mod chunks;
-
-use crate::list::{NIL, at};
+use crate::list::at;
 use crate::mix::mix;
-use chunks::Chunks;
+use std::collections::VecDeque;
 
 /// What is kept of an id, by ghosts and by the residents that may become ghosts: 40 bits of its mix.
 ///
@@ -23,12 +23,14 @@ use chunks::Chunks;
 pub(crate) struct Tag([u8; 5]);
 
 impl Tag {
-    /// The tag of nothing: some tag.
+    /// The tag of nothing.
     const NONE: Self = Self([0; 5]);
 
     #[inline]
     pub(crate) const fn of(id: u64) -> Self {
         let [a, b, c, d, e, ..] = mix(id).to_le_bytes();
+        // Never NONE.
+        let a = if a | b | c | d | e == 0 { 1 } else { a };
         Self([a, b, c, d, e])
     }
 
@@ -71,27 +73,58 @@ impl Tags {
     }
 }
 
+/// The number of the next older ghost of the chain, in bytes so that nothing is lost to alignment.
+#[derive(Debug, Clone, Copy)]
+struct Record {
+    /// [`Tag::NONE`] once the ghost has returned.
+    tag: Tag,
+    next: [u8; 4],
+}
+
 /// A queue of ghosts.
 #[derive(Debug)]
 pub(crate) struct Ghosts<T = ()> {
-    chunks: Chunks<T>,
-    /// The first ghost of each chain, [`NIL`] for none; none or a power of two of them.
+    records: VecDeque<Record>,
+    words: VecDeque<T>,
+    /// Empty while every weight is 1.
+    weights: VecDeque<u64>,
+    /// The number of the oldest record.
+    first: u32,
+    /// Records without a ghost.
+    gaps: usize,
+    /// The number of the newest ghost of each chain, or any that is not in the ring; none or a power of two.
     heads: Vec<u32>,
-    /// For each chain, the union of the [`Tag::filter`] bits of its ghosts, and maybe of some that left.
+    /// For each chain, the union of the [`Tag::filter`] bits of its ghosts, and of some that are gone.
     filters: Vec<u8>,
-    count: usize,
     weight: u64,
 }
 
 /// The number of chains to start with.
 const FIRST_HEADS: usize = 16;
 
-/// Ghosts per chain, on average, from which there are twice as many chains.
+/// Records per chain, on average, from which there are twice as many chains.
 const MOST_PER_CHAIN: usize = 2;
 
-impl<T: Copy + Default> Ghosts<T> {
+/// The ring grows by one in so many: what lies idle is small, what is copied for each record still constant.
+const GROWTH: usize = 8;
+
+/// Gaps in a ring that is too short to be worth packing.
+const FEW_GAPS: usize = 64;
+
+const MOST_RECORDS: usize = 1 << 31;
+
+impl<T: Copy> Ghosts<T> {
     pub(crate) const fn new() -> Self {
-        Self { chunks: Chunks::new(), heads: Vec::new(), filters: Vec::new(), count: 0, weight: 0 }
+        Self {
+            records: VecDeque::new(),
+            words: VecDeque::new(),
+            weights: VecDeque::new(),
+            first: 0,
+            gaps: 0,
+            heads: Vec::new(),
+            filters: Vec::new(),
+            weight: 0,
+        }
     }
 
     /// Sum of the weights that the ghosts had when they were evicted.
@@ -99,38 +132,51 @@ impl<T: Copy + Default> Ghosts<T> {
         self.weight
     }
 
-    /// Makes the entry the newest ghost, with a word of its policy's. It is none already.
+    /// Makes the entry, which is no ghost already, the newest ghost, with a word of its policy's.
     pub(crate) fn remember(&mut self, tag: Tag, weight: u64, word: T) {
-        self.forget(tag);
-        if self.count >= self.heads.len() * MOST_PER_CHAIN {
-            self.lengthen();
+        if self.records.len() >= MOST_RECORDS {
+            self.drop_oldest();
         }
-        let Some(ghost) = self.chunks.push(tag, weight, word) else { return };
-        self.chain(ghost, tag);
-        self.count += 1;
+        if self.records.len() >= self.heads.len() * MOST_PER_CHAIN {
+            self.heads = vec![0; (self.heads.len() * 2).max(FIRST_HEADS)];
+            self.chain_all();
+        }
+        if self.records.len() == self.records.capacity() {
+            let more = self.records.len() / GROWTH + 1;
+            self.records.reserve_exact(more);
+            self.words.reserve_exact(more);
+        }
+        if weight != 1 && self.weights.is_empty() {
+            self.weights.resize(self.records.len(), 1);
+        }
+        if weight != 1 || !self.weights.is_empty() {
+            self.weights.push_back(weight);
+        }
+        let bucket = self.bucket(tag);
+        let number = self.number(self.records.len());
+        self.records.push_back(Record { tag, next: self.heads[bucket].to_le_bytes() });
+        self.words.push_back(word);
+        self.heads[bucket] = number;
+        self.filters[bucket] |= tag.filter();
         self.weight += weight;
     }
 
     /// Forgets a ghost and gives its word; `None` when it is none.
     pub(crate) fn forget(&mut self, tag: Tag) -> Option<T> {
-        if self.heads.is_empty() {
-            return None;
-        }
         let bucket = self.bucket(tag);
-        if self.filters[bucket] & tag.filter() == 0 {
+        if self.filters.get(bucket)? & tag.filter() == 0 {
             return None;
         }
-        let (mut before, mut ghost, mut filter) = (NIL, self.heads[bucket], 0);
-        while ghost != NIL {
-            let found = self.chunks.tag(ghost);
+        // Places fall along a chain; one that does not is no part of it any more.
+        let (mut end, mut filter) = (self.records.len(), 0);
+        let mut place = self.place(self.heads[bucket]);
+        while place < end {
+            let Record { tag: found, next } = self.records[place];
             if found == tag {
-                self.set_next(bucket, before, self.chunks.next(ghost));
-                let word = self.chunks.word(ghost);
-                self.take_out(ghost);
-                return Some(word);
+                return Some(self.leave(place));
             }
             filter |= found.filter();
-            (before, ghost) = (ghost, self.chunks.next(ghost));
+            (end, place) = (place, self.place(u32::from_le_bytes(next)));
         }
         // The walk was in vain: what is known now spares the next one.
         self.filters[bucket] = filter;
@@ -139,12 +185,12 @@ impl<T: Copy + Default> Ghosts<T> {
 
     /// Forgets the oldest ghost; false when there is none.
     pub(crate) fn drop_oldest(&mut self) -> bool {
-        let oldest = self.chunks.oldest();
-        if oldest == NIL {
+        if self.records.is_empty() {
             return false;
         }
-        self.unchain(oldest, self.chunks.next(oldest));
-        self.take_out(oldest);
+        self.weight -= self.weights.front().copied().unwrap_or(1);
+        self.pop();
+        self.skip_gaps();
         true
     }
 
@@ -155,76 +201,103 @@ impl<T: Copy + Default> Ghosts<T> {
 
     /// The word of the oldest ghost.
     pub(crate) fn oldest(&self) -> Option<T> {
-        let oldest = self.chunks.oldest();
-        (oldest != NIL).then(|| self.chunks.word(oldest))
+        self.words.front().copied()
     }
 
     /// The words, from the oldest ghost to the newest.
     pub(crate) fn words(&self) -> impl Iterator<Item = T> {
-        self.chunks.iter().map(|ghost| self.chunks.word(ghost))
+        let ghosts = self.records.iter().zip(&self.words).filter(|(record, _)| record.tag != Tag::NONE);
+        ghosts.map(|(_, &word)| word)
     }
 
     /// Changes every word.
     pub(crate) fn change_words(&mut self, change: impl Fn(T) -> T) {
-        self.chunks.change_words(change);
+        self.words.iter_mut().for_each(|word| *word = change(*word));
     }
 
-    /// The chain of a tag; there are heads.
+    /// The chain of a tag, where there are any.
     #[inline]
-    fn bucket(&self, tag: Tag) -> usize {
+    const fn bucket(&self, tag: Tag) -> usize {
         // As many low bits as there are heads; beyond 2^32 heads chains get longer.
-        at(tag.low()) & (self.heads.len() - 1)
+        at(tag.low()) & self.heads.len().wrapping_sub(1)
     }
 
-    fn chain(&mut self, ghost: u32, tag: Tag) {
-        let bucket = self.bucket(tag);
-        self.chunks.set_next(ghost, self.heads[bucket]);
-        self.heads[bucket] = ghost;
-        self.filters[bucket] |= tag.filter();
+    /// The place in the ring of a number; past its end for one that is not in it.
+    #[inline]
+    const fn place(&self, number: u32) -> usize {
+        at(number.wrapping_sub(self.first))
     }
 
-    fn set_next(&mut self, bucket: usize, before: u32, next: u32) {
-        if before == NIL {
-            self.heads[bucket] = next;
-        } else {
-            self.chunks.set_next(before, next);
+    /// The number of a place in the ring or right behind it.
+    #[expect(clippy::as_conversions, reason = "there are at most 2^31 places")]
+    const fn number(&self, place: usize) -> u32 {
+        self.first.wrapping_add(place as u32)
+    }
+
+    /// Takes a ghost out from wherever it stands.
+    fn leave(&mut self, place: usize) -> T {
+        let weight = self.weights.get_mut(place).map_or(1, |weight| std::mem::replace(weight, 0));
+        self.weight -= weight;
+        self.records[place].tag = Tag::NONE;
+        self.gaps += 1;
+        let word = self.words[place];
+        self.skip_gaps();
+        if self.gaps > self.records.len() / 3 + FEW_GAPS {
+            self.pack();
+        }
+        word
+    }
+
+    fn pop(&mut self) {
+        self.records.pop_front();
+        self.words.pop_front();
+        self.weights.pop_front();
+        self.first = self.first.wrapping_add(1);
+    }
+
+    /// Lets the ring start with a ghost.
+    fn skip_gaps(&mut self) {
+        while self.records.front().is_some_and(|record| record.tag == Tag::NONE) {
+            self.pop();
+            self.gaps -= 1;
         }
     }
 
-    /// Lets the predecessor of `ghost` in its chain point to `next` instead.
-    fn unchain(&mut self, ghost: u32, next: u32) {
-        let bucket = self.bucket(self.chunks.tag(ghost));
-        let (mut before, mut here) = (NIL, self.heads[bucket]);
-        while here != ghost && here != NIL {
-            (before, here) = (here, self.chunks.next(here));
-        }
-        self.set_next(bucket, before, next);
-    }
-
-    /// Takes a ghost that is in no chain any more out of the queue.
-    fn take_out(&mut self, ghost: u32) {
-        self.count -= 1;
-        self.weight -= self.chunks.weight(ghost);
-        let Some(first) = self.chunks.remove(ghost) else { return };
-        // The successor stays; the number to come takes the place of the old one in its chain.
-        for (from, to) in self.chunks.merging(first) {
-            if from != to {
-                self.unchain(from, to);
-                self.chunks.relocate(from, to);
+    /// Moves the ghosts together, in their order.
+    #[cold]
+    fn pack(&mut self) {
+        let mut kept = 0;
+        for place in 0..self.records.len() {
+            if self.records[place].tag != Tag::NONE {
+                self.records[kept] = self.records[place];
+                self.words[kept] = self.words[place];
+                if !self.weights.is_empty() {
+                    self.weights[kept] = self.weights[place];
+                }
+                kept += 1;
             }
         }
-        self.chunks.merged(first);
+        self.records.truncate(kept);
+        self.words.truncate(kept);
+        self.weights.truncate(kept);
+        self.gaps = 0;
+        self.chain_all();
     }
 
-    /// Doubles the number of chains.
-    #[cold]
-    fn lengthen(&mut self) {
-        let heads = (self.heads.len() * 2).max(FIRST_HEADS);
-        self.heads = vec![NIL; heads];
-        self.filters = vec![0; heads];
-        let ghosts: Vec<u32> = self.chunks.iter().collect();
-        for ghost in ghosts {
-            self.chain(ghost, self.chunks.tag(ghost));
+    /// Makes the chains anew.
+    fn chain_all(&mut self) {
+        // A number right before the ring's, so in no ring for a long time.
+        self.heads.fill(self.first.wrapping_sub(1));
+        self.filters = vec![0; self.heads.len()];
+        for place in 0..self.records.len() {
+            let tag = self.records[place].tag;
+            if tag == Tag::NONE {
+                continue;
+            }
+            let (bucket, number) = (self.bucket(tag), self.number(place));
+            self.records[place].next = self.heads[bucket].to_le_bytes();
+            self.heads[bucket] = number;
+            self.filters[bucket] |= tag.filter();
         }
     }
 }

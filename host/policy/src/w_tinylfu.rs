@@ -41,6 +41,7 @@ use crate::weights::Weights;
 use crate::{Policy, Resident, Slot, Standing};
 use parts::{Entry, PROBATION, PROTECTED, Parts, VACANT, WINDOW};
 pub use sketch::{MOST, Sketch};
+use std::hint::black_box;
 
 /// The window's share of the capacity, in percent.
 pub const WINDOW_PERCENT: u64 = 1;
@@ -56,6 +57,9 @@ pub const WARM: u32 = 6;
 
 /// One in so many warm losers is admitted.
 pub const WARM_LOSERS_PER_ADMISSION: u64 = 128;
+
+/// Hits looked at before the first of them is served: more than a core fetches at a time.
+const AHEAD: usize = 16;
 
 /// The entry announced by `on_miss`.
 #[derive(Debug, Clone, Copy)]
@@ -259,6 +263,21 @@ impl Policy for WTinyLfu {
             WINDOW => self.parts.window.list.move_to_back(&mut self.entries, slot.0),
             PROTECTED => self.parts.protected.list.move_to_back(&mut self.entries, slot.0),
             _ => self.promote(slot),
+        }
+    }
+
+    /// A hit waits for its entry, then for its block of the sketch. Looking at those of several hits before the
+    /// first is served lets them be fetched side by side.
+    fn on_hits(&mut self, slots: &[Slot]) {
+        for slots in slots.chunks(AHEAD) {
+            let mut hashes = [0; AHEAD];
+            for (hash, slot) in hashes.iter_mut().zip(slots) {
+                *hash = self.entries.get(slot.0).map_or(0, |entry| entry.hash());
+            }
+            black_box(hashes.iter().fold(0, |seen, &hash| seen ^ self.sketch.touch(hash)));
+            for &slot in slots {
+                self.on_hit(slot);
+            }
         }
     }
 

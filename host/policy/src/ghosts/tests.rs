@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 fn check(steps: &[(u8, u64, u64)]) -> Result<(), TestCaseError> {
     let mut ghosts: Ghosts<u64> = Ghosts::new();
+    ghosts.first = u32::MAX - 100;
     let mut model: Vec<(u64, u64)> = Vec::new();
     for &(step, id, weight) in steps {
         let known = model.iter().position(|ghost| ghost.0 == id);
@@ -26,13 +27,13 @@ fn check(steps: &[(u8, u64, u64)]) -> Result<(), TestCaseError> {
                 }
             }
             _ => {
-                known.map(|at| model.remove(at));
+                prop_assert_eq!(ghosts.forget(Tag::of(id)), known.map(|at| model.remove(at).0));
                 ghosts.remember(Tag::of(id), weight, id);
                 model.push((id, weight));
             }
         }
         prop_assert_eq!(ghosts.weight(), model.iter().map(|ghost| ghost.1).sum::<u64>());
-        prop_assert_eq!(ghosts.count, model.len());
+        prop_assert_eq!(ghosts.records.len() - ghosts.gaps, model.len());
     }
     prop_assert_eq!(
         ghosts.words().collect::<Vec<_>>(),
@@ -61,20 +62,32 @@ fn gaps_are_closed() {
     for id in 0..64_000 {
         ghosts.remember(Tag::of(id), 1, ());
     }
-    let full = ghosts.chunks.len();
-    assert_eq!(full, 1_000);
-    // One in eight stays; the oldest stays too, so that none of the rest can go by being dropped.
+    // The oldest stays and holds the ring's front; of the rest one in eight does.
     for id in (0..64_000).filter(|id| id % 8 != 0) {
         assert!(ghosts.forget(Tag::of(id)).is_some());
     }
-    let linked = ghosts.chunks.linked();
-    assert!(linked <= full / 4, "{linked} chunks for an eighth of what filled {full}");
-    // What was freed is used again.
-    for id in 100_000..140_000 {
+    assert!(ghosts.records.len() <= 12_200, "{} records for 8,000 ghosts", ghosts.records.len());
+    // Returning at once, again and again, does not lengthen the ring for good.
+    for id in 100_000..200_000 {
         ghosts.remember(Tag::of(id), 1, ());
+        assert!(ghosts.forget(Tag::of(id)).is_some());
     }
-    assert_eq!(ghosts.chunks.len(), full);
+    assert!(ghosts.records.len() <= 12_200, "{} records for 8,000 ghosts", ghosts.records.len());
     for id in (0..64_000).filter(|id| id % 8 == 0) {
         assert!(ghosts.forget(Tag::of(id)).is_some(), "{id}");
     }
+    assert_eq!((ghosts.records.len(), ghosts.gaps, ghosts.weight()), (0, 0, 0));
+}
+
+#[test]
+fn numbers_wrap() {
+    let mut ghosts: Ghosts = Ghosts::new();
+    ghosts.first = u32::MAX - 500;
+    for id in 0..2_000 {
+        ghosts.remember(Tag::of(id), 1, ());
+        ghosts.limit(300);
+        assert_eq!(ghosts.forget(Tag::of(id.wrapping_sub(300))), None, "{id}");
+    }
+    assert!(ghosts.first < 2_000);
+    assert!((1_700..2_000).all(|id| ghosts.forget(Tag::of(id)).is_some()));
 }

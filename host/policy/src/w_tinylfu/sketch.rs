@@ -102,6 +102,12 @@ impl Sketch {
         self.blocks.shrink_to_fit();
     }
 
+    /// Reads something of the block that counts a hash, so that it is near when it is needed.
+    #[inline]
+    pub(super) fn touch(&self, hash: u64) -> u64 {
+        self.blocks[self.block_of(hash)].0[0]
+    }
+
     /// The estimate for a hash, 0 to [`MOST`]. The hash's bits have to be well mixed.
     #[inline]
     pub fn estimate(&self, hash: u64) -> u32 {

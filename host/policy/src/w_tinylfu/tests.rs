@@ -152,3 +152,23 @@ fn late_hits_and_removals_of_unknown_slots_are_ignored() {
     policy.on_reweigh(Slot(9), 5);
     assert_eq!((policy.len(), policy.victim()), (0, None));
 }
+
+#[test]
+fn a_batch_of_hits_is_the_hits_one_by_one() {
+    let mut policies = [(); 2].map(|()| WTinyLfu::new(1_000));
+    for slot in 0..50 {
+        policies.each_mut().map(|policy| insert(policy, slot, 20));
+    }
+    // Slots 50 and up are unknown.
+    let hits: Vec<Slot> =
+        (0..1_000).map(|step| Slot(u32::try_from(crate::mix::mix(step) % 53).unwrap())).collect();
+    let [batched, single] = &mut policies;
+    batched.on_hits(&hits);
+    hits.iter().for_each(|&slot| single.on_hit(slot));
+    assert_eq!(batched.export(), single.export());
+    for id in 0..50 {
+        let hash = crate::mix::mix(id);
+        assert_eq!(batched.sketch.estimate(hash), single.sketch.estimate(hash));
+    }
+    assert_eq!(batched.sketch.additions(), single.sketch.additions());
+}
