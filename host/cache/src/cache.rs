@@ -10,6 +10,7 @@
 
 mod builder;
 mod flight;
+mod lanes;
 mod load;
 mod notes;
 mod shard;
@@ -19,11 +20,10 @@ pub use builder::Builder;
 pub use load::{Fill, Served};
 
 use hashbrown::Equivalent;
+use crate::sync::{AtomicU64, Mutex, Ordering};
 use host_policy::{MOST_CAPACITY, PolicyKind};
-use parking_lot::Mutex;
 use shard::{Gone, Shard};
 use std::hash::{BuildHasher, Hash};
-use std::sync::atomic::{AtomicU64, Ordering};
 use store::Entry;
 
 /// Why an entry left the cache, or did not enter it.
@@ -254,9 +254,11 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
 
     /// All counters and sizes.
     pub fn stats(&self) -> Stats {
+        let lookups = self.shards.iter().map(Shard::lookups);
+        let (hits, misses) = lookups.fold((0, 0), |sum, lookups| (sum.0 + lookups.0, sum.1 + lookups.1));
         Stats {
-            hits: self.shards.iter().map(Shard::hits).sum(),
-            misses: self.sum(|shard| &shard.counters.misses),
+            hits,
+            misses,
             waited: self.sum(|shard| &shard.counters.waited),
             insertions: self.sum(|shard| &shard.counters.insertions),
             evictions: self.sum(|shard| &shard.counters.evictions),

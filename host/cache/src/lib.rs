@@ -15,6 +15,7 @@ pub mod belady;
 mod cache;
 mod exact;
 mod shadow;
+mod sync;
 
 pub use cache::{Builder, Cache, Cause, Fill, Outcome, Served, Stats};
 pub use exact::Exact;

@@ -19,6 +19,10 @@ const LEAST_BYTES: u64 = 1 << 20;
 /// Most shards there can be.
 const MOST_SHARDS: usize = 1 << 12;
 
+/// Most lanes for lookups in a shard; see [`Lanes`](super::lanes::Lanes). A lane a core, as far as it goes: an
+/// insert takes every one of them.
+const MOST_LANES: usize = 8;
+
 /// Sets up a [`Cache`]; from [`Cache::builder`].
 pub struct Builder<K, V, S = ahash::RandomState> {
     capacity: u64,
@@ -82,8 +86,9 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Builder<K, V, S> {
         let least = if self.weigher.is_some() { LEAST_BYTES } else { LEAST_ENTRIES };
         let count = self.shards.unwrap_or_else(|| default_shards(capacity, least));
         let count = count.clamp(1, MOST_SHARDS).next_power_of_two();
+        let lanes = cores().clamp(1, MOST_LANES).next_power_of_two();
         Cache {
-            shards: shares(capacity, count).map(|share| Shard::new(self.policy, share)).collect(),
+            shards: shares(capacity, count).map(|share| Shard::new(self.policy, share, lanes)).collect(),
             shift: 63 - count.ilog2(),
             hasher: self.hasher,
             weigher: self.weigher.unwrap_or_else(|| Box::new(|_, _| 1)),
@@ -95,9 +100,12 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Builder<K, V, S> {
     }
 }
 
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
 fn default_shards(capacity: u64, least: u64) -> usize {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let wanted = cores.saturating_mul(SHARDS_PER_CORE).next_power_of_two();
+    let wanted = cores().saturating_mul(SHARDS_PER_CORE).next_power_of_two();
     let affordable = (capacity / least).checked_ilog2().map_or(1, |log| 1 << log.min(30));
     wanted.min(affordable)
 }

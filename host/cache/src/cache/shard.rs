@@ -13,13 +13,13 @@
 //! cache as [`Gone`].
 
 use super::flight::{Flight, Flights};
+use super::lanes::{Lanes, Reading};
 use super::notes::Notes;
 use super::store::{Entry, Store};
 use super::{Cause, Outcome};
 use hashbrown::Equivalent;
 use host_policy::{Policy, PolicyKind, Slot, reconcile};
-use parking_lot::{Mutex, RwLock};
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering};
 
 /// Evictions in one go when the capacity shrinks, so that lookups wait microseconds and not until all is
 /// gone.
@@ -52,11 +52,9 @@ impl<K, V> Gone<K, V> {
     }
 }
 
-/// What a shard counts, besides the hits, which its [`Notes`] count. Misses by an atomic addition each, the
-/// others under the order's lock.
+/// What a shard counts, besides the lookups, which its lanes count. Written under the order's lock.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
-    pub(super) misses: AtomicU64,
     pub(super) waited: AtomicU64,
     pub(super) insertions: AtomicU64,
     pub(super) evictions: AtomicU64,
@@ -81,20 +79,17 @@ struct Order {
 // Two cache lines, because processors fetch lines in pairs: neighbouring shards do not share one.
 #[repr(align(128))]
 pub(super) struct Shard<K, V> {
-    store: RwLock<Store<K, V>>,
-    notes: Notes,
+    lanes: Lanes<Notes, Order, Store<K, V>>,
     pub(super) counters: Counters,
-    order: Mutex<Order>,
     pub(super) flights: Flights<K, V>,
 }
 
 impl<K: Eq, V> Shard<K, V> {
-    pub(super) fn new(kind: PolicyKind, capacity: u64) -> Self {
+    pub(super) fn new(kind: PolicyKind, capacity: u64, lanes: usize) -> Self {
+        let order = Order { policy: kind.build(capacity), capacity, limit: capacity };
         Self {
-            store: RwLock::new(Store::new()),
-            notes: Notes::new(),
+            lanes: Lanes::new(lanes, Notes::new, order, Store::new()),
             counters: Counters::default(),
-            order: Mutex::new(Order { policy: kind.build(capacity), capacity, limit: capacity }),
             flights: Flights::new(),
         }
     }
@@ -102,9 +97,10 @@ impl<K: Eq, V> Shard<K, V> {
     /// Counts a lookup that was served by another's load, and tells the policy of the use: to it, it is one
     /// like any.
     pub(super) fn waited<Q: Equivalent<K> + ?Sized>(&self, hash: u64, key: &Q) {
-        let mut order = self.order.lock();
-        self.drain(&mut order);
-        if let Some((slot, _)) = self.store.read().find(hash, key) {
+        let mut held = self.lanes.order();
+        held.each_lane(|order, notes| notes.apply(&mut *order.policy));
+        let (order, store) = held.parts();
+        if let Some((slot, _)) = store.find(hash, key) {
             order.policy.on_hit(slot);
         }
         count(&self.counters.waited);
@@ -116,26 +112,27 @@ impl<K: Eq, V> Shard<K, V> {
     where
         V: Clone,
     {
-        let store = self.store.read();
+        let mut reading = self.lanes.read();
+        let (store, notes) = reading.parts();
         let Some((slot, entry)) = store.find(hash, key) else {
-            drop(store);
-            self.counters.misses.fetch_add(1, Ordering::Relaxed);
+            notes.misses += 1;
             return None;
         };
         let value = entry.value.clone();
-        // Inside the shared lock: a change that waits for it finds the note of this very entry.
-        if !self.notes.push(slot)
-            && let Some(mut order) = self.order.try_lock()
-        {
-            self.drain(&mut order);
-            order.policy.on_hit(slot);
+        if !notes.push(slot) {
+            apply_full(&mut reading);
         }
         Some(value)
     }
 
-    /// Counted lookups that found their entry.
-    pub(super) fn hits(&self) -> u64 {
-        self.notes.hits()
+    /// Counted lookups that found their entry, and those that did not.
+    pub(super) fn lookups(&self) -> (u64, u64) {
+        let mut lookups = (0, 0);
+        self.lanes.order().each_lane(|_, notes| {
+            lookups.0 += notes.hits;
+            lookups.1 += notes.misses;
+        });
+        lookups
     }
 
     /// Lets `look` at the entry without counting or noting anything.
@@ -145,23 +142,17 @@ impl<K: Eq, V> Shard<K, V> {
         key: &Q,
         look: impl FnOnce(&V) -> R,
     ) -> Option<R> {
-        self.store.read().find(hash, key).map(|(_, entry)| look(&entry.value))
+        self.lanes.read().parts().0.find(hash, key).map(|(_, entry)| look(&entry.value))
     }
 
-    fn drain(&self, order: &mut Order) {
-        self.notes.drain(|slot| order.policy.on_hit(slot));
-    }
-
-    /// Runs a change with both locks held, every note applied before and the copied figures brought up to
+    /// Runs a change with everything held, every note applied before and the copied figures brought up to
     /// date after.
+    #[inline]
     fn change<R>(&self, change: impl FnOnce(&mut Order, &mut Store<K, V>) -> R) -> R {
-        let mut order = self.order.lock();
-        self.drain(&mut order);
-        let mut store = self.store.write();
-        // Notes of lookups that were under way until a moment ago; after these, none about a slot that is
-        // freed here.
-        self.drain(&mut order);
-        let result = change(&mut order, &mut store);
+        let mut held = self.lanes.order().exclude();
+        held.each_lane(|order, notes| notes.apply(&mut *order.policy));
+        let (order, store) = held.parts();
+        let result = change(order, store);
         self.counters.weight.store(store.weight(), Ordering::Release);
         self.counters.entries.store(u64::try_from(store.len()).unwrap_or(u64::MAX), Ordering::Release);
         result
@@ -309,14 +300,14 @@ impl<K: Eq, V> Shard<K, V> {
 
     /// Puts another policy in charge of the same entries. Lookups go on meanwhile.
     pub(super) fn set_policy(&self, kind: PolicyKind) {
-        let mut order = self.order.lock();
-        self.drain(&mut order);
-        let store = self.store.read();
-        order.policy = successor(kind, &order, &store);
+        let mut held = self.lanes.order();
+        held.each_lane(|order, notes| notes.apply(&mut *order.policy));
+        let (order, store) = held.parts();
+        order.policy = successor(kind, order, store);
     }
 
     pub(super) fn for_each(&self, visit: &mut impl FnMut(&K, &V)) {
-        for entry in self.store.read().entries() {
+        for entry in self.lanes.order().parts().1.entries() {
             visit(&entry.key, &entry.value);
         }
     }
@@ -324,14 +315,15 @@ impl<K: Eq, V> Shard<K, V> {
     /// Replaces the policy by one that knows no entry, as a faulty one might be.
     #[cfg(test)]
     pub(super) fn lose_track(&self) {
-        let mut order = self.order.lock();
+        let mut held = self.lanes.order();
+        let (order, _) = held.parts();
         order.policy = PolicyKind::Arc.build(order.capacity);
     }
 
     /// What is wrong inside the shard, if anything is.
     pub(super) fn check(&self) -> Result<(), String> {
-        let order = self.order.lock();
-        let store = self.store.read();
+        let mut held = self.lanes.order();
+        let (order, store) = held.parts();
         let sum: u64 = store.entries().map(|entry| entry.weight).sum();
         let told = self.counters.weight.load(Ordering::Acquire);
         let entries = store.entries().count();
@@ -364,6 +356,14 @@ impl<K, V> Gone<K, V> {
         if let Some(entry) = entry {
             self.push(entry, cause);
         }
+    }
+}
+
+/// Tells the policy of the notes of a lane that has no room for more, unless somebody else has the policy.
+#[cold]
+fn apply_full<T>(reading: &mut Reading<'_, Notes, Order, T>) {
+    if let Some((mut order, notes)) = reading.try_order() {
+        notes.apply(&mut *order.policy);
     }
 }
 

@@ -164,7 +164,7 @@ fn keys_are_spread_over_shards_by_any_hasher_and_found_again() {
 fn a_policy_that_names_no_resident_is_replaced_and_the_limit_holds() {
     use super::shard::{Gone, Shard};
     use super::store::Entry;
-    let shard = Shard::<u64, u64>::new(PolicyKind::Arc, 3);
+    let shard = Shard::<u64, u64>::new(PolicyKind::Arc, 3, 1);
     let entry = |key| Entry { key, value: key, hash: mix(key), weight: 1 };
     for key in 0..3 {
         shard.insert(entry(key), None, &mut Gone::new());
