@@ -15,6 +15,7 @@ mod load;
 mod notes;
 mod shard;
 mod store;
+mod table;
 
 pub use builder::Builder;
 pub use load::{Fill, Served};
@@ -22,7 +23,7 @@ pub use load::{Fill, Served};
 use hashbrown::Equivalent;
 use crate::sync::{AtomicU64, Mutex, Ordering};
 use host_policy::{MOST_CAPACITY, PolicyKind};
-use shard::{Gone, Shard};
+use shard::{Gone, Incoming, Shard};
 use std::hash::{BuildHasher, Hash};
 use store::Entry;
 
@@ -128,7 +129,7 @@ pub struct Cache<K, V, S = ahash::RandomState> {
     /// Shift that leaves as many high bits of a spread hash as there are shards.
     shift: u32,
     hasher: S,
-    weigher: Weigher<K, V>,
+    weigher: Option<Weigher<K, V>>,
     listener: Option<Listener<K, V>>,
     /// Held through a change of capacity or policy, so that two of them do not mix.
     changing: Mutex<()>,
@@ -166,9 +167,9 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
     /// Stores `value` under `key`, evicting what the policy says. A value under a key that is there replaces
     /// the older one and counts as a use.
     pub fn insert(&self, key: K, value: V) -> Outcome {
-        let entry = self.weigh(key, value);
+        let incoming = self.weigh(key, value);
         let mut gone = Gone::new();
-        let outcome = self.shard(entry.hash).insert(entry, None, &mut gone);
+        let outcome = self.shard(incoming.hash).insert(incoming, &self.hasher, None, &mut gone);
         self.report(gone);
         // Only an insert on behalf of a load is ever overtaken.
         outcome.unwrap_or(Outcome::Refused)
@@ -205,7 +206,7 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
         // The published capacity is never below what the shards may hold.
         self.capacity.fetch_max(capacity, Ordering::SeqCst);
         for (shard, share) in self.shards.iter().zip(shares(capacity, self.shards.len())) {
-            shard.set_capacity(share, |gone| self.report(gone));
+            shard.set_capacity(share, &self.hasher, |gone| self.report(gone));
         }
         self.capacity.store(capacity, Ordering::SeqCst);
     }
@@ -217,7 +218,7 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
         let _changing = self.changing.lock();
         if std::mem::replace(&mut *self.policy.lock(), kind) != kind {
             for shard in &self.shards {
-                shard.set_policy(kind);
+                shard.set_policy(kind, &self.hasher);
             }
         }
     }
@@ -287,7 +288,7 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
 
     /// The weight that the weigher gives to an entry, at least 1.
     pub fn weight_of(&self, key: &K, value: &V) -> u64 {
-        (self.weigher)(key, value).max(1)
+        self.weigher.as_ref().map_or(1, |weigher| weigher(key, value).max(1))
     }
 
     /// Checks every shard's books: weights against their sum and limit, entries against table and policy. For
@@ -306,15 +307,13 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
     #[inline]
     #[expect(clippy::indexing_slicing, reason = "the shift leaves as many values as there are shards")]
     fn shard(&self, hash: u64) -> &Shard<K, V> {
-        // Spread by Fibonacci hashing, because a caller's hasher may leave the high bits empty. In two steps,
-        // because with one shard the shift would be the whole width.
-        let spread = hash.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 1;
-        &self.shards[usize::try_from(spread >> self.shift).unwrap_or(0)]
+        // In two steps, because with one shard the shift would be the whole width.
+        &self.shards[usize::try_from(spread(hash) >> 1 >> self.shift).unwrap_or(0)]
     }
 
-    fn weigh(&self, key: K, value: V) -> Entry<K, V> {
-        let weight = self.weight_of(&key, &value);
-        Entry { hash: self.id(&key), key, value, weight }
+    #[inline]
+    fn weigh(&self, key: K, value: V) -> Incoming<K, V> {
+        Incoming { hash: self.id(&key), weight: self.weight_of(&key, &value), entry: Entry { key, value } }
     }
 
     /// Tells the listener, and drops. Called with no lock of a shard held.
@@ -329,6 +328,15 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
     fn sum(&self, counter: impl Fn(&Shard<K, V>) -> &AtomicU64) -> u64 {
         self.shards.iter().map(|shard| counter(shard).load(Ordering::Acquire)).sum()
     }
+}
+
+/// A hash of which every half depends on all of `hash`, because a caller's hasher may leave bits empty. The upper
+/// bits pick the shard, the lower ones the place in it.
+#[inline]
+#[expect(clippy::as_conversions, reason = "the halves of a product of twice the width")]
+const fn spread(hash: u64) -> u64 {
+    let product = hash as u128 * 0x9E37_79B9_7F4A_7C15;
+    (product >> 64) as u64 ^ product as u64
 }
 
 /// `capacity` in `count` shares that differ by at most one.

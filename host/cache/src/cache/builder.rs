@@ -88,10 +88,10 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Builder<K, V, S> {
         let count = count.clamp(1, MOST_SHARDS).next_power_of_two();
         let lanes = cores().clamp(1, MOST_LANES).next_power_of_two();
         Cache {
-            shards: shares(capacity, count).map(|share| Shard::new(self.policy, share, lanes)).collect(),
+            shards: shares(capacity, count).map(|share| Shard::new(self.policy, share, self.weigher.is_some(), lanes)).collect(),
             shift: 63 - count.ilog2(),
             hasher: self.hasher,
-            weigher: self.weigher.unwrap_or_else(|| Box::new(|_, _| 1)),
+            weigher: self.weigher,
             listener: self.listener,
             changing: Mutex::new(()),
             capacity: AtomicU64::new(capacity),

@@ -191,9 +191,9 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
 
     /// Stores a loaded value, unless it was overtaken, and hands it to those who wait.
     fn land(&self, lead: Lead<'_, K, V>, key: K, value: V) -> V {
-        let entry = self.weigh(key, value.clone());
+        let incoming = self.weigh(key, value.clone());
         let mut gone = Gone::new();
-        self.shard(entry.hash).insert(entry, Some(lead.flight()), &mut gone);
+        self.shard(incoming.hash).insert(incoming, &self.hasher, Some(lead.flight()), &mut gone);
         lead.land(&value);
         self.report(gone);
         value

@@ -20,10 +20,19 @@ use super::{Cause, Outcome};
 use hashbrown::Equivalent;
 use host_policy::{Policy, PolicyKind, Slot, reconcile};
 use crate::sync::{AtomicU64, Ordering};
+use std::hash::{BuildHasher, Hash};
 
 /// Evictions in one go when the capacity shrinks, so that lookups wait microseconds and not until all is
 /// gone.
 const BATCH: usize = 256;
+
+/// An entry to be stored.
+#[derive(Debug)]
+pub(super) struct Incoming<K, V> {
+    pub(super) hash: u64,
+    pub(super) weight: u64,
+    pub(super) entry: Entry<K, V>,
+}
 
 /// Entries that left the cache and still have to be reported and dropped.
 ///
@@ -65,6 +74,7 @@ pub(super) struct Counters {
 }
 
 /// Counts one more. The caller holds the order's lock: nobody else writes, so no atomic addition is needed.
+#[inline]
 fn count(counter: &AtomicU64) {
     counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
 }
@@ -85,10 +95,10 @@ pub(super) struct Shard<K, V> {
 }
 
 impl<K: Eq, V> Shard<K, V> {
-    pub(super) fn new(kind: PolicyKind, capacity: u64, lanes: usize) -> Self {
+    pub(super) fn new(kind: PolicyKind, capacity: u64, weighed: bool, lanes: usize) -> Self {
         let order = Order { policy: kind.build(capacity), capacity, limit: capacity };
         Self {
-            lanes: Lanes::new(lanes, Notes::new, order, Store::new()),
+            lanes: Lanes::new(lanes, Notes::new, order, Store::new(weighed)),
             counters: Counters::default(),
             flights: Flights::new(),
         }
@@ -161,18 +171,22 @@ impl<K: Eq, V> Shard<K, V> {
     /// Stores an entry. `None`, and nothing stored, when it comes from a load that was overtaken.
     pub(super) fn insert(
         &self,
-        entry: Entry<K, V>,
+        incoming: Incoming<K, V>,
+        hasher: &impl BuildHasher,
         load: Option<&Flight<K, V>>,
         gone: &mut Gone<K, V>,
-    ) -> Option<Outcome> {
+    ) -> Option<Outcome>
+    where
+        K: Hash,
+    {
         self.change(|order, store| {
             match load {
                 Some(flight) if flight.is_overtaken() => return None,
                 Some(_) => {}
                 // Whatever is being loaded for this key is older than this value.
-                None => self.flights.overtake(entry.hash, &entry.key),
+                None => self.flights.overtake(incoming.hash, &incoming.entry.key),
             }
-            Some(self.place(order, store, entry, gone))
+            Some(self.place(order, store, incoming, hasher, gone))
         })
     }
 
@@ -180,12 +194,17 @@ impl<K: Eq, V> Shard<K, V> {
         &self,
         order: &mut Order,
         store: &mut Store<K, V>,
-        entry: Entry<K, V>,
+        incoming: Incoming<K, V>,
+        hasher: &impl BuildHasher,
         gone: &mut Gone<K, V>,
-    ) -> Outcome {
-        let present = store.find(entry.hash, &entry.key).map(|(slot, held)| (slot, held.weight));
-        if entry.weight > order.capacity {
-            if let Some((slot, _)) = present {
+    ) -> Outcome
+    where
+        K: Hash,
+    {
+        let Incoming { hash, weight, entry } = incoming;
+        let present = store.find(hash, &entry.key).map(|(slot, _)| slot);
+        if weight > order.capacity {
+            if let Some(slot) = present {
                 // The old value is out of date whether or not the new one fits.
                 order.policy.on_remove(slot);
                 gone.extend(store.remove(slot), Cause::Replaced);
@@ -194,29 +213,34 @@ impl<K: Eq, V> Shard<K, V> {
             gone.push(entry, Cause::Refused);
             return Outcome::Refused;
         }
-        if let Some((slot, old_weight)) = present {
+        if let Some(slot) = present {
             order.policy.on_hit(slot);
+            let old_weight = store.weight_of(slot);
             // A heavier value needs room before it comes in, and its own entry may be what goes.
             while store.entry(slot).is_some()
-                && entry.weight > order.capacity.saturating_sub(store.weight() - old_weight)
+                && weight > order.capacity.saturating_sub(store.weight() - old_weight)
             {
-                self.evict(order, store, gone);
+                self.evict(order, store, hasher, gone);
             }
             if store.entry(slot).is_some() {
-                order.policy.on_reweigh(slot, entry.weight);
-                gone.extend(store.replace(slot, entry), Cause::Replaced);
+                order.policy.on_reweigh(slot, weight);
+                gone.extend(store.replace(slot, entry, weight), Cause::Replaced);
                 count(&self.counters.insertions);
                 return Outcome::Replaced;
             }
         }
-        let (id, weight) = (entry.hash, entry.weight);
-        order.policy.on_miss(id, weight);
+        order.policy.on_miss(hash, weight);
+        let evicted = weight > order.capacity.saturating_sub(store.weight());
         while weight > order.capacity.saturating_sub(store.weight()) {
-            self.evict(order, store, gone);
+            self.evict(order, store, hasher, gone);
         }
-        match store.insert(entry) {
+        match store.insert(hash, entry, weight) {
             Ok(slot) => {
-                order.policy.on_insert(slot, id, weight);
+                order.policy.on_insert(slot, hash, weight);
+                if evicted && let Some(next) = order.policy.next_victim() {
+                    // Cold by its nature, and needed by the next insert that comes.
+                    store.fetch(next);
+                }
                 count(&self.counters.insertions);
                 Outcome::Inserted
             }
@@ -232,10 +256,19 @@ impl<K: Eq, V> Shard<K, V> {
     ///
     /// A policy that names no entry, or one that is not there, has lost track: LRU takes over within the same
     /// call, with all entries, and the limit holds.
-    fn evict(&self, order: &mut Order, store: &mut Store<K, V>, gone: &mut Gone<K, V>) {
+    #[inline]
+    fn evict(
+        &self,
+        order: &mut Order,
+        store: &mut Store<K, V>,
+        hasher: &impl BuildHasher,
+        gone: &mut Gone<K, V>,
+    ) where
+        K: Hash,
+    {
         let mut victim = order.policy.victim().and_then(|slot| store.remove(slot));
         if victim.is_none() {
-            order.policy = successor(PolicyKind::Lru, order, store);
+            order.policy = successor(PolicyKind::Lru, order, store, hasher);
             victim = order.policy.victim().and_then(|slot| store.remove(slot));
         }
         if victim.is_some() {
@@ -270,7 +303,14 @@ impl<K: Eq, V> Shard<K, V> {
 
     /// Changes the capacity and evicts what no longer fits; `report` gets what was evicted, with no lock
     /// held.
-    pub(super) fn set_capacity(&self, capacity: u64, mut report: impl FnMut(Gone<K, V>)) {
+    pub(super) fn set_capacity(
+        &self,
+        capacity: u64,
+        hasher: &impl BuildHasher,
+        mut report: impl FnMut(Gone<K, V>),
+    ) where
+        K: Hash,
+    {
         loop {
             let mut gone = Gone::new();
             let fits = self.change(|order, store| {
@@ -283,7 +323,7 @@ impl<K: Eq, V> Shard<K, V> {
                     if store.weight() <= capacity {
                         break;
                     }
-                    self.evict(order, store, &mut gone);
+                    self.evict(order, store, hasher, &mut gone);
                 }
                 let fits = store.weight() <= capacity;
                 if fits {
@@ -299,15 +339,18 @@ impl<K: Eq, V> Shard<K, V> {
     }
 
     /// Puts another policy in charge of the same entries. Lookups go on meanwhile.
-    pub(super) fn set_policy(&self, kind: PolicyKind) {
+    pub(super) fn set_policy(&self, kind: PolicyKind, hasher: &impl BuildHasher)
+    where
+        K: Hash,
+    {
         let mut held = self.lanes.order();
         held.each_lane(|order, notes| notes.apply(&mut *order.policy));
         let (order, store) = held.parts();
-        order.policy = successor(kind, order, store);
+        order.policy = successor(kind, order, store, hasher);
     }
 
     pub(super) fn for_each(&self, visit: &mut impl FnMut(&K, &V)) {
-        for entry in self.lanes.order().parts().1.entries() {
+        for (_, entry) in self.lanes.order().parts().1.entries() {
             visit(&entry.key, &entry.value);
         }
     }
@@ -324,7 +367,7 @@ impl<K: Eq, V> Shard<K, V> {
     pub(super) fn check(&self) -> Result<(), String> {
         let mut held = self.lanes.order();
         let (order, store) = held.parts();
-        let sum: u64 = store.entries().map(|entry| entry.weight).sum();
+        let sum: u64 = store.entries().map(|(slot, _)| store.weight_of(slot)).sum();
         let told = self.counters.weight.load(Ordering::Acquire);
         let entries = store.entries().count();
         let mut ordered: Vec<Slot> = order.policy.export().iter().map(|standing| standing.slot).collect();
@@ -368,7 +411,15 @@ fn apply_full<T>(reading: &mut Reading<'_, Notes, Order, T>) {
 }
 
 /// A policy that takes over all entries of the store from the one in charge.
-fn successor<K, V>(kind: PolicyKind, order: &Order, store: &Store<K, V>) -> Box<dyn Policy> {
-    let resident = |slot| store.entry(slot).map(|entry: &Entry<K, V>| (entry.hash, entry.weight));
+#[cold]
+fn successor<K: Hash, V>(
+    kind: PolicyKind,
+    order: &Order,
+    store: &Store<K, V>,
+    hasher: &impl BuildHasher,
+) -> Box<dyn Policy> {
+    let resident = |slot| {
+        store.entry(slot).map(|entry: &Entry<K, V>| (hasher.hash_one(&entry.key), store.weight_of(slot)))
+    };
     kind.succeed(order.capacity, &reconcile(&order.policy.export(), store.slot_count(), resident))
 }
