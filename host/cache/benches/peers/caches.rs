@@ -6,7 +6,6 @@ use host_cache::{Cache, PolicyKind};
 use parking_lot::Mutex;
 use quick_cache::{UnitWeighter, sync::DefaultLifecycle};
 
-
 type Hasher = ahash::RandomState;
 
 /// The loop that is timed, compiled for each cache.
@@ -140,7 +139,9 @@ const POLICIES: [&str; 6] = ["lru", "lfu", "arc", "sieve", "s3-fifo", "w-tinylfu
 pub(crate) fn names() -> Vec<String> {
     let ours = POLICIES.iter().filter(|name| name.parse::<PolicyKind>().is_ok());
     ours.map(|name| format!("host {name}"))
-        .chain(["quick_cache", "moka", "foyer", "schnellru + mutex", "floor (no eviction)"].map(str::to_owned))
+        .chain(
+            ["quick_cache", "moka", "foyer", "schnellru + mutex", "floor (no eviction)"].map(str::to_owned),
+        )
         .collect()
 }
 

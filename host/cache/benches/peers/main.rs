@@ -166,7 +166,9 @@ fn all<K: Key>(criterion: &mut Criterion, rows: &RefCell<Vec<Row>>) {
 /// Prints the table; the names of caches that missed a key that should be resident.
 fn report(rows: &[Row]) -> Vec<String> {
     println!();
-    println!("Zipf {EXPONENT}, {KEYS} keys, {CAPACITY} entries; medians over pairs of stretches of {STRETCH}");
+    println!(
+        "Zipf {EXPONENT}, {KEYS} keys, {CAPACITY} entries; medians over pairs of stretches of {STRETCH}"
+    );
     let mut column = "";
     for row in rows {
         if row.column != column {
@@ -175,7 +177,12 @@ fn report(rows: &[Row]) -> Vec<String> {
             println!("{column:<24} {:>10} {:>16} {:>8}", "M/s", "x quick_cache", "hits %");
         }
         let hits = 100.0 * number(row.hits) / number(row.requests);
-        println!("  {:<22} {:>10.2} {:>15.2}x {hits:>8.2}", row.cache, median(&row.speeds), median(&row.ratios));
+        println!(
+            "  {:<22} {:>10.2} {:>15.2}x {hits:>8.2}",
+            row.cache,
+            median(&row.speeds),
+            median(&row.ratios)
+        );
     }
     println!();
     let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);

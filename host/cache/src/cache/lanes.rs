@@ -21,7 +21,8 @@
 #![expect(unsafe_code, reason = "a lock gives access to what it guards; see the module's last paragraph")]
 
 use crate::sync::{
-    AtomicBool, AtomicUsize, Mutex, MutexGuard, Ordering, UnsafeCell, sleep, spin_loop, thread_local, yield_now,
+    AtomicBool, AtomicUsize, Mutex, MutexGuard, Ordering, UnsafeCell, sleep, spin_loop, thread_local,
+    yield_now,
 };
 use std::cell::Cell;
 use std::time::Duration;
@@ -126,14 +127,33 @@ impl<L, O, T> Lanes<L, O, T> {
 
     /// Enters the lane of this thread. The thread must hold no lane of this lock yet.
     #[inline]
-    #[expect(clippy::indexing_slicing, reason = "there is at least one lane, and their number is a power of two")]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "there is at least one lane, and their number is a power of two"
+    )]
     pub(super) fn read(&self) -> Reading<'_, L, O, T> {
         let lane = &self.lanes[thread_number() & (self.lanes.len() - 1)];
         lane.acquire();
         Reading { lock: self, lane }
     }
 
-    /// Takes the order. Lookups go on; changes wait.
+    /// Visits the lanes' own data, holding one lane at a time and nothing else. The thread must hold no lane.
+    pub(super) fn each_lane(&self, mut visit: impl FnMut(&mut L)) {
+        for lane in &self.lanes {
+            lane.acquire();
+            let reading = Reading { lock: self, lane };
+            // SAFETY: `reading` is the only holder of this lane.
+            visit(unsafe { &mut *lane.data.get() });
+            drop(reading);
+        }
+    }
+
+    /// The order, if nobody has it. The thread must hold no lane.
+    pub(super) fn try_order(&self) -> Option<Ordered<'_, L, O, T>> {
+        Some(Ordered { lock: self, order: self.order.0.try_lock()? })
+    }
+
+    /// Takes the order. Lookups go on; changes wait. The thread must hold no lane.
     pub(super) fn order(&self) -> Ordered<'_, L, O, T> {
         Ordered { lock: self, order: self.order.0.lock() }
     }
@@ -184,13 +204,8 @@ impl<'a, L, O, T> Ordered<'a, L, O, T> {
 
     /// Visits the lanes' own data, holding one lane at a time.
     pub(super) fn each_lane(&mut self, mut visit: impl FnMut(&mut O, &mut L)) {
-        for lane in &self.lock.lanes {
-            lane.acquire();
-            let reading = Reading { lock: self.lock, lane };
-            // SAFETY: `reading` is the only holder of this lane.
-            visit(&mut self.order, unsafe { &mut *lane.data.get() });
-            drop(reading);
-        }
+        let order = &mut *self.order;
+        self.lock.each_lane(|lane| visit(order, lane));
     }
 
     /// Waits until no lookup is under way, and keeps them out.

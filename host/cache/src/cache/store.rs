@@ -4,9 +4,13 @@
 //! when its value is replaced, when the table grows, and when another policy takes over, and is used again after
 //! the entry has gone. The entry itself lies in the table, so that a lookup needs no register; a policy that
 //! names its victim by slot does. Weights lie apart, and only where there is a weigher.
-#![expect(clippy::indexing_slicing, reason = "the register has a place for each slot number that was given out")]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "the register has a place for each slot number that was given out"
+)]
 
-use super::table::Table;
+use super::expiry::Lifetime;
+use super::table::{Table, fetch};
 use hashbrown::Equivalent;
 use host_policy::Slot;
 use host_policy::list::{NIL, at};
@@ -44,6 +48,12 @@ pub(super) struct Store<K, V> {
     /// Weights by slot; `None` where every entry weighs 1.
     weights: Option<Vec<u64>>,
     weight: u64,
+    /// Lifetimes by slot; `None` as long as no entry ever had one.
+    lifetimes: Option<Vec<Lifetime>>,
+    /// The slot that [`sweep`](Self::sweep) looks at next.
+    swept: u32,
+    /// The slot that is expected to be removed next, or [`NIL`].
+    expected: u32,
 }
 
 /// What a store goes by: 32 bits of a key's hash, all of which depend on the whole hash.
@@ -56,7 +66,16 @@ const fn short(hash: u64) -> u32 {
 impl<K, V> Store<K, V> {
     pub(super) fn new(weighed: bool) -> Self {
         let weights = weighed.then(Vec::new);
-        Self { table: Table::new(), places: Vec::new(), free: NIL, weights, weight: 0 }
+        Self {
+            table: Table::new(),
+            places: Vec::new(),
+            free: NIL,
+            weights,
+            weight: 0,
+            lifetimes: None,
+            swept: 0,
+            expected: NIL,
+        }
     }
 
     /// Sum of the weights of the entries.
@@ -114,6 +133,9 @@ impl<K, V> Store<K, V> {
                     if let Some(weights) = &mut self.weights {
                         weights.push(0);
                     }
+                    if let Some(lifetimes) = &mut self.lifetimes {
+                        lifetimes.push(Lifetime::endless());
+                    }
                     slot
                 }
                 _ => return Err(entry),
@@ -144,10 +166,20 @@ impl<K, V> Store<K, V> {
         Some(old)
     }
 
-    /// Begins to fetch what [`remove`](Self::remove) will need of this slot. A slot that is free does no harm.
+    /// Says which slot will probably be removed next, so that it is at hand by then. Its place is fetched here,
+    /// and what lies there by [`fetch_expected`](Self::fetch_expected): neither waits for the other.
     #[inline]
-    pub(super) fn fetch(&self, slot: Slot) {
-        if let Some(&place) = self.places.get(at(slot.0)) {
+    pub(super) fn expect(&mut self, slot: Slot) {
+        if let Some(place) = self.places.get(at(slot.0)) {
+            fetch(place);
+            self.expected = slot.0;
+        }
+    }
+
+    /// A slot that is free by now does no harm.
+    #[inline]
+    pub(super) fn fetch_expected(&self) {
+        if let Some(&place) = self.places.get(at(self.expected)) {
             self.table.fetch(at(place));
         }
     }
@@ -159,9 +191,55 @@ impl<K, V> Store<K, V> {
         let hash = self.table.get(place)?.hash;
         let held = self.table.remove(place, hash)?;
         self.weight -= self.weight_of(slot);
+        if let Some(lifetimes) = &mut self.lifetimes {
+            lifetimes[at(slot.0)] = Lifetime::endless();
+        }
         self.places[at(slot.0)] = self.free;
         self.free = slot.0;
         Some(held.entry)
+    }
+
+    /// Whether there may be entries whose time is over.
+    #[inline]
+    pub(super) const fn is_mortal(&self) -> bool {
+        self.lifetimes.is_some()
+    }
+
+    /// The lifetime of the entry in an occupied slot, where there are any.
+    #[inline]
+    pub(super) fn lifetime(&self, slot: Slot) -> Option<&Lifetime> {
+        self.lifetimes.as_ref()?.get(at(slot.0))
+    }
+
+    /// Whether the entry of a slot is there and over its time.
+    #[inline]
+    pub(super) fn is_over(&self, slot: Slot, now: u64) -> bool {
+        self.lifetime(slot).is_some_and(|lifetime| lifetime.is_over(now))
+    }
+
+    /// Gives the entry in an occupied slot a lifetime, or none.
+    #[inline]
+    pub(super) fn set_lifetime(&mut self, slot: Slot, lifetime: Option<Lifetime>) {
+        if self.lifetimes.is_none() && lifetime.is_some() {
+            let all = std::iter::repeat_with(Lifetime::endless).take(self.places.len());
+            self.lifetimes = Some(all.collect());
+        }
+        if let Some(lifetimes) = &mut self.lifetimes {
+            lifetimes[at(slot.0)] = lifetime.unwrap_or(Lifetime::endless());
+        }
+    }
+
+    /// The next slot in turn whose entry's time is over, looking at no more than `most` slots.
+    pub(super) fn sweep(&mut self, now: u64, most: &mut u32) -> Option<Slot> {
+        while *most > 0 {
+            *most -= 1;
+            let slot = Slot(if self.swept < self.slot_count() { self.swept } else { 0 });
+            self.swept = slot.0 + 1;
+            if self.is_over(slot, now) {
+                return Some(slot);
+            }
+        }
+        None
     }
 }
 
