@@ -16,8 +16,9 @@ pub mod belady;
 mod cache;
 mod exact;
 mod shadow;
+mod sync;
 
-pub use cache::{Builder, Cache, Cause, Fill, Outcome, Served, Stats};
+pub use cache::{Builder, Cache, Cause, Clock, Fill, Iter, Outcome, Served, Stats};
 pub use exact::{Exact, replay};
 pub use hashbrown::Equivalent;
 pub use host_policy::{self as policy, Policy, PolicyKind, Slot, UnknownPolicy};

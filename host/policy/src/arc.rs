@@ -199,6 +199,11 @@ impl Policy for Adaptive {
         Some(slot)
     }
 
+    fn next_victim(&self) -> Option<Slot> {
+        let part = if self.replace() == Half::Once { &self.t1 } else { &self.t2 };
+        Some(Slot(part.list.front()))
+    }
+
     fn on_insert(&mut self, slot: Slot, id: u64, weight: u64) {
         let tag = Tag::of(id);
         let returns =

@@ -105,6 +105,10 @@ impl Policy for Lfu {
         Some(slot)
     }
 
+    fn next_victim(&self) -> Option<Slot> {
+        Some(Slot(self.buckets.get(self.ascending.front())?.entries.front()))
+    }
+
     fn on_insert(&mut self, slot: Slot, _id: u64, _weight: u64) {
         self.on_remove(slot);
         self.entries.reach(slot.0, &NIL);

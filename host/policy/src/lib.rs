@@ -117,6 +117,12 @@ pub trait Policy: Send {
     /// when the policy holds no entry.
     fn victim(&mut self) -> Option<Slot>;
 
+    /// The entry that [`victim`](Policy::victim) would probably name next, for an owner that wants to have it at
+    /// hand by then. A hint: it may be wrong, and `None` where finding out costs more than a few steps.
+    fn next_victim(&self) -> Option<Slot> {
+        None
+    }
+
     /// The entry announced last by [`on_miss`](Policy::on_miss) now has `slot`.
     fn on_insert(&mut self, slot: Slot, id: u64, weight: u64);
 

@@ -69,6 +69,10 @@ impl Policy for Lru {
         })
     }
 
+    fn next_victim(&self) -> Option<Slot> {
+        Some(Slot(self.order.front()))
+    }
+
     fn on_insert(&mut self, slot: Slot, _id: u64, _weight: u64) {
         self.push(slot, 1);
     }

@@ -162,16 +162,21 @@ fn keys_are_spread_over_shards_by_any_hasher_and_found_again() {
 
 #[test]
 fn a_policy_that_names_no_resident_is_replaced_and_the_limit_holds() {
-    use super::shard::{Gone, Shard};
+    use super::expiry::{Expiry, Monotonic};
+    use super::gone::{Gone, Incoming};
+    use super::shard::{Common, Shard};
     use super::store::Entry;
-    let shard = Shard::<u64, u64>::new(PolicyKind::Arc, 3);
-    let entry = |key| Entry { key, value: key, hash: mix(key), weight: 1 };
+    let shard = Shard::<u64, u64>::new(PolicyKind::Arc, 3, false, 1);
+    let expiry = Expiry::new(Box::new(Monotonic(std::time::Instant::now())), None, None);
+    let common = Common { hasher: ahash::RandomState::with_seeds(1, 2, 3, 4), expiry };
+    let incoming =
+        |key| Incoming { hash: mix(key), weight: 1, lifetime: None, entry: Entry { key, value: key } };
     for key in 0..3 {
-        shard.insert(entry(key), None, &mut Gone::new());
+        shard.insert(incoming(key), &common, None, &mut Gone::new());
     }
     shard.lose_track();
     let mut gone = Gone::new();
-    assert_eq!(shard.insert(entry(3), None, &mut gone), Some(Outcome::Inserted));
+    assert_eq!(shard.insert(incoming(3), &common, None, &mut gone), Some(Outcome::Inserted));
     assert_eq!(gone.into_iter().count(), 1);
     shard.check().unwrap();
 }
