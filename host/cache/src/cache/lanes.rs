@@ -222,3 +222,6 @@ impl<L, O, T> Drop for Exclusive<'_, L, O, T> {
         self.lock.lanes.iter().for_each(Lane::release);
     }
 }
+
+#[cfg(test)]
+mod tests;
