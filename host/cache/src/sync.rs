@@ -1,10 +1,20 @@
-//! Every lock, atomic and thread primitive of this crate, from one place, so that a test can put others under
+//! Every lock, atomic and thread primitive of the cache, from one place, so that a test can put others under
 //! the same code.
+//!
+//! With `--cfg shuttle` they are Shuttle's, whose scheduler decides at each of them which thread goes on: the
+//! tests in `tests/shuttle` explore orders of events that a machine would rarely show. A primitive that the
+//! cache takes from elsewhere is invisible to them.
 
-pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
+#[cfg(not(shuttle))]
+mod native;
+#[cfg(shuttle)]
+mod shuttled;
+
+#[cfg(not(shuttle))]
+pub(crate) use native::*;
+#[cfg(shuttle)]
+pub(crate) use shuttled::*;
+
 pub(crate) use std::cell::UnsafeCell;
-pub(crate) use std::hint::spin_loop;
 pub(crate) use std::sync::Arc;
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-pub(crate) use std::thread::{sleep, yield_now};
-pub(crate) use std::thread_local;
+pub(crate) use std::sync::atomic::Ordering;

@@ -3,7 +3,7 @@
 use super::expiry::{Clock, Expiry, Monotonic};
 use super::shard::{Common, Shard};
 use super::{Cache, Cause, Listener, Weigher, shares};
-use crate::sync::{AtomicU64, Mutex};
+use crate::sync::{AtomicU64, Mutex, cores};
 use host_policy::{MOST_CAPACITY, PolicyKind};
 use std::hash::{BuildHasher, Hash};
 use std::time::{Duration, Instant};
@@ -218,10 +218,6 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Builder<K, V, S> {
             policy: Mutex::new(self.policy),
         }
     }
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 fn default_shards(capacity: u64, least: u64) -> usize {

@@ -21,10 +21,8 @@
 #![expect(unsafe_code, reason = "a lock gives access to what it guards; see the module's last paragraph")]
 
 use crate::sync::{
-    AtomicBool, AtomicUsize, Mutex, MutexGuard, Ordering, UnsafeCell, sleep, spin_loop, thread_local,
-    yield_now,
+    AtomicBool, Mutex, MutexGuard, Ordering, UnsafeCell, sleep, spin_loop, thread_number, yield_now,
 };
-use std::cell::Cell;
 use std::time::Duration;
 
 /// Turns of spinning before a waiting thread offers its core, and offers before it sleeps. A lane is free again
@@ -32,29 +30,6 @@ use std::time::Duration;
 const SPINS: u32 = 128;
 const OFFERS: u32 = 32;
 const LONGEST_SLEEP: Duration = Duration::from_micros(500);
-
-/// Threads get numbers in the order in which they first read.
-static NEXT_THREAD: AtomicUsize = AtomicUsize::new(0);
-
-/// The number of a thread that has none yet.
-const UNNUMBERED: usize = usize::MAX;
-
-thread_local! {
-    static THREAD: Cell<usize> = const { Cell::new(UNNUMBERED) };
-}
-
-#[inline]
-fn thread_number() -> usize {
-    let number = THREAD.get();
-    if number == UNNUMBERED { number_thread() } else { number }
-}
-
-#[cold]
-fn number_thread() -> usize {
-    let number = NEXT_THREAD.fetch_add(1, Ordering::Relaxed);
-    THREAD.set(number);
-    number
-}
 
 // Two cache lines, because processors fetch lines in pairs: neighbouring lanes do not share one.
 #[repr(align(128))]
@@ -247,3 +222,6 @@ impl<L, O, T> Drop for Exclusive<'_, L, O, T> {
         self.lock.lanes.iter().for_each(Lane::release);
     }
 }
+
+#[cfg(test)]
+mod tests;
