@@ -126,7 +126,8 @@ impl Ticking {
 
     fn feed(&mut self) {
         if let (Some(tap), Some(shadows)) = (&self.with.requests.tap, &mut self.with.plane.shadows) {
-            tap.drain_into(shadows);
+            let stats = self.with.plane.cache.stats();
+            tap.drain_into(shadows, stats.hits + stats.misses);
         }
     }
 

@@ -1,19 +1,33 @@
 //! Which policy, and when it is worth a change.
 //!
-//! A change of policy is not free: the newcomer starts from translated metadata, and noise-driven
-//! switching costs more than a second-best policy. So a challenger has to lead by a margin, beyond
-//! what chance explains, over enough requests, and not too soon after the change before.
+//! A change of policy costs misses: the cache holds what the old policy kept, and the newcomer earns its shadow's
+//! hit ratio only once it holds what it would have kept itself. How long a lead will last nobody knows. So this is
+//! the ski-rental problem, and it is answered as there (Karlin, Manasse, Rudolph, Sleator, "Competitive snoopy
+//! caching", 1988): stay until staying has cost what a change costs, then change. That loses a bounded multiple of
+//! what the best choice in hindsight would have lost, whatever the requests do, and noise has to add up to a whole
+//! change before it moves anything.
 //!
-//! The figures are the shadows' at the present capacity. Each is an exponentially weighted hit
-//! ratio whose half-life is counted in sampled requests and not in ticks, so that it says the same
-//! of a short trace with long ticks and of a busy service with short ones.
+//! - What staying has cost is the regret: misses of the shadow of the policy in force, less those of the
+//!   challenger's shadow, summed up. A challenger has to miss a share (`margin`) less for it to count at all, and
+//!   the sum starts over whenever it falls to zero. That is Page's CUSUM test ("Continuous inspection schemes",
+//!   1954), which finds a change of phase soonest among tests with so many false alarms.
+//! - What a change costs is put at a share (`change-cost`) of the entries the two policies can disagree about: as
+//!   many as were evicted so far, at most all. To that come `min-misses` sampled misses, below which a sum is chance.
+//! - Before anything was evicted all policies hold the same, and a change costs nothing. What is chosen then is
+//!   `prior`: ARC, which of the policies built in loses least where it is not the best, while one scan through LRU
+//!   loses what no later change brings back.
+//! - A shadow may lead by what it still holds from long ago, which the cache in use does not. So a change is held
+//!   against the shadow of the policy that was left: once the cache has missed more than that one by the cost of a
+//!   change, it is undone, and the lead is not believed again before it has ended.
+//! - Changes that lost make the next one dearer, twice each time, and those that gained cheaper again: a pattern
+//!   that alternates faster than a change pays is followed less and less.
 //!
-//! Chance: all shadows see the same requests, so the two ratios are paired, and mostly right and
-//! wrong together. How often they disagree is not reported; the standard error of two independent
-//! binomials is therefore used, which is an upper bound of the paired one as long as the policies
-//! do not do well on opposite requests. Two of those is a stricter test than the usual five per
-//! cent, which it has to be: it is applied at each tick.
+//! All figures are misses, at full scale: no ticks and no times, so that they say the same of a short trace and of
+//! a busy service.
 
+mod regret;
+
+use regret::Regrets;
 use std::collections::BTreeMap;
 use strategy_sdk::{
     Acceptance, ControlError, count,
@@ -23,59 +37,26 @@ use strategy_sdk::{
 strategy_sdk::settings! {
     /// What a profile may set.
     pub(crate) struct Settings {
-        /// Lead in hit ratio that makes a change worth its cost, 0.0 to 1.0
-        margin: f64 = 0.01 in 0.0..=1.0,
-        /// Ticks from one change to the next; doubled by a return to a policy that was left shortly before
-        dwell_ticks: u64 = 4 in 1..=10_000,
-        /// Sampled requests after which an observation counts half
-        half_life_requests: f64 = 10_000.0 in 100.0..=1e12,
-        /// Sampled requests before the first judgement
-        min_requests: f64 = 500.0 in 1.0..=1e12,
+        /// Policy to take while nothing was evicted and a change costs nothing; empty: the profile's own
+        prior: String = "arc",
+        /// Share of its misses that another policy has to save, 0.0 to 1.0
+        margin: f64 = 0.015 in 0.0..=1.0,
+        /// Misses that a change is taken to cost, as a share of the entries, 0.0 to 10.0
+        change_cost: f64 = 0.0625 in 0.0..=10.0,
+        /// Sampled misses below which a lead is chance
+        min_misses: f64 = 16.0 in 0.0..=1e12,
     }
 }
 
-/// How many dwell times back is "shortly before".
-const RECENT_DWELLS: u64 = 4;
-/// The dwell time does not grow beyond this multiple of its setting.
-const LONGEST_DWELL: u64 = 16;
-/// Standard errors that a lead must exceed.
-const STANDARD_ERRORS: f64 = 2.0;
+/// Changes that lost make the next one dearer up to this multiple.
+const DEAREST: f64 = 64.0;
 
-/// Weighted counts of one shadow.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-struct Evidence {
-    requests: f64,
-    misses: f64,
-    capacity: u64,
-}
+/// A change is answerable for the misses until the cache has evicted so many times what it holds: from then on
+/// it holds what the policy in force has chosen.
+const TURNOVERS: f64 = 2.0;
 
-impl Evidence {
-    fn hit_ratio(self) -> f64 {
-        if self.requests > 0.0 { 1.0 - self.misses / self.requests } else { 0.0 }
-    }
-
-    /// Variance of the hit ratio: a binomial's.
-    fn variance(self) -> f64 {
-        let ratio = self.hit_ratio();
-        if self.requests > 0.0 { ratio * (1.0 - ratio) / self.requests } else { 0.0 }
-    }
-
-    fn add(&mut self, shadow: &ShadowEstimate, half_life: f64) {
-        // What was learnt of another capacity says little of this one.
-        if capacity_moved(self.capacity, shadow.capacity_bytes) {
-            *self = Self { capacity: shadow.capacity_bytes, ..Self::default() };
-        }
-        let requests = count(shadow.window_requests);
-        let kept = (-requests / half_life).exp2();
-        self.requests = self.requests * kept + requests;
-        self.misses = self.misses * kept + count(shadow.window_misses.min(shadow.window_requests));
-    }
-}
-
-/// By more than a fifth.
-fn capacity_moved(from: u64, to: u64) -> bool {
-    from.abs_diff(to) > from.max(to) / 5
-}
+/// Ticks without a proposal after one that was refused for good: it would be refused again.
+const REFUSED_TICKS: u64 = 16;
 
 /// A change worth proposing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,87 +65,186 @@ pub(crate) struct Choice {
     pub(crate) policy: String,
     /// For the log: the figures behind it.
     pub(crate) reason: String,
+    why: Why,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    /// Nothing was evicted yet.
+    Prior,
+    /// Staying has cost more than a change.
+    Better,
+    /// The change before has lost.
+    Undo,
+}
+
+/// The change before, while it is answerable for the misses.
+#[derive(Debug)]
+struct Change {
+    /// The policy that was left.
+    left: String,
+    /// Misses of its shadow since, less the cache's own.
+    gain: f64,
+    /// Entries evicted since.
+    evicted: f64,
 }
 
 /// The strategy's memory from tick to tick.
 #[derive(Debug)]
 pub(crate) struct Chooser {
     settings: Settings,
-    evidence: BTreeMap<String, Evidence>,
-    /// The tick at which each policy was last seen in force.
-    in_force: BTreeMap<String, u64>,
+    /// The policy that is taken to be in force.
+    in_force: String,
+    capacity_bytes: u64,
+    regrets: Regrets,
+    change: Option<Change>,
+    /// Entries evicted since the start.
+    evicted: f64,
+    /// What a change costs now, in misses.
+    cost: f64,
+    /// By how much the changes so far have made the next one dearer, from 1.
+    doubt: f64,
     /// No proposal before this tick.
     silent_until: u64,
-    dwell: u64,
 }
 
 impl Chooser {
     pub(crate) fn with(settings: Settings) -> Self {
-        let dwell = settings.dwell_ticks;
-        Self { settings, evidence: BTreeMap::new(), in_force: BTreeMap::new(), silent_until: 0, dwell }
+        Self {
+            settings,
+            in_force: String::new(),
+            capacity_bytes: 0,
+            regrets: Regrets::default(),
+            change: None,
+            evicted: 0.0,
+            cost: 0.0,
+            doubt: 1.0,
+            silent_until: 0,
+        }
     }
 
-    /// Takes in one tick's figures; answers where another policy than the present one should be in
-    /// force.
+    /// Takes in one tick's figures; answers where another policy than the present one should be in force.
     pub(crate) fn choose(
         &mut self,
         tick: u64,
         cache: &CacheMetrics,
         shadows: &[ShadowEstimate],
     ) -> Option<Choice> {
-        self.in_force.insert(cache.policy.clone(), tick);
-        for shadow in shadows.iter().filter(|shadow| is_present_capacity(shadow)) {
-            let evidence = self.evidence.entry(shadow.policy.clone()).or_default();
-            evidence.add(shadow, self.settings.half_life_requests);
+        self.notice_changes(cache);
+        self.evicted += count(cache.window_evictions);
+        let at_present = |shadow: &&ShadowEstimate| (shadow.capacity_factor - 1.0).abs() < 1e-6;
+        let shadows: Vec<&ShadowEstimate> = shadows.iter().filter(at_present).collect();
+        let rate = shadows.first().map_or(1.0, |shadow| shadow.sampling_rate).max(f64::MIN_POSITIVE);
+        let misses: BTreeMap<&str, f64> =
+            shadows.iter().map(|s| (s.policy.as_str(), count(s.window_misses) / rate)).collect();
+        if self.evicted == 0.0 {
+            return self.prior(tick, cache);
         }
+        let disputed = count(cache.entries).min(self.evicted);
+        self.cost = self.settings.change_cost * disputed + self.settings.min_misses / rate;
+        self.account(cache, &misses);
         if tick < self.silent_until {
             return None;
         }
-        let present = *self.evidence.get(&cache.policy)?;
-        let (policy, best) = self
-            .evidence
-            .iter()
-            .filter(|(policy, _)| cache.policies.contains(policy))
-            .max_by(|(a, x), (b, y)| x.hit_ratio().total_cmp(&y.hit_ratio()).then_with(|| b.cmp(a)))?;
-        (*policy != cache.policy && self.is_worth_it(*best, present)).then(|| Choice {
-            policy: policy.clone(),
-            reason: format!(
-                "{policy} {:.1} % against {} {:.1} % over {} sampled requests",
-                best.hit_ratio() * 100.0,
-                cache.policy,
-                present.hit_ratio() * 100.0,
-                thousands(best.requests),
-            ),
+        self.better(cache).or_else(|| self.undo(cache))
+    }
+
+    /// What was learnt of another capacity (by more than a fifth), or under a policy that somebody else has put in
+    /// force, says little from now on.
+    fn notice_changes(&mut self, cache: &CacheMetrics) {
+        let (was, is) = (self.capacity_bytes, cache.capacity_bytes);
+        let moved = was.abs_diff(is) > was.max(is) / 5;
+        if moved || self.in_force != cache.policy {
+            self.regrets = Regrets::default();
+            self.change = None;
+            self.capacity_bytes = is;
+            self.in_force.clone_from(&cache.policy);
+        }
+    }
+
+    /// Adds the window's misses to what staying, and the change before, have cost.
+    fn account(&mut self, cache: &CacheMetrics, misses: &BTreeMap<&str, f64>) {
+        let own = count(cache.window_misses);
+        if let Some(change) = &mut self.change
+            && change.evicted <= TURNOVERS * count(cache.entries)
+            && let Some(left) = misses.get(change.left.as_str())
+        {
+            change.gain += left - own;
+            change.evicted += count(cache.window_evictions);
+        }
+        // A policy without a shadow stands for itself.
+        let present = misses.get(cache.policy.as_str()).copied().unwrap_or(own);
+        let worth_it = present * (1.0 - self.settings.margin);
+        for (policy, misses) in misses {
+            if *policy != cache.policy {
+                self.regrets.add(policy, worth_it - misses, self.cost);
+            }
+        }
+    }
+
+    fn prior(&self, tick: u64, cache: &CacheMetrics) -> Option<Choice> {
+        let prior = &self.settings.prior;
+        let applies = tick >= self.silent_until && cache.policies.contains(prior) && *prior != cache.policy;
+        applies.then(|| Choice {
+            policy: prior.clone(),
+            reason: format!("nothing was evicted yet, so that a change costs nothing: {prior} until more is known"),
+            why: Why::Prior,
         })
     }
 
-    fn is_worth_it(&self, best: Evidence, present: Evidence) -> bool {
-        let lead = best.hit_ratio() - present.hit_ratio();
-        let chance = STANDARD_ERRORS * (best.variance() + present.variance()).sqrt();
-        let requests = best.requests.min(present.requests);
-        requests >= self.settings.min_requests && lead > self.settings.margin && lead > chance
+    fn better(&self, cache: &CacheMetrics) -> Option<Choice> {
+        let dear = self.cost * self.doubt;
+        let (policy, regret) = self.regrets.largest(|policy| cache.policies.iter().any(|p| p == policy))?;
+        (regret > dear).then(|| Choice {
+            policy: policy.to_owned(),
+            reason: format!(
+                "{policy} would have saved {} of the misses of {}; a change is put at {}",
+                thousands(regret),
+                cache.policy,
+                thousands(dear)
+            ),
+            why: Why::Better,
+        })
+    }
+
+    fn undo(&self, cache: &CacheMetrics) -> Option<Choice> {
+        let change = self.change.as_ref()?;
+        let lost = -change.gain > self.cost && cache.policies.contains(&change.left);
+        lost.then(|| Choice {
+            policy: change.left.clone(),
+            reason: format!(
+                "the change to {} has cost {} misses against {}",
+                cache.policy,
+                thousands(-change.gain),
+                change.left
+            ),
+            why: Why::Undo,
+        })
     }
 
     /// Takes in what the host said to a choice.
     pub(crate) fn answered(&mut self, tick: u64, choice: &Choice, answer: &Result<Acceptance, ControlError>) {
         match answer {
-            Ok(_) => {
-                let base = self.settings.dwell_ticks;
-                let left = self.in_force.get(&choice.policy);
-                let is_return =
-                    left.is_some_and(|left| tick.saturating_sub(*left) <= self.dwell * RECENT_DWELLS);
-                self.dwell = if is_return { (self.dwell * 2).min(base * LONGEST_DWELL) } else { base };
-                self.silent_until = tick + self.dwell;
-            }
+            Ok(_) => self.changed(choice),
             Err(ControlError::CoolingDown(until)) => self.silent_until = *until,
-            // It would be refused again at the next tick.
-            Err(_) => self.silent_until = tick + self.dwell,
+            Err(_) => self.silent_until = tick + REFUSED_TICKS,
         }
     }
-}
 
-fn is_present_capacity(shadow: &ShadowEstimate) -> bool {
-    (shadow.capacity_factor - 1.0).abs() < 1e-6
+    /// The choice stands. Should another strategy outrank it, the next tick's metrics say so.
+    fn changed(&mut self, choice: &Choice) {
+        let left = std::mem::replace(&mut self.in_force, choice.policy.clone());
+        if let Some(before) = self.change.take() {
+            let factor = if before.gain < 0.0 { 2.0 } else { 0.5 };
+            self.doubt = (self.doubt * factor).clamp(1.0, DEAREST);
+        }
+        self.regrets.rebase(&choice.policy);
+        match choice.why {
+            Why::Prior => {}
+            Why::Better => self.change = Some(Change { left, gain: 0.0, evicted: 0.0 }),
+            Why::Undo => self.regrets.doubt(&left, self.cost),
+        }
+    }
 }
 
 /// A whole number with commas: 12,345.

@@ -1,8 +1,9 @@
 //! The way from request threads to the shadows: a bounded queue without locks.
 //!
 //! A request whose id is not followed costs a mix and a comparison. A followed one is queued; when the queue
-//! is full it is dropped and counted, for a request never waits for its shadow. Dropping thins all policies'
-//! requests alike, but it breaks up reuse: more than a few per cent dropped make the estimates pessimistic.
+//! is full it is dropped and counted, for a request never waits for its shadow. Dropping breaks up reuse and makes
+//! the estimates pessimistic, so that the shadows answer it by a lower rate. What they may cost is therefore said
+//! by two numbers: the places of the queue, and how often it is drained.
 
 use super::{Shadows, Threshold};
 use crossbeam_queue::ArrayQueue;
@@ -18,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// std::thread::scope(|threads| {
 ///     threads.spawn(|| (0..10).for_each(|id| tap.offer(id, 1)));
 /// });
-/// assert_eq!(tap.drain_into(&mut shadows), 10);
+/// assert_eq!(tap.drain_into(&mut shadows, 10), 10);
 /// assert_eq!(shadows.estimates()[0].requests, 10);
 /// ```
 #[derive(Debug)]
@@ -41,15 +42,19 @@ impl SampleTap {
         }
     }
 
-    /// Feeds what is queued, at most one queue full, and says how much it was.
-    pub fn drain_into(&self, shadows: &mut Shadows) -> usize {
+    /// Feeds what is queued, at most one queue full, and says how much it was. `offered` is the number of requests
+    /// that were offered since the beginning, as whoever offers counts them (a cache counts its requests anyway):
+    /// counted here it would cost every request a step on a line shared by all threads.
+    pub fn drain_into(&self, shadows: &mut Shadows, offered: u64) -> usize {
         let mut fed = 0;
         while fed < self.queue.capacity()
             && let Some((id, weight)) = self.queue.pop()
         {
-            shadows.feed(id, weight);
+            shadows.follow(id, weight);
             fed += 1;
         }
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        shadows.drained(count(self.queue.capacity()), count(fed), offered, self.dropped());
         fed
     }
 
