@@ -37,6 +37,12 @@ impl Fifo {
     }
 }
 
+impl Default for Fifo {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Policy for Fifo {
     #[inline]
     fn on_hit(&mut self, slot: Slot) {

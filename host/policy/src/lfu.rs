@@ -68,6 +68,12 @@ impl Lfu {
     }
 }
 
+impl Default for Lfu {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Policy for Lfu {
     #[inline]
     fn on_hit(&mut self, slot: Slot) {

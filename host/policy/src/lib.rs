@@ -1,7 +1,8 @@
 //! Eviction policies: the order of entries, and nothing else.
 //!
-//! This crate knows no cache, no key, no value, no clock and no random source, so that one source serves the
-//! live cache, its shadows, the simulator, and a WebAssembly component.
+//! This crate knows no cache, no key, no value, no clock and no random source, and uses the standard collections
+//! alone, so that one source serves the live cache, its shadows, the simulator, and a WebAssembly component (it
+//! builds for `wasm32-wasip2` as it is), and gives the same victims in all of them.
 //!
 //! A [`Policy`] sees entries as slot numbers. It never sees keys, values or a clock, so that the same rules
 //! serve the live cache, a shadow and the simulator, and so that one policy can take another's place while
@@ -20,17 +21,26 @@
 //! # Switching
 //!
 //! [`PolicyKind::succeed`] builds a policy that takes over from another. The old one exports its entries from
-//! coldest to hottest with a frequency each (one for the insert, one for every hit since); the new one reads
-//! them so:
+//! coldest to hottest, by all it knows, with a frequency each: the count of uses while resident, however the policy
+//! itself orders. The new one takes them in that order. So there is a rule for each policy and each direction, not
+//! for each pair:
 //!
-//! | from \ to | LRU: next victims | LFU: next victims | ARC |
-//! |---|---|---|---|
-//! | LRU | | lowest count of uses while resident, least recently used first | used more than once: T2, else T1, both in LRU order |
-//! | LFU | in LFU's own order: lowest frequency, then least recently used | | frequency above 1: T2, else T1, both in LFU's order |
-//! | ARC | T1 in LRU order, then T2 in LRU order | T1 (frequency 1), then T2 by its count of uses | |
+//! | policy | hands over, coldest first | takes over; its next victims, while nothing is used |
+//! |---|---|---|
+//! | LRU | in LRU order | in the order given |
+//! | FIFO | the least used first, of equals the oldest | in the order given |
+//! | LFU | the least used first, of equals the least recently used | the least used first, of equals in the order given |
+//! | ARC | T1, then T2, both in LRU order | used once: T1, more often: T2. T1, then T2, in the order given |
+//! | SIEVE | without a mark, as the hand will meet them; then with one, the least used first | used more than once: with a mark. Those used once, then the others, in the order given |
+//! | S3-FIFO | what would leave S, oldest first; M without a count; then by count | used once: S, more often: M, with differences of use as counts. S down to its share; M, the least used (up to 4) first; the rest of S |
+//! | W-TinyLFU | window, probation, protected, each in LRU order | the hottest protected, the rest probation. In the order given |
+//! | LIRS | Q from its front, then LIR from the bottom of S | the hottest LIR, the rest in Q. In the order given |
+//! | 2Q | A1in, the least used first, of equals the oldest; then Am in LRU order | used once: A1in, more often: Am. A1in down to Kin; Am in the order given; the rest of A1in |
 //!
-//! All three count uses, whether or not they order by them, so no switch starts from zero. ARC starts with an
-//! empty ghost list and p = 0, as in its paper: T1 is evicted first and p adapts from there.
+//! So the hot set is never first, whichever the pair: it was handed over last, or is used more than the rest. What
+//! is remembered of evicted entries does not cross; ghost lists start empty, and ARC with p = 0, as in its paper.
+//! Uses count up to 4,095 in FIFO, SIEVE and S3-FIFO, up to 2^30 or more elsewhere.
+
 
 pub mod arc;
 pub mod fifo;

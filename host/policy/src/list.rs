@@ -101,6 +101,12 @@ impl<T: Clone> Nodes<T> {
     }
 }
 
+impl<T: Clone> Default for Nodes<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// One list through a [`Nodes`] slab. Its front is the oldest node, its back the newest.
 #[derive(Debug, Clone, Copy)]
 pub struct List {
@@ -203,6 +209,12 @@ impl List {
                 index
             })
         })
+    }
+}
+
+impl Default for List {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

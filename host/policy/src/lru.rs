@@ -44,6 +44,12 @@ impl Lru {
     }
 }
 
+impl Default for Lru {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Policy for Lru {
     #[inline]
     fn on_hit(&mut self, slot: Slot) {

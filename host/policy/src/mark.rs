@@ -26,7 +26,7 @@ impl Mark {
     /// An entry used so often (0 counts as 1), with `flags` from 0 to 15.
     pub(crate) fn new(uses: u32, flags: u16) -> Self {
         let uses = u16::try_from(uses).unwrap_or(MOST_USES).clamp(1, MOST_USES);
-        Self(uses * USE | flags)
+        Self(uses * USE + flags)
     }
 
     #[inline]

@@ -102,7 +102,7 @@ impl S3Fifo {
     }
 
     /// Looks at the oldest entry of S: a victim, or one more in M.
-    fn from_small(&mut self) -> Option<Slot> {
+    fn leave_small(&mut self) -> Option<Slot> {
         let slot = Slot(self.small.list.front());
         let weight = self.weights.get(slot.0);
         let mark = self.marks.held(slot)?;
@@ -119,7 +119,7 @@ impl S3Fifo {
     }
 
     /// Looks at the oldest entry of M: a victim, or once more around.
-    fn from_main(&mut self) -> Option<Slot> {
+    fn leave_main(&mut self) -> Option<Slot> {
         let slot = Slot(self.main.list.front());
         let mark = self.marks.held(slot)?;
         if mark.flags() & FREQUENCY > 0 {
@@ -167,14 +167,14 @@ impl Policy for S3Fifo {
         // The loops end: a look at S leaves S with one entry less, and M's counts fall by one a round.
         if self.small.weight >= self.small_target || self.main.list.is_empty() {
             while !self.small.list.is_empty() {
-                let victim = self.from_small();
+                let victim = self.leave_small();
                 if victim.is_some() {
                     return victim;
                 }
             }
         }
         while !self.main.list.is_empty() {
-            let victim = self.from_main();
+            let victim = self.leave_main();
             if victim.is_some() {
                 return victim;
             }

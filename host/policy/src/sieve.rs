@@ -44,12 +44,18 @@ impl Sieve {
     }
 
     /// The entries as the hand will meet them: from where it stands to the newest, then from the oldest.
-    fn from_hand(&self) -> Vec<Slot> {
+    fn ahead(&self) -> Vec<Slot> {
         let mut slots: Vec<Slot> = self.order.iter(&self.links).map(Slot).collect();
         if let Some(place) = slots.iter().position(|slot| slot.0 == self.hand) {
             slots.rotate_left(place);
         }
         slots
+    }
+}
+
+impl Default for Sieve {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -103,7 +109,7 @@ impl Policy for Sieve {
     /// follow, the least used first.
     fn export(&self) -> Vec<Standing> {
         let mut entries: Vec<(Mark, Slot)> =
-            self.from_hand().into_iter().map(|slot| (self.marks.get(slot), slot)).collect();
+            self.ahead().into_iter().map(|slot| (self.marks.get(slot), slot)).collect();
         entries.sort_by_key(|(mark, _)| (mark.flags(), if mark.flags() == 0 { 0 } else { mark.uses() }));
         entries.iter().map(|&(mark, slot)| Standing { slot, frequency: mark.uses() }).collect()
     }

@@ -142,15 +142,16 @@ impl Policy for TwoQ {
         self.a1_out.limit(self.kout);
     }
 
-    /// A1in before Am, each from its oldest entry; what was hit in A1in stands between.
+    /// A1in, the least used first and of equals the oldest, then Am from its oldest.
     fn export(&self) -> Vec<Standing> {
         let standing = |slot| Standing { slot: Slot(slot), frequency: *self.entries.data(slot) / USE };
-        let (once, more): (Vec<_>, Vec<_>) =
-            self.a1_in.list.iter(&self.entries).map(standing).partition(|entry| entry.frequency == 1);
-        let am = self.am.list.iter(&self.entries).map(standing);
-        once.into_iter().chain(more).chain(am).collect()
+        let mut standings: Vec<_> = self.a1_in.list.iter(&self.entries).map(standing).collect();
+        standings.sort_by_key(|standing| standing.frequency);
+        standings.extend(self.am.list.iter(&self.entries).map(standing));
+        standings
     }
 
+    /// What was used once goes to A1in, the rest to Am, in the order given.
     fn import(&mut self, entries: &[Resident]) {
         for entry in entries {
             let am = if entry.frequency > 1 { IN_AM } else { 0 };

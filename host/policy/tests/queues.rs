@@ -250,9 +250,9 @@ impl Model for NaiveTwoQ {
         (capacity..self.a1_in.len() + self.am.len()).map(|_| self.reclaim()).collect()
     }
     fn order(&self) -> Vec<u64> {
-        let (once, more): (Vec<Entry>, Vec<Entry>) =
-            self.a1_in.iter().copied().partition(|entry| entry.uses == 1);
-        [ids(&once), ids(&more), ids(&self.am)].concat()
+        let mut a1_in = self.a1_in.clone();
+        a1_in.sort_by_key(|entry| entry.uses);
+        [ids(&a1_in), ids(&self.am)].concat()
     }
 }
 

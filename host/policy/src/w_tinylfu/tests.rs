@@ -157,7 +157,9 @@ fn late_hits_and_removals_of_unknown_slots_are_ignored() {
 fn a_batch_of_hits_is_the_hits_one_by_one() {
     let mut policies = [(); 2].map(|()| WTinyLfu::new(1_000));
     for slot in 0..50 {
-        policies.each_mut().map(|policy| insert(policy, slot, 20));
+        for policy in &mut policies {
+            insert(policy, slot, 20);
+        }
     }
     // Slots 50 and up are unknown.
     let hits: Vec<Slot> =
