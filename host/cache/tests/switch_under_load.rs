@@ -174,7 +174,9 @@ fn values_are_dropped_exactly_once_and_all_of_them() {
                 for step in 0..20_000 {
                     cache.insert(sequence.next(2_000), Arc::clone(counter));
                     if step % 500 == 0 {
-                        cache.set_policy(PolicyKind::ALL[sequence.next(PolicyKind::ALL.len() as u64) as usize]);
+                        cache.set_policy(
+                            PolicyKind::ALL[sequence.next(PolicyKind::ALL.len() as u64) as usize],
+                        );
                         cache.set_capacity(300 + sequence.next(200));
                     }
                 }
@@ -219,7 +221,9 @@ fn every_entry_that_leaves_is_heard_once() {
                         }
                     }
                     if step % 300 == 0 {
-                        cache.set_policy(PolicyKind::ALL[sequence.next(PolicyKind::ALL.len() as u64) as usize]);
+                        cache.set_policy(
+                            PolicyKind::ALL[sequence.next(PolicyKind::ALL.len() as u64) as usize],
+                        );
                         // Down to eight a shard: half of the weights are refused.
                         cache.set_capacity(16 + sequence.next(1_000));
                     }
