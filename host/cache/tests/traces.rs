@@ -92,13 +92,15 @@ const REFUSES: &str =
     "the reference stores no object as large as S, and here S is one object: it misses always";
 
 /// Column of the reference, and the policy.
-const COLUMNS: [(&str, PolicyKind); 7] = [
+const COLUMNS: [(&str, PolicyKind); 9] = [
     ("lru", PolicyKind::Lru),
     ("fifo", PolicyKind::Fifo),
     ("lfu", PolicyKind::Lfu),
     ("arc", PolicyKind::Arc),
     ("sieve", PolicyKind::Sieve),
     ("s3fifo", PolicyKind::S3Fifo),
+    ("wtinylfu", PolicyKind::WTinyLfu),
+    ("lirs", PolicyKind::Lirs),
     ("twoq", PolicyKind::TwoQ),
 ];
 

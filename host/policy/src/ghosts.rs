@@ -4,9 +4,9 @@
 //! There may be as many ghosts as entries, and most misses ask for one that is not there and make another, so both
 //! size and time matter. A ghost is a record of 9 bytes in a ring; its number is its place in the order of all ghosts
 //! that ever were. The index is chains, newest ghost first, [`MOST_PER_CHAIN`] long on average at most, with a
-//! filter byte for each that spares most vain walks. Nothing is ever taken out of a chain: numbers fall along it,
+//! filter of 16 bits for each that spares most vain walks. Nothing is ever taken out of a chain: numbers fall along it,
 //! so it ends where they reach what was dropped. A ghost that returns leaves its record behind, without tag; when
-//! these make a third of the ring it is packed, which costs a returning ghost two or three copies on average.
+//! these make a quarter of the ring it is packed, which costs a returning ghost three copies on average.
 //!
 //! A policy may keep a word of its own, `T`, with each ghost. Numbers wrap; there are never more than 2^31.
 #![expect(clippy::indexing_slicing, reason = "buckets are hashes cut to the number of heads")]
@@ -34,10 +34,10 @@ impl Tag {
         Self([a, b, c, d, e])
     }
 
-    /// One of eight bits, chosen by bits of the tag.
+    /// One of sixteen bits, chosen by bits of the tag that do not choose the chain.
     #[inline]
-    const fn filter(self) -> u8 {
-        1 << (self.0[4] & 7)
+    const fn filter(self) -> u16 {
+        1 << (self.0[4] & 15)
     }
 
     /// The bits that choose the chain.
@@ -95,7 +95,7 @@ pub(crate) struct Ghosts<T = ()> {
     /// The number of the newest ghost of each chain, or any that is not in the ring; none or a power of two.
     heads: Vec<u32>,
     /// For each chain, the union of the [`Tag::filter`] bits of its ghosts, and of some that are gone.
-    filters: Vec<u8>,
+    filters: Vec<u16>,
     weight: u64,
 }
 
@@ -106,7 +106,10 @@ const FIRST_HEADS: usize = 16;
 const MOST_PER_CHAIN: usize = 2;
 
 /// The ring grows by one in so many: what lies idle is small, what is copied for each record still constant.
-const GROWTH: usize = 8;
+const GROWTH: usize = 16;
+
+/// One record in so many may be a gap before the ring is packed.
+const MOST_GAPS: usize = 4;
 
 /// Gaps in a ring that is too short to be worth packing.
 const FEW_GAPS: usize = 64;
@@ -242,7 +245,7 @@ impl<T: Copy> Ghosts<T> {
         self.gaps += 1;
         let word = self.words[place];
         self.skip_gaps();
-        if self.gaps > self.records.len() / 3 + FEW_GAPS {
+        if self.gaps > self.records.len() / MOST_GAPS + FEW_GAPS {
             self.pack();
         }
         word
