@@ -24,7 +24,7 @@
 
 use hdrhistogram::Histogram;
 use host_cache::policy::mix::mix;
-use host_cache::{Cache, PolicyKind};
+use host_cache::{Cache, Outcome, PolicyKind};
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::sync::Barrier;
@@ -58,7 +58,7 @@ impl Work {
         let key = number % ENTRIES;
         match self {
             Self::Get => assert_eq!(black_box(cache.get(&key)), Some(key), "an entry is lost"),
-            Self::Insert => drop(black_box(cache.insert(key, key))),
+            Self::Insert => assert_ne!(cache.insert(key, key), Outcome::Refused),
         }
     }
 }
@@ -143,7 +143,7 @@ fn full(shards: Option<usize>) -> Numbers {
         builder = builder.shards(shards);
     }
     let cache = builder.build();
-    (0..ENTRIES).for_each(|key| drop(cache.insert(key, key)));
+    (0..ENTRIES).for_each(|key| assert_eq!(cache.insert(key, key), Outcome::Inserted));
     assert_eq!(cache.len(), ENTRIES);
     cache
 }

@@ -1,5 +1,5 @@
-//! Everything at once for as long as wanted: lookups, inserts, removals, loads that fail, panic and are cancelled,
-//! under every policy, with capacities from a handful to plenty. After each step of each worker, and all along by
+//! Everything at once for as long as wanted: lookups, inserts, removals, entries that expire, loads that fail, panic
+//! and are cancelled, under every policy, with capacities from a handful to plenty. After each step of each worker, and all along by
 //! a thread of its own, the weight is compared with the capacity; between rounds, when nobody is at work, every
 //! book is: the shards' own, the values alive, what the listener heard.
 //!
@@ -45,6 +45,8 @@ struct Alive {
 struct Page {
     key: u64,
     weight: u64,
+    /// From then on it must not be returned, in nanoseconds of the soak; set when its insert has returned.
+    expires: AtomicU64,
     alive: Arc<Alive>,
 }
 
@@ -52,7 +54,7 @@ impl Page {
     fn new(alive: &Arc<Alive>, key: u64, weight: u64) -> Arc<Self> {
         alive.pages.fetch_add(1, Ordering::Relaxed);
         alive.weight.fetch_add(weight as i64, Ordering::Relaxed);
-        Arc::new(Self { key, weight, alive: Arc::clone(alive) })
+        Arc::new(Self { key, weight, expires: AtomicU64::new(u64::MAX), alive: Arc::clone(alive) })
     }
 }
 
@@ -68,6 +70,7 @@ impl Drop for Page {
 struct Tally {
     hits: AtomicU64,
     inserts: AtomicU64,
+    mortals: AtomicU64,
     removals: AtomicU64,
     loads: AtomicU64,
     failed: AtomicU64,
@@ -78,7 +81,7 @@ struct Tally {
     clears: AtomicU64,
     weighed: AtomicU64,
     checked: AtomicU64,
-    heard: [AtomicU64; 4],
+    heard: [AtomicU64; 5],
 }
 
 fn add(counter: &AtomicU64) {
@@ -90,10 +93,11 @@ fn read(counter: &AtomicU64) -> u64 {
 }
 
 impl Tally {
-    fn counts(&self) -> [(&'static str, u64); 12] {
+    fn counts(&self) -> [(&'static str, u64); 13] {
         [
             ("hits", &self.hits),
             ("inserts", &self.inserts),
+            ("mortals", &self.mortals),
             ("removals", &self.removals),
             ("loads", &self.loads),
             ("failed", &self.failed),
@@ -112,7 +116,7 @@ impl Tally {
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.counts().iter().try_for_each(|(name, count)| write!(f, "{count} {name}, "))?;
-        [Cause::Evicted, Cause::Replaced, Cause::Removed, Cause::Refused]
+        [Cause::Evicted, Cause::Replaced, Cause::Removed, Cause::Refused, Cause::Expired]
             .iter()
             .try_for_each(|&cause| write!(f, "{} {cause:?}, ", read(&self.heard[cause as usize])))
     }
@@ -126,6 +130,7 @@ struct Limit {
 }
 
 struct Soak {
+    began: Instant,
     cache: Cache<u64, Arc<Page>>,
     alive: Arc<Alive>,
     tally: Arc<Tally>,
@@ -156,7 +161,14 @@ impl Soak {
             })
             .build();
         let limit = Limit { version: AtomicU64::new(0), bound: AtomicU64::new(GREATEST) };
-        Self { cache, alive: Arc::default(), tally, limit, end: AtomicBool::new(false) }
+        Self {
+            began: Instant::now(),
+            cache,
+            alive: Arc::default(),
+            tally,
+            limit,
+            end: AtomicBool::new(false),
+        }
     }
 
     /// The weight is never over the capacity that binds.
@@ -183,6 +195,10 @@ impl Soak {
         add(&self.tally.resizes);
     }
 
+    fn now(&self) -> u64 {
+        self.began.elapsed().as_nanos() as u64
+    }
+
     fn found(page: &Page, key: u64) {
         assert_eq!(page.key, key, "the value of another key");
     }
@@ -202,13 +218,24 @@ impl Soak {
                     add(&self.tally.inserts);
                 }
             }
-            3..8 => {
+            3 => {
+                let (page, ttl) =
+                    (Page::new(&self.alive, key, weight), Duration::from_micros(sequence.next(5_000)));
+                if self.cache.insert_with_ttl(key, Arc::clone(&page), ttl) != Outcome::Refused {
+                    add(&self.tally.mortals);
+                }
+                page.expires.store(self.now() + ttl.as_nanos() as u64, Ordering::SeqCst);
+            }
+            4..9 => {
+                let asked = self.now();
                 if let Some(page) = self.cache.get(&key) {
                     Self::found(&page, key);
+                    let expires = page.expires.load(Ordering::SeqCst);
+                    assert!(asked < expires, "asked at {asked} ns, served what expired at {expires}");
                     add(&self.tally.hits);
                 }
             }
-            8 => self.cancel(key),
+            9 => self.cancel(key),
             _ => self.load(key, weight, sequence.next(16)),
         }
     }
@@ -259,6 +286,8 @@ impl Soak {
                         } else if sequence.next(100) == 0 {
                             self.cache.clear();
                             add(&self.tally.clears);
+                        } else if sequence.next(20) == 0 {
+                            self.cache.purge_expired();
                         }
                         // Long enough for a policy and a capacity to have their effect.
                         thread::sleep(Duration::from_micros(sequence.next(2_000)));
@@ -299,7 +328,9 @@ impl Soak {
         let heard = |cause: Cause| read(&self.tally.heard[cause as usize]);
         assert_eq!(heard(Cause::Evicted), stats.evictions, "{stats:?}");
         assert_eq!(heard(Cause::Refused), stats.refused, "{stats:?}");
-        let left = heard(Cause::Evicted) + heard(Cause::Replaced) + heard(Cause::Removed);
+        assert_eq!(heard(Cause::Expired), stats.expired, "{stats:?}");
+        let left =
+            [Cause::Evicted, Cause::Replaced, Cause::Removed, Cause::Expired].map(heard).iter().sum::<u64>();
         assert_eq!(stats.insertions - left, stats.entries, "stored less gone: {stats:?}");
         self.cache.for_each(|&key, page| Self::found(page, key));
     }

@@ -9,8 +9,11 @@
 )]
 
 use host_cache::{Cache, Cause, Outcome, PolicyKind};
+use std::cell::RefCell;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::mpsc;
 use std::thread;
 
 /// What belongs under a key. Everybody can check it.
@@ -76,6 +79,59 @@ fn no_entry_is_lost_that_the_capacity_allows() {
     assert_eq!(cache.weight(), (0..KEYS).map(weight_of).sum::<u64>());
     assert_eq!(cache.stats().evictions, 0);
     cache.check().unwrap();
+}
+
+/// Says that a switch is under way, then waits until it may go on.
+type Hold = (mpsc::Sender<()>, mpsc::Receiver<()>);
+
+thread_local! {
+    /// What the first key to be hashed on this thread does.
+    static HOLD: RefCell<Option<Hold>> = const { RefCell::new(None) };
+}
+
+/// A key that can hold up whoever hashes it, as a switch does to tell the new policy what there is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Holding(u64);
+
+impl Hash for Holding {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        if let Some((begun, go_on)) = HOLD.take() {
+            begun.send(()).unwrap();
+            go_on.recv().unwrap();
+        }
+        self.0.hash(state);
+    }
+}
+
+#[test]
+fn lookups_go_on_while_a_switch_is_under_way() {
+    const KEYS: u64 = 1_000;
+    let cache = Cache::builder(2 * KEYS).shards(1).build();
+    (0..KEYS).for_each(|key| drop(cache.insert(Holding(key), value_of(key))));
+    for kind in PolicyKind::ALL.into_iter().cycle().skip(1).take(PolicyKind::ALL.len()) {
+        let (begin, begun) = mpsc::channel();
+        let (go_on, hold) = mpsc::channel();
+        let switched = AtomicBool::new(false);
+        thread::scope(|threads| {
+            let (cache, switched) = (&cache, &switched);
+            threads.spawn(move || {
+                HOLD.set(Some((begin, hold)));
+                cache.set_policy(kind);
+                switched.store(true, Ordering::SeqCst);
+            });
+            begun.recv().expect("the switch hashed no key, so that this test does not see it");
+            // More than the notes of a lane hold, and a miss.
+            for key in 0..KEYS {
+                assert_eq!(cache.get(&Holding(key)), Some(value_of(key)));
+            }
+            assert_eq!(cache.get(&Holding(KEYS)), None);
+            assert!(!switched.load(Ordering::SeqCst), "the switch was over");
+            go_on.send(()).unwrap();
+        });
+        assert_eq!((cache.policy(), cache.len()), (kind, KEYS));
+        cache.check().unwrap();
+    }
+    assert_eq!(cache.stats().hits, KEYS * PolicyKind::ALL.len() as u64);
 }
 
 #[test]

@@ -2,11 +2,13 @@
 
 use crate::explore;
 use crate::history::{Event, History};
-use crate::tracked::{Key, Ledger, Seedless, Tracked, chosen};
+use crate::tracked::{Key, Ledger, Seedless, Tracked, chosen, step};
 use host_cache::{Cache, Outcome, PolicyKind};
 use shuttle::thread;
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 const KEYS: u64 = 6;
 
@@ -17,8 +19,11 @@ struct World {
     cache: Tracking,
     history: History,
     ledger: Arc<Ledger>,
-    /// Stored less gone, by what the listener heard.
-    balance: Arc<AtomicU64>,
+    /// How many entries left, by what the listener heard.
+    left: Arc<AtomicU64>,
+    /// The cache's clock, in nanoseconds, and when it was last seen before the end of each write's time.
+    clock: Arc<AtomicU64>,
+    ends: Mutex<HashMap<u64, u64>>,
 }
 
 fn policy() -> PolicyKind {
@@ -27,8 +32,8 @@ fn policy() -> PolicyKind {
 
 impl World {
     fn new(capacity: u64, shards: usize) -> Arc<Self> {
-        let balance = Arc::new(AtomicU64::new(0));
-        let left = Arc::clone(&balance);
+        let (left, clock) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let (leaving, time) = (Arc::clone(&left), Arc::clone(&clock));
         let cache = Cache::builder(capacity)
             .policy(policy())
             .shards(shards)
@@ -36,19 +41,24 @@ impl World {
             .listener(move |key, value, cause| {
                 assert_eq!(key.0, value.key, "told of another key's value");
                 if cause != host_cache::Cause::Refused {
-                    left.fetch_add(1, Ordering::Relaxed);
+                    leaving.fetch_add(1, Ordering::Relaxed);
                 }
             })
+            .clock(move || Duration::from_nanos(time.load(Ordering::SeqCst)))
             .hasher(Seedless::default())
             .build();
-        Arc::new(Self { cache, history: History::default(), ledger: Ledger::new(), balance })
+        let (history, ledger, ends) = (History::default(), Ledger::new(), Mutex::default());
+        Arc::new(Self { cache, history, ledger, left, clock, ends })
     }
 
     fn get(&self, key: u64) {
         self.history.note(key, || {
+            let now = self.clock.load(Ordering::SeqCst);
             let value = self.cache.get(&Key(key));
             if let Some(value) = &value {
                 assert_eq!(value.key, key, "the value of another key");
+                let end = self.ends.lock().unwrap().get(&value.write).copied();
+                assert!(end.is_none_or(|end| now < end), "asked at {now}, served what ended at {end:?}");
             }
             (Event::Read(value.map(|value| value.write)), ())
         });
@@ -60,6 +70,20 @@ impl World {
             let outcome = self.cache.insert(Key(key), Tracked::new(&self.ledger, key, number, weight));
             // One that is refused removes an older value.
             (if outcome == Outcome::Refused { Event::Remove } else { Event::Write(number) }, ())
+        });
+    }
+
+    /// Inserts an entry that lives so long.
+    fn insert_mortal(&self, key: u64, live: u64) {
+        self.history.note(key, || {
+            let number = self.history.next_write();
+            let value = Tracked::new(&self.ledger, key, number, 1);
+            assert_ne!(
+                self.cache.insert_with_ttl(Key(key), value, Duration::from_nanos(live)),
+                Outcome::Refused
+            );
+            self.ends.lock().unwrap().insert(number, self.clock.load(Ordering::SeqCst) + live);
+            (Event::Write(number), ())
         });
     }
 
@@ -90,7 +114,7 @@ impl World {
         (0..KEYS).for_each(|key| self.get(key));
         self.history.verify(roomy);
         let stats = self.cache.stats();
-        assert_eq!(stats.insertions - self.balance.load(Ordering::Relaxed), stats.entries, "{stats:?}");
+        assert_eq!(stats.insertions - self.left.load(Ordering::Relaxed), stats.entries, "{stats:?}");
         self.cache.clear();
         assert_eq!((self.cache.len(), self.cache.weight()), (0, 0));
         let ledger = Arc::clone(&self.ledger);
@@ -148,7 +172,7 @@ fn a_switch_loses_nothing_and_stops_no_reader() {
 
 #[test]
 fn the_weight_stays_under_every_capacity() {
-    const CAPACITIES: [u64; 4] = [12, 9, 5, 2];
+    const CAPACITIES: [u64; 3] = [12, 9, 2];
     explore("resizes", || {
         together(
             World::new(12, 2),
@@ -199,6 +223,29 @@ fn a_clear_removes_what_was_there_and_nothing_else() {
                     seen.sort_unstable();
                     seen.dedup();
                     assert_eq!(seen.len(), shown, "an entry was shown twice");
+                }),
+            ],
+        );
+    });
+}
+
+#[test]
+fn what_has_expired_is_never_served() {
+    explore("lifetimes", || {
+        together(
+            World::new(100, 1),
+            false,
+            vec![
+                Box::new(|world| (0..6).for_each(|_| world.insert_mortal(chosen(KEYS), chosen(4)))),
+                Box::new(|world| (0..8).for_each(|_| world.get(chosen(KEYS)))),
+                Box::new(|world| world.operate(4, 1)),
+                Box::new(|world| {
+                    for _ in 0..4 {
+                        world.clock.fetch_add(1, Ordering::SeqCst);
+                        step();
+                        world.cache.set_policy(policy());
+                    }
+                    world.cache.purge_expired();
                 }),
             ],
         );
