@@ -16,6 +16,22 @@ test:
 test-long:
     cargo test --workspace -- --ignored
 
+# The cache's races, in thousands of schedules. SHUTTLE_RANDOM_SEED=N for others than CI's.
+shuttle:
+    RUSTFLAGS="--cfg shuttle" cargo test -p host-cache --test shuttle --target-dir target/shuttle
+
+# The cache's unsafe code under Miri (rustup toolchain install nightly --component miri,rust-src).
+miri:
+    MIRIFLAGS="-Zmiri-many-seeds=0..8" cargo +nightly miri test -p host-cache --lib lanes
+
+# Everything the cache can do, at once, for ten minutes.
+soak seconds="600":
+    HOST_SOAK_SECONDS={{seconds}} cargo test --release -p host-cache --test soak -- --ignored --nocapture
+
+# What a lookup waits while a million entries change hands between policies.
+bench-switch:
+    cargo bench -p host-cache --bench switch
+
 # Format, clippy, docs: as CI does.
 lint:
     cargo fmt --all --check

@@ -15,3 +15,7 @@ mod runs;
 mod simulator;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod traces;
+#[cfg(test)]
+mod views;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::support::{fail, repository, run, shared_trace, succeed, trace};
+use crate::support::{fail, looping, repository, run, shared_trace, succeed, trace};
 
-fn simulate(arguments: &[&str]) -> Vec<Value> {
+/// The rows of a simulation.
+pub(crate) fn simulate(arguments: &[&str]) -> Vec<Value> {
     let mut all = vec!["sim"];
     all.extend(arguments);
     all.push("--json");
@@ -128,9 +129,8 @@ fn percentages_and_bytes_are_understood_and_csv_has_the_same_columns() {
 #[test]
 fn a_table_has_policies_down_and_capacities_across() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("loop.txt");
-    // Ten keys, round and round: LRU holds none of a loop that is larger than the cache.
-    std::fs::write(&path, "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n".repeat(200)).unwrap();
+    // LRU holds none of a loop that is larger than the cache.
+    let path = looping(dir.path());
     let text = succeed(["sim", path.to_str().unwrap(), "--policy", "lru,belady", "--capacity", "5,50%,10"]);
     let expected = "\
 2,000 requests, 10 distinct keys

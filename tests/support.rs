@@ -84,6 +84,13 @@ pub(crate) fn trace(dir: &Path, requests: u64) -> PathBuf {
     path
 }
 
+/// Ten keys round and round for 2,000 requests.
+pub(crate) fn looping(dir: &Path) -> PathBuf {
+    let path = dir.join("loop.txt");
+    std::fs::write(&path, "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n".repeat(200)).unwrap();
+    path
+}
+
 /// A file of the shared traces; none where they are not there, with a line that says so.
 pub(crate) fn shared_trace(name: &str) -> Option<PathBuf> {
     let path = repository().join("../shared/traces").join(name);

@@ -16,6 +16,7 @@
     reason = "positions are below the number of requests the levels were made for"
 )]
 
+use crate::replay::Tally;
 use host_policy::list::at;
 
 /// The distance that stands for "not used again".
@@ -56,33 +57,71 @@ impl Belady {
 
     /// Misses of the optimal policy with room for `capacity` entries, starting empty.
     pub fn misses(&self, capacity: usize) -> u64 {
-        let mut misses = 0;
-        let mut next_uses = Positions::new(self.distances.len());
-        // Residents: those with a next use, and those that are never used again.
-        let (mut live, mut dead) = (0usize, 0usize);
-        for (now, &distance) in self.distances.iter().enumerate() {
-            if next_uses.remove(now) {
-                live -= 1;
-            } else {
-                misses += 1;
-                if live + dead == capacity {
-                    if dead > 0 {
-                        dead -= 1;
-                    } else if next_uses.remove_last() {
-                        live -= 1;
-                    } else {
-                        continue; // no capacity at all
-                    }
-                }
-            }
-            if distance == NEVER {
-                dead += 1;
-            } else {
-                next_uses.insert(now + at(distance));
-                live += 1;
+        let requests = self.distances.len();
+        let hits = self.replay(capacity).feed(requests, &[]).hits;
+        u64::try_from(requests).map_or(0, |requests| requests - hits)
+    }
+
+    /// The optimal policy with room for `capacity` entries, at the beginning of the trace.
+    pub fn replay(&self, capacity: usize) -> Optimum<'_> {
+        let next_uses = Positions::new(self.distances.len());
+        Optimum { distances: &self.distances, now: 0, next_uses, live: 0, dead: 0, capacity }
+    }
+}
+
+/// The optimal policy somewhere in its trace; see [`Belady::replay`].
+#[derive(Debug)]
+pub struct Optimum<'a> {
+    distances: &'a [u32],
+    /// The request that comes next.
+    now: usize,
+    next_uses: Positions,
+    /// Residents that have a next use.
+    live: usize,
+    /// Residents that are never used again.
+    dead: usize,
+    capacity: usize,
+}
+
+impl Optimum<'_> {
+    /// Applies the next `requests` of the trace, or those that are left. `sizes` has one for each, or is empty; they
+    /// are counted and change nothing else.
+    pub fn feed(&mut self, requests: usize, sizes: &[u32]) -> Tally {
+        let mut tally = Tally::default();
+        let end = self.now.saturating_add(requests).min(self.distances.len());
+        let mut sizes = sizes.iter();
+        for now in std::mem::replace(&mut self.now, end)..end {
+            let hit = self.access(now);
+            match sizes.next() {
+                Some(&size) => tally.count(hit, size.max(1)),
+                None => tally.hits += u64::from(hit),
             }
         }
-        misses
+        tally
+    }
+
+    #[inline]
+    fn access(&mut self, now: usize) -> bool {
+        let hit = self.next_uses.remove(now);
+        if hit {
+            self.live -= 1;
+        } else if self.live + self.dead == self.capacity {
+            if self.dead > 0 {
+                self.dead -= 1;
+            } else if self.next_uses.remove_last() {
+                self.live -= 1;
+            } else {
+                return false; // no capacity at all
+            }
+        }
+        let distance = self.distances[now];
+        if distance == NEVER {
+            self.dead += 1;
+        } else {
+            self.next_uses.insert(now + at(distance));
+            self.live += 1;
+        }
+        hit
     }
 }
 
@@ -94,6 +133,7 @@ pub fn misses(requests: &[u32], capacity: usize) -> u64 {
 
 /// A set of positions that gives up its largest: a bitmap, and above it levels with one bit a word of the
 /// level below.
+#[derive(Debug)]
 struct Positions {
     levels: Vec<Vec<u64>>,
 }
@@ -202,6 +242,23 @@ mod tests {
             }
             prop_assert!(!positions.remove_last());
         }
+    }
+
+    #[test]
+    fn stretches_add_up_and_sizes_are_counted() {
+        let requests: Vec<u32> = (0..5_000u32).map(|n| n * n % 97).collect();
+        let sizes: Vec<u32> = requests.iter().map(|id| id % 7).collect();
+        let trace = Belady::new(&requests);
+        let (mut parts, mut whole) = (trace.replay(30), trace.replay(30));
+        let all = whole.feed(usize::MAX, &sizes);
+        let (mut hits, mut missed, mut bytes) = (0, 0, 0);
+        for part in sizes.chunks(333) {
+            let tally = parts.feed(part.len(), part);
+            (hits, missed, bytes) = (hits + tally.hits, missed + tally.bytes_missed, bytes + tally.bytes);
+        }
+        assert_eq!((hits, missed, bytes), (all.hits, all.bytes_missed, all.bytes));
+        assert_eq!(5_000 - hits, trace.misses(30));
+        assert_eq!(bytes, sizes.iter().map(|&size| u64::from(size.max(1))).sum::<u64>());
     }
 
     #[test]

@@ -1,91 +1,41 @@
 //! The memory cache: a sharded store, and an order of its entries that can be exchanged while it runs.
 //!
 //! A key's hash picks the shard; a [shard](shard) keeps its entries and their order apart, so that a hit
-//! takes no exclusive lock and a policy can be replaced while values stay where they are. Every shard owns an
-//! equal share of the capacity and never exceeds it, which is what bounds the sum without a lock over all
-//! shards. The price is that an entry heavier than a share is refused, and that a policy sees its shard only:
+//! keeps no other thread's lookup waiting and a policy can be replaced while values stay where they are. Every
+//! shard owns an equal share of the capacity and never exceeds it, which is what bounds the sum without a lock over
+//! all shards. The price is that an entry heavier than a share is refused, and that a policy sees its shard only:
 //! with many shards and few entries its choice is coarser. [`Builder::shards`] `(1)` makes it exact.
 //!
 //! Nothing here fails: what cannot be stored is refused, counted and reported to the listener.
 
 mod builder;
+mod control;
+mod expiry;
 mod flight;
+mod gone;
+mod inspect;
+mod lanes;
 mod load;
 mod notes;
+mod outcome;
 mod shard;
 mod store;
+mod table;
 
 pub use builder::Builder;
+pub use expiry::Clock;
+pub use inspect::Iter;
 pub use load::{Fill, Served};
+pub use outcome::{Cause, Outcome, Stats};
 
+use crate::sync::{AtomicU64, Mutex};
+use gone::{Gone, Incoming};
 use hashbrown::Equivalent;
-use host_policy::{MOST_CAPACITY, PolicyKind};
-use parking_lot::Mutex;
-use shard::{Gone, Shard};
+use host_policy::PolicyKind;
+use shard::{Common, Lookup, Shard};
 use std::hash::{BuildHasher, Hash};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use store::Entry;
-
-/// Why an entry left the cache, or did not enter it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Cause {
-    /// The policy chose it to make room.
-    Evicted,
-    /// A new value came under its key.
-    Replaced,
-    /// [`Cache::remove`] or [`Cache::clear`].
-    Removed,
-    /// It weighs more than its shard's share of the capacity and never entered.
-    Refused,
-}
-
-/// What became of an [`insert`](Cache::insert).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Outcome {
-    /// Stored under a key that was not there.
-    Inserted,
-    /// Stored in place of an older value.
-    Replaced,
-    /// Not stored: it weighs more than its shard's share of the capacity. An older value of the key was
-    /// removed.
-    Refused,
-}
-
-/// The counters and sizes of a cache at about one moment: each is right, they are not read in one step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Stats {
-    /// Lookups that found their entry.
-    pub hits: u64,
-    /// Lookups that did not, those that then waited for another's load included.
-    pub misses: u64,
-    /// Of these, lookups that were then served by another caller's load and caused none of their own.
-    pub waited: u64,
-    /// Values stored, replacements included.
-    pub insertions: u64,
-    /// Entries that the policy chose to go.
-    pub evictions: u64,
-    /// Values not stored because they were too heavy.
-    pub refused: u64,
-    /// Entries now.
-    pub entries: u64,
-    /// Sum of their weights.
-    pub weight: u64,
-    /// The limit of that sum.
-    pub capacity: u64,
-    /// The policy in charge.
-    pub policy: PolicyKind,
-}
-
-impl Stats {
-    /// Hits per lookup, 0 to 1; 0 before the first lookup.
-    #[expect(clippy::as_conversions, reason = "a ratio of counters; the rounding above 2^53 does not show")]
-    pub fn hit_ratio(&self) -> f64 {
-        let lookups = self.hits + self.misses;
-        if lookups == 0 { 0.0 } else { self.hits as f64 / lookups as f64 }
-    }
-}
 
 type Weigher<K, V> = Box<dyn Fn(&K, &V) -> u64 + Send + Sync>;
 type Listener<K, V> = Box<dyn Fn(&K, &V, Cause) + Send + Sync>;
@@ -93,7 +43,8 @@ type Listener<K, V> = Box<dyn Fn(&K, &V, Cause) + Send + Sync>;
 /// A concurrent cache bounded by the total weight of its entries, whose policy and capacity change while it
 /// runs.
 ///
-/// Values are handed out as clones: wrap large ones in an `Arc`.
+/// Values are handed out as clones: wrap large ones in an `Arc`. Keys may be looked up in any borrowed form that
+/// hashes and compares alike, such as `str` for `String`; see [`Equivalent`].
 ///
 /// # Guarantees
 ///
@@ -104,11 +55,15 @@ type Listener<K, V> = Box<dyn Fn(&K, &V, Cause) + Send + Sync>;
 ///   loader that fails, panics or is dropped leaves nothing behind.
 /// - [`set_policy`](Self::set_policy) drops no entry and keeps what the old policy knew, as the
 ///   [policy module](crate::policy) lists.
-/// - A lookup takes no exclusive lock. Under contention a policy may miss a few hits; with one shard and one
-///   thread it misses none, and the cache hits exactly where [`Exact`](crate::Exact) does.
+/// - An entry whose [time](Builder::time_to_live) is over is never returned. A cache whose entries have no
+///   lifetimes reads no clock.
+/// - A lookup waits for no other lookup of another core's, for no change of policy and no tick; for an insert into
+///   its shard it waits about a microsecond. While a shard's policy changes, it may miss hits; with one shard and
+///   one thread it misses none, and the cache hits exactly where [`Exact`](crate::Exact) does.
 /// - Values are dropped, and the listener is called, outside of all locks.
 ///
-/// The key's `Hash`, `Eq` and the value's `Clone` run inside a shard's lock and must not use the cache.
+/// The key's `Hash` and `Eq`, the value's `Clone` and the clock run inside a shard's lock and must not use the
+/// cache.
 ///
 /// ```
 /// use host_cache::{Cache, Outcome, PolicyKind};
@@ -127,8 +82,8 @@ pub struct Cache<K, V, S = ahash::RandomState> {
     shards: Box<[Shard<K, V>]>,
     /// Shift that leaves as many high bits of a spread hash as there are shards.
     shift: u32,
-    hasher: S,
-    weigher: Weigher<K, V>,
+    common: Common<S>,
+    weigher: Option<Weigher<K, V>>,
     listener: Option<Listener<K, V>>,
     /// Held through a change of capacity or policy, so that two of them do not mix.
     changing: Mutex<()>,
@@ -138,6 +93,12 @@ pub struct Cache<K, V, S = ahash::RandomState> {
 
 impl<K: Hash + Eq, V: Clone> Cache<K, V> {
     /// A builder for a cache of `capacity`, in the unit of the weigher; entries, where none is set.
+    ///
+    /// ```
+    /// let cache = host_cache::Cache::builder(1_000).build();
+    /// cache.insert("key", 1);
+    /// assert_eq!(cache.capacity(), 1_000);
+    /// ```
     pub fn builder(capacity: u64) -> Builder<K, V> {
         Builder::new(capacity)
     }
@@ -145,177 +106,146 @@ impl<K: Hash + Eq, V: Clone> Cache<K, V> {
 
 impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
     /// The value of `key`. Counts as a hit or a miss, and a hit as a use.
+    ///
+    /// ```
+    /// let cache = host_cache::Cache::builder(100).build();
+    /// cache.insert("key".to_owned(), 1);
+    /// assert_eq!(cache.get("key"), Some(1));
+    /// assert_eq!(cache.get("no such key"), None);
+    /// ```
     #[inline]
     pub fn get<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> Option<V> {
-        let hash = self.id(key);
-        self.shard(hash).get(hash, key)
+        self.lookup(self.id(key), key)
     }
 
     /// The value of `key`, without counting and without telling the policy.
+    ///
+    /// ```
+    /// let cache = host_cache::Cache::builder(100).build();
+    /// cache.insert("key", 1);
+    /// assert_eq!(cache.peek("key"), Some(1));
+    /// assert_eq!(cache.stats().hits, 0);
+    /// ```
     pub fn peek<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> Option<V> {
         let hash = self.id(key);
-        self.shard(hash).peek(hash, key, V::clone)
+        self.shard(hash).peek(hash, key, &self.common.expiry, V::clone)
     }
 
     /// Whether there is an entry under `key`, without counting and without telling the policy.
+    ///
+    /// ```
+    /// let cache = host_cache::Cache::builder(100).build();
+    /// cache.insert("key", 1);
+    /// assert!(cache.contains("key") && !cache.contains("no such key"));
+    /// ```
     pub fn contains<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> bool {
         let hash = self.id(key);
-        self.shard(hash).peek(hash, key, |_| ()).is_some()
+        self.shard(hash).peek(hash, key, &self.common.expiry, |_| ()).is_some()
     }
 
     /// Stores `value` under `key`, evicting what the policy says. A value under a key that is there replaces
     /// the older one and counts as a use.
+    ///
+    /// ```
+    /// use host_cache::{Cache, Outcome};
+    ///
+    /// let cache = Cache::builder(100).build();
+    /// assert_eq!(cache.insert("key", 1), Outcome::Inserted);
+    /// assert_eq!(cache.insert("key", 2), Outcome::Replaced);
+    /// ```
+    #[inline]
     pub fn insert(&self, key: K, value: V) -> Outcome {
-        let entry = self.weigh(key, value);
+        self.insert_living(key, value, None)
+    }
+
+    /// As [`insert`](Self::insert), with a time to live of its own, which takes the place of the
+    /// [builder's](Builder::time_to_live). A time to be idle still holds.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let cache = host_cache::Cache::builder(100).build();
+    /// cache.insert_with_ttl("token", 1, Duration::from_secs(60));
+    /// cache.insert_with_ttl("out of date", 2, Duration::ZERO);
+    /// assert_eq!((cache.get("token"), cache.get("out of date")), (Some(1), None));
+    /// ```
+    pub fn insert_with_ttl(&self, key: K, value: V, ttl: Duration) -> Outcome {
+        self.insert_living(key, value, Some(ttl))
+    }
+
+    /// Removes the entry of `key` and returns its value, if its time was not over. A load of the key that is under
+    /// way will not be stored.
+    ///
+    /// ```
+    /// let cache = host_cache::Cache::builder(100).build();
+    /// cache.insert("key", 1);
+    /// assert_eq!(cache.remove("key"), Some(1));
+    /// assert_eq!(cache.remove("key"), None);
+    /// ```
+    pub fn remove<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> Option<V> {
+        let hash = self.id(key);
+        let (entry, cause) = self.shard(hash).remove(hash, key, &self.common)?;
+        if let Some(listener) = &self.listener {
+            listener(&entry.key, &entry.value, cause);
+        }
+        (cause == Cause::Removed).then_some(entry.value)
+    }
+
+    /// The hash by which the cache, its policies and shadows know `key`.
+    ///
+    /// ```
+    /// let cache = host_cache::Cache::<String, u64>::builder(100).build();
+    /// assert_eq!(cache.id("key"), cache.id(&"key".to_owned()));
+    /// ```
+    #[inline]
+    pub fn id<Q: Hash + ?Sized>(&self, key: &Q) -> u64 {
+        self.common.hasher.hash_one(key)
+    }
+
+    /// A counted lookup.
+    #[inline]
+    fn lookup<Q: Equivalent<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
+        let shard = self.shard(hash);
+        match shard.get(hash, key, &self.common.expiry) {
+            Lookup::Hit(value) => Some(value),
+            Lookup::Miss => None,
+            Lookup::Expired => {
+                if let Some(entry) = shard.expire(hash, key, &self.common)
+                    && let Some(listener) = &self.listener
+                {
+                    listener(&entry.key, &entry.value, Cause::Expired);
+                }
+                None
+            }
+        }
+    }
+
+    #[inline]
+    fn insert_living(&self, key: K, value: V, ttl: Option<Duration>) -> Outcome {
+        let incoming = self.incoming(key, value, ttl);
         let mut gone = Gone::new();
-        let outcome = self.shard(entry.hash).insert(entry, None, &mut gone);
+        let outcome = self.shard(incoming.hash).insert(incoming, &self.common, None, &mut gone);
         self.report(gone);
         // Only an insert on behalf of a load is ever overtaken.
         outcome.unwrap_or(Outcome::Refused)
     }
 
-    /// Removes the entry of `key` and returns its value. A load of the key that is under way will not be
-    /// stored.
-    pub fn remove<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> Option<V> {
-        let hash = self.id(key);
-        let entry = self.shard(hash).remove(hash, key)?;
-        if let Some(listener) = &self.listener {
-            listener(&entry.key, &entry.value, Cause::Removed);
-        }
-        Some(entry.value)
-    }
-
-    /// Removes every entry, shard by shard. Loads under way will not be stored.
-    pub fn clear(&self) {
-        let _changing = self.changing.lock();
-        let kind = self.policy();
-        for shard in &self.shards {
-            let mut gone = Gone::new();
-            shard.clear(kind, &mut gone);
-            self.report(gone);
-        }
-    }
-
-    /// Changes the capacity (over 2^62 counts as 2^62) and evicts what no longer fits. The number of shards
-    /// stays, so that the heaviest entry that is accepted shrinks with it. Must not be called by the
-    /// listener.
-    pub fn set_capacity(&self, capacity: u64) {
-        let capacity = capacity.min(MOST_CAPACITY);
-        let _changing = self.changing.lock();
-        // The published capacity is never below what the shards may hold.
-        self.capacity.fetch_max(capacity, Ordering::SeqCst);
-        for (shard, share) in self.shards.iter().zip(shares(capacity, self.shards.len())) {
-            shard.set_capacity(share, |gone| self.report(gone));
-        }
-        self.capacity.store(capacity, Ordering::SeqCst);
-    }
-
-    /// Puts another policy in charge, shard by shard, without dropping an entry; the [policy
-    /// module](crate::policy) says what becomes of their order. Lookups go on; inserts into a shard wait
-    /// while it changes hands. Must not be called by the listener.
-    pub fn set_policy(&self, kind: PolicyKind) {
-        let _changing = self.changing.lock();
-        if std::mem::replace(&mut *self.policy.lock(), kind) != kind {
-            for shard in &self.shards {
-                shard.set_policy(kind);
-            }
-        }
-    }
-
-    /// The limit of the sum of weights.
-    pub fn capacity(&self) -> u64 {
-        self.capacity.load(Ordering::SeqCst)
-    }
-
-    /// The policy in charge.
-    pub fn policy(&self) -> PolicyKind {
-        *self.policy.lock()
-    }
-
-    /// Sum of the weights of all entries.
-    pub fn weight(&self) -> u64 {
-        self.sum(|shard| &shard.counters.weight)
-    }
-
-    /// Number of entries.
-    pub fn len(&self) -> u64 {
-        self.sum(|shard| &shard.counters.entries)
-    }
-
-    /// Whether there is no entry.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Number of shards, a power of two.
-    pub fn shards(&self) -> usize {
-        self.shards.len()
-    }
-
-    /// All counters and sizes.
-    pub fn stats(&self) -> Stats {
-        Stats {
-            hits: self.shards.iter().map(Shard::hits).sum(),
-            misses: self.sum(|shard| &shard.counters.misses),
-            waited: self.sum(|shard| &shard.counters.waited),
-            insertions: self.sum(|shard| &shard.counters.insertions),
-            evictions: self.sum(|shard| &shard.counters.evictions),
-            refused: self.sum(|shard| &shard.counters.refused),
-            entries: self.len(),
-            weight: self.weight(),
-            capacity: self.capacity(),
-            policy: self.policy(),
-        }
-    }
-
-    /// Shows every entry to `visit`, shard by shard, in no particular order. An entry that stays all the
-    /// while is shown once. `visit` runs inside a shard's shared lock: it must not use the cache and should
-    /// be short.
-    pub fn for_each(&self, mut visit: impl FnMut(&K, &V)) {
-        for shard in &self.shards {
-            shard.for_each(&mut visit);
-        }
-    }
-
-    /// The hash by which the cache, its policies and shadows know `key`.
     #[inline]
-    pub fn id<Q: Hash + ?Sized>(&self, key: &Q) -> u64 {
-        self.hasher.hash_one(key)
-    }
-
-    /// The weight that the weigher gives to an entry, at least 1.
-    pub fn weight_of(&self, key: &K, value: &V) -> u64 {
-        (self.weigher)(key, value).max(1)
-    }
-
-    /// Checks every shard's books: weights against their sum and limit, entries against table and policy. For
-    /// tests and soak runs; takes every lock in turn and time in proportion to the entries.
-    ///
-    /// # Errors
-    /// Says which shard is wrong, and how.
-    #[doc(hidden)]
-    pub fn check(&self) -> Result<(), String> {
-        for (number, shard) in self.shards.iter().enumerate() {
-            shard.check().map_err(|wrong| format!("shard {number}: {wrong}"))?;
-        }
-        Ok(())
+    fn incoming(&self, key: K, value: V, ttl: Option<Duration>) -> Incoming<K, V> {
+        let weight = self.weight_of(&key, &value);
+        let lifetime = self.common.expiry.begin(ttl);
+        Incoming { hash: self.id(&key), weight, lifetime, entry: Entry { key, value } }
     }
 
     #[inline]
     #[expect(clippy::indexing_slicing, reason = "the shift leaves as many values as there are shards")]
     fn shard(&self, hash: u64) -> &Shard<K, V> {
-        // Spread by Fibonacci hashing, because a caller's hasher may leave the high bits empty. In two steps,
-        // because with one shard the shift would be the whole width.
-        let spread = hash.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 1;
-        &self.shards[usize::try_from(spread >> self.shift).unwrap_or(0)]
-    }
-
-    fn weigh(&self, key: K, value: V) -> Entry<K, V> {
-        let weight = self.weight_of(&key, &value);
-        Entry { hash: self.id(&key), key, value, weight }
+        // In two steps, because with one shard the shift would be the whole width.
+        &self.shards[usize::try_from(spread(hash) >> 1 >> self.shift).unwrap_or(0)]
     }
 
     /// Tells the listener, and drops. Called with no lock of a shard held.
+    #[inline]
     fn report(&self, gone: Gone<K, V>) {
         if let Some(listener) = &self.listener {
             for (entry, cause) in gone.into_iter() {
@@ -323,10 +253,15 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
             }
         }
     }
+}
 
-    fn sum(&self, counter: impl Fn(&Shard<K, V>) -> &AtomicU64) -> u64 {
-        self.shards.iter().map(|shard| counter(shard).load(Ordering::Acquire)).sum()
-    }
+/// A hash of which every half depends on all of `hash`, because a caller's hasher may leave bits empty. The upper
+/// bits pick the shard, the lower ones the place in it.
+#[inline]
+#[expect(clippy::as_conversions, reason = "the halves of a product of twice the width")]
+const fn spread(hash: u64) -> u64 {
+    let product = hash as u128 * 0x9E37_79B9_7F4A_7C15;
+    (product >> 64) as u64 ^ product as u64
 }
 
 /// `capacity` in `count` shares that differ by at most one.

@@ -7,6 +7,8 @@
 //! It cannot fail: an entry heavier than the capacity is a miss and is not stored.
 #![expect(clippy::indexing_slicing, reason = "slots come from the index, which holds only slots handed out")]
 
+pub mod replay;
+
 use hashbrown::HashTable;
 use host_policy::list::{NIL, at};
 use host_policy::mix::mix;

@@ -5,6 +5,7 @@
 //! | [`Cache`] | values, shared by threads and tasks, bounded by weight, with single-flight loads |
 //! | [`Shadows`] | miniature caches beside it: what would another policy or capacity have missed? |
 //! | [`Exact`] | the same policies without values: the simulator's cache |
+//! | [`replay`] | whole traces through a policy, as fast as they go |
 //! | [`belady`] | the fewest misses possible on a recorded trace |
 //! | [`policy`] | LRU, LFU, ARC, and the trait for another |
 //!
@@ -15,9 +16,10 @@ pub mod belady;
 mod cache;
 mod exact;
 mod shadow;
+mod sync;
 
-pub use cache::{Builder, Cache, Cause, Fill, Outcome, Served, Stats};
-pub use exact::Exact;
+pub use cache::{Builder, Cache, Cause, Clock, Fill, Iter, Outcome, Served, Stats};
+pub use exact::{Exact, replay};
 pub use hashbrown::Equivalent;
 pub use host_policy::{self as policy, Policy, PolicyKind, Slot, UnknownPolicy};
 pub use shadow::{Estimate, SampleTap, Shadows};

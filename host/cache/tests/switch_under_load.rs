@@ -1,8 +1,6 @@
 //! Policies switched and capacity changed by two threads while others insert and read: no entry lost that the
-//! capacity allowed, no wrong value, the limit held at every instant.
-//!
-//! The threads do what they do as fast as they can until time is up; nothing waits for a certain moment. The
-//! whole ten seconds run with `cargo test -p host-cache --test switch_under_load -- --ignored`.
+//! capacity allowed, none dropped twice, none that leaves unheard. For everything at once and for long, see
+//! `soak.rs`.
 #![expect(
     clippy::unwrap_used,
     clippy::as_conversions,
@@ -14,7 +12,6 @@ use host_cache::{Cache, Cause, Outcome, PolicyKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
 
 /// What belongs under a key. Everybody can check it.
 fn value_of(key: u64) -> u64 {
@@ -41,87 +38,6 @@ impl Sequence {
     }
 }
 
-fn switch_for(time: Duration) {
-    const CAPACITIES: [u64; 4] = [2_000, 20_000, 500, 9_000];
-    let cache = numbers(20_000);
-    let end = AtomicBool::new(false);
-    let (switches, resizes, checks, reads) =
-        (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
-    thread::scope(|threads| {
-        for switcher in 0..2u64 {
-            let (cache, end, switches, resizes) = (&cache, &end, &switches, &resizes);
-            threads.spawn(move || {
-                let mut sequence = Sequence(switcher);
-                while !end.load(Ordering::Relaxed) {
-                    cache.set_policy(PolicyKind::ALL[sequence.next(3) as usize]);
-                    switches.fetch_add(1, Ordering::Relaxed);
-                    if switcher == 0 {
-                        let capacity = CAPACITIES[sequence.next(4) as usize];
-                        cache.set_capacity(capacity);
-                        // The only thread that resizes: from here on the new limit holds.
-                        assert!(cache.weight() <= capacity);
-                        assert_eq!(cache.capacity(), capacity);
-                        resizes.fetch_add(1, Ordering::Relaxed);
-                    }
-                    thread::yield_now();
-                }
-            });
-        }
-        for worker in 0..3u64 {
-            let (cache, end, reads) = (&cache, &end, &reads);
-            threads.spawn(move || {
-                let mut sequence = Sequence(100 + worker);
-                while !end.load(Ordering::Relaxed) {
-                    let key = sequence.next(8_000) * sequence.next(8_000) / 8_000;
-                    match sequence.next(20) {
-                        0 => drop(cache.remove(&key)),
-                        1 => drop(cache.insert(key, Arc::new(value_of(key)))),
-                        _ => {
-                            let load = || Ok::<_, ()>(Arc::new(value_of(key)));
-                            let (value, _) = cache.get_or_try_insert_with(key, load).unwrap();
-                            assert_eq!(*value, value_of(key), "the value of another key under {key}");
-                            reads.fetch_add(1, Ordering::Relaxed);
-                        }
-                    }
-                }
-            });
-        }
-        let (cache, end, checks) = (&cache, &end, &checks);
-        threads.spawn(move || {
-            while !end.load(Ordering::Relaxed) {
-                let weight = cache.weight();
-                assert!(weight <= 20_000, "{weight} is over every capacity that was ever set");
-                if checks.fetch_add(1, Ordering::Relaxed).is_multiple_of(64) {
-                    cache.check().unwrap();
-                }
-                thread::yield_now();
-            }
-        });
-        let began = Instant::now();
-        while began.elapsed() < time {
-            thread::sleep(Duration::from_millis(20));
-        }
-        end.store(true, Ordering::Relaxed);
-    });
-    cache.check().unwrap();
-    cache.for_each(|&key, value| assert_eq!(**value, value_of(key)));
-    println!("{switches:?} switches, {resizes:?} resizes, {checks:?} checks, {reads:?} reads");
-    for done in [switches, resizes, checks, reads] {
-        assert!(done.into_inner() > 0, "a thread never got to its work");
-    }
-}
-
-#[test]
-fn switch_under_load_briefly() {
-    switch_for(Duration::from_millis(1_500));
-}
-
-#[test]
-#[ignore = "ten seconds; run by .ci/run"]
-fn switch_under_load() {
-    switch_for(Duration::from_secs(10));
-}
-
 #[test]
 fn no_entry_is_lost_that_the_capacity_allows() {
     const KEYS: u64 = 30_000;
@@ -135,7 +51,7 @@ fn no_entry_is_lost_that_the_capacity_allows() {
             threads.spawn(move || {
                 let mut sequence = Sequence(switcher);
                 while !end.load(Ordering::Relaxed) {
-                    cache.set_policy(PolicyKind::ALL[sequence.next(3) as usize]);
+                    cache.set_policy(PolicyKind::ALL[sequence.next(PolicyKind::ALL.len() as u64) as usize]);
                     cache.set_capacity(roomy + sequence.next(1_000));
                 }
             });
@@ -174,7 +90,9 @@ fn values_are_dropped_exactly_once_and_all_of_them() {
                 for step in 0..20_000 {
                     cache.insert(sequence.next(2_000), Arc::clone(counter));
                     if step % 500 == 0 {
-                        cache.set_policy(PolicyKind::ALL[sequence.next(3) as usize]);
+                        cache.set_policy(
+                            PolicyKind::ALL[sequence.next(PolicyKind::ALL.len() as u64) as usize],
+                        );
                         cache.set_capacity(300 + sequence.next(200));
                     }
                 }
@@ -219,7 +137,9 @@ fn every_entry_that_leaves_is_heard_once() {
                         }
                     }
                     if step % 300 == 0 {
-                        cache.set_policy(PolicyKind::ALL[sequence.next(3) as usize]);
+                        cache.set_policy(
+                            PolicyKind::ALL[sequence.next(PolicyKind::ALL.len() as u64) as usize],
+                        );
                         // Down to eight a shard: half of the weights are refused.
                         cache.set_capacity(16 + sequence.next(1_000));
                     }

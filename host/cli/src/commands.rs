@@ -4,6 +4,7 @@ pub(crate) mod plugin;
 pub(crate) mod profile;
 pub(crate) mod run;
 pub(crate) mod sim;
+pub(crate) mod trace;
 
 use std::io::Write as _;
 
@@ -17,7 +18,8 @@ use crate::exit::Failure;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Trace format")]
 pub(crate) struct TraceFormat {
-    /// plain, csv, lis, lirs or oracle-general; by default told from the name and the content.
+    /// plain, csv, lis, lirs, oracleGeneral, vscsi, msr, twitter or mooncake; by default told from the name
+    /// and the content.
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
 

@@ -1,9 +1,15 @@
 //! What a person reads.
 
+pub(crate) mod curve;
+pub(crate) mod grid;
+pub(crate) mod plot;
 pub(crate) mod report;
 pub(crate) mod simulation;
+pub(crate) mod sparkline;
 pub(crate) mod table;
+pub(crate) mod trace;
 pub(crate) mod virtual_run;
+pub(crate) mod window;
 
 /// The start of a digest: enough to tell components apart by eye.
 pub(crate) fn short_digest(digest: &str) -> &str {
@@ -24,6 +30,18 @@ pub(crate) fn micros(us: f64) -> String {
     } else {
         format!("{:.2} s", us / 1_000_000.0)
     }
+}
+
+/// A count where a fraction is needed.
+#[expect(clippy::as_conversions, reason = "counts stay far below 2^53, where every one has its float")]
+pub(crate) fn float(count: u64) -> f64 {
+    count as f64
+}
+
+/// The nearest count.
+#[expect(clippy::as_conversions, reason = "a float cast saturates, and no count is negative")]
+pub(crate) fn nearest(value: f64) -> u64 {
+    value.round() as u64
 }
 
 /// A whole number with its thousands set apart.

@@ -8,6 +8,7 @@ mod exit;
 mod format;
 mod interrupt;
 mod layers;
+mod plot;
 mod progress;
 
 use std::process::ExitCode;
@@ -26,6 +27,7 @@ struct Arguments {
 enum Command {
     Run(commands::run::Run),
     Sim(commands::sim::Sim),
+    Trace(commands::trace::Trace),
     Plugin(commands::plugin::Plugin),
     Profile(commands::profile::Profile),
 }
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Run(run) => run.execute(),
         Command::Sim(sim) => sim.execute(),
+        Command::Trace(trace) => trace.execute(),
         Command::Plugin(plugin) => plugin.execute(),
         Command::Profile(profile) => profile.execute(),
     };

@@ -16,11 +16,11 @@
 //! When not to use it: a loop larger than the cache (nothing hits, so nothing adapts), and stable popularity
 //! where LFU keeps more. Its ghosts cost memory: as many ids as the cache has entries.
 
-mod ghosts;
-
-use crate::list::{List, Nodes, at};
+use crate::ghosts::{Ghosts, Tag, Tags};
+use crate::list::{Nodes, at};
+use crate::part::Part;
+use crate::weights::Weights;
 use crate::{Policy, Resident, Slot, Standing};
-use ghosts::Ghosts;
 
 /// One of the two halves of the directory: L1 = T1 + B1, seen once; L2 = T2 + B2, seen again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,37 +29,16 @@ enum Half {
     Again,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    id: u64,
-    weight: u64,
-    /// Uses, saturating; 0 where there is no entry.
-    uses: u32,
-    half: Half,
-}
-
-const VACANT: Entry = Entry { id: 0, weight: 0, uses: 0, half: Half::Once };
+/// The uses of a slot that holds no entry.
+const OUT: u32 = 0;
 
 /// The entry announced by `on_miss`.
 #[derive(Debug, Clone, Copy)]
 struct Incoming {
-    id: u64,
+    tag: Tag,
     weight: u64,
     /// The ghost list it was found in: cases II and III; `None` is case IV.
     ghost: Option<Half>,
-}
-
-/// A list of residents, with their weight.
-#[derive(Debug)]
-struct Part {
-    list: List,
-    weight: u64,
-}
-
-impl Part {
-    const fn new() -> Self {
-        Self { list: List::new(), weight: 0 }
-    }
 }
 
 /// The policy; see the [module](self).
@@ -68,10 +47,15 @@ pub struct Adaptive {
     capacity: u64,
     /// Target weight of T1, from 0 to the capacity: the paper's p.
     target: f64,
-    entries: Nodes<Entry>,
+    /// Uses of each slot, saturating; [`OUT`] where there is no entry. What was used once is in T1, the rest
+    /// in T2.
+    uses: Nodes<u32>,
+    tags: Tags,
+    weights: Weights,
     t1: Part,
     t2: Part,
-    ghosts: Ghosts,
+    b1: Ghosts,
+    b2: Ghosts,
     incoming: Option<Incoming>,
 }
 
@@ -87,51 +71,39 @@ impl Adaptive {
         Self {
             capacity,
             target: 0.0,
-            entries: Nodes::new(),
+            uses: Nodes::new(),
+            tags: Tags::new(),
+            weights: Weights::new(),
             t1: Part::new(),
             t2: Part::new(),
-            ghosts: Ghosts::new(),
+            b1: Ghosts::new(),
+            b2: Ghosts::new(),
             incoming: None,
         }
     }
 
-    fn held(&self, slot: Slot) -> Option<Entry> {
-        self.entries.get(slot.0).copied().filter(|entry| entry.uses > 0)
+    /// The uses of an entry, and the part of the residents it is in.
+    fn held(&mut self, slot: Slot) -> Option<(u32, &mut Part)> {
+        let uses = self.uses.get(slot.0).copied().filter(|&uses| uses != OUT)?;
+        Some((uses, if uses == 1 { &mut self.t1 } else { &mut self.t2 }))
     }
 
-    const fn part(&mut self, half: Half) -> &mut Part {
-        match half {
-            Half::Once => &mut self.t1,
-            Half::Again => &mut self.t2,
-        }
-    }
-
-    fn link(&mut self, slot: Slot, entry: Entry) {
-        *self.entries.data_mut(slot.0) = entry;
-        let part = match entry.half {
-            Half::Once => &mut self.t1,
-            Half::Again => &mut self.t2,
-        };
-        part.list.push_back(&mut self.entries, slot.0);
-        part.weight += entry.weight;
-    }
-
-    fn unlink(&mut self, slot: Slot, entry: Entry) {
-        let part = match entry.half {
-            Half::Once => &mut self.t1,
-            Half::Again => &mut self.t2,
-        };
-        part.list.remove(&mut self.entries, slot.0);
-        part.weight -= entry.weight;
-        *self.entries.data_mut(slot.0) = VACANT;
+    fn push(&mut self, slot: Slot, tag: Tag, weight: u64, uses: u32) {
+        self.on_remove(slot);
+        self.uses.reach(slot.0, &OUT);
+        self.tags.set(slot.0, tag);
+        self.weights.set(slot.0, weight);
+        *self.uses.data_mut(slot.0) = uses;
+        let part = if uses == 1 { &mut self.t1 } else { &mut self.t2 };
+        part.push_back(&mut self.uses, slot.0, weight);
     }
 
     const fn seen_once(&self) -> u64 {
-        self.t1.weight + self.ghosts.weight(Half::Once)
+        self.t1.weight + self.b1.weight()
     }
 
     const fn directory(&self) -> u64 {
-        self.seen_once() + self.t2.weight + self.ghosts.weight(Half::Again)
+        self.seen_once() + self.t2.weight + self.b2.weight()
     }
 
     /// The paper's REPLACE(x, p), except that it only names the half whose LRU entry goes.
@@ -151,7 +123,7 @@ impl Adaptive {
     fn once_fills_cache(&self) -> bool {
         self.incoming.is_some_and(|incoming| {
             incoming.ghost.is_none()
-                && self.ghosts.weight(Half::Once) == 0
+                && self.b1.weight() == 0
                 && self.t1.weight + incoming.weight > self.capacity
         })
     }
@@ -159,14 +131,14 @@ impl Adaptive {
     /// Drops the oldest ghosts until `incoming` more weight in L1 leaves |L1| <= c and the directory <= 2c.
     /// An entry that comes from a ghost list changes neither with unit weights.
     fn trim(&mut self, incoming: u64) {
-        while self.seen_once() + incoming > self.capacity && self.ghosts.drop_oldest(Half::Once) {}
+        while self.seen_once() + incoming > self.capacity && self.b1.drop_oldest() {}
         if self.seen_once() + incoming > self.capacity {
             // T1 alone is over: its own victims make the room, in the directory as in the cache.
             return;
         }
         let most = self.capacity.saturating_mul(2);
-        while self.directory() + incoming > most && self.ghosts.drop_oldest(Half::Again) {}
-        while self.directory() + incoming > most && self.ghosts.drop_oldest(Half::Once) {}
+        while self.directory() + incoming > most && self.b2.drop_oldest() {}
+        while self.directory() + incoming > most && self.b1.drop_oldest() {}
     }
 }
 
@@ -174,70 +146,86 @@ impl Policy for Adaptive {
     #[inline]
     fn on_hit(&mut self, slot: Slot) {
         // Case I.
-        let Some(entry) = self.held(slot) else { return };
-        let uses = entry.uses.saturating_add(1);
-        if entry.half == Half::Again {
-            self.entries.data_mut(slot.0).uses = uses;
-            self.t2.list.move_to_back(&mut self.entries, slot.0);
-        } else {
-            self.unlink(slot, entry);
-            self.link(slot, Entry { uses, half: Half::Again, ..entry });
+        let Some(&uses) = self.uses.get(slot.0) else { return };
+        if uses > 1 {
+            *self.uses.data_mut(slot.0) = uses.saturating_add(1);
+            self.t2.renew(&mut self.uses, slot.0);
+        } else if uses == 1 {
+            let weight = self.weights.get(slot.0);
+            *self.uses.data_mut(slot.0) = 2;
+            self.t1.remove(&mut self.uses, slot.0, weight);
+            self.t2.push_back(&mut self.uses, slot.0, weight);
         }
     }
 
     fn on_miss(&mut self, id: u64, weight: u64) {
-        let (b1, b2) = (real(self.ghosts.weight(Half::Once)), real(self.ghosts.weight(Half::Again)));
-        let ghost = self.ghosts.forget(id);
-        match ghost {
-            // Case II. The quotients are taken with the ghost still counted, as in the paper.
-            Some(Half::Once) => {
-                let step = real(weight) * (b2 / b1).max(1.0);
-                self.target = (self.target + step).min(real(self.capacity));
-            }
+        let tag = Tag::of(id);
+        // The quotients are taken with the ghost still counted, as in the paper.
+        let (b1, b2) = (real(self.b1.weight()), real(self.b2.weight()));
+        let ghost = if self.b1.forget(tag).is_some() {
+            // Case II.
+            let step = real(weight) * (b2 / b1).max(1.0);
+            self.target = (self.target + step).min(real(self.capacity));
+            Some(Half::Once)
+        } else if self.b2.forget(tag).is_some() {
             // Case III.
-            Some(Half::Again) => {
-                let step = real(weight) * (b1 / b2).max(1.0);
-                self.target = (self.target - step).max(0.0);
-            }
+            let step = real(weight) * (b1 / b2).max(1.0);
+            self.target = (self.target - step).max(0.0);
+            Some(Half::Again)
+        } else {
             // Case IV: room for it in the directory.
-            None => self.trim(weight),
-        }
-        self.incoming = Some(Incoming { id, weight, ghost });
+            self.trim(weight);
+            None
+        };
+        self.incoming = Some(Incoming { tag, weight, ghost });
     }
 
     fn victim(&mut self) -> Option<Slot> {
         let without_ghost = self.once_fills_cache();
         let half = if without_ghost { Half::Once } else { self.replace() };
-        let slot = Slot(self.part(half).list.front());
-        let entry = self.held(slot)?;
-        self.unlink(slot, entry);
-        if !without_ghost {
-            self.ghosts.remember(entry.id, entry.weight, half);
-            self.trim(0);
+        let (part, ghosts) = match half {
+            Half::Once => (&self.t1, &mut self.b1),
+            Half::Again => (&self.t2, &mut self.b2),
+        };
+        if part.list.is_empty() {
+            return None;
         }
+        let slot = Slot(part.list.front());
+        if !without_ghost {
+            ghosts.remember(self.tags.get(slot.0), self.weights.get(slot.0), ());
+        }
+        self.on_remove(slot);
+        self.trim(0);
         Some(slot)
     }
 
+    fn next_victim(&self) -> Option<Slot> {
+        let part = if self.replace() == Half::Once { &self.t1 } else { &self.t2 };
+        Some(Slot(part.list.front()))
+    }
+
     fn on_insert(&mut self, slot: Slot, id: u64, weight: u64) {
-        self.on_remove(slot);
-        self.entries.reach(slot.0, &VACANT);
-        let ghost = self.incoming.take().filter(|incoming| incoming.id == id).and_then(|found| found.ghost);
-        let (uses, half) = if ghost.is_some() { (2, Half::Again) } else { (1, Half::Once) };
-        self.link(slot, Entry { id, weight, uses, half });
+        let tag = Tag::of(id);
+        let returns =
+            self.incoming.take().is_some_and(|incoming| incoming.tag == tag && incoming.ghost.is_some());
+        self.push(slot, tag, weight, if returns { 2 } else { 1 });
         self.trim(0);
     }
 
     fn on_remove(&mut self, slot: Slot) {
-        if let Some(entry) = self.held(slot) {
-            self.unlink(slot, entry);
+        let weight = self.weights.get(slot.0);
+        if let Some((uses, _)) = self.held(slot) {
+            let part = if uses == 1 { &mut self.t1 } else { &mut self.t2 };
+            part.remove(&mut self.uses, slot.0, weight);
+            *self.uses.data_mut(slot.0) = OUT;
         }
     }
 
     fn on_reweigh(&mut self, slot: Slot, weight: u64) {
-        if let Some(entry) = self.held(slot) {
-            self.entries.data_mut(slot.0).weight = weight;
-            let part = self.part(entry.half);
-            part.weight = part.weight - entry.weight + weight;
+        let before = self.weights.get(slot.0);
+        if let Some((_, part)) = self.held(slot) {
+            part.reweigh(before, weight);
+            self.weights.set(slot.0, weight);
             self.trim(0);
         }
     }
@@ -250,16 +238,13 @@ impl Policy for Adaptive {
     }
 
     fn export(&self) -> Vec<Standing> {
-        let slots = self.t1.list.iter(&self.entries).chain(self.t2.list.iter(&self.entries));
-        slots.map(|slot| Standing { slot: Slot(slot), frequency: self.entries.data(slot).uses }).collect()
+        let slots = self.t1.list.iter(&self.uses).chain(self.t2.list.iter(&self.uses));
+        slots.map(|slot| Standing { slot: Slot(slot), frequency: *self.uses.data(slot) }).collect()
     }
 
     fn import(&mut self, entries: &[Resident]) {
         for &Resident { slot, id, weight, frequency } in entries {
-            self.on_remove(slot);
-            self.entries.reach(slot.0, &VACANT);
-            let half = if frequency > 1 { Half::Again } else { Half::Once };
-            self.link(slot, Entry { id, weight, uses: frequency.max(1), half });
+            self.push(slot, Tag::of(id), weight, frequency.max(1));
         }
     }
 

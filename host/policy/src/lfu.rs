@@ -68,6 +68,12 @@ impl Lfu {
     }
 }
 
+impl Default for Lfu {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Policy for Lfu {
     #[inline]
     fn on_hit(&mut self, slot: Slot) {
@@ -90,6 +96,11 @@ impl Policy for Lfu {
         self.link(slot, target);
     }
 
+    #[inline]
+    fn prefetch(&self, slot: Slot) {
+        self.entries.prefetch(slot.0);
+    }
+
     fn on_miss(&mut self, _id: u64, _weight: u64) {}
 
     fn victim(&mut self) -> Option<Slot> {
@@ -98,6 +109,10 @@ impl Policy for Lfu {
         self.unlink(slot, lowest);
         self.len -= 1;
         Some(slot)
+    }
+
+    fn next_victim(&self) -> Option<Slot> {
+        Some(Slot(self.buckets.get(self.ascending.front())?.entries.front()))
     }
 
     fn on_insert(&mut self, slot: Slot, _id: u64, _weight: u64) {

@@ -1,7 +1,8 @@
 //! Eviction policies: the order of entries, and nothing else.
 //!
-//! This crate knows no cache, no key, no value, no clock and no random source, so that one source serves the
-//! live cache, its shadows, the simulator, and a WebAssembly component.
+//! This crate knows no cache, no key, no value, no clock and no random source, and uses the standard collections
+//! alone, so that one source serves the live cache, its shadows, the simulator, and a WebAssembly component (it
+//! builds for `wasm32-wasip2` as it is), and gives the same victims in all of them.
 //!
 //! A [`Policy`] sees entries as slot numbers. It never sees keys, values or a clock, so that the same rules
 //! serve the live cache, a shadow and the simulator, and so that one policy can take another's place while
@@ -20,27 +21,53 @@
 //! # Switching
 //!
 //! [`PolicyKind::succeed`] builds a policy that takes over from another. The old one exports its entries from
-//! coldest to hottest with a frequency each (one for the insert, one for every hit since); the new one reads
-//! them so:
+//! coldest to hottest, by all it knows, with a frequency each: the count of uses while resident, however the policy
+//! itself orders. The new one takes them in that order. So there is a rule for each policy and each direction, not
+//! for each pair:
 //!
-//! | from \ to | LRU: next victims | LFU: next victims | ARC |
-//! |---|---|---|---|
-//! | LRU | | lowest count of uses while resident, least recently used first | used more than once: T2, else T1, both in LRU order |
-//! | LFU | in LFU's own order: lowest frequency, then least recently used | | frequency above 1: T2, else T1, both in LFU's order |
-//! | ARC | T1 in LRU order, then T2 in LRU order | T1 (frequency 1), then T2 by its count of uses | |
+//! | policy | hands over, coldest first | takes over; its next victims, while nothing is used |
+//! |---|---|---|
+//! | LRU | in LRU order | in the order given |
+//! | FIFO | the least used first, of equals the oldest | in the order given |
+//! | LFU | the least used first, of equals the least recently used | the least used first, of equals in the order given |
+//! | ARC | T1, then T2, both in LRU order | used once: T1, more often: T2. T1, then T2, in the order given |
+//! | SIEVE | without a mark, as the hand will meet them; then with one, the least used first | used more than once: with a mark. Those used once, then the others, in the order given |
+//! | S3-FIFO | what would leave S, oldest first; M without a count; then by count | used once: S, more often: M, with differences of use as counts. S down to its share; M, the least used (up to 4) first; the rest of S |
+//! | W-TinyLFU | window, probation, protected, each in LRU order | the hottest protected, the rest probation. In the order given |
+//! | LIRS | Q from its front, then LIR from the bottom of S | the hottest LIR, the rest in Q. In the order given |
+//! | 2Q | A1in, the least used first, of equals the oldest; then Am in LRU order | used once: A1in, more often: Am. A1in down to Kin; Am in the order given; the rest of A1in |
 //!
-//! All three count uses, whether or not they order by them, so no switch starts from zero. ARC starts with an
-//! empty ghost list and p = 0, as in its paper: T1 is evicted first and p adapts from there.
+//! So the hot set is never first, whichever the pair: it was handed over last, or is used more than the rest. What
+//! is remembered of evicted entries does not cross; ghost lists start empty, and ARC with p = 0, as in its paper.
+//! Uses count up to 4,095 in FIFO, SIEVE and S3-FIFO, up to 2^30 or more elsewhere.
+
 
 pub mod arc;
+pub mod fifo;
+mod ghosts;
 pub mod lfu;
+pub mod lirs;
 pub mod list;
 pub mod lru;
+mod mark;
 pub mod mix;
+mod part;
+mod place;
+pub mod s3_fifo;
+pub mod sieve;
+pub mod two_q;
+pub mod w_tinylfu;
+mod weights;
 
 pub use arc::Adaptive;
+pub use fifo::Fifo;
 pub use lfu::Lfu;
+pub use lirs::Lirs;
 pub use lru::Lru;
+pub use s3_fifo::S3Fifo;
+pub use sieve::Sieve;
+pub use two_q::TwoQ;
+pub use w_tinylfu::WTinyLfu;
 
 use std::fmt;
 use std::str::FromStr;
@@ -87,6 +114,11 @@ pub trait Policy: Send {
         }
     }
 
+    /// The entry will be used soon: a policy may fetch what [`on_hit`](Policy::on_hit) will need. Changes nothing
+    /// but the time that takes, and tolerates a slot that it does not hold.
+    #[inline]
+    fn prefetch(&self, _slot: Slot) {}
+
     /// An entry with this `id` (key hash) and `weight` will be inserted next; victims may be asked for in
     /// between.
     fn on_miss(&mut self, id: u64, weight: u64);
@@ -94,6 +126,12 @@ pub trait Policy: Send {
     /// Takes the next victim out of the order: its owner evicts it, and does not report that again. `None`
     /// when the policy holds no entry.
     fn victim(&mut self) -> Option<Slot>;
+
+    /// The entry that [`victim`](Policy::victim) would probably name next, for an owner that wants to have it at
+    /// hand by then. A hint: it may be wrong, and `None` where finding out costs more than a few steps.
+    fn next_victim(&self) -> Option<Slot> {
+        None
+    }
 
     /// The entry announced last by [`on_miss`](Policy::on_miss) now has `slot`.
     fn on_insert(&mut self, slot: Slot, id: u64, weight: u64);
@@ -138,10 +176,22 @@ pub trait Visitor {
 pub enum PolicyKind {
     /// Least recently used.
     Lru,
+    /// First in, first out.
+    Fifo,
     /// Least frequently used while resident; ties: least recently used.
     Lfu,
     /// Adaptive replacement cache (Megiddo and Modha, FAST 2003).
     Arc,
+    /// A queue with one hand and a mark for what was used (Zhang et al., NSDI 2024).
+    Sieve,
+    /// Three FIFO queues (Yang et al., SOSP 2023).
+    S3Fifo,
+    /// A window, then a segmented LRU that admits by frequency (Einziger, Friedman, Manes, TOS 2017).
+    WTinyLfu,
+    /// Low inter-reference recency set (Jiang and Zhang, SIGMETRICS 2002).
+    Lirs,
+    /// A queue for newcomers before an LRU list (Johnson and Shasha, VLDB 1994): the full version.
+    TwoQ,
 }
 
 /// The largest capacity in use; larger ones count as this. Twice it, which ARC's directory needs, still fits
@@ -150,7 +200,7 @@ pub const MOST_CAPACITY: u64 = 1 << 62;
 
 /// A policy name that is none of the built-in ones.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown policy `{name}`: expected one of lru, lfu, arc")]
+#[error("unknown policy `{name}`: expected one of {}", PolicyKind::ALL.map(PolicyKind::name).join(", "))]
 pub struct UnknownPolicy {
     /// The name as given.
     pub name: String,
@@ -158,14 +208,35 @@ pub struct UnknownPolicy {
 
 impl PolicyKind {
     /// Every built-in policy, in the order of their declaration.
-    pub const ALL: [Self; 3] = [Self::Lru, Self::Lfu, Self::Arc];
+    pub const ALL: [Self; 9] = [
+        Self::Lru,
+        Self::Fifo,
+        Self::Lfu,
+        Self::Arc,
+        Self::Sieve,
+        Self::S3Fifo,
+        Self::WTinyLfu,
+        Self::Lirs,
+        Self::TwoQ,
+    ];
+
+    /// The policies between which a live cache chooses unless told otherwise, and which its shadows follow:
+    /// they cover recency, frequency and the balance of the two, and every further one costs a shadow for each
+    /// capacity followed.
+    pub const BASIC: [Self; 3] = [Self::Lru, Self::Lfu, Self::Arc];
 
     /// The name by which the policy is written and read: lower case.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Lru => "lru",
+            Self::Fifo => "fifo",
             Self::Lfu => "lfu",
             Self::Arc => "arc",
+            Self::Sieve => "sieve",
+            Self::S3Fifo => "s3-fifo",
+            Self::WTinyLfu => "w-tinylfu",
+            Self::Lirs => "lirs",
+            Self::TwoQ => "2q",
         }
     }
 
@@ -174,8 +245,14 @@ impl PolicyKind {
     pub fn visit<V: Visitor>(self, capacity: u64, visitor: V) -> V::Output {
         match self {
             Self::Lru => visitor.visit(Lru::new()),
+            Self::Fifo => visitor.visit(Fifo::new()),
             Self::Lfu => visitor.visit(Lfu::new()),
             Self::Arc => visitor.visit(Adaptive::new(capacity)),
+            Self::Sieve => visitor.visit(Sieve::new()),
+            Self::S3Fifo => visitor.visit(S3Fifo::new(capacity)),
+            Self::WTinyLfu => visitor.visit(WTinyLfu::new(capacity)),
+            Self::Lirs => visitor.visit(Lirs::new(capacity)),
+            Self::TwoQ => visitor.visit(TwoQ::new(capacity)),
         }
     }
 
@@ -256,8 +333,10 @@ mod tests {
             assert_eq!(kind.name().to_uppercase().parse(), Ok(kind));
         }
         assert_eq!(format!("{:>5}", PolicyKind::Lru), "  lru");
-        let error = "fifo".parse::<PolicyKind>().unwrap_err();
-        assert_eq!(error.to_string(), "unknown policy `fifo`: expected one of lru, lfu, arc");
+        let error = "clock".parse::<PolicyKind>().unwrap_err();
+        assert!(
+            error.to_string().starts_with("unknown policy `clock`: expected one of lru, fifo, lfu, arc, ")
+        );
         for kind in PolicyKind::ALL {
             assert!(error.to_string().contains(kind.name()), "the error lists {kind}");
         }

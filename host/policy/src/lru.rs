@@ -44,6 +44,12 @@ impl Lru {
     }
 }
 
+impl Default for Lru {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Policy for Lru {
     #[inline]
     fn on_hit(&mut self, slot: Slot) {
@@ -54,6 +60,11 @@ impl Policy for Lru {
         }
     }
 
+    #[inline]
+    fn prefetch(&self, slot: Slot) {
+        self.uses.prefetch(slot.0);
+    }
+
     fn on_miss(&mut self, _id: u64, _weight: u64) {}
 
     fn victim(&mut self) -> Option<Slot> {
@@ -62,6 +73,10 @@ impl Policy for Lru {
             self.on_remove(slot);
             slot
         })
+    }
+
+    fn next_victim(&self) -> Option<Slot> {
+        Some(Slot(self.order.front()))
     }
 
     fn on_insert(&mut self, slot: Slot, _id: u64, _weight: u64) {

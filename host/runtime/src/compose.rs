@@ -58,9 +58,9 @@ fn ordered(least: u64, most: u64) -> RangeInclusive<u64> {
     least..=most.max(least)
 }
 
-/// The shadows of every policy at half, once and twice the capacity.
+/// The shadows of the policies to choose between at half, once and twice the capacity.
 pub(crate) fn shadows(capacity: u64, mean_weight: u64) -> Shadows {
-    Shadows::new(&PolicyKind::ALL, &[0.5, 1.0, 2.0], capacity, mean_weight)
+    Shadows::new(&PolicyKind::BASIC, &[0.5, 1.0, 2.0], capacity, mean_weight)
 }
 
 /// The profile has checked the name.

@@ -1,24 +1,40 @@
 //! The exact simulator: many policies and capacities in one pass over a trace.
 //!
 //! Exact means no sampling, no buffers, no shards: each request is applied to each policy in order.
-//! The file is read once; its keys are numbered, so that a replay indexes arrays, and the numbered
-//! requests are held in memory (4 bytes each, 8 with sizes). Every policy sees the hash of a key and
-//! never its number, which would give away the order of first appearance.
+//! The file is read once, in a thread of its own, and then one of two things is done with its requests:
+//!
+//! - several cells (policies at capacities) are replayed from memory, each on a core of its own. Keys are numbered, so
+//!   that a replay indexes arrays: 4 bytes a request, 8 where sizes count;
+//! - a single cell is fed while the trace is read and nothing is held, and so are several once the requests
+//!   take more memory than they may. Percentages and Belady need to know the whole trace first, and fail then.
+//!
+//! The rows are the same either way. Every policy sees the hash of a key and never its number, which would give away
+//! the order of first appearance.
 
+mod blocks;
+mod budget;
 mod capacity;
+mod cell;
+mod distinct;
+mod grid;
 mod interned;
+mod stream;
 
-use std::time::{Duration, Instant};
+use std::num::NonZeroU64;
+use std::sync::mpsc::Receiver;
+use std::time::Instant;
 
-use host_cache::{Exact, PolicyKind, belady};
+use host_cache::PolicyKind;
 use host_workload::trace::{TraceError, TraceReader};
 use serde::Serialize;
 
+use blocks::Block;
+use budget::Budget;
 pub use capacity::{Capacity, CapacityError};
-use interned::Interned;
+use cell::Cell;
+use interned::{Fill, Interned};
 
 use crate::progress::{Progress, Stop};
-use crate::report::share;
 
 /// What decides which entry goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,15 +102,71 @@ pub enum SimError {
         /// The trace's format.
         format: String,
     },
+    /// Byte miss ratios of a trace without sizes.
+    #[error("{path}: byte miss ratios were asked for, but {format} gives no sizes")]
+    NothingToWeigh {
+        /// The trace.
+        path: String,
+        /// The trace's format.
+        format: String,
+    },
     /// Belady's algorithm is optimal for objects of one size only.
     #[error(
         "belady needs capacities in objects or percent, not {0}: \
          with objects of different sizes the optimum is not computable in useful time"
     )]
     BeladyInBytes(String),
-    /// More distinct keys or a longer trace than fits.
+    /// More distinct keys than can be numbered.
     #[error("{0}: more than 4,294,967,295 distinct keys")]
     TooManyKeys(String),
+    /// What was asked for needs the requests in memory, where they may not be or do not fit.
+    #[error(
+        "{path}: {what} needs the whole trace in memory, and there is no room for it; \
+         give capacities in objects (1000) or bytes (64MB), and policies other than belady"
+    )]
+    NeedsMemory {
+        /// The trace.
+        path: String,
+        /// What needs it.
+        what: String,
+    },
+}
+
+/// What is measured besides the misses, and with what means.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Measure byte miss ratios, and take capacities in percent as percent of the footprint: the bytes of
+    /// the distinct keys.
+    pub sizes: bool,
+    /// Count hits by windows of so many requests.
+    pub per_window: Option<NonZeroU64>,
+    /// Whether the requests are held in memory.
+    pub hold: Hold,
+    /// Bytes that requests held in memory may take. `None` is half of what the process may use.
+    pub memory: Option<u64>,
+}
+
+/// Whether the requests of a trace are held in memory. The rows are the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Hold {
+    /// Where it is quicker or needed, and as long as they fit.
+    #[default]
+    AsNeeded,
+    /// Whatever it takes.
+    Always,
+    /// Never: for traces that are known to be too large.
+    Never,
+}
+
+/// A stretch of the trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Window {
+    /// Its first request, counted from 0.
+    pub first: u64,
+    /// Requests in it; the last window of a trace may be shorter.
+    pub requests: u64,
+    /// Those of them that hit.
+    pub hits: u64,
 }
 
 /// One policy at one capacity.
@@ -110,6 +182,12 @@ pub struct Row {
     pub misses: u64,
     /// `misses / requests`.
     pub miss_ratio: f64,
+    /// Bytes that missed by bytes asked for; only with [`Options::sizes`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub byte_miss_ratio: Option<f64>,
+    /// The windows of the trace, in order; only with [`Options::per_window`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<Window>,
     /// Time of this replay alone, seconds.
     pub seconds: f64,
 }
@@ -123,7 +201,14 @@ pub struct Simulation {
     pub requests: u64,
     /// Distinct keys in it.
     pub distinct: u64,
-    /// Time to read it, seconds.
+    /// Whether `distinct` is an estimate: in a trace of more than 58 million keys that was not held in memory.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub distinct_estimated: bool,
+    /// Bytes of the distinct keys, each as large as when it was first asked for; `None` where the trace gives no sizes
+    /// or `distinct` is an estimate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub footprint: Option<u64>,
+    /// Time to read it, seconds. Of a trace that was not held in memory: time to read and replay it.
     pub read_seconds: f64,
     /// Whether it was ended early; rows that were not reached are missing.
     pub interrupted: bool,
@@ -134,100 +219,151 @@ pub struct Simulation {
 /// Replays `trace` under every method at every capacity.
 ///
 /// # Errors
-/// [`SimError`], before the first replay: what is wrong shows within the time of one read.
+/// [`SimError`]. What is wrong with the trace or with what was asked of it shows within the time of one read.
 pub fn simulate(
     trace: TraceReader,
     methods: &[Method],
     capacities: &[Capacity],
+    options: &Options,
     progress: &dyn Progress,
     stop: &Stop,
 ) -> Result<Simulation, SimError> {
     let path = trace.path().display().to_string();
     let format = trace.format().to_string();
-    check(&path, &format, None, methods, capacities)?;
-    let started = Instant::now();
-    progress.begin("reading", None);
-    let interned = Interned::read(trace, progress, stop)?;
-    let read = started.elapsed();
-    let requests = interned.len();
-    progress.end(&format!(
-        "{requests} requests, {} distinct, read in {:.2} s",
-        interned.distinct(),
-        read.as_secs_f64()
-    ));
-    check(&path, &format, Some(&interned), methods, capacities)?;
-
-    let mut rows = Vec::new();
-    'rows: for method in methods {
-        for capacity in capacities {
-            if stop.asked() {
-                break 'rows;
-            }
-            progress.begin(&format!("{method} {capacity}"), None);
-            let started = Instant::now();
-            let objects = capacity.resolve(interned.distinct());
-            let misses = interned.replay(*method, *capacity, objects);
-            let row = row(*method, objects, requests, misses, started.elapsed());
-            progress.end(&format!("{method} at {capacity}: {:.2} % missed", row.miss_ratio * 100.0));
-            rows.push(row);
-        }
-    }
-    Ok(Simulation {
-        trace: path,
-        requests,
-        distinct: interned.distinct(),
-        read_seconds: read.as_secs_f64(),
-        interrupted: stop.asked(),
-        rows,
-    })
+    let task = Task { path, format, methods, capacities, options, progress, stop };
+    task.check_belady()?;
+    // Blocks that nobody takes any more end the thread that reads them, and with it the scope.
+    std::thread::scope(|scope| task.run(blocks::read(scope, trace)))
 }
 
-fn check(
-    path: &str,
-    format: &str,
-    read: Option<&Interned>,
-    methods: &[Method],
-    capacities: &[Capacity],
-) -> Result<(), SimError> {
-    let Some(bytes) = capacities.iter().find(|c| c.is_bytes()) else { return Ok(()) };
-    if methods.contains(&Method::Belady) {
-        return Err(SimError::BeladyInBytes(bytes.to_string()));
-    }
-    if read.is_some_and(|interned| !interned.has_sizes()) {
-        let (path, capacity) = (path.to_owned(), bytes.to_string());
-        return Err(SimError::NoSizes { path, capacity, format: format.to_owned() });
-    }
-    Ok(())
+/// What was asked for.
+struct Task<'a> {
+    path: String,
+    format: String,
+    methods: &'a [Method],
+    capacities: &'a [Capacity],
+    options: &'a Options,
+    progress: &'a dyn Progress,
+    stop: &'a Stop,
 }
 
-fn row(method: Method, capacity: u64, requests: u64, misses: u64, took: Duration) -> Row {
-    Row {
-        policy: method.to_string(),
-        capacity,
-        requests,
-        misses,
-        miss_ratio: share(misses, requests).unwrap_or(0.0),
-        seconds: took.as_secs_f64(),
-    }
-}
-
-impl Interned {
-    fn replay(&self, method: Method, capacity: Capacity, amount: u64) -> u64 {
-        let Method::Policy(kind) = method else {
-            // More than can be addressed is more than there are keys.
-            let amount = usize::try_from(amount).unwrap_or(usize::MAX);
-            return belady::misses(self.numbers(), amount);
+impl Task<'_> {
+    fn run(&self, blocks: Receiver<Result<Block, TraceError>>) -> Result<Simulation, SimError> {
+        let single = self.methods.len() == 1 && self.capacities.len() == 1;
+        let whole = self.needs_whole();
+        let started = Instant::now();
+        let mut budget = match (self.options.hold, &whole) {
+            (Hold::Never, Some(what)) => return Err(self.needs_memory(what)),
+            (Hold::Never, None) => return self.stream(started, blocks.iter()),
+            (Hold::AsNeeded, None) if single => return self.stream(started, blocks.iter()),
+            (Hold::AsNeeded, _) => Budget::new(self.options.memory),
+            (Hold::Always, _) => Budget::new(Some(u64::MAX)),
         };
-        let mut cache = Exact::new(kind, amount);
-        if capacity.is_bytes() {
-            self.each_sized(|id, size| {
-                cache.access(id, size);
-            });
-        } else {
-            self.each(|id| {
-                cache.access(id, 1);
-            });
+        let mut interned = Interned::new(&self.path);
+        self.progress.begin("reading", None);
+        let keep_sizes = self.weighed().is_some() || self.options.sizes;
+        match (interned.fill(&blocks, keep_sizes, &mut budget, self.progress, self.stop)?, whole) {
+            (Fill::Part, Some(what)) => Err(self.needs_memory(&what)),
+            (Fill::Part, None) => {
+                self.progress.end("more requests than fit in memory: replaying while reading");
+                self.stream(started, interned.into_blocks().map(Ok).chain(blocks.iter()))
+            }
+            (Fill::Whole, _) => self.replay(started, &interned),
         }
-        cache.misses()
+    }
+
+    /// Replays a trace in memory.
+    fn replay(&self, started: Instant, trace: &Interned) -> Result<Simulation, SimError> {
+        let read_seconds = started.elapsed().as_secs_f64();
+        let (requests, distinct, footprint) = (trace.len(), trace.distinct(), trace.footprint());
+        self.progress.end(&format!("{requests} requests, {distinct} distinct, read in {read_seconds:.2} s"));
+        self.check_sizes(footprint.is_some())?;
+        let cells = Cell::grid(self.methods, self.capacities, self.options, distinct, footprint.unwrap_or(0));
+        let steps = u64::try_from(cells.len()).map_or(0, |cells| cells.saturating_mul(requests));
+        self.progress.begin("replaying", Some(steps));
+        let rows = grid::run(trace, &cells, self.options, self.progress, self.stop);
+        self.progress.end(&format!("replayed in {:.2} s", started.elapsed().as_secs_f64() - read_seconds));
+        Ok(Simulation {
+            trace: self.path.clone(),
+            requests,
+            distinct,
+            distinct_estimated: false,
+            footprint,
+            read_seconds,
+            interrupted: self.stop.asked(),
+            rows,
+        })
+    }
+
+    /// Replays a trace while it is read.
+    fn stream(
+        &self,
+        started: Instant,
+        blocks: impl Iterator<Item = Result<Block, TraceError>>,
+    ) -> Result<Simulation, SimError> {
+        let cells = Cell::grid(self.methods, self.capacities, self.options, 0, 0);
+        let policies: Vec<_> = cells.into_iter().filter_map(Cell::policy).collect();
+        self.progress.begin("reading and replaying", None);
+        let came = stream::run(blocks, &policies, self.options, self.progress, self.stop)?;
+        let read_seconds = started.elapsed().as_secs_f64();
+        let distinct = came.distinct.count();
+        self.progress.end(&format!(
+            "{} requests, {distinct} distinct, read and replayed in {read_seconds:.2} s",
+            came.requests
+        ));
+        self.check_sizes(came.sized)?;
+        Ok(Simulation {
+            trace: self.path.clone(),
+            requests: came.requests,
+            distinct,
+            distinct_estimated: !came.distinct.is_exact(),
+            footprint: came.footprint.filter(|_| came.sized),
+            read_seconds,
+            interrupted: self.stop.asked(),
+            rows: came.rows,
+        })
+    }
+
+    /// What cannot be done while the trace is read.
+    fn needs_whole(&self) -> Option<String> {
+        if self.methods.contains(&Method::Belady) {
+            return Some(Method::Belady.to_string());
+        }
+        let percent = self.capacities.iter().find(|c| matches!(c, Capacity::Percent(_)));
+        percent.map(|percent| format!("a capacity of {percent}"))
+    }
+
+    fn needs_memory(&self, what: &str) -> SimError {
+        SimError::NeedsMemory { path: self.path.clone(), what: what.to_owned() }
+    }
+
+    /// A capacity at which objects are weighed.
+    fn weighed(&self) -> Option<&Capacity> {
+        self.capacities.iter().find(|capacity| capacity.in_bytes(self.options.sizes))
+    }
+
+    fn check_belady(&self) -> Result<(), SimError> {
+        match self.weighed() {
+            Some(bytes) if self.methods.contains(&Method::Belady) => {
+                Err(SimError::BeladyInBytes(bytes.to_string()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_sizes(&self, there: bool) -> Result<(), SimError> {
+        // A trace of which nothing was read tells nothing.
+        if there || self.stop.asked() {
+            return Ok(());
+        }
+        let (path, format) = (self.path.clone(), self.format.clone());
+        match self.weighed() {
+            _ if self.options.sizes => Err(SimError::NothingToWeigh { path, format }),
+            Some(bytes) => Err(SimError::NoSizes { path, capacity: bytes.to_string(), format }),
+            None => Ok(()),
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -162,7 +162,7 @@ fn fixed(
     footprint: &Footprint,
     stop: &Stop,
 ) -> Result<Vec<Fixed>, RunError> {
-    let mut caches: Vec<Exact> = PolicyKind::ALL.iter().map(|kind| Exact::new(*kind, capacity)).collect();
+    let mut caches: Vec<Exact> = PolicyKind::BASIC.iter().map(|kind| Exact::new(*kind, capacity)).collect();
     let mut batch = Vec::with_capacity(BATCH);
     let mut requests = 0_u64;
     while !stop.asked() {

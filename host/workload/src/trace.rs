@@ -30,20 +30,34 @@ mod detect;
 mod error;
 mod format;
 mod input;
+mod join;
 mod lirs;
 mod lis;
+mod mooncake;
+mod msr;
+mod next_access;
 mod open;
 mod oracle;
 mod plain;
+mod raw;
+mod rows;
+mod twitter;
+mod vscsi;
+mod write;
 
 pub use error::{Place, TraceError};
 pub use format::{Format, UnknownFormatName};
 pub use input::{BUFFER_BYTES, MAX_LINE_BYTES};
+pub use join::{Join, Keys, Part};
 pub use lis::MAX_COUNT;
+pub use next_access::NextAccess;
 pub use open::Compression;
+pub use raw::{RawBatch, RawKey, RawReader};
+pub use write::{NotWritable, TraceWriter};
 
 use error::Fault;
 use input::Input;
+use raw::Texts;
 
 /// One request of a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,6 +85,14 @@ pub struct Options {
 trait Decode: Send {
     /// Appends up to `max` requests to `out`; none at the end of the trace. On a fault `out` holds what came before it.
     fn decode(&mut self, input: &mut Input, out: &mut Vec<Request>, max: usize) -> Result<(), Fault>;
+
+    /// From now on keeps the texts of keys. A format whose keys are numbers has none.
+    fn keep_texts(&mut self) {}
+
+    /// The texts kept since they were last taken, in the order of the requests.
+    fn texts(&mut self) -> Option<&mut Texts> {
+        None
+    }
 }
 
 /// Reads the requests of a trace in order.
@@ -116,18 +138,25 @@ impl TraceReader {
             return Err(TraceError::Empty { path: path.to_owned(), format: options.format });
         }
         let format = match options.format.or_else(|| Format::from_name(path)) {
+            Some(Format::Csv) if options.format.is_none() => detect::by_first_row(&input, options),
             Some(format) => format,
             None => detect::by_content(path, &input, options)
                 .map_err(|found| TraceError::UnknownFormat { path: path.to_owned(), found })?,
         };
-        if format != Format::OracleGeneral {
+        if !matches!(format, Format::OracleGeneral | Format::Vscsi) {
             input.skip_byte_order_mark();
         }
         let decoder: Box<dyn Decode> = match format {
-            Format::Plain => Box::new(plain::Plain),
+            Format::Plain => Box::new(plain::Plain::default()),
             Format::Lis => Box::new(lis::Lis::default()),
             Format::Lirs => Box::new(lirs::Lirs),
             Format::OracleGeneral => Box::new(oracle::Oracle::default()),
+            Format::Msr => Box::new(msr::Msr::new()),
+            Format::Twitter => Box::new(twitter::Twitter::new()),
+            Format::Mooncake => Box::new(mooncake::Mooncake::default()),
+            Format::Vscsi => {
+                Box::new(vscsi::Vscsi::with_version(&input).map_err(|fault| blame(fault, format))?)
+            }
             Format::Csv => {
                 Box::new(csv::Csv::with_header(&mut input, options).map_err(|fault| blame(fault, format))?)
             }

@@ -2,12 +2,15 @@
 //!
 //! The traces are not part of this repository; where they are absent the tests say so and pass.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::as_conversions, reason = "a test")]
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use host_workload::trace::{Format, Options, Request, TraceReader};
+use host_workload::analysis::StackDistances;
+use host_workload::trace::{
+    Compression, Format, NextAccess, Options, RawBatch, RawReader, Request, TraceReader, TraceWriter,
+};
 
 fn folder() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/traces");
@@ -61,11 +64,103 @@ fn one_trace_in_two_formats_has_the_same_keys() {
     assert_eq!(csv[0].size, 512);
 }
 
+/// A vscsi file of version 1 from the rows `version,time,op,size,lbn` that were made of one.
+fn as_vscsi(csv: &[u8]) -> Vec<u8> {
+    let mut rows = csv::Reader::from_reader(csv);
+    let mut bytes = Vec::new();
+    for (serial, row) in (0_u32..).zip(rows.records()) {
+        let row = row.unwrap();
+        let number = |column: usize| row[column].parse::<u64>().unwrap();
+        let (version, op) = (u16::try_from(number(0)).unwrap(), u16::from_str_radix(&row[2], 16).unwrap());
+        bytes.extend(serial.to_le_bytes());
+        bytes.extend(u32::try_from(number(3)).unwrap().to_le_bytes());
+        bytes.extend(1_u32.to_le_bytes());
+        bytes.extend(op.to_le_bytes());
+        bytes.extend((version << 8 | 1).to_le_bytes());
+        bytes.extend(number(4).to_le_bytes());
+        bytes.extend((number(1) * 1_000_000).to_le_bytes());
+    }
+    bytes
+}
+
 #[test]
-fn json_lines_are_not_mistaken_for_a_trace() {
+fn a_vscsi_file_reads_as_what_was_made_of_it() {
     let Some(folder) = folder() else { return };
-    let error =
-        TraceReader::open(&folder.join("mooncake_conversation.jsonl.zst"), &Options::default()).unwrap_err();
-    let text = error.to_string();
-    assert!(text.contains("cannot tell the format") && text.contains("oracleGeneral"), "{text}");
+    let path = folder.join("cloudPhysicsIO.csv.zst");
+    let (_, csv) = read(&path);
+    let text = zstd::stream::decode_all(std::fs::File::open(&path).unwrap()).unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    // By its content and by its name.
+    for name in ["cloudPhysicsIO", "cloudPhysicsIO.vscsi"] {
+        let file = scratch.path().join(name);
+        std::fs::write(&file, as_vscsi(&text)).unwrap();
+        let (format, vscsi) = read(&file);
+        assert_eq!((format, vscsi.len()), (Format::Vscsi, 113_872));
+        assert!(vscsi == csv, "{name}: other requests than the CSV has");
+    }
+    let (_, binary) = read(&folder.join("cloudPhysicsIO.oracleGeneral.bin.zst"));
+    assert!(csv.iter().map(|request| request.key).eq(binary.iter().map(|request| request.key)));
+}
+
+#[test]
+fn mooncake_blocks_are_the_requests_of_the_plain_trace() {
+    let Some(folder) = folder() else { return };
+    let (format, blocks) = read(&folder.join("mooncake_conversation.jsonl.zst"));
+    let (_, plain) = read(&folder.join("mooncake_conv.txt.zst"));
+    assert_eq!((format, blocks.len()), (Format::Mooncake, 288_500));
+    assert!(blocks == plain);
+}
+
+#[test]
+fn next_accesses_are_those_of_the_reference() {
+    let Some(folder) = folder() else { return };
+    let path = folder.join("cloudPhysicsIO.oracleGeneral.bin.zst");
+    let reference = zstd::stream::decode_all(std::fs::File::open(&path).unwrap()).unwrap();
+    let mut reader = RawReader::open(&path, &Options::default()).unwrap();
+    let (mut all, mut next) = (RawBatch::default(), NextAccess::default());
+    reader.read_batch(&mut all, 1_000_000).unwrap();
+    all.requests().iter().for_each(|request| next.push(request.key));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let mut writer =
+        TraceWriter::new(Format::OracleGeneral, Compression::None, file.reopen().unwrap()).unwrap();
+    for (request, key) in all.iter() {
+        writer.write(key, request.size, next.of(writer.written())).unwrap();
+    }
+    writer.finish().unwrap();
+    let written = std::fs::read(file.path()).unwrap();
+    assert_eq!(written.len(), reference.len());
+    let records = written.as_chunks::<24>().0.iter().zip(reference.as_chunks::<24>().0);
+    for (number, (ours, theirs)) in records.enumerate() {
+        // All but the time, which no reader keeps.
+        assert_eq!(ours[4..], theirs[4..], "record {number}");
+    }
+}
+
+#[test]
+fn stack_distances_are_the_reference_simulators_lru() {
+    let Some(folder) = folder() else { return };
+    let mut rows = csv::Reader::from_path(folder.join("reference.csv")).unwrap();
+    let headers = rows.headers().unwrap().clone();
+    let column = |name: &str| headers.iter().position(|header| header == name).unwrap();
+    let lru = column("lru");
+    let mut done: Option<(String, StackDistances, u64)> = None;
+    let mut checked = 0;
+    for row in rows.records() {
+        let row = row.unwrap();
+        if done.as_ref().is_none_or(|(name, ..)| *name != row[0]) {
+            let (mut numbers, mut distances) = (HashMap::new(), StackDistances::default());
+            let (_, requests) = read(&folder.join(&row[0]));
+            for request in &requests {
+                let next = u32::try_from(numbers.len()).unwrap();
+                distances.access(*numbers.entry(request.key).or_insert(next));
+            }
+            done = Some((row[0].to_owned(), distances, requests.len() as u64));
+        }
+        let (_, distances, requests) = done.as_ref().unwrap();
+        let misses = requests - distances.within(row[1].parse().unwrap());
+        let expected: f64 = row[lru].parse().unwrap();
+        assert!((misses as f64 / *requests as f64 - expected).abs() < 0.000_051, "{row:?}: {misses}");
+        checked += 1;
+    }
+    assert!(checked > 10, "{checked} rows");
 }

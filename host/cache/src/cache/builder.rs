@@ -1,11 +1,12 @@
 //! How a cache is set up.
 
-use super::shard::Shard;
+use super::expiry::{Clock, Expiry, Monotonic};
+use super::shard::{Common, Shard};
 use super::{Cache, Cause, Listener, Weigher, shares};
+use crate::sync::{AtomicU64, Mutex, cores};
 use host_policy::{MOST_CAPACITY, PolicyKind};
-use parking_lot::Mutex;
 use std::hash::{BuildHasher, Hash};
-use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
 
 /// Shards per core by default: few enough that each keeps a meaningful order, enough that two threads rarely
 /// meet.
@@ -19,7 +20,24 @@ const LEAST_BYTES: u64 = 1 << 20;
 /// Most shards there can be.
 const MOST_SHARDS: usize = 1 << 12;
 
+/// Most lanes for lookups in a shard; see [`Lanes`](super::lanes::Lanes). A lane a core, as far as it goes: an
+/// insert takes every one of them.
+const MOST_LANES: usize = 8;
+
 /// Sets up a [`Cache`]; from [`Cache::builder`].
+///
+/// ```
+/// use host_cache::{Cache, PolicyKind};
+/// use std::time::Duration;
+///
+/// let cache = Cache::builder(64 << 20)
+///     .policy(PolicyKind::Arc)
+///     .weigher(|key: &String, page: &Vec<u8>| (key.len() + page.len()) as u64)
+///     .time_to_live(Duration::from_secs(600))
+///     .build();
+/// cache.insert("/".to_owned(), vec![0; 1_000]);
+/// assert_eq!(cache.weight(), 1_001);
+/// ```
 pub struct Builder<K, V, S = ahash::RandomState> {
     capacity: u64,
     policy: PolicyKind,
@@ -27,17 +45,37 @@ pub struct Builder<K, V, S = ahash::RandomState> {
     hasher: S,
     weigher: Option<Weigher<K, V>>,
     listener: Option<Listener<K, V>>,
+    live: Option<Duration>,
+    idle: Option<Duration>,
+    clock: Option<Box<dyn Clock>>,
 }
 
 impl<K, V> Builder<K, V> {
     pub(super) fn new(capacity: u64) -> Self {
         let hasher = ahash::RandomState::new();
-        Self { capacity, policy: PolicyKind::Lru, shards: None, hasher, weigher: None, listener: None }
+        Self {
+            capacity,
+            policy: PolicyKind::Lru,
+            shards: None,
+            hasher,
+            weigher: None,
+            listener: None,
+            live: None,
+            idle: None,
+            clock: None,
+        }
     }
 }
 
 impl<K: Hash + Eq, V: Clone, S: BuildHasher> Builder<K, V, S> {
     /// The policy to start with; LRU by default.
+    ///
+    /// ```
+    /// use host_cache::{Cache, PolicyKind};
+    ///
+    /// let cache = Cache::<u64, u64>::builder(100).policy(PolicyKind::Lfu).build();
+    /// assert_eq!(cache.policy(), PolicyKind::Lfu);
+    /// ```
     #[must_use]
     pub const fn policy(mut self, policy: PolicyKind) -> Self {
         self.policy = policy;
@@ -46,6 +84,12 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Builder<K, V, S> {
 
     /// What an entry weighs, 0 counting as 1. By default every entry weighs 1. Called once per insert,
     /// outside locks; must give the same entry the same weight.
+    ///
+    /// ```
+    /// let cache = host_cache::Cache::builder(100).weigher(|_, text: &String| text.len() as u64).build();
+    /// cache.insert("key", "x".repeat(60));
+    /// assert_eq!(cache.weight(), 60);
+    /// ```
     #[must_use]
     pub fn weigher(mut self, weigher: impl Fn(&K, &V) -> u64 + Send + Sync + 'static) -> Self {
         self.weigher = Some(Box::new(weigher));
@@ -54,6 +98,10 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Builder<K, V, S> {
 
     /// Number of shards, rounded up to a power of two, at most 4,096. By default four per core, but no more
     /// than leave each 1,024 entries, or 1 MiB where a weigher is set. One makes the policy exact.
+    ///
+    /// ```
+    /// assert_eq!(host_cache::Cache::<u64, u64>::builder(100).shards(5).build().shards(), 8);
+    /// ```
     #[must_use]
     pub const fn shards(mut self, shards: usize) -> Self {
         self.shards = Some(shards);
@@ -61,32 +109,109 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Builder<K, V, S> {
     }
 
     /// How keys are hashed; by default ahash with a seed of the process. A seeded one makes runs repeat.
+    ///
+    /// ```
+    /// use std::hash::{BuildHasherDefault, DefaultHasher};
+    ///
+    /// let hasher = BuildHasherDefault::<DefaultHasher>::default();
+    /// let cache = host_cache::Cache::builder(100).hasher(hasher).build();
+    /// cache.insert("key", 1);
+    /// assert_eq!(cache.get("key"), Some(1));
+    /// ```
     #[must_use]
     pub fn hasher<T: BuildHasher>(self, hasher: T) -> Builder<K, V, T> {
-        let Self { capacity, policy, shards, weigher, listener, .. } = self;
-        Builder { capacity, policy, shards, hasher, weigher, listener }
+        let Self { capacity, policy, shards, weigher, listener, live, idle, clock, .. } = self;
+        Builder { capacity, policy, shards, hasher, weigher, listener, live, idle, clock }
     }
 
     /// Who is told of entries that leave or are refused, and why. Called by the thread that caused it,
     /// outside the shards' locks, after the fact. It may use the cache, except `set_capacity`, `set_policy`
     /// and `clear`.
+    ///
+    /// ```
+    /// use host_cache::{Cache, Cause};
+    ///
+    /// let cache = Cache::builder(100)
+    ///     .listener(|key, value, cause| assert_eq!((*key, *value, cause), ("key", 1, Cause::Removed)))
+    ///     .build();
+    /// cache.insert("key", 1);
+    /// cache.remove("key");
+    /// ```
     #[must_use]
     pub fn listener(mut self, listener: impl Fn(&K, &V, Cause) + Send + Sync + 'static) -> Self {
         self.listener = Some(Box::new(listener));
         self
     }
 
+    /// How long an entry lives after its insert, where [`insert_with_ttl`](Cache::insert_with_ttl) does not say
+    /// otherwise; without end by default. A replacement begins anew.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let cache = host_cache::Cache::builder(100).time_to_live(Duration::from_secs(3_600)).build();
+    /// cache.insert("key", 1);
+    /// assert_eq!(cache.get("key"), Some(1));
+    /// ```
+    #[must_use]
+    pub const fn time_to_live(mut self, live: Duration) -> Self {
+        self.live = Some(live);
+        self
+    }
+
+    /// How long an entry lives after its last use: an insert, or a lookup that found it. Without end by default.
+    /// Where an entry has a time to live as well, the earlier end counts.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let cache = host_cache::Cache::builder(100).time_to_idle(Duration::ZERO).build();
+    /// cache.insert("key", 1);
+    /// assert_eq!(cache.get("key"), None);
+    /// ```
+    #[must_use]
+    pub const fn time_to_idle(mut self, idle: Duration) -> Self {
+        self.idle = Some(idle);
+        self
+    }
+
+    /// Where lifetimes take the time from; by default the machine's monotonic clock. See [`Clock`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let at_rest = || Duration::from_secs(5);
+    /// let cache = host_cache::Cache::builder(100).time_to_live(Duration::from_nanos(1)).clock(at_rest).build();
+    /// cache.insert("key", 1);
+    /// assert_eq!(cache.get("key"), Some(1));
+    /// ```
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Some(Box::new(clock));
+        self
+    }
+
     /// The cache, empty.
+    ///
+    /// ```
+    /// let cache = host_cache::Cache::<u64, u64>::builder(100).build();
+    /// assert!(cache.is_empty());
+    /// ```
     pub fn build(self) -> Cache<K, V, S> {
         let capacity = self.capacity.min(MOST_CAPACITY);
-        let least = if self.weigher.is_some() { LEAST_BYTES } else { LEAST_ENTRIES };
+        let weighed = self.weigher.is_some();
+        let least = if weighed { LEAST_BYTES } else { LEAST_ENTRIES };
         let count = self.shards.unwrap_or_else(|| default_shards(capacity, least));
         let count = count.clamp(1, MOST_SHARDS).next_power_of_two();
+        let lanes = cores().clamp(1, MOST_LANES);
+        let clock = self.clock.unwrap_or_else(|| Box::new(Monotonic(Instant::now())));
         Cache {
-            shards: shares(capacity, count).map(|share| Shard::new(self.policy, share)).collect(),
+            shards: shares(capacity, count)
+                .map(|share| Shard::new(self.policy, share, weighed, lanes))
+                .collect(),
             shift: 63 - count.ilog2(),
-            hasher: self.hasher,
-            weigher: self.weigher.unwrap_or_else(|| Box::new(|_, _| 1)),
+            common: Common { hasher: self.hasher, expiry: Expiry::new(clock, self.live, self.idle) },
+            weigher: self.weigher,
             listener: self.listener,
             changing: Mutex::new(()),
             capacity: AtomicU64::new(capacity),
@@ -96,8 +221,7 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Builder<K, V, S> {
 }
 
 fn default_shards(capacity: u64, least: u64) -> usize {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let wanted = cores.saturating_mul(SHARDS_PER_CORE).next_power_of_two();
+    let wanted = cores().saturating_mul(SHARDS_PER_CORE).next_power_of_two();
     let affordable = (capacity / least).checked_ilog2().map_or(1, |log| 1 << log.min(30));
     wanted.min(affordable)
 }

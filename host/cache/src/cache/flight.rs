@@ -8,13 +8,11 @@
 //! own value is handed to those who asked for it, but not stored over the newer state. For this the shard
 //! calls [`Flights::overtake`] while it holds its order lock, under which a load is stored too.
 
+use crate::sync::{Arc, AtomicBool, AtomicUsize, Condvar, Mutex, Ordering};
 use hashbrown::{Equivalent, HashTable};
 use host_policy::list::NIL;
-use parking_lot::{Condvar, Mutex};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 pub(super) struct Flight<K, V> {
@@ -157,12 +155,18 @@ impl<K, V> Flights<K, V> {
 
     /// Marks a load of the key, if one is under way: it will not be stored. Called inside the shard's order
     /// lock.
+    #[inline]
     pub(super) fn overtake<Q: Equivalent<K> + ?Sized>(&self, hash: u64, key: &Q) {
         if self.under_way.load(Ordering::SeqCst) > 0 {
-            let table = self.table.lock();
-            if let Some(flight) = table.find(hash, |flight| key.equivalent(&flight.key)) {
-                flight.overtaken.store(true, Ordering::Release);
-            }
+            self.mark(hash, key);
+        }
+    }
+
+    #[cold]
+    fn mark<Q: Equivalent<K> + ?Sized>(&self, hash: u64, key: &Q) {
+        let table = self.table.lock();
+        if let Some(flight) = table.find(hash, |flight| key.equivalent(&flight.key)) {
+            flight.overtaken.store(true, Ordering::Release);
         }
     }
 

@@ -7,11 +7,20 @@
 
 use super::Cache;
 use super::flight::{Lead, Role};
-use super::shard::Gone;
+use super::gone::Gone;
+use std::convert::Infallible;
 use std::future::Future;
 use std::hash::{BuildHasher, Hash};
 
 /// Where the value of a read-through came from.
+///
+/// ```
+/// use host_cache::{Cache, Served};
+///
+/// let cache = Cache::builder(100).build();
+/// assert_eq!(cache.get_or_insert_with("key", || 1), (1, Served::Loaded));
+/// assert_eq!(cache.get_or_insert_with("key", || 2), (1, Served::Hit));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Served {
     /// It was in the cache.
@@ -23,6 +32,14 @@ pub enum Served {
 }
 
 /// What a fill found or did.
+///
+/// ```
+/// use host_cache::{Cache, Fill};
+///
+/// let cache = Cache::builder(100).build();
+/// assert_eq!(cache.try_fill_with("key", || Ok::<_, ()>(1)), Ok(Fill::Loaded));
+/// assert_eq!(cache.try_fill_with("key", || Ok::<_, ()>(2)), Ok(Fill::Present));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fill {
     /// The entry was there already.
@@ -34,6 +51,36 @@ pub enum Fill {
 }
 
 impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
+    /// The value of `key`; if it is not there, `load`s it, stores it, and returns it whether or not the cache
+    /// had room. As [`get_or_try_insert_with`](Self::get_or_try_insert_with), for a `load` that cannot fail.
+    ///
+    /// ```
+    /// let cache = host_cache::Cache::builder(100).build();
+    /// let (length, _) = cache.get_or_insert_with("word", || "word".len());
+    /// assert_eq!(length, 4);
+    /// ```
+    pub fn get_or_insert_with(&self, key: K, load: impl FnOnce() -> V) -> (V, Served) {
+        let Ok(found) = self.get_or_try_insert_with(key, || Ok::<V, Infallible>(load()));
+        found
+    }
+
+    /// The value of `key`; if it is not there, awaits `load`, stores its value, and returns it whether or not
+    /// the cache had room. As [`get_or_try_insert_async`](Self::get_or_try_insert_async), for a `load` that cannot
+    /// fail.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let cache = host_cache::Cache::builder(100).build();
+    /// let (length, _) = cache.get_or_insert_async("word", async { "word".len() }).await;
+    /// assert_eq!(length, 4);
+    /// # }
+    /// ```
+    pub async fn get_or_insert_async(&self, key: K, load: impl Future<Output = V>) -> (V, Served) {
+        let Ok(found) = self.get_or_try_insert_async(key, async { Ok::<V, Infallible>(load.await) }).await;
+        found
+    }
+
     /// The value of `key`; if it is not there, `load`s it, stores it, and returns it whether or not the cache
     /// had room.
     ///
@@ -62,13 +109,13 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
     ) -> Result<(V, Served), E> {
         let hash = self.id(&key);
         let shard = self.shard(hash);
-        if let Some(value) = shard.get(hash, &key) {
+        if let Some(value) = self.lookup(hash, &key) {
             return Ok((value, Served::Hit));
         }
         loop {
             match shard.flights.join(hash, &key) {
                 Role::Lead(lead) => {
-                    if let Some(value) = shard.peek(hash, &key, V::clone) {
+                    if let Some(value) = shard.peek(hash, &key, &self.common.expiry, V::clone) {
                         lead.land(&value);
                         shard.waited(hash, &key);
                         return Ok((value, Served::Waited));
@@ -115,13 +162,13 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
     ) -> Result<(V, Served), E> {
         let hash = self.id(&key);
         let shard = self.shard(hash);
-        if let Some(value) = shard.get(hash, &key) {
+        if let Some(value) = self.lookup(hash, &key) {
             return Ok((value, Served::Hit));
         }
         loop {
             match shard.flights.join(hash, &key) {
                 Role::Lead(lead) => {
-                    if let Some(value) = shard.peek(hash, &key, V::clone) {
+                    if let Some(value) = shard.peek(hash, &key, &self.common.expiry, V::clone) {
                         lead.land(&value);
                         shard.waited(hash, &key);
                         return Ok((value, Served::Waited));
@@ -144,6 +191,13 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
     ///
     /// # Errors
     /// That of `load`.
+    ///
+    /// ```
+    /// let cache = host_cache::Cache::builder(100).build();
+    /// assert_eq!(cache.try_fill_with("page", || Err("no such page")), Err("no such page"));
+    /// cache.try_fill_with("next page", || Ok::<_, &str>(2)).unwrap();
+    /// assert_eq!((cache.get("next page"), cache.stats().misses), (Some(2), 0));
+    /// ```
     pub fn try_fill_with<E>(&self, key: K, load: impl FnOnce() -> Result<V, E>) -> Result<Fill, E> {
         match self.begin_fill(&key) {
             Ok(lead) => {
@@ -159,6 +213,15 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
     ///
     /// # Errors
     /// That of `load`.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let cache = host_cache::Cache::builder(100).build();
+    /// cache.try_fill_async("next page", async { Ok::<_, ()>(2) }).await.unwrap();
+    /// assert_eq!(cache.get("next page"), Some(2));
+    /// # }
+    /// ```
     pub async fn try_fill_async<E>(
         &self,
         key: K,
@@ -177,12 +240,12 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
     fn begin_fill(&self, key: &K) -> Result<Lead<'_, K, V>, Fill> {
         let hash = self.id(key);
         let shard = self.shard(hash);
-        if shard.peek(hash, key, |_| ()).is_some() {
+        if shard.peek(hash, key, &self.common.expiry, |_| ()).is_some() {
             return Err(Fill::Present);
         }
         let Role::Lead(lead) = shard.flights.join(hash, key) else { return Err(Fill::UnderWay) };
         // As in a read-through: the load that was just missed may have been stored meanwhile.
-        if let Some(value) = shard.peek(hash, key, V::clone) {
+        if let Some(value) = shard.peek(hash, key, &self.common.expiry, V::clone) {
             lead.land(&value);
             return Err(Fill::Present);
         }
@@ -191,9 +254,9 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
 
     /// Stores a loaded value, unless it was overtaken, and hands it to those who wait.
     fn land(&self, lead: Lead<'_, K, V>, key: K, value: V) -> V {
-        let entry = self.weigh(key, value.clone());
+        let incoming = self.incoming(key, value.clone(), None);
         let mut gone = Gone::new();
-        self.shard(entry.hash).insert(entry, Some(lead.flight()), &mut gone);
+        self.shard(incoming.hash).insert(incoming, &self.common, Some(lead.flight()), &mut gone);
         lead.land(&value);
         self.report(gone);
         value

@@ -1,65 +1,41 @@
-//! One shard of the cache: a store and an order, each under its own lock.
+//! One shard of the cache: a store and an order of its entries, under one lock with [lanes](super::lanes).
 //!
-//! | lock | guards | held by |
+//! | who | holds | and others |
 //! |---|---|---|
-//! | `order` (mutex) | the policy, the shard's capacity | every change, and the application of noted hits |
-//! | `store` (reader-writer) | keys, values, weights | a lookup shared; a change exclusively, inside `order` |
-//! | flights' own (mutex) | loads under way | inside `order` or alone |
+//! | a lookup | its lane | look up |
+//! | a change of entries | everything | wait, for about a microsecond |
+//! | a change of policy, a pass over the entries | `order`, and each lane in turn for a moment | look up |
 //!
-//! A lookup takes only the shared lock, and notes its hit (see [`Notes`]); when the notes are full it *tries*
-//! `order`, so it can never wait in a cycle. A switch of policies takes `order` and, shared, `store`: lookups
-//! go on. User code that runs inside a lock is the key's `Eq` and the value's `Clone`. Values are dropped,
-//! and the listener is called, by the caller after all locks are released: changes hand out what left the
-//! cache as [`Gone`].
+//! A lookup notes its hit (see [`Notes`]); when the notes are full it *tries* `order`. The flights have a lock
+//! of their own, taken inside `order` or alone. User code that runs inside a lock is the key's `Hash` and `Eq`, the
+//! value's `Clone` and the clock. Values are dropped, and the listener is called, by the caller after all locks are
+//! released: changes hand out what left the cache as [`Gone`].
 
-use super::flight::{Flight, Flights};
+mod change;
+mod control;
+
+use super::expiry::Expiry;
+use super::flight::Flights;
+use super::lanes::{Lanes, Ordered, Reading};
 use super::notes::Notes;
 use super::store::{Entry, Store};
-use super::{Cause, Outcome};
+use crate::sync::{AtomicU64, Ordering};
 use hashbrown::Equivalent;
-use host_policy::{Policy, PolicyKind, Slot, reconcile};
-use parking_lot::{Mutex, RwLock};
-use std::sync::atomic::{AtomicU64, Ordering};
+use host_policy::{Policy, PolicyKind};
 
-/// Evictions in one go when the capacity shrinks, so that lookups wait microseconds and not until all is
-/// gone.
-const BATCH: usize = 256;
-
-/// Entries that left the cache and still have to be reported and dropped.
-///
-/// The first needs no allocation: an insert into a full cache usually evicts one entry.
-#[derive(Debug)]
-pub(super) struct Gone<K, V> {
-    first: Option<(Entry<K, V>, Cause)>,
-    rest: Vec<(Entry<K, V>, Cause)>,
+/// What a cache's shards have in common.
+pub(super) struct Common<S> {
+    pub(super) hasher: S,
+    pub(super) expiry: Expiry,
 }
 
-impl<K, V> Gone<K, V> {
-    pub(super) const fn new() -> Self {
-        Self { first: None, rest: Vec::new() }
-    }
-
-    pub(super) fn push(&mut self, entry: Entry<K, V>, cause: Cause) {
-        if self.first.is_none() {
-            self.first = Some((entry, cause));
-        } else {
-            self.rest.push((entry, cause));
-        }
-    }
-
-    pub(super) fn into_iter(self) -> impl Iterator<Item = (Entry<K, V>, Cause)> {
-        self.first.into_iter().chain(self.rest)
-    }
-}
-
-/// What a shard counts, besides the hits, which its [`Notes`] count. Misses by an atomic addition each, the
-/// others under the order's lock.
+/// What a shard counts, besides the lookups, which its lanes count. Written under the order's lock.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
-    pub(super) misses: AtomicU64,
     pub(super) waited: AtomicU64,
     pub(super) insertions: AtomicU64,
     pub(super) evictions: AtomicU64,
+    pub(super) expired: AtomicU64,
     pub(super) refused: AtomicU64,
     /// Copies of the store's figures, for readers without its lock.
     pub(super) entries: AtomicU64,
@@ -67,6 +43,7 @@ pub(super) struct Counters {
 }
 
 /// Counts one more. The caller holds the order's lock: nobody else writes, so no atomic addition is needed.
+#[inline]
 fn count(counter: &AtomicU64) {
     counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
 }
@@ -78,64 +55,59 @@ struct Order {
     limit: u64,
 }
 
+type Held<'a, K, V> = Ordered<'a, Notes, Order, Store<K, V>>;
+
 // Two cache lines, because processors fetch lines in pairs: neighbouring shards do not share one.
 #[repr(align(128))]
 pub(super) struct Shard<K, V> {
-    store: RwLock<Store<K, V>>,
-    notes: Notes,
+    lanes: Lanes<Notes, Order, Store<K, V>>,
     pub(super) counters: Counters,
-    order: Mutex<Order>,
     pub(super) flights: Flights<K, V>,
 }
 
+/// What a lookup found.
+pub(super) enum Lookup<V> {
+    Hit(V),
+    Miss,
+    /// An entry whose time is over, which counts as a miss.
+    Expired,
+}
+
 impl<K: Eq, V> Shard<K, V> {
-    pub(super) fn new(kind: PolicyKind, capacity: u64) -> Self {
+    pub(super) fn new(kind: PolicyKind, capacity: u64, weighed: bool, lanes: usize) -> Self {
+        let order = Order { policy: kind.build(capacity), capacity, limit: capacity };
         Self {
-            store: RwLock::new(Store::new()),
-            notes: Notes::new(),
+            lanes: Lanes::new(lanes, Notes::new, order, Store::new(weighed)),
             counters: Counters::default(),
-            order: Mutex::new(Order { policy: kind.build(capacity), capacity, limit: capacity }),
             flights: Flights::new(),
         }
     }
 
-    /// Counts a lookup that was served by another's load, and tells the policy of the use: to it, it is one
-    /// like any.
-    pub(super) fn waited<Q: Equivalent<K> + ?Sized>(&self, hash: u64, key: &Q) {
-        let mut order = self.order.lock();
-        self.drain(&mut order);
-        if let Some((slot, _)) = self.store.read().find(hash, key) {
-            order.policy.on_hit(slot);
-        }
-        count(&self.counters.waited);
-    }
-
     /// A counted lookup.
     #[inline]
-    pub(super) fn get<Q: Equivalent<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V>
+    pub(super) fn get<Q: Equivalent<K> + ?Sized>(&self, hash: u64, key: &Q, expiry: &Expiry) -> Lookup<V>
     where
         V: Clone,
     {
-        let store = self.store.read();
+        let mut reading = self.lanes.read();
+        let (store, notes) = reading.parts();
         let Some((slot, entry)) = store.find(hash, key) else {
-            drop(store);
-            self.counters.misses.fetch_add(1, Ordering::Relaxed);
-            return None;
+            notes.misses += 1;
+            return Lookup::Miss;
         };
-        let value = entry.value.clone();
-        // Inside the shared lock: a change that waits for it finds the note of this very entry.
-        if !self.notes.push(slot)
-            && let Some(mut order) = self.order.try_lock()
-        {
-            self.drain(&mut order);
-            order.policy.on_hit(slot);
+        if let Some(lifetime) = store.lifetime(slot) {
+            let now = expiry.now();
+            if lifetime.is_over(now) {
+                notes.misses += 1;
+                return Lookup::Expired;
+            }
+            expiry.touch(lifetime, now);
         }
-        Some(value)
-    }
-
-    /// Counted lookups that found their entry.
-    pub(super) fn hits(&self) -> u64 {
-        self.notes.hits()
+        let value = entry.value.clone();
+        if !notes.push(slot) {
+            apply_full(&mut reading);
+        }
+        Lookup::Hit(value)
     }
 
     /// Lets `look` at the entry without counting or noting anything.
@@ -143,232 +115,43 @@ impl<K: Eq, V> Shard<K, V> {
         &self,
         hash: u64,
         key: &Q,
+        expiry: &Expiry,
         look: impl FnOnce(&V) -> R,
     ) -> Option<R> {
-        self.store.read().find(hash, key).map(|(_, entry)| look(&entry.value))
+        let mut reading = self.lanes.read();
+        let (store, _) = reading.parts();
+        let (slot, entry) = store.find(hash, key)?;
+        let over = store.is_mortal() && store.is_over(slot, expiry.now());
+        (!over).then(|| look(&entry.value))
     }
 
-    fn drain(&self, order: &mut Order) {
-        self.notes.drain(|slot| order.policy.on_hit(slot));
-    }
-
-    /// Runs a change with both locks held, every note applied before and the copied figures brought up to
-    /// date after.
-    fn change<R>(&self, change: impl FnOnce(&mut Order, &mut Store<K, V>) -> R) -> R {
-        let mut order = self.order.lock();
-        self.drain(&mut order);
-        let mut store = self.store.write();
-        // Notes of lookups that were under way until a moment ago; after these, none about a slot that is
-        // freed here.
-        self.drain(&mut order);
-        let result = change(&mut order, &mut store);
-        self.counters.weight.store(store.weight(), Ordering::Release);
-        self.counters.entries.store(u64::try_from(store.len()).unwrap_or(u64::MAX), Ordering::Release);
-        result
-    }
-
-    /// Stores an entry. `None`, and nothing stored, when it comes from a load that was overtaken.
-    pub(super) fn insert(
-        &self,
-        entry: Entry<K, V>,
-        load: Option<&Flight<K, V>>,
-        gone: &mut Gone<K, V>,
-    ) -> Option<Outcome> {
-        self.change(|order, store| {
-            match load {
-                Some(flight) if flight.is_overtaken() => return None,
-                Some(_) => {}
-                // Whatever is being loaded for this key is older than this value.
-                None => self.flights.overtake(entry.hash, &entry.key),
-            }
-            Some(self.place(order, store, entry, gone))
-        })
-    }
-
-    fn place(
-        &self,
-        order: &mut Order,
-        store: &mut Store<K, V>,
-        entry: Entry<K, V>,
-        gone: &mut Gone<K, V>,
-    ) -> Outcome {
-        let present = store.find(entry.hash, &entry.key).map(|(slot, held)| (slot, held.weight));
-        if entry.weight > order.capacity {
-            if let Some((slot, _)) = present {
-                // The old value is out of date whether or not the new one fits.
-                order.policy.on_remove(slot);
-                gone.extend(store.remove(slot), Cause::Replaced);
-            }
-            count(&self.counters.refused);
-            gone.push(entry, Cause::Refused);
-            return Outcome::Refused;
-        }
-        if let Some((slot, old_weight)) = present {
-            order.policy.on_hit(slot);
-            // A heavier value needs room before it comes in, and its own entry may be what goes.
-            while store.entry(slot).is_some()
-                && entry.weight > order.capacity.saturating_sub(store.weight() - old_weight)
-            {
-                self.evict(order, store, gone);
-            }
-            if store.entry(slot).is_some() {
-                order.policy.on_reweigh(slot, entry.weight);
-                gone.extend(store.replace(slot, entry), Cause::Replaced);
-                count(&self.counters.insertions);
-                return Outcome::Replaced;
-            }
-        }
-        let (id, weight) = (entry.hash, entry.weight);
-        order.policy.on_miss(id, weight);
-        while weight > order.capacity.saturating_sub(store.weight()) {
-            self.evict(order, store, gone);
-        }
-        match store.insert(entry) {
-            Ok(slot) => {
-                order.policy.on_insert(slot, id, weight);
-                count(&self.counters.insertions);
-                Outcome::Inserted
-            }
-            Err(entry) => {
-                count(&self.counters.refused);
-                gone.push(entry, Cause::Refused);
-                Outcome::Refused
-            }
-        }
-    }
-
-    /// Evicts one entry of a store that has one.
-    ///
-    /// A policy that names no entry, or one that is not there, has lost track: LRU takes over within the same
-    /// call, with all entries, and the limit holds.
-    fn evict(&self, order: &mut Order, store: &mut Store<K, V>, gone: &mut Gone<K, V>) {
-        let mut victim = order.policy.victim().and_then(|slot| store.remove(slot));
-        if victim.is_none() {
-            order.policy = successor(PolicyKind::Lru, order, store);
-            victim = order.policy.victim().and_then(|slot| store.remove(slot));
-        }
-        if victim.is_some() {
-            count(&self.counters.evictions);
-        }
-        gone.extend(victim, Cause::Evicted);
-    }
-
-    /// Removes an entry; a load of the key that is under way will not be stored.
-    pub(super) fn remove<Q: Equivalent<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<Entry<K, V>> {
-        self.change(|order, store| {
-            let slot = store.find(hash, key).map(|(slot, _)| slot);
-            let removed = slot.and_then(|slot| {
-                order.policy.on_remove(slot);
-                store.remove(slot)
-            });
-            self.flights.overtake(hash, key);
-            removed
-        })
-    }
-
-    /// Removes every entry; what is being loaded will not be stored.
-    pub(super) fn clear(&self, kind: PolicyKind, gone: &mut Gone<K, V>) {
-        self.change(|order, store| {
-            for index in 0..store.slot_count() {
-                gone.extend(store.remove(Slot(index)), Cause::Removed);
-            }
-            order.policy = kind.build(order.capacity);
-            self.flights.overtake_all();
+    /// Counted lookups that found their entry, and those that did not.
+    pub(super) fn lookups(&self) -> (u64, u64) {
+        let mut lookups = (0, 0);
+        self.lanes.each_lane(|notes| {
+            lookups.0 += notes.hits;
+            lookups.1 += notes.misses;
         });
+        lookups
     }
 
-    /// Changes the capacity and evicts what no longer fits; `report` gets what was evicted, with no lock
-    /// held.
-    pub(super) fn set_capacity(&self, capacity: u64, mut report: impl FnMut(Gone<K, V>)) {
-        loop {
-            let mut gone = Gone::new();
-            let fits = self.change(|order, store| {
-                if order.capacity != capacity {
-                    order.capacity = capacity;
-                    order.policy.set_capacity(capacity);
-                    order.limit = order.limit.max(capacity);
-                }
-                for _ in 0..BATCH {
-                    if store.weight() <= capacity {
-                        break;
-                    }
-                    self.evict(order, store, &mut gone);
-                }
-                let fits = store.weight() <= capacity;
-                if fits {
-                    order.limit = capacity;
-                }
-                fits
-            });
-            report(gone);
-            if fits {
-                return;
+    /// Shows every entry that is not over its time. Lookups go on, changes wait.
+    pub(super) fn for_each(&self, expiry: &Expiry, visit: &mut impl FnMut(&K, &V)) {
+        let mut held = self.lanes.order();
+        let (_, store) = held.parts();
+        let now = if store.is_mortal() { expiry.now() } else { 0 };
+        for (slot, Entry { key, value }) in store.entries() {
+            if !store.is_over(slot, now) {
+                visit(key, value);
             }
         }
     }
-
-    /// Puts another policy in charge of the same entries. Lookups go on meanwhile.
-    pub(super) fn set_policy(&self, kind: PolicyKind) {
-        let mut order = self.order.lock();
-        self.drain(&mut order);
-        let store = self.store.read();
-        order.policy = successor(kind, &order, &store);
-    }
-
-    pub(super) fn for_each(&self, visit: &mut impl FnMut(&K, &V)) {
-        for entry in self.store.read().entries() {
-            visit(&entry.key, &entry.value);
-        }
-    }
-
-    /// Replaces the policy by one that knows no entry, as a faulty one might be.
-    #[cfg(test)]
-    pub(super) fn lose_track(&self) {
-        let mut order = self.order.lock();
-        order.policy = PolicyKind::Arc.build(order.capacity);
-    }
-
-    /// What is wrong inside the shard, if anything is.
-    pub(super) fn check(&self) -> Result<(), String> {
-        let order = self.order.lock();
-        let store = self.store.read();
-        let sum: u64 = store.entries().map(|entry| entry.weight).sum();
-        let told = self.counters.weight.load(Ordering::Acquire);
-        let entries = store.entries().count();
-        let mut ordered: Vec<Slot> = order.policy.export().iter().map(|standing| standing.slot).collect();
-        let all_there = ordered.iter().all(|&slot| store.entry(slot).is_some());
-        ordered.sort_unstable();
-        ordered.dedup();
-        let limit = order.limit;
-        if sum != store.weight() || sum != told {
-            Err(format!("weights sum to {sum}, the store says {}, the counter {told}", store.weight()))
-        } else if sum > limit {
-            Err(format!("weight {sum} is over the limit of {limit}"))
-        } else if entries != store.len()
-            || ordered.len() != entries
-            || order.policy.len() != entries
-            || !all_there
-        {
-            let (ordered, policy, table) = (ordered.len(), order.policy.len(), store.len());
-            Err(format!(
-                "{entries} entries, {table} in the table, {ordered} in order, {policy} by the policy's count"
-            ))
-        } else {
-            Ok(())
-        }
-    }
 }
 
-impl<K, V> Gone<K, V> {
-    fn extend(&mut self, entry: Option<Entry<K, V>>, cause: Cause) {
-        if let Some(entry) = entry {
-            self.push(entry, cause);
-        }
+/// Tells the policy of the notes of a lane that has no room for more, unless somebody else has the policy.
+#[cold]
+fn apply_full<T>(reading: &mut Reading<'_, Notes, Order, T>) {
+    if let Some((mut order, notes)) = reading.try_order() {
+        notes.apply(&mut *order.policy);
     }
-}
-
-/// A policy that takes over all entries of the store from the one in charge.
-fn successor<K, V>(kind: PolicyKind, order: &Order, store: &Store<K, V>) -> Box<dyn Policy> {
-    let resident = |slot| store.entry(slot).map(|entry: &Entry<K, V>| (entry.hash, entry.weight));
-    kind.succeed(order.capacity, &reconcile(&order.policy.export(), store.slot_count(), resident))
 }

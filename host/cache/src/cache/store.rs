@@ -1,33 +1,81 @@
-//! Where a shard keeps keys, values and weights: a hash table of slot numbers over a slab of entries.
+//! Where a shard keeps keys, values and weights: a table of entries, and a register of where each slot's is.
 //!
 //! The store knows nothing of order. A slot number stays an entry's name for as long as the entry lives, also
-//! when its value is replaced and when another policy takes over, and is used again after the entry has gone.
-//! The hash of a key is kept beside it, so that a key is hashed once in its life.
-#![expect(clippy::indexing_slicing, reason = "slots come from the table, which holds only occupied slots")]
+//! when its value is replaced, when the table grows, and when another policy takes over, and is used again after
+//! the entry has gone. The entry itself lies in the table, so that a lookup needs no register; a policy that
+//! names its victim by slot does. Weights lie apart, and only where there is a weigher.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "the register has a place for each slot number that was given out"
+)]
 
-use hashbrown::{Equivalent, HashTable};
+use super::expiry::Lifetime;
+use super::table::{Table, fetch};
+use hashbrown::Equivalent;
 use host_policy::Slot;
 use host_policy::list::{NIL, at};
+use std::num::NonZeroU32;
 
 #[derive(Debug)]
 pub(super) struct Entry<K, V> {
     pub(super) key: K,
     pub(super) value: V,
-    pub(super) hash: u64,
-    pub(super) weight: u64,
+}
+
+/// An entry in the table.
+#[derive(Debug)]
+struct Held<K, V> {
+    entry: Entry<K, V>,
+    /// One more than the slot, which leaves a value for "none".
+    name: NonZeroU32,
+    hash: u32,
+}
+
+impl<K, V> Held<K, V> {
+    #[inline]
+    const fn slot(&self) -> Slot {
+        Slot(self.name.get() - 1)
+    }
 }
 
 #[derive(Debug)]
 pub(super) struct Store<K, V> {
-    table: HashTable<u32>,
-    slots: Vec<Option<Entry<K, V>>>,
-    free: Vec<u32>,
+    table: Table<Held<K, V>>,
+    /// Where in the table a slot's entry is; for a free slot, the next free one.
+    places: Vec<u32>,
+    /// First free slot, or [`NIL`].
+    free: u32,
+    /// Weights by slot; `None` where every entry weighs 1.
+    weights: Option<Vec<u64>>,
     weight: u64,
+    /// Lifetimes by slot; `None` as long as no entry ever had one.
+    lifetimes: Option<Vec<Lifetime>>,
+    /// The slot that [`sweep`](Self::sweep) looks at next.
+    swept: u32,
+    /// The slot that is expected to be removed next, or [`NIL`].
+    expected: u32,
+}
+
+/// What a store goes by: 32 bits of a key's hash, all of which depend on the whole hash.
+#[inline]
+#[expect(clippy::as_conversions, reason = "the lower half is wanted")]
+const fn short(hash: u64) -> u32 {
+    super::spread(hash) as u32
 }
 
 impl<K, V> Store<K, V> {
-    pub(super) const fn new() -> Self {
-        Self { table: HashTable::new(), slots: Vec::new(), free: Vec::new(), weight: 0 }
+    pub(super) fn new(weighed: bool) -> Self {
+        let weights = weighed.then(Vec::new);
+        Self {
+            table: Table::new(),
+            places: Vec::new(),
+            free: NIL,
+            weights,
+            weight: 0,
+            lifetimes: None,
+            swept: 0,
+            expected: NIL,
+        }
     }
 
     /// Sum of the weights of the entries.
@@ -35,68 +83,168 @@ impl<K, V> Store<K, V> {
         self.weight
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(super) const fn len(&self) -> usize {
         self.table.len()
     }
 
     /// How many slot numbers were ever given out.
     pub(super) fn slot_count(&self) -> u32 {
-        u32::try_from(self.slots.len()).unwrap_or(NIL)
+        u32::try_from(self.places.len()).unwrap_or(NIL)
+    }
+
+    fn place(&self, slot: Slot) -> Option<usize> {
+        let place = at(*self.places.get(at(slot.0))?);
+        (self.table.get(place)?.slot() == slot).then_some(place)
     }
 
     pub(super) fn entry(&self, slot: Slot) -> Option<&Entry<K, V>> {
-        self.slots.get(at(slot.0))?.as_ref()
+        self.table.get(self.place(slot)?).map(|held| &held.entry)
     }
 
-    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry<K, V>> {
-        self.slots.iter().flatten()
+    /// The weight of the entry in an occupied slot.
+    #[inline]
+    pub(super) fn weight_of(&self, slot: Slot) -> u64 {
+        self.weights.as_ref().map_or(1, |weights| weights[at(slot.0)])
+    }
+
+    pub(super) fn entries(&self) -> impl Iterator<Item = (Slot, &Entry<K, V>)> {
+        self.table.iter().map(|held| (held.slot(), &held.entry))
     }
 
     #[inline]
     pub(super) fn find<Q: Equivalent<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<(Slot, &Entry<K, V>)> {
-        let is_it = |entry: &&Entry<K, V>| entry.hash == hash && key.equivalent(&entry.key);
-        let slot = *self.table.find(hash, |&slot| self.slots[at(slot)].as_ref().filter(is_it).is_some())?;
-        self.slots[at(slot)].as_ref().map(|entry| (Slot(slot), entry))
+        let hash = short(hash);
+        let is_it = |held: &Held<K, V>| held.hash == hash && key.equivalent(&held.entry.key);
+        self.table.find(hash, is_it).map(|(_, held)| (held.slot(), &held.entry))
     }
 
-    /// Stores an entry whose key is not there. The entry comes back once all 2^32 - 1 slots are taken.
-    pub(super) fn insert(&mut self, entry: Entry<K, V>) -> Result<Slot, Entry<K, V>> {
-        let (hash, weight) = (entry.hash, entry.weight);
-        let slot = match self.free.pop() {
-            Some(slot) => {
-                self.slots[at(slot)] = Some(entry);
-                slot
-            }
-            None => match u32::try_from(self.slots.len()) {
-                Ok(slot) if slot != NIL => {
-                    self.slots.push(Some(entry));
+    /// Stores an entry whose key is not there. The entry comes back once all 2^32 - 2 slots are taken.
+    #[inline]
+    pub(super) fn insert(&mut self, hash: u64, entry: Entry<K, V>, weight: u64) -> Result<Slot, Entry<K, V>> {
+        let slot = if self.free != NIL {
+            let slot = self.free;
+            self.free = self.places[at(slot)];
+            slot
+        } else {
+            // A place is named by 32 bits too, and there are a few more places than slots.
+            match u32::try_from(self.places.len()) {
+                Ok(slot) if slot < NIL / 2 => {
+                    self.places.push(NIL);
+                    if let Some(weights) = &mut self.weights {
+                        weights.push(0);
+                    }
+                    if let Some(lifetimes) = &mut self.lifetimes {
+                        lifetimes.push(Lifetime::endless());
+                    }
                     slot
                 }
                 _ => return Err(entry),
-            },
+            }
         };
-        let slots = &self.slots;
-        self.table.insert_unique(hash, slot, |&slot| slots[at(slot)].as_ref().map_or(0, |entry| entry.hash));
+        let Some(name) = NonZeroU32::new(slot + 1) else { return Err(entry) };
+        if self.table.is_full() {
+            let places = &mut self.places;
+            self.table.grow(|held| held.hash, |held, place| places[at(held.slot().0)] = number(place));
+        }
+        let hash = short(hash);
+        self.places[at(slot)] = number(self.table.insert(hash, Held { entry, name, hash }));
+        if let Some(weights) = &mut self.weights {
+            weights[at(slot)] = weight;
+        }
         self.weight += weight;
         Ok(Slot(slot))
     }
 
     /// Puts a new key, value and weight into an occupied slot; the key is equal to the old one.
-    pub(super) fn replace(&mut self, slot: Slot, entry: Entry<K, V>) -> Option<Entry<K, V>> {
-        let weight = entry.weight;
-        let old = self.slots.get_mut(at(slot.0))?.as_mut().map(|held| std::mem::replace(held, entry))?;
-        self.weight = self.weight - old.weight + weight;
+    pub(super) fn replace(&mut self, slot: Slot, entry: Entry<K, V>, weight: u64) -> Option<Entry<K, V>> {
+        let place = self.place(slot)?;
+        let old = std::mem::replace(&mut self.table.get_mut(place)?.entry, entry);
+        self.weight = self.weight - self.weight_of(slot) + weight;
+        if let Some(weights) = &mut self.weights {
+            weights[at(slot.0)] = weight;
+        }
         Some(old)
     }
 
-    /// Takes the entry out of an occupied slot.
-    pub(super) fn remove(&mut self, slot: Slot) -> Option<Entry<K, V>> {
-        let entry = self.slots.get_mut(at(slot.0))?.take()?;
-        if let Ok(found) = self.table.find_entry(entry.hash, |&held| held == slot.0) {
-            found.remove();
+    /// Says which slot will probably be removed next, so that it is at hand by then. Its place is fetched here,
+    /// and what lies there by [`fetch_expected`](Self::fetch_expected): neither waits for the other.
+    #[inline]
+    pub(super) fn expect(&mut self, slot: Slot) {
+        if let Some(place) = self.places.get(at(slot.0)) {
+            fetch(place);
+            self.expected = slot.0;
         }
-        self.free.push(slot.0);
-        self.weight -= entry.weight;
-        Some(entry)
     }
+
+    /// A slot that is free by now does no harm.
+    #[inline]
+    pub(super) fn fetch_expected(&self) {
+        if let Some(&place) = self.places.get(at(self.expected)) {
+            self.table.fetch(at(place));
+        }
+    }
+
+    /// Takes the entry out of an occupied slot.
+    #[inline]
+    pub(super) fn remove(&mut self, slot: Slot) -> Option<Entry<K, V>> {
+        let place = self.place(slot)?;
+        let hash = self.table.get(place)?.hash;
+        let held = self.table.remove(place, hash)?;
+        self.weight -= self.weight_of(slot);
+        if let Some(lifetimes) = &mut self.lifetimes {
+            lifetimes[at(slot.0)] = Lifetime::endless();
+        }
+        self.places[at(slot.0)] = self.free;
+        self.free = slot.0;
+        Some(held.entry)
+    }
+
+    /// Whether there may be entries whose time is over.
+    #[inline]
+    pub(super) const fn is_mortal(&self) -> bool {
+        self.lifetimes.is_some()
+    }
+
+    /// The lifetime of the entry in an occupied slot, where there are any.
+    #[inline]
+    pub(super) fn lifetime(&self, slot: Slot) -> Option<&Lifetime> {
+        self.lifetimes.as_ref()?.get(at(slot.0))
+    }
+
+    /// Whether the entry of a slot is there and over its time.
+    #[inline]
+    pub(super) fn is_over(&self, slot: Slot, now: u64) -> bool {
+        self.lifetime(slot).is_some_and(|lifetime| lifetime.is_over(now))
+    }
+
+    /// Gives the entry in an occupied slot a lifetime, or none.
+    #[inline]
+    pub(super) fn set_lifetime(&mut self, slot: Slot, lifetime: Option<Lifetime>) {
+        if self.lifetimes.is_none() && lifetime.is_some() {
+            let all = std::iter::repeat_with(Lifetime::endless).take(self.places.len());
+            self.lifetimes = Some(all.collect());
+        }
+        if let Some(lifetimes) = &mut self.lifetimes {
+            lifetimes[at(slot.0)] = lifetime.unwrap_or(Lifetime::endless());
+        }
+    }
+
+    /// The next slot in turn whose entry's time is over, looking at no more than `most` slots.
+    pub(super) fn sweep(&mut self, now: u64, most: &mut u32) -> Option<Slot> {
+        while *most > 0 {
+            *most -= 1;
+            let slot = Slot(if self.swept < self.slot_count() { self.swept } else { 0 });
+            self.swept = slot.0 + 1;
+            if self.is_over(slot, now) {
+                return Some(slot);
+            }
+        }
+        None
+    }
+}
+
+/// A place in the table, of which there are less than 2^32.
+#[inline]
+fn number(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(NIL)
 }

@@ -34,7 +34,7 @@ fn equals_exact_with_one_shard_and_one_thread() {
             let hit = cache.get_or_try_insert_with(key, || Ok::<_, ()>(())).unwrap().1 == Served::Hit;
             assert_eq!(hit, exact.access(cache.id(&key), key % 4), "{kind}, step {step}");
             if step % 20_000 == 9_999 {
-                let other = PolicyKind::ALL[(step / 20_000) as usize % 3];
+                let other = PolicyKind::ALL[(step / 20_000) as usize % PolicyKind::ALL.len()];
                 cache.set_policy(other);
                 exact.set_policy(other);
                 cache.set_capacity(300 + step % 400);
@@ -162,16 +162,21 @@ fn keys_are_spread_over_shards_by_any_hasher_and_found_again() {
 
 #[test]
 fn a_policy_that_names_no_resident_is_replaced_and_the_limit_holds() {
-    use super::shard::{Gone, Shard};
+    use super::expiry::{Expiry, Monotonic};
+    use super::gone::{Gone, Incoming};
+    use super::shard::{Common, Shard};
     use super::store::Entry;
-    let shard = Shard::<u64, u64>::new(PolicyKind::Arc, 3);
-    let entry = |key| Entry { key, value: key, hash: mix(key), weight: 1 };
+    let shard = Shard::<u64, u64>::new(PolicyKind::Arc, 3, false, 1);
+    let expiry = Expiry::new(Box::new(Monotonic(std::time::Instant::now())), None, None);
+    let common = Common { hasher: ahash::RandomState::with_seeds(1, 2, 3, 4), expiry };
+    let incoming =
+        |key| Incoming { hash: mix(key), weight: 1, lifetime: None, entry: Entry { key, value: key } };
     for key in 0..3 {
-        shard.insert(entry(key), None, &mut Gone::new());
+        shard.insert(incoming(key), &common, None, &mut Gone::new());
     }
     shard.lose_track();
     let mut gone = Gone::new();
-    assert_eq!(shard.insert(entry(3), None, &mut gone), Some(Outcome::Inserted));
+    assert_eq!(shard.insert(incoming(3), &common, None, &mut gone), Some(Outcome::Inserted));
     assert_eq!(gone.into_iter().count(), 1);
     shard.check().unwrap();
 }

@@ -18,10 +18,10 @@ fn find(estimates: &[Estimate], policy: PolicyKind, factor: f64) -> Estimate {
 
 #[test]
 fn a_small_cache_is_followed_whole_and_exactly() {
-    let mut shadows = Shadows::new(&PolicyKind::ALL, &FACTORS, 1_000, 1);
+    let mut shadows = Shadows::new(&PolicyKind::BASIC, &FACTORS, 1_000, 1);
     assert_eq!(shadows.sampling_rate(), 1.0);
     let mut full =
-        PolicyKind::ALL.map(|kind| FACTORS.map(|factor| Exact::new(kind, (1_000.0 * factor) as u64)));
+        PolicyKind::BASIC.map(|kind| FACTORS.map(|factor| Exact::new(kind, (1_000.0 * factor) as u64)));
     for step in 0..50_000 {
         let id = skewed(step, 8_000);
         shadows.feed(id, 1);
@@ -32,7 +32,7 @@ fn a_small_cache_is_followed_whole_and_exactly() {
     let estimates = shadows.estimates();
     let order: Vec<_> = estimates.iter().map(|e| (e.policy, e.factor)).collect();
     let want: Vec<_> =
-        PolicyKind::ALL.into_iter().flat_map(|kind| FACTORS.map(|factor| (kind, factor))).collect();
+        PolicyKind::BASIC.into_iter().flat_map(|kind| FACTORS.map(|factor| (kind, factor))).collect();
     assert_eq!(order, want, "by policy, then factor");
     for (estimate, cache) in estimates.iter().zip(full.iter().flatten()) {
         assert_eq!((estimate.requests, estimate.misses), (50_000, cache.misses()), "{estimate:?}");
@@ -42,9 +42,9 @@ fn a_small_cache_is_followed_whole_and_exactly() {
 #[test]
 fn a_sample_estimates_the_full_cache() {
     let capacity = 80_000;
-    let mut shadows = Shadows::new(&PolicyKind::ALL, &FACTORS, capacity, 1);
+    let mut shadows = Shadows::new(&PolicyKind::BASIC, &FACTORS, capacity, 1);
     assert_eq!(shadows.sampling_rate(), 0.25, "40,000 entries at 0.5x, 10,000 of them followed");
-    let mut full = PolicyKind::ALL.map(|kind| Exact::new(kind, capacity));
+    let mut full = PolicyKind::BASIC.map(|kind| Exact::new(kind, capacity));
     let requests = 1_000_000;
     for step in 0..requests {
         let id = skewed(step, 400_000);

@@ -1,20 +1,26 @@
 //! `host sim`: replay a trace in virtual time, exactly.
 
+mod span;
+
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use host_profile::Settings;
-use host_runtime::sim::{Capacity, Method};
+use host_runtime::sim::{Capacity, Method, Simulation};
 use host_runtime::{VirtualOptions, sim};
 use host_workload::trace::TraceReader;
 
 use crate::commands::{TraceFormat, print_json};
 use crate::exit::{End, Failure};
 use crate::format;
+use crate::format::grid::Grid;
 use crate::interrupt::stop_on_ctrl_c;
 use crate::layers::Above;
+use crate::plot::{self, PlotFile};
 use crate::progress::Terminal;
+use span::Span;
 
 /// Replay a trace in virtual time: policies at capacities, or a whole profile with its strategies.
 ///
@@ -22,29 +28,60 @@ use crate::progress::Terminal;
 /// request in order. With --profile the whole control loop runs in virtual time, a tick every
 /// --tick-requests requests, and the decisions are printed; the same command twice gives the same bytes.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("view").args(["curve", "per_window"]))]
 #[command(after_help = "\
 Examples:
   host sim trace.lis.zst --policy lru,lfu,arc,belady --capacity 1000,1%,10%
   host sim trace.bin.zst --policy lru --capacity 64MB --csv
+  host sim trace.lis.zst --curve --plot curve.svg
+  host sim trace.lis.zst --curve --capacity 1000..50000 --policy lru,arc,belady
+  host sim trace.lis.zst --per-window 10000 --capacity 5% --plot windows.svg
+  host sim trace.bin.zst --sizes --capacity 1%,10%
   host sim trace.lis.zst --profile medium --capacity 10%
 ")]
 pub(crate) struct Sim {
-    /// A trace: plain keys, CSV, ARC .lis, LIRS or oracleGeneral, also as .gz or .zst.
+    /// A trace, in any of the formats that `host trace --help` lists.
     trace: PathBuf,
 
-    /// Policies to replay: lru, lfu, arc, belady (the offline optimum).
+    /// Policies to replay: lru, lfu, arc, belady (the offline optimum) [default: lru,lfu,arc; of
+    /// --curve also belady and others].
     #[arg(
         long,
         value_name = "LIST",
         value_delimiter = ',',
-        default_value = "lru,lfu,arc",
+        hide_default_value = true,
         conflicts_with = "profile"
     )]
     policy: Vec<Method>,
 
-    /// Capacities: objects (1000), percent of the distinct keys (1%) or bytes (64MB).
-    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "0.1%,1%,10%")]
-    capacity: Vec<Capacity>,
+    /// Capacities: objects (1000), percent of the distinct keys (1%) or bytes (64MB) [default:
+    /// 0.1%,1%,10%; with --per-window 10%]. With --curve also a range (1%..50%) [default: 0.1%..100%].
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    capacity: Vec<Span>,
+
+    /// Miss-ratio curves: a table over 20 capacities with equal factors between them.
+    #[arg(long, conflicts_with = "profile", help_heading = "Views")]
+    curve: bool,
+
+    /// Hit ratio over time: a table over windows of N requests, at one capacity.
+    #[arg(long, value_name = "N", conflicts_with = "profile", help_heading = "Views")]
+    per_window: Option<NonZeroU64>,
+
+    /// With --curve or --per-window: draw it as well, to this SVG file.
+    #[arg(long, value_name = "FILE.svg", requires = "view", help_heading = "Views")]
+    plot: Option<PathBuf>,
+
+    /// Byte miss ratios beside those by object, and percent of the bytes of the distinct keys.
+    #[arg(long, conflicts_with = "profile", help_heading = "Views")]
+    sizes: bool,
+
+    /// Print comma-separated values instead of a table.
+    #[arg(long, conflicts_with_all = ["json", "profile"], help_heading = "Views")]
+    csv: bool,
+
+    /// Print one JSON object instead of a table.
+    #[arg(long, help_heading = "Views")]
+    json: bool,
 
     /// Run the control loop of this profile instead: a bundled profile or a TOML file.
     #[arg(long, short, value_name = "NAME|FILE")]
@@ -66,14 +103,6 @@ pub(crate) struct Sim {
     #[arg(long, value_name = "FILE", requires = "profile")]
     ledger: Option<PathBuf>,
 
-    /// Print comma-separated values instead of a table.
-    #[arg(long, conflicts_with_all = ["json", "profile"])]
-    csv: bool,
-
-    /// Print one JSON object instead of a table.
-    #[arg(long)]
-    json: bool,
-
     // Last, because their headings hold for what follows.
     #[command(flatten)]
     above: Above,
@@ -82,8 +111,25 @@ pub(crate) struct Sim {
     format: TraceFormat,
 }
 
+/// What is shown of a simulation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum View {
+    /// Policies by capacities.
+    Table,
+    /// Capacities by policies.
+    Curve,
+    /// Windows by policies.
+    Windows(NonZeroU64),
+}
+
 /// Where the profile says nothing of requests: ticks by time make no sense here.
 const TICK_REQUESTS: u64 = 2_000;
+
+/// Replayed where nothing is asked for.
+const POLICIES: [&str; 3] = ["lru", "lfu", "arc"];
+
+/// Drawn where nothing is asked for: as many as can be told apart, from the oldest to the newest.
+const CURVES: [&str; 6] = ["lru", "lfu", "arc", "w-tinylfu", "s3-fifo", "sieve"];
 
 impl Sim {
     pub(crate) fn execute(self) -> Result<End, Failure> {
@@ -94,22 +140,99 @@ impl Sim {
     }
 
     fn exact(&self) -> Result<End, Failure> {
+        let view = self.view();
+        let capacities = self.capacities(view)?;
+        let methods = self.methods(view, &capacities)?;
+        // Whatever is wrong with the file should show before minutes of replays, not after.
+        let plot = self.plot.as_deref().map(PlotFile::open).transpose()?;
         let stop = stop_on_ctrl_c()?;
         let terminal = Terminal::new(true);
         let trace = TraceReader::open(&self.trace, &self.format.options())?;
-        let simulation = sim::simulate(trace, &self.policy, &self.capacity, &terminal, &stop)?;
-        if self.json {
-            print_json(&simulation)?;
-        } else if self.csv {
-            format::simulation::csv(&simulation)?;
-        } else {
-            format::simulation::table(&simulation, &self.policy, &self.capacity)?;
+        let per_window = if let View::Windows(length) = view { Some(length) } else { None };
+        let options = sim::Options { sizes: self.sizes, per_window, ..Default::default() };
+        let simulation = sim::simulate(trace, &methods, &capacities, &options, &terminal, &stop)?;
+        let grid = Grid::new(&simulation, &methods, &capacities, self.sizes);
+        let grid = if view == View::Curve { grid.without_repeats() } else { grid };
+        // First, because printing ends where nobody reads on.
+        if let Some(file) = plot {
+            let chart = match view {
+                View::Windows(length) => format::plot::windows(&grid, length),
+                View::Curve | View::Table => format::plot::curves(&grid, self.sizes),
+            };
+            file.write(&plot::svg(&chart)?)?;
         }
+        self.print(view, &grid)?;
         Ok(if simulation.interrupted { End::Interrupted } else { End::Done })
     }
 
+    fn print(&self, view: View, grid: &Grid<'_>) -> Result<(), Failure> {
+        if self.json {
+            let rows = grid.rows().cloned().collect();
+            return print_json(&Simulation { rows, ..grid.simulation.clone() });
+        }
+        match (view, self.csv) {
+            (View::Windows(_), true) => format::window::csv(grid),
+            (View::Table | View::Curve, true) => format::simulation::csv(grid, self.sizes),
+            (View::Windows(length), false) => format::window::print(grid, length, self.sizes),
+            (View::Curve, false) => format::curve::print(grid, self.sizes),
+            (View::Table, false) => format::simulation::table(grid, self.sizes),
+        }
+    }
+
+    fn view(&self) -> View {
+        match self.per_window {
+            Some(length) => View::Windows(length),
+            None if self.curve => View::Curve,
+            None => View::Table,
+        }
+    }
+
+    /// Policies as asked for; else the usual ones that this build has, and the limit where a curve can have it.
+    fn methods(&self, view: View, capacities: &[Capacity]) -> Result<Vec<Method>, Failure> {
+        let in_bytes = capacities.iter().find(|capacity| capacity.in_bytes(self.sizes));
+        if !self.policy.is_empty() {
+            return match in_bytes {
+                Some(Capacity::Percent(_)) if self.policy.contains(&Method::Belady) => {
+                    Err("with --sizes percent mean bytes, which belady cannot weigh: \
+                         leave belady out, or give --capacity in objects"
+                        .into())
+                }
+                _ => Ok(self.policy.clone()),
+            };
+        }
+        let names = if view == View::Curve { &CURVES[..] } else { &POLICIES[..] };
+        let known = names.iter().filter_map(|name| name.parse().ok());
+        let limit = view == View::Curve && in_bytes.is_none();
+        Ok(known.chain(limit.then_some(Method::Belady)).collect())
+    }
+
+    fn capacities(&self, view: View) -> Result<Vec<Capacity>, Failure> {
+        let asked = match view {
+            _ if !self.capacity.is_empty() => self.capacity.clone(),
+            View::Table => [0.1, 1.0, 10.0].map(|percent| Span::One(Capacity::Percent(percent))).to_vec(),
+            View::Curve => vec![Span::WHOLE],
+            View::Windows(_) => vec![Span::One(Capacity::Percent(10.0))],
+        };
+        if view != View::Curve && asked.iter().any(|span| matches!(span, Span::Range(..))) {
+            return Err(
+                "a range of capacities is for --curve; without it list them: --capacity 1%,10%".into()
+            );
+        }
+        let capacities: Vec<Capacity> = asked.into_iter().flat_map(Span::capacities).collect();
+        let in_bytes = capacities.iter().filter(|capacity| capacity.in_bytes(self.sizes)).count();
+        match view {
+            View::Windows(_) if capacities.len() != 1 => {
+                Err("with --per-window give one --capacity, for example --capacity 10%".into())
+            }
+            View::Curve if in_bytes != 0 && in_bytes != capacities.len() => {
+                Err("a curve has one axis: give --capacity in bytes or in objects, not both".into())
+            }
+            _ => Ok(capacities),
+        }
+    }
+
     fn control_loop(&self, profile: &str) -> Result<End, Failure> {
-        let [capacity] = self.capacity.as_slice() else {
+        let [Span::One(capacity)] = self.capacity.as_slice() else {
             return Err("with --profile give one --capacity, for example --capacity 10%".into());
         };
         let stop = stop_on_ctrl_c()?;

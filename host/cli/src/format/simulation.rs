@@ -2,45 +2,46 @@
 
 use std::io::Write as _;
 
-use host_runtime::sim::{Capacity, Method, Simulation};
+use host_runtime::sim::{Row, Simulation};
 
+use super::grid::{Column, Grid};
 use super::{table, thousands};
 use crate::exit::Failure;
 
+/// What was simulated: the first line of every view.
+pub(crate) fn headline(simulation: &Simulation) -> String {
+    format!("{}: {}", simulation.trace, counts(simulation))
+}
+
+/// Requests and distinct keys.
+pub(crate) fn counts(simulation: &Simulation) -> String {
+    let (requests, distinct) = (thousands(simulation.requests), thousands(simulation.distinct));
+    let about = if simulation.distinct_estimated { "about " } else { "" };
+    format!("{requests} requests, {about}{distinct} distinct keys")
+}
+
 /// Policies down, capacities across: hit ratios, since that is what one compares.
-pub(crate) fn table(
-    simulation: &Simulation,
-    methods: &[Method],
-    capacities: &[Capacity],
-) -> Result<(), Failure> {
-    println!(
-        "{}: {} requests, {} distinct keys",
-        simulation.trace,
-        thousands(simulation.requests),
-        thousands(simulation.distinct)
-    );
-    println!("hit ratio in percent; the cold start counts\n");
+pub(crate) fn table(grid: &Grid<'_>, sizes: bool) -> Result<(), Failure> {
+    let kind = if sizes { ", by object and by byte" } else { "" };
+    let head = format!("{}\nhit ratio in percent{kind}; the cold start counts\n", headline(grid.simulation));
+    writeln!(std::io::stdout(), "{head}")?;
     let mut out = table::bare();
-    let heading = |capacity: &Capacity| {
-        let amount = capacity.resolve(simulation.distinct);
-        let text = match capacity {
-            Capacity::Percent(_) => format!("{capacity} = {}", thousands(amount)),
-            Capacity::Objects(_) => thousands(amount),
-            Capacity::Bytes(_) => capacity.to_string(),
-        };
-        table::figure(text)
-    };
-    let first = comfy_table::Cell::new("POLICY");
-    out.set_header(std::iter::once(first).chain(capacities.iter().map(heading)));
-    let mut rows = simulation.rows.iter();
-    for method in methods {
-        let mut cells = vec![comfy_table::Cell::new(method.to_string())];
-        for _ in capacities {
-            // A replay that was not reached before Ctrl-C has no row.
-            let text = rows
-                .next()
-                .map_or_else(|| "-".to_owned(), |r| format!("{:.2}", (1.0 - r.miss_ratio) * 100.0));
-            cells.push(table::figure(text));
+    let mut header = vec![comfy_table::Cell::new("POLICY")];
+    for heading in grid.columns.iter().map(Column::heading) {
+        header.push(table::figure(heading));
+        if sizes {
+            header.push(table::figure("BYTES"));
+        }
+    }
+    out.set_header(header);
+    let hit_ratio = |miss_ratio: Option<f64>| table::percentage(miss_ratio.map(|ratio| 1.0 - ratio));
+    for line in &grid.lines {
+        let mut cells = vec![comfy_table::Cell::new(line.method.to_string())];
+        for row in &line.rows {
+            cells.push(hit_ratio(row.map(|row| row.miss_ratio)));
+            if sizes {
+                cells.push(hit_ratio(row.and_then(|row| row.byte_miss_ratio)));
+            }
         }
         out.add_row(cells);
     }
@@ -48,15 +49,14 @@ pub(crate) fn table(
 }
 
 /// One line a row, with the columns of the JSON.
-pub(crate) fn csv(simulation: &Simulation) -> Result<(), Failure> {
+pub(crate) fn csv(grid: &Grid<'_>, sizes: bool) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "policy,capacity,requests,misses,miss_ratio,seconds")?;
-    for row in &simulation.rows {
-        writeln!(
-            out,
-            "{},{},{},{},{:.6},{:.6}",
-            row.policy, row.capacity, row.requests, row.misses, row.miss_ratio, row.seconds
-        )?;
+    let byte_column = if sizes { ",byte_miss_ratio" } else { "" };
+    writeln!(out, "policy,capacity,requests,misses,miss_ratio{byte_column},seconds")?;
+    for row in grid.rows() {
+        let Row { policy, capacity, requests, misses, miss_ratio, seconds, .. } = row;
+        let bytes = row.byte_miss_ratio.map_or_else(String::new, |ratio| format!(",{ratio:.6}"));
+        writeln!(out, "{policy},{capacity},{requests},{misses},{miss_ratio:.6}{bytes},{seconds:.6}")?;
     }
     Ok(())
 }

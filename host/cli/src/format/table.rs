@@ -25,6 +25,11 @@ pub(crate) fn figure(text: impl Into<String>) -> Cell {
     Cell::new(text.into()).set_alignment(CellAlignment::Right)
 }
 
+/// A share from 0 to 1 in percent with two decimals; a dash where there is none.
+pub(crate) fn percentage(share: Option<f64>) -> Cell {
+    figure(share.map_or_else(|| "-".to_owned(), |share| format!("{:.2}", share * 100.0)))
+}
+
 /// Prints a table without the blanks that would end its lines.
 pub(crate) fn print(table: &Table) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();

@@ -1,12 +1,12 @@
 //! Sizes under weights, removals and resizes; `tests/policies.rs` compares unit weights with the paper.
 
-use super::{Adaptive, Half, Policy, Slot, real};
+use super::{Adaptive, Policy, Slot, real};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 fn check(arc: &Adaptive, resident: &BTreeMap<u32, (u64, u64)>) -> Result<(), TestCaseError> {
-    let weight = |part: &super::Part| -> u64 {
-        part.list.iter(&arc.entries).map(|slot| arc.entries.data(slot).weight).sum()
+    let weight = |part: &crate::part::Part| -> u64 {
+        part.list.iter(&arc.uses).map(|slot| arc.weights.get(slot)).sum()
     };
     prop_assert_eq!(weight(&arc.t1), arc.t1.weight);
     prop_assert_eq!(weight(&arc.t2), arc.t2.weight);
@@ -14,7 +14,7 @@ fn check(arc: &Adaptive, resident: &BTreeMap<u32, (u64, u64)>) -> Result<(), Tes
     prop_assert_eq!(arc.len(), resident.len());
     prop_assert!(arc.target >= 0.0 && arc.target <= real(arc.capacity), "p is {}", arc.target);
     if arc.t1.weight + arc.t2.weight <= arc.capacity {
-        prop_assert!(arc.seen_once() <= arc.capacity || arc.ghosts.weight(Half::Once) == 0, "|L1| > c");
+        prop_assert!(arc.seen_once() <= arc.capacity || arc.b1.weight() == 0, "|L1| > c");
         prop_assert!(arc.directory() <= 2 * arc.capacity, "the directory is over 2c");
     }
     Ok(())

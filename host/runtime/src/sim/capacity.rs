@@ -28,8 +28,14 @@ impl Capacity {
         matches!(self, Self::Bytes(_))
     }
 
-    /// Objects, or bytes where it was given in bytes; at least 1. Percentages are rounded to the
-    /// nearest object, halves to even.
+    /// Whether a replay weighs objects at this capacity; with `sizes` percent mean bytes, not objects.
+    #[must_use]
+    pub fn in_bytes(self, sizes: bool) -> bool {
+        self.is_bytes() || (sizes && matches!(self, Self::Percent(_)))
+    }
+
+    /// Objects, or bytes where it was given in bytes; at least 1. Percentages are of `distinct` and rounded
+    /// to the nearest whole, halves to even.
     #[must_use]
     #[expect(
         clippy::as_conversions,

@@ -1,97 +1,165 @@
 //! A trace in memory, its keys numbered.
 
-use hashbrown::HashMap;
-use host_workload::trace::{Request, TraceReader};
+use std::sync::mpsc::Receiver;
+
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+use host_workload::trace::TraceError;
 
 use super::SimError;
+use super::blocks::{BLOCK, Block};
+use super::budget::Budget;
 use crate::progress::{Progress, Stop};
-
-const BATCH: usize = 8_192;
 
 /// The requests of a trace as numbers into the table of its keys.
 pub(super) struct Interned {
+    path: String,
     numbers: Vec<u32>,
-    /// Hash of each key, by number.
+    /// Hash of each key, by number: in the order of their first requests.
     ids: Vec<u64>,
-    /// Size of each request; empty where the trace has none.
+    /// Size of each request; empty where they are not wanted or the trace has none.
     sizes: Vec<u32>,
+    /// Sum of the sizes of the keys, each as large as when it was first asked for and at least 1.
+    footprint: u64,
+    sized: bool,
+    /// Finds the number of a key.
+    table: HashTable<u32>,
+}
+
+/// Whether a trace fitted.
+pub(super) enum Fill {
+    /// To its end, or to where it was told to stop.
+    Whole,
+    /// To the end of the budget: more is to be read.
+    Part,
 }
 
 impl Interned {
-    /// Reads a trace to its end, or to where it is told to stop.
-    pub(super) fn read(
-        mut trace: TraceReader,
+    /// Nothing yet of the trace at `path`.
+    pub(super) fn new(path: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            numbers: Vec::new(),
+            ids: Vec::new(),
+            sizes: Vec::new(),
+            footprint: 0,
+            sized: false,
+            table: HashTable::new(),
+        }
+    }
+
+    /// Takes blocks until there are none, the budget is used up, or it is told to stop. The sizes of the requests are
+    /// kept where they are `wanted`.
+    pub(super) fn fill(
+        &mut self,
+        blocks: &Receiver<Result<Block, TraceError>>,
+        wanted: bool,
+        budget: &mut Budget,
         progress: &dyn Progress,
         stop: &Stop,
-    ) -> Result<Self, SimError> {
-        let mut table: HashMap<u64, u32> = HashMap::default();
-        let mut this = Self { numbers: Vec::new(), ids: Vec::new(), sizes: Vec::new() };
-        let mut batch: Vec<Request> = Vec::with_capacity(BATCH);
-        loop {
-            batch.clear();
-            if trace.read_batch(&mut batch, BATCH)? == 0 || stop.asked() {
-                return Ok(this);
+    ) -> Result<Fill, SimError> {
+        for block in blocks {
+            self.add(&block?, wanted)?;
+            progress.at(self.len());
+            if stop.asked() {
+                return Ok(Fill::Whole);
             }
-            for request in &batch {
-                let number = match table.get(&request.key) {
-                    Some(number) => *number,
-                    None => {
-                        let number = u32::try_from(this.ids.len())
-                            .map_err(|_| SimError::TooManyKeys(trace.path().display().to_string()))?;
-                        table.insert(request.key, number);
-                        this.ids.push(request.key);
-                        number
-                    }
-                };
-                if request.size > 0 && this.sizes.is_empty() {
-                    // The first size: whatever came before had none.
-                    this.sizes.resize(this.numbers.len(), 0);
-                }
-                if request.size > 0 || !this.sizes.is_empty() {
-                    this.sizes.push(request.size);
-                }
-                this.numbers.push(number);
+            if !budget.allows(self.bytes()) {
+                return Ok(Fill::Part);
             }
-            progress.at(this.len());
         }
-    }
-
-    pub(super) fn len(&self) -> u64 {
-        u64::try_from(self.numbers.len()).unwrap_or(u64::MAX)
-    }
-
-    pub(super) fn distinct(&self) -> u64 {
-        u64::try_from(self.ids.len()).unwrap_or(u64::MAX)
-    }
-
-    pub(super) fn has_sizes(&self) -> bool {
-        !self.sizes.is_empty()
-    }
-
-    pub(super) fn numbers(&self) -> &[u32] {
-        &self.numbers
-    }
-
-    /// Calls `visit` with the hashed key of each request.
-    pub(super) fn each(&self, mut visit: impl FnMut(u64)) {
-        for number in &self.numbers {
-            visit(self.id(*number));
-        }
-    }
-
-    /// Calls `visit` with the hashed key and the size of each request; a size that is missing is 1.
-    pub(super) fn each_sized(&self, mut visit: impl FnMut(u64, u64)) {
-        for (number, size) in self.numbers.iter().zip(&self.sizes) {
-            visit(self.id(*number), u64::from(*size).max(1));
-        }
+        self.table = HashTable::new();
+        Ok(Fill::Whole)
     }
 
     #[expect(
         clippy::indexing_slicing,
         clippy::as_conversions,
-        reason = "numbers are handed out by `read`, each below the length of `ids`; u32 fits usize"
+        reason = "numbers are handed out here, each below the length of `ids`; u32 fits usize"
     )]
-    fn id(&self, number: u32) -> u64 {
-        self.ids[number as usize]
+    fn add(&mut self, block: &Block, wanted: bool) -> Result<(), SimError> {
+        if wanted && (self.sized || !block.sizes.is_empty()) {
+            // Before the first size, and in a block without any, there were none.
+            self.sizes.resize(self.numbers.len(), 0);
+            self.sizes.extend(&block.sizes);
+        }
+        self.sized |= !block.sizes.is_empty();
+        let mut sizes = block.sizes.iter();
+        for &key in &block.keys {
+            let size = sizes.next().map_or(1, |&size| u64::from(size).max(1));
+            let Self { ids, table, .. } = self;
+            // A key is a hash already, and serves as its own.
+            let entry =
+                table.entry(key, |&number| ids[number as usize] == key, |&number| ids[number as usize]);
+            let number = match entry {
+                Entry::Occupied(found) => *found.get(),
+                Entry::Vacant(vacant) => {
+                    // The largest number stands for "none" elsewhere.
+                    let number = u32::try_from(ids.len()).ok().filter(|&number| number < u32::MAX);
+                    let number = number.ok_or_else(|| SimError::TooManyKeys(self.path.clone()))?;
+                    vacant.insert(number);
+                    self.ids.push(key);
+                    self.footprint += size;
+                    number
+                }
+            };
+            self.numbers.push(number);
+        }
+        Ok(())
     }
+
+    /// Requests.
+    pub(super) fn len(&self) -> u64 {
+        whole(self.numbers.len())
+    }
+
+    /// Distinct keys.
+    pub(super) fn distinct(&self) -> u64 {
+        whole(self.ids.len())
+    }
+
+    /// Bytes of the distinct keys, each as large as when it was first asked for; `None` where the trace has no sizes.
+    pub(super) fn footprint(&self) -> Option<u64> {
+        self.sized.then_some(self.footprint)
+    }
+
+    /// The requests, as numbers into [`ids`](Self::ids).
+    pub(super) fn numbers(&self) -> &[u32] {
+        &self.numbers
+    }
+
+    /// The hashed keys.
+    pub(super) fn ids(&self) -> &[u64] {
+        &self.ids
+    }
+
+    /// The size of each request; empty where they were not wanted or there are none.
+    pub(super) fn sizes(&self) -> &[u32] {
+        &self.sizes
+    }
+
+    /// The requests with their keys, again in blocks.
+    #[expect(
+        clippy::indexing_slicing,
+        clippy::as_conversions,
+        reason = "numbers are handed out by `add`, each below the length of `ids`; u32 fits usize"
+    )]
+    pub(super) fn into_blocks(self) -> impl Iterator<Item = Block> {
+        let Self { numbers, ids, sizes, .. } = self;
+        (0..numbers.len()).step_by(BLOCK).map(move |from| {
+            let to = (from + BLOCK).min(numbers.len());
+            let keys = numbers[from..to].iter().map(|&number| ids[number as usize]).collect();
+            Block { keys, sizes: sizes.get(from..to).map(<[u32]>::to_vec).unwrap_or_default() }
+        })
+    }
+
+    /// Memory in use, roughly: what is reserved ahead and not touched costs none.
+    fn bytes(&self) -> u64 {
+        let requests = 4 * (self.numbers.len() + self.sizes.len());
+        whole(requests + 8 * self.ids.len() + 5 * self.table.capacity())
+    }
+}
+
+fn whole(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }

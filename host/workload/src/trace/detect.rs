@@ -8,7 +8,7 @@ use std::path::Path;
 use super::error::excerpt;
 use super::format::Format;
 use super::input::Input;
-use super::{Options, csv, lis, oracle};
+use super::{Decode, Options, csv, lis, mooncake, msr, oracle, twitter, vscsi};
 use crate::key;
 
 /// Lines that are looked at.
@@ -19,21 +19,57 @@ pub(super) fn by_content(path: &Path, input: &Input, options: &Options) -> Resul
     let head = input.available();
     let undecided = || excerpt(head.split(|&byte| byte == b'\n').next().unwrap_or(head));
     if head.contains(&0) {
-        return if oracle::plausible(head) { Ok(Format::OracleGeneral) } else { Err(undecided()) };
+        // The version in each record of the first says more than the plausible figures of the other.
+        return if vscsi::plausible(input) {
+            Ok(Format::Vscsi)
+        } else if oracle::plausible(head) {
+            Ok(Format::OracleGeneral)
+        } else {
+            Err(undecided())
+        };
     }
+    from_lines(path, &lines(input), options).ok_or_else(undecided)
+}
+
+/// The format of a file that is named as comma-separated values: the name fits those without a header too.
+pub(super) fn by_first_row(input: &Input, options: &Options) -> Format {
+    lines(input).first().and_then(|row| without_header(row, options)).unwrap_or(Format::Csv)
+}
+
+/// The first lines that are whole and say something.
+fn lines(input: &Input) -> Vec<&[u8]> {
+    let head = input.available();
     let mut head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
     if !input.ended() {
         // What follows the last line end may be half a line.
         let whole = head.iter().rposition(|&byte| byte == b'\n').unwrap_or(0);
         head = head.get(..whole).unwrap_or_default();
     }
-    let lines: Vec<&[u8]> = head
-        .split(|&byte| byte == b'\n')
+    head.split(|&byte| byte == b'\n')
         .map(<[u8]>::trim_ascii)
         .filter(|line| !line.is_empty() && !line.starts_with(b"#"))
         .take(LINES)
-        .collect();
-    from_lines(path, &lines, options).ok_or_else(undecided)
+        .collect()
+}
+
+/// The format whose rows have neither header nor marks, but a form that no other has. The first row decides, so that
+/// damage further on is reported as such.
+fn without_header(row: &[u8], options: &Options) -> Option<Format> {
+    if options.key_column.is_some() || options.size_column.is_some() {
+        // Who names a column means a file with a header.
+        return None;
+    }
+    let reads = |mut decoder: Box<dyn Decode>| {
+        let mut input = Input::new(Box::new(std::io::Cursor::new(row.to_vec())));
+        decoder.decode(&mut input, &mut Vec::new(), 1).is_ok()
+    };
+    if reads(Box::new(msr::Msr::new())) {
+        Some(Format::Msr)
+    } else if reads(Box::new(twitter::Twitter::new())) {
+        Some(Format::Twitter)
+    } else {
+        None
+    }
 }
 
 fn from_lines(path: &Path, lines: &[&[u8]], options: &Options) -> Option<Format> {
@@ -48,7 +84,10 @@ fn from_lines(path: &Path, lines: &[&[u8]], options: &Options) -> Option<Format>
         return Some(if lirs { Format::Lirs } else { Format::Plain });
     }
     if first.starts_with(b"{") || first.starts_with(b"[") {
-        return None;
+        return mooncake::is_line(first).then_some(Format::Mooncake);
+    }
+    if let Some(format) = without_header(first, options) {
+        return Some(format);
     }
     if header(first, options) {
         return Some(Format::Csv);

@@ -52,6 +52,14 @@ pub enum TraceError {
         /// What the system said.
         source: io::Error,
     },
+    /// A pipe or a device, where the file has to be read more than once.
+    #[error("{}: is no regular file and can be read only once, but has to be read {times} times", path.display())]
+    OnlyOnce {
+        /// The file.
+        path: PathBuf,
+        /// How often it would have to be read.
+        times: u64,
+    },
     /// Reading or decompressing failed on the way.
     #[error("{}: {place}: reading {compression} data failed: {source}", path.display())]
     Read {
@@ -75,8 +83,8 @@ pub enum TraceError {
     /// Neither the name nor the first bytes tell the format.
     #[error(
         "{}: cannot tell the format of this file, which begins \"{found}\"; \
-         name it with `--format`, one of: {Names}",
-        path.display()
+         name it with `--format`, one of: {names}",
+        path.display(), names = Names(&Format::ALL)
     )]
     UnknownFormat {
         /// The file.

@@ -14,8 +14,12 @@ use std::str::FromStr;
 /// | `lis` | ARC: `start count flags id`, a request for each of `count` consecutive blocks | `.lis` |
 /// | `lirs` | one decimal block a line; a line `*` is a checkpoint and skipped | `.lirs`, `.trc` |
 /// | `oracleGeneral` | libCacheSim: records of 24 bytes, little-endian: u32 time, u64 id, u32 size, i64 next access | `.oracleGeneral`, also followed by `.bin` |
+/// | `vscsi` | VMware vscsiStats, versions 1 and 2: an IO is a request for its first block, with its size | `.vscsi` |
+/// | `msr` | MSR Cambridge: `timestamp,hostname,disk,type,offset,size,response time`: an IO is a request for its offset in bytes, with its size | |
+/// | `twitter` | Twitter: `timestamp,key,key size,value size,client,operation,ttl`: a `get` or `gets` is a request, other operations are skipped | |
+/// | `mooncake` | JSON lines with `hash_ids`: each block of 512 tokens is a request | `.jsonl` |
 ///
-/// `.gz`, `.zst` and `.zstd` at the end of a name do not count, nor does case.
+/// A file named `.csv` is `msr` or `twitter` where its first row is one of theirs. `.gz`, `.zst` and `.zstd` at the end of a name do not count, nor does case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Format {
@@ -29,11 +33,32 @@ pub enum Format {
     Lirs,
     /// libCacheSim's binary format.
     OracleGeneral,
+    /// Block IOs as VMware's vscsiStats records them.
+    Vscsi,
+    /// The MSR Cambridge traces (Narayanan, Donnelly and Rowstron, FAST 2008).
+    Msr,
+    /// Twitter's cache traces (Yang, Yue and Rashmi, OSDI 2020).
+    Twitter,
+    /// Mooncake's traces of LLM serving (Qin et al., FAST 2025).
+    Mooncake,
 }
 
 impl Format {
     /// Every format, in the order in which they are listed to a user.
-    pub const ALL: [Self; 5] = [Self::Plain, Self::Csv, Self::Lis, Self::Lirs, Self::OracleGeneral];
+    pub const ALL: [Self; 9] = [
+        Self::Plain,
+        Self::Csv,
+        Self::Lis,
+        Self::Lirs,
+        Self::OracleGeneral,
+        Self::Vscsi,
+        Self::Msr,
+        Self::Twitter,
+        Self::Mooncake,
+    ];
+
+    /// The formats that [`TraceWriter`](super::TraceWriter) writes: those that have a use beyond one source of traces.
+    pub const WRITABLE: [Self; 5] = [Self::Plain, Self::Csv, Self::Lis, Self::Lirs, Self::OracleGeneral];
 
     /// The name, as [`FromStr`] reads it.
     #[must_use]
@@ -44,6 +69,10 @@ impl Format {
             Self::Lis => "lis",
             Self::Lirs => "lirs",
             Self::OracleGeneral => "oracleGeneral",
+            Self::Vscsi => "vscsi",
+            Self::Msr => "msr",
+            Self::Twitter => "twitter",
+            Self::Mooncake => "mooncake",
         }
     }
 
@@ -69,6 +98,8 @@ impl Format {
             "lis" => Some(Self::Lis),
             "lirs" | "trc" => Some(Self::Lirs),
             "oraclegeneral" => Some(Self::OracleGeneral),
+            "vscsi" => Some(Self::Vscsi),
+            "jsonl" => Some(Self::Mooncake),
             _ => None,
         }
     }
@@ -93,18 +124,18 @@ impl FromStr for Format {
 
 /// A name that no format has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown trace format \"{found}\"; the formats are: {Names}")]
+#[error("unknown trace format \"{found}\"; the formats are: {list}", list = Names(&Format::ALL))]
 pub struct UnknownFormatName {
     /// The name that was given, shortened and escaped.
     pub found: String,
 }
 
-/// The names of all formats, separated by commas.
-pub(super) struct Names;
+/// The names of formats, separated by commas.
+pub(super) struct Names<'a>(pub(super) &'a [Format]);
 
-impl fmt::Display for Names {
+impl fmt::Display for Names<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, format) in Format::ALL.into_iter().enumerate() {
+        for (index, format) in self.0.iter().enumerate() {
             let comma = if index == 0 { "" } else { ", " };
             write!(f, "{comma}{format}")?;
         }

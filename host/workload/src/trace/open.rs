@@ -34,6 +34,26 @@ impl fmt::Display for Compression {
 }
 
 impl Compression {
+    /// What the end of a file's name asks for: `.gz`, `.zst` or `.zstd`, whatever the case.
+    ///
+    /// A reader tells compression by content; this is for writing.
+    ///
+    /// ```
+    /// use host_workload::trace::Compression;
+    /// use std::path::Path;
+    /// assert_eq!(Compression::from_name(Path::new("a.lis.zst")), Compression::Zstd);
+    /// assert_eq!(Compression::from_name(Path::new("a.lis")), Compression::None);
+    /// ```
+    #[must_use]
+    pub fn from_name(path: &Path) -> Self {
+        let end = path.extension().map(|end| end.to_string_lossy().to_lowercase());
+        match end.as_deref() {
+            Some("gz") => Self::Gzip,
+            Some("zst" | "zstd") => Self::Zstd,
+            _ => Self::None,
+        }
+    }
+
     /// What the first four bytes of a file say.
     fn from_magic(magic: &[u8]) -> Self {
         match magic {

@@ -2,11 +2,14 @@
 
 use super::error::Fault;
 use super::input::Input;
+use super::raw::{Texts, hash_key};
 use super::{Decode, Request};
-use crate::key;
 
 /// Decodes `plain`.
-pub(super) struct Plain;
+#[derive(Default)]
+pub(super) struct Plain {
+    texts: Option<Texts>,
+}
 
 impl Decode for Plain {
     fn decode(&mut self, input: &mut Input, out: &mut Vec<Request>, max: usize) -> Result<(), Fault> {
@@ -15,9 +18,19 @@ impl Decode for Plain {
             match input.line()? {
                 None => break,
                 Some([] | [b'#', ..]) => {}
-                Some(text) => out.push(Request { key: key::hash_text(text), size: 0 }),
+                Some(text) => {
+                    out.push(Request { key: hash_key(text, self.texts.as_mut()), size: 0 });
+                }
             }
         }
         Ok(())
+    }
+
+    fn keep_texts(&mut self) {
+        self.texts = Some(Texts::default());
+    }
+
+    fn texts(&mut self) -> Option<&mut Texts> {
+        self.texts.as_mut()
     }
 }

@@ -1,0 +1,87 @@
+//! What changes a cache as a whole while it runs.
+
+use super::gone::Gone;
+use super::{Cache, shares};
+use crate::sync::Ordering;
+use host_policy::{MOST_CAPACITY, PolicyKind};
+use std::hash::{BuildHasher, Hash};
+
+impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
+    /// Removes every entry, shard by shard. Loads under way will not be stored. Must not be called by the listener.
+    ///
+    /// ```
+    /// let cache = host_cache::Cache::builder(100).build();
+    /// cache.insert("key", 1);
+    /// cache.clear();
+    /// assert!(cache.is_empty());
+    /// ```
+    pub fn clear(&self) {
+        let _changing = self.changing.lock();
+        let kind = self.policy();
+        for shard in &self.shards {
+            let mut gone = Gone::new();
+            shard.clear(kind, &mut gone);
+            self.report(gone);
+        }
+    }
+
+    /// Removes every entry whose time is over, a few hundred at a time, with inserts and lookups going on in
+    /// between. Not needed for lookups, which never return such entries; it gives their room back at once.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let cache = host_cache::Cache::builder(100).build();
+    /// cache.insert_with_ttl("out of date", 1, Duration::ZERO);
+    /// assert_eq!(cache.len(), 1);
+    /// cache.purge_expired();
+    /// assert_eq!((cache.len(), cache.stats().expired), (0, 1));
+    /// ```
+    pub fn purge_expired(&self) {
+        for shard in &self.shards {
+            shard.purge_expired(&self.common, |gone| self.report(gone));
+        }
+    }
+
+    /// Changes the capacity (over 2^62 counts as 2^62) and evicts what no longer fits. The number of shards
+    /// stays, so that the heaviest entry that is accepted shrinks with it. Must not be called by the
+    /// listener.
+    ///
+    /// ```
+    /// let cache = host_cache::Cache::builder(100).build();
+    /// (0..100).for_each(|key| drop(cache.insert(key, key)));
+    /// cache.set_capacity(10);
+    /// assert_eq!((cache.capacity(), cache.len()), (10, 10));
+    /// ```
+    pub fn set_capacity(&self, capacity: u64) {
+        let capacity = capacity.min(MOST_CAPACITY);
+        let _changing = self.changing.lock();
+        // The published capacity is never below what the shards may hold.
+        self.capacity.fetch_max(capacity, Ordering::SeqCst);
+        for (shard, share) in self.shards.iter().zip(shares(capacity, self.shards.len())) {
+            shard.set_capacity(share, &self.common, |gone| self.report(gone));
+        }
+        self.capacity.store(capacity, Ordering::SeqCst);
+    }
+
+    /// Puts another policy in charge, shard by shard, without dropping an entry; the [policy
+    /// module](crate::policy) says what becomes of their order. Lookups go on; inserts into a shard wait
+    /// while it changes hands. Must not be called by the listener.
+    ///
+    /// ```
+    /// use host_cache::{Cache, PolicyKind};
+    ///
+    /// let cache = Cache::builder(100).policy(PolicyKind::Lru).build();
+    /// cache.insert("key", 1);
+    /// cache.set_policy(PolicyKind::Arc);
+    /// assert_eq!((cache.policy(), cache.get("key")), (PolicyKind::Arc, Some(1)));
+    /// ```
+    pub fn set_policy(&self, kind: PolicyKind) {
+        let _changing = self.changing.lock();
+        if std::mem::replace(&mut *self.policy.lock(), kind) != kind {
+            for shard in &self.shards {
+                shard.set_policy(kind, &self.common);
+            }
+        }
+    }
+}

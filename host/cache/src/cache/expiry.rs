@@ -1,0 +1,126 @@
+//! How long entries live.
+//!
+//! An entry may have a time to live, counted from its insert, and a time to be idle, counted from its last use.
+//! One whose time is over is never returned. It is removed by the lookup that finds it, by the inserts that come
+//! by (each looks at a few slots), or by [`Cache::purge_expired`](super::Cache::purge_expired); until then it
+//! takes up its place.
+//!
+//! Lifetimes lie apart from the entries, in nanoseconds on the cache's clock, and only from the moment that a shard
+//! sees the first entry with one: a cache without them reads no clock.
+
+use crate::sync::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// The end of what has no end.
+pub(super) const NEVER: u64 = u64::MAX;
+
+/// Where a cache's time comes from: the time since some moment that stays the same.
+///
+/// It is read within the lock of a lookup, by caches that have lifetimes: it should be quick, and must not use the
+/// cache. Time that runs backwards makes entries live longer, and does no other harm. Any closure that returns a
+/// [`Duration`] is a clock.
+///
+/// ```
+/// use host_cache::Cache;
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use std::time::Duration;
+///
+/// let seconds = Arc::new(AtomicU64::new(0));
+/// let clock = Arc::clone(&seconds);
+/// let cache = Cache::builder(100)
+///     .time_to_live(Duration::from_secs(60))
+///     .clock(move || Duration::from_secs(clock.load(Ordering::Relaxed)))
+///     .build();
+/// cache.insert("token", 7);
+/// seconds.store(59, Ordering::Relaxed);
+/// assert_eq!(cache.get("token"), Some(7));
+/// seconds.store(60, Ordering::Relaxed);
+/// assert_eq!(cache.get("token"), None);
+/// ```
+pub trait Clock: Send + Sync {
+    /// The time now.
+    fn now(&self) -> Duration;
+}
+
+impl<F: Fn() -> Duration + Send + Sync> Clock for F {
+    fn now(&self) -> Duration {
+        self()
+    }
+}
+
+/// The machine's monotonic clock, from the moment the cache was built.
+#[derive(Debug)]
+pub(super) struct Monotonic(pub(super) Instant);
+
+impl Clock for Monotonic {
+    fn now(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+/// What a cache goes by: its clock and the lifetimes that hold for every entry.
+pub(super) struct Expiry {
+    clock: Box<dyn Clock>,
+    /// Nanoseconds, or [`NEVER`].
+    live: u64,
+    idle: u64,
+}
+
+/// `None` is without end.
+fn nanoseconds(duration: Option<Duration>) -> u64 {
+    duration.map_or(NEVER, |duration| u64::try_from(duration.as_nanos()).unwrap_or(NEVER))
+}
+
+impl Expiry {
+    pub(super) fn new(clock: Box<dyn Clock>, live: Option<Duration>, idle: Option<Duration>) -> Self {
+        Self { clock, live: nanoseconds(live), idle: nanoseconds(idle) }
+    }
+
+    #[inline]
+    pub(super) fn now(&self) -> u64 {
+        nanoseconds(Some(self.clock.now()))
+    }
+
+    /// The lifetime of an entry that is inserted now: `live` if it is given, else what holds for all. `None`
+    /// where that has no end.
+    #[inline]
+    pub(super) fn begin(&self, live: Option<Duration>) -> Option<Lifetime> {
+        let live = live.map_or(self.live, |live| nanoseconds(Some(live)));
+        if live == NEVER && self.idle == NEVER {
+            return None;
+        }
+        let now = self.now();
+        let idle = AtomicU64::new(now.saturating_add(self.idle));
+        Some(Lifetime { live: now.saturating_add(live), idle })
+    }
+
+    /// The entry was used.
+    #[inline]
+    pub(super) fn touch(&self, lifetime: &Lifetime, now: u64) {
+        if self.idle != NEVER {
+            lifetime.idle.store(now.saturating_add(self.idle), Ordering::Relaxed);
+        }
+    }
+}
+
+/// When an entry's time is over: at the earlier of two moments on the cache's clock.
+#[derive(Debug)]
+pub(super) struct Lifetime {
+    live: u64,
+    /// Put off by lookups, which hold the store to read.
+    idle: AtomicU64,
+}
+
+impl Lifetime {
+    pub(super) const fn endless() -> Self {
+        Self { live: NEVER, idle: AtomicU64::new(NEVER) }
+    }
+
+    #[inline]
+    pub(super) fn is_over(&self, now: u64) -> bool {
+        // What has no end has none at the end of time either.
+        let over = |end: u64| end <= now && end != NEVER;
+        over(self.live) || over(self.idle.load(Ordering::Relaxed))
+    }
+}

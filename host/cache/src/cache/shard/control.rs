@@ -1,0 +1,138 @@
+//! Changes of a whole shard: its capacity, its policy, all of its entries; and the check of its books.
+
+use super::super::Cause;
+use super::super::gone::Gone;
+use super::super::store::{Entry, Store};
+use super::{Common, Order, Shard};
+use crate::sync::Ordering;
+use host_policy::{Policy, PolicyKind, Slot, reconcile};
+use std::hash::{BuildHasher, Hash};
+
+/// Evictions in one go when the capacity shrinks, and slots looked at in one go for entries whose time is over,
+/// so that lookups wait microseconds and not until all is gone.
+const BATCH: u32 = 256;
+
+impl<K: Eq + Hash, V> Shard<K, V> {
+    /// Removes every entry; what is being loaded will not be stored.
+    pub(in super::super) fn clear(&self, kind: PolicyKind, gone: &mut Gone<K, V>) {
+        self.change(|order, store| {
+            for index in 0..store.slot_count() {
+                gone.extend(store.remove(Slot(index)), Cause::Removed);
+            }
+            order.policy = kind.build(order.capacity);
+            self.flights.overtake_all();
+        });
+    }
+
+    /// Removes every entry whose time is over; `report` gets them, with no lock held.
+    pub(in super::super) fn purge_expired<S>(&self, common: &Common<S>, mut report: impl FnMut(Gone<K, V>)) {
+        let mut left = {
+            let mut held = self.lanes.order();
+            let (_, store) = held.parts();
+            if store.is_mortal() { store.slot_count() } else { 0 }
+        };
+        while left > 0 {
+            let batch = left.min(BATCH);
+            left -= batch;
+            let mut gone = Gone::new();
+            let now = common.expiry.now();
+            self.change(|order, store| self.sweep(order, store, now, batch, &mut gone));
+            report(gone);
+        }
+    }
+
+    /// Changes the capacity and evicts what no longer fits; `report` gets what was evicted, with no lock
+    /// held.
+    pub(in super::super) fn set_capacity(
+        &self,
+        capacity: u64,
+        common: &Common<impl BuildHasher>,
+        mut report: impl FnMut(Gone<K, V>),
+    ) {
+        loop {
+            let mut gone = Gone::new();
+            let fits = self.change(|order, store| {
+                if order.capacity != capacity {
+                    order.capacity = capacity;
+                    order.policy.set_capacity(capacity);
+                    order.limit = order.limit.max(capacity);
+                }
+                for _ in 0..BATCH {
+                    if store.weight() <= capacity {
+                        break;
+                    }
+                    self.evict(order, store, common, &mut gone);
+                }
+                let fits = store.weight() <= capacity;
+                if fits {
+                    order.limit = capacity;
+                }
+                fits
+            });
+            report(gone);
+            if fits {
+                return;
+            }
+        }
+    }
+
+    /// Puts another policy in charge of the same entries. Lookups go on meanwhile.
+    pub(in super::super) fn set_policy(&self, kind: PolicyKind, common: &Common<impl BuildHasher>) {
+        let mut held = self.lanes.order();
+        held.each_lane(|order, notes| notes.apply(&mut *order.policy));
+        let (order, store) = held.parts();
+        order.policy = successor(kind, order, store, &common.hasher);
+    }
+
+    /// Replaces the policy by one that knows no entry, as a faulty one might be.
+    #[cfg(test)]
+    pub(in super::super) fn lose_track(&self) {
+        let mut held = self.lanes.order();
+        let (order, _) = held.parts();
+        order.policy = PolicyKind::Arc.build(order.capacity);
+    }
+
+    /// What is wrong inside the shard, if anything is.
+    pub(in super::super) fn check(&self) -> Result<(), String> {
+        let mut held = self.lanes.order();
+        let (order, store) = held.parts();
+        let sum: u64 = store.entries().map(|(slot, _)| store.weight_of(slot)).sum();
+        let told = self.counters.weight.load(Ordering::Acquire);
+        let entries = store.entries().count();
+        let mut ordered: Vec<Slot> = order.policy.export().iter().map(|standing| standing.slot).collect();
+        let all_there = ordered.iter().all(|&slot| store.entry(slot).is_some());
+        ordered.sort_unstable();
+        ordered.dedup();
+        let limit = order.limit;
+        if sum != store.weight() || sum != told {
+            Err(format!("weights sum to {sum}, the store says {}, the counter {told}", store.weight()))
+        } else if sum > limit {
+            Err(format!("weight {sum} is over the limit of {limit}"))
+        } else if entries != store.len()
+            || ordered.len() != entries
+            || order.policy.len() != entries
+            || !all_there
+        {
+            let (ordered, policy, table) = (ordered.len(), order.policy.len(), store.len());
+            Err(format!(
+                "{entries} entries, {table} in the table, {ordered} in order, {policy} by the policy's count"
+            ))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// A policy that takes over all entries of the store from the one in charge.
+#[cold]
+pub(super) fn successor<K: Hash, V>(
+    kind: PolicyKind,
+    order: &Order,
+    store: &Store<K, V>,
+    hasher: &impl BuildHasher,
+) -> Box<dyn Policy> {
+    let resident = |slot| {
+        store.entry(slot).map(|entry: &Entry<K, V>| (hasher.hash_one(&entry.key), store.weight_of(slot)))
+    };
+    kind.succeed(order.capacity, &reconcile(&order.policy.export(), store.slot_count(), resident))
+}

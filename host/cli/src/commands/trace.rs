@@ -1,0 +1,127 @@
+//! `host trace`: what a recorded trace is like, and the same requests in another format.
+
+mod convert;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use host_runtime::Progress as _;
+use host_workload::analysis::{Analysis, TraceInfo};
+use host_workload::trace::{RawBatch, RawReader};
+use serde::Serialize;
+
+use crate::commands::{TraceFormat, print_json};
+use crate::exit::{End, Failure};
+use crate::format;
+use crate::interrupt::stop_on_ctrl_c;
+use crate::progress::Terminal;
+
+/// Requests read at a time; Ctrl-C is heeded between two batches.
+const BATCH: usize = 8_192;
+
+/// Describe a trace, or write it in another format.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Formats:
+  plain          one key a line, a number or any text
+  csv            a header row; columns for key and size are found or named
+  lis            the ARC paper's: start, count, flags, request id
+  lirs           the LIRS paper's: one block a line, * for a checkpoint
+  oracleGeneral  libCacheSim's binary records of 24 bytes
+  vscsi          VMware's block IOs, versions 1 and 2; key: first block (read only)
+  msr            MSR Cambridge's block IOs; key: offset in bytes (read only)
+  twitter        Twitter's cache requests; get and gets count (read only)
+  mooncake       JSON lines with hash_ids: LLM serving; a block is a request (read only)
+
+Each is also read as .gz or .zst, and told from the file's name and content; --format overrides.
+
+Examples:
+  host trace info trace.lis.zst
+  host trace convert trace.lis.zst --output trace.oracleGeneral.zst
+")]
+pub(crate) struct Trace {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Info(Info),
+    Convert(convert::Convert),
+}
+
+/// Say what a trace is like: popularity, reuse, runs, sizes.
+///
+/// Everything is exact and from one reading. A reuse distance is an LRU stack distance: how many objects
+/// an LRU cache has to hold for the request to hit. A request is sequential if its key is the number
+/// after the one asked for just before; that says nothing of the recorded system where keys were
+/// numbered by first appearance. Memory: about 60 bytes a distinct key, whatever the number of requests.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  host trace info trace.lis.zst
+  host trace info requests.csv --key-column url --json
+")]
+struct Info {
+    /// A trace; `host trace --help` lists the formats.
+    trace: PathBuf,
+
+    /// Print one JSON object instead of a table.
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    format: TraceFormat,
+}
+
+/// What is printed with `--json`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Described {
+    /// The trace file.
+    pub(crate) trace: String,
+    /// Its format.
+    pub(crate) format: String,
+    /// Its compression.
+    pub(crate) compression: String,
+    /// Whether reading was ended early; the figures are those of the requests read.
+    pub(crate) interrupted: bool,
+    #[serde(flatten)]
+    pub(crate) info: TraceInfo,
+}
+
+impl Trace {
+    pub(crate) fn execute(self) -> Result<End, Failure> {
+        match self.command {
+            Command::Info(info) => info.execute(),
+            Command::Convert(convert) => convert.execute(),
+        }
+    }
+}
+
+impl Info {
+    fn execute(&self) -> Result<End, Failure> {
+        let stop = stop_on_ctrl_c()?;
+        let terminal = Terminal::new(false);
+        let mut reader = RawReader::open(&self.trace, &self.format.options())?;
+        let (mut batch, mut analysis) = (RawBatch::default(), Analysis::default());
+        terminal.begin("reading", None);
+        while !stop.asked() && reader.read_batch(&mut batch, BATCH)? > 0 {
+            analysis.add(&batch)?;
+            terminal.at(reader.delivered());
+        }
+        terminal.end(&format!("{} requests read", format::thousands(reader.delivered())));
+        let described = Described {
+            trace: self.trace.display().to_string(),
+            format: reader.format().to_string(),
+            compression: reader.compression().to_string(),
+            interrupted: stop.asked(),
+            info: analysis.finish(),
+        };
+        if self.json {
+            print_json(&described)?;
+        } else {
+            format::trace::print(&described)?;
+        }
+        Ok(if described.interrupted { End::Interrupted } else { End::Done })
+    }
+}

@@ -1,0 +1,93 @@
+//! The queue against a vector, with many returns, so that chunks empty, merge and are used again.
+
+use super::{Ghosts, Tag};
+use proptest::prelude::*;
+
+fn check(steps: &[(u8, u64, u64)]) -> Result<(), TestCaseError> {
+    let mut ghosts: Ghosts<u64> = Ghosts::new();
+    ghosts.first = u32::MAX - 100;
+    let mut model: Vec<(u64, u64)> = Vec::new();
+    for &(step, id, weight) in steps {
+        let known = model.iter().position(|ghost| ghost.0 == id);
+        match step {
+            0..3 => {
+                let word = known.map(|at| model.remove(at).0);
+                prop_assert_eq!(ghosts.forget(Tag::of(id)), word);
+            }
+            3 => {
+                prop_assert_eq!(ghosts.oldest(), model.first().map(|ghost| ghost.0));
+                prop_assert_eq!(ghosts.drop_oldest(), !model.is_empty());
+                model.drain(..model.len().min(1));
+            }
+            4 if id % 16 == 0 => {
+                let most = weight * 100;
+                ghosts.limit(most);
+                while model.iter().map(|ghost| ghost.1).sum::<u64>() > most {
+                    model.remove(0);
+                }
+            }
+            _ => {
+                prop_assert_eq!(ghosts.forget(Tag::of(id)), known.map(|at| model.remove(at).0));
+                ghosts.remember(Tag::of(id), weight, id);
+                model.push((id, weight));
+            }
+        }
+        prop_assert_eq!(ghosts.weight(), model.iter().map(|ghost| ghost.1).sum::<u64>());
+        prop_assert_eq!(ghosts.records.len() - ghosts.gaps, model.len());
+    }
+    prop_assert_eq!(
+        ghosts.words().collect::<Vec<_>>(),
+        model.iter().map(|ghost| ghost.0).collect::<Vec<_>>()
+    );
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_queue_is_a_vector(steps in prop::collection::vec((0u8..9, 0u64..700, 1u64..9), 0..2_500)) {
+        check(&steps)?;
+    }
+
+    #[test]
+    fn a_queue_of_units_is_a_vector(steps in prop::collection::vec((0u8..12, 0u64..300, Just(1)), 0..2_500)) {
+        check(&steps)?;
+    }
+}
+
+#[test]
+fn gaps_are_closed() {
+    let mut ghosts: Ghosts = Ghosts::new();
+    for id in 0..64_000 {
+        ghosts.remember(Tag::of(id), 1, ());
+    }
+    // The oldest stays and holds the ring's front; of the rest one in eight does.
+    for id in (0..64_000).filter(|id| id % 8 != 0) {
+        assert!(ghosts.forget(Tag::of(id)).is_some());
+    }
+    assert!(ghosts.records.len() <= 12_200, "{} records for 8,000 ghosts", ghosts.records.len());
+    // Returning at once, again and again, does not lengthen the ring for good.
+    for id in 100_000..200_000 {
+        ghosts.remember(Tag::of(id), 1, ());
+        assert!(ghosts.forget(Tag::of(id)).is_some());
+    }
+    assert!(ghosts.records.len() <= 12_200, "{} records for 8,000 ghosts", ghosts.records.len());
+    for id in (0..64_000).filter(|id| id % 8 == 0) {
+        assert!(ghosts.forget(Tag::of(id)).is_some(), "{id}");
+    }
+    assert_eq!((ghosts.records.len(), ghosts.gaps, ghosts.weight()), (0, 0, 0));
+}
+
+#[test]
+fn numbers_wrap() {
+    let mut ghosts: Ghosts = Ghosts::new();
+    ghosts.first = u32::MAX - 500;
+    for id in 0..2_000 {
+        ghosts.remember(Tag::of(id), 1, ());
+        ghosts.limit(300);
+        assert_eq!(ghosts.forget(Tag::of(id.wrapping_sub(300))), None, "{id}");
+    }
+    assert!(ghosts.first < 2_000);
+    assert!((1_700..2_000).all(|id| ghosts.forget(Tag::of(id)).is_some()));
+}

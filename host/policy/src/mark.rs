@@ -1,0 +1,116 @@
+//! What the queue policies keep of an entry beside its place: how often it was used, and a few flags.
+//!
+//! A hit in a FIFO, SIEVE or S3-FIFO moves nothing; it changes the entry's mark alone. So the marks lie in an
+//! array of their own, two bytes each: a cache line holds those of 32 entries, and the links, which only
+//! inserts and victims need, stay out of the way.
+//!
+//! Uses saturate at 4,095. The policies do not order by them; a successor that does (LFU) starts from them.
+
+use crate::Slot;
+use crate::list::at;
+
+/// The mark of one entry: its uses times 16, plus four flags that belong to the policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mark(u16);
+
+/// One use.
+const USE: u16 = 1 << 4;
+
+/// The most uses that are counted.
+const MOST_USES: u16 = u16::MAX / USE;
+
+impl Mark {
+    /// No entry.
+    pub(crate) const VACANT: Self = Self(0);
+
+    /// An entry used so often (0 counts as 1), with `flags` from 0 to 15.
+    pub(crate) fn new(uses: u32, flags: u16) -> Self {
+        let uses = u16::try_from(uses).unwrap_or(MOST_USES).clamp(1, MOST_USES);
+        Self(uses * USE + flags)
+    }
+
+    #[inline]
+    pub(crate) const fn is_vacant(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The policy's own flags.
+    #[inline]
+    pub(crate) const fn flags(self) -> u16 {
+        self.0 % USE
+    }
+
+    /// The same uses with other flags, from 0 to 15.
+    #[inline]
+    pub(crate) const fn with_flags(self, flags: u16) -> Self {
+        Self(self.0 - self.0 % USE + flags)
+    }
+
+    /// The same with one use more.
+    #[inline]
+    pub(crate) fn used(self) -> Self {
+        // Without a branch: 16 or nothing.
+        Self(self.0 + USE * u16::from(self.0 < MOST_USES * USE))
+    }
+
+    pub(crate) fn uses(self) -> u32 {
+        u32::from(self.0 / USE)
+    }
+}
+
+/// The marks by slot.
+#[derive(Debug)]
+pub(crate) struct Marks(Vec<Mark>);
+
+impl Marks {
+    pub(crate) const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// The mark of the slot, [`Mark::VACANT`] for one never seen.
+    #[inline]
+    pub(crate) fn get(&self, slot: Slot) -> Mark {
+        self.0.get(at(slot.0)).copied().unwrap_or(Mark::VACANT)
+    }
+
+    /// The mark of the slot to change, if there is an entry.
+    #[inline]
+    pub(crate) fn held(&mut self, slot: Slot) -> Option<&mut Mark> {
+        self.0.get_mut(at(slot.0)).filter(|mark| !mark.is_vacant())
+    }
+
+    pub(crate) fn set(&mut self, slot: Slot, mark: Mark) {
+        if at(slot.0) >= self.0.len() {
+            self.0.resize(at(slot.0) + 1, Mark::VACANT);
+        }
+        if let Some(place) = self.0.get_mut(at(slot.0)) {
+            *place = mark;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Mark, Marks};
+    use crate::Slot;
+
+    #[test]
+    fn uses_saturate_and_leave_the_flags_alone() {
+        let mut mark = Mark::new(0, 15);
+        assert_eq!((mark.uses(), mark.flags()), (1, 15));
+        for _ in 0..5_000 {
+            mark = mark.used();
+        }
+        assert_eq!((mark.uses(), mark.flags()), (4_095, 15));
+        assert_eq!(mark.with_flags(3), Mark::new(u32::MAX, 3));
+        assert!(!mark.is_vacant() && Mark::VACANT.is_vacant());
+    }
+
+    #[test]
+    fn a_slot_never_seen_is_vacant() {
+        let mut marks = Marks::new();
+        assert_eq!((marks.get(Slot(7)), marks.held(Slot(7))), (Mark::VACANT, None));
+        marks.set(Slot(7), Mark::new(2, 0));
+        assert_eq!((marks.get(Slot(7)).uses(), marks.held(Slot(6))), (2, None));
+    }
+}

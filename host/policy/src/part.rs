@@ -1,0 +1,47 @@
+//! A part of a cache's entries: a list of them, and what they weigh together.
+
+use crate::list::{List, Nodes};
+
+/// A list of entries with their weight.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) list: List,
+    pub(crate) weight: u64,
+}
+
+impl Part {
+    pub(crate) const fn new() -> Self {
+        Self { list: List::new(), weight: 0 }
+    }
+
+    /// Makes `index`, which is in no list, the newest.
+    #[inline]
+    pub(crate) fn push_back<T>(&mut self, nodes: &mut Nodes<T>, index: u32, weight: u64) {
+        self.list.push_back(nodes, index);
+        self.weight += weight;
+    }
+
+    /// Unlinks `index`, which is in this part with this weight.
+    #[inline]
+    pub(crate) fn remove<T>(&mut self, nodes: &mut Nodes<T>, index: u32, weight: u64) {
+        self.list.remove(nodes, index);
+        self.weight -= weight;
+    }
+
+    /// Makes `index`, which is in this part, the newest.
+    #[inline]
+    pub(crate) fn renew<T>(&mut self, nodes: &mut Nodes<T>, index: u32) {
+        self.list.move_to_back(nodes, index);
+    }
+
+    /// An entry of this part weighs `after` instead of `before`.
+    pub(crate) const fn reweigh(&mut self, before: u64, after: u64) {
+        self.weight = self.weight - before + after;
+    }
+}
+
+/// So many hundredths of a weight, rounded down; at most the largest number.
+pub(crate) fn percent(weight: u64, hundredths: u64) -> u64 {
+    let share = u128::from(weight) * u128::from(hundredths) / 100;
+    u64::try_from(share).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,256 @@
+//! S3-FIFO: a small queue that newcomers must survive, a main queue, and a queue of ghosts.
+//!
+//! Yang, Zhang, Qiu, Yue and Rashmi, "FIFO Queues are All You Need for Cache Eviction", SOSP 2023, algorithm 1.
+//! A newcomer enters S, or M if G remembers it. A hit only counts, up to [`MOST_FREQUENCY`]. While S holds
+//! [`SMALL_PERCENT`] of the cache or more, its oldest entry leaves: to M, its count cleared, if it was hit more
+//! than once, else out and into G. Otherwise the oldest entry of M is looked at: one that has a count pays one
+//! and goes to M's end, one without goes out. G holds as much as M may ("the same number of ghost entries as
+//! M"). Ties: none, queues are total orders.
+//!
+//! Two steps are those of the authors' simulator (libCacheSim, their revision of December 2024) instead of the
+//! algorithm as printed:
+//! - until the first eviction, a newcomer that finds S at its share enters M. As printed ("insert x to head of
+//!   S") the whole cache fills as S, and its first content is then sifted by a queue ten times too long: a loop
+//!   of twice the cache misses always instead of every other time;
+//! - the paper evicts from M inside the move from S to M once M is full; here S and M are looked at anew for
+//!   every victim, so that one miss of one unit costs one victim.
+//!
+//! Sizes are weights, and S's share is at least 1. More capacity starts a new filling.
+//!
+//! When not to use it: on reuse that comes just after S has let go, or twice within S and never again; and in
+//! very small caches, where a tenth is an entry or two.
+
+use crate::ghosts::{Ghosts, Tag, Tags};
+use crate::list::{Nodes, at};
+use crate::mark::{Mark, Marks};
+use crate::part::{Part, percent};
+use crate::weights::Weights;
+use crate::{Policy, Resident, Slot, Standing};
+
+/// Share of the capacity that S has, in percent (section 4.2 of the paper); M has the rest.
+pub const SMALL_PERCENT: u64 = 10;
+
+/// What G may remember, in percent of the capacity: as much as M may hold.
+pub const GHOST_PERCENT: u64 = 90;
+
+/// The most hits that are counted: two bits.
+pub const MOST_FREQUENCY: u16 = 3;
+
+/// Hits in S from which an entry moves to M: "accessed more than once".
+pub const MOVE_TO_MAIN: u16 = 2;
+
+/// The flags of a mark: the count of hits in the low two bits, and whether the entry is in M.
+const FREQUENCY: u16 = 3;
+const MAIN: u16 = 4;
+
+/// The policy; see the [module](self).
+#[derive(Debug)]
+pub struct S3Fifo {
+    capacity: u64,
+    /// The share of S, in the unit of the weights.
+    small_target: u64,
+    /// What G may weigh.
+    ghost_limit: u64,
+    marks: Marks,
+    links: Nodes<()>,
+    tags: Tags,
+    weights: Weights,
+    small: Part,
+    main: Part,
+    ghosts: Ghosts,
+    /// Nothing was evicted since the capacity last grew.
+    filling: bool,
+    /// The tag of the entry announced last, and whether it was a ghost.
+    incoming: Option<(Tag, bool)>,
+}
+
+impl S3Fifo {
+    /// A policy that holds no entry, for `capacity` in the unit of the weights.
+    #[must_use]
+    pub fn new(capacity: u64) -> Self {
+        let mut policy = Self {
+            capacity: 0,
+            small_target: 0,
+            ghost_limit: 0,
+            marks: Marks::new(),
+            links: Nodes::new(),
+            tags: Tags::new(),
+            weights: Weights::new(),
+            small: Part::new(),
+            main: Part::new(),
+            ghosts: Ghosts::new(),
+            filling: true,
+            incoming: None,
+        };
+        policy.set_capacity(capacity);
+        policy
+    }
+
+    fn push(&mut self, slot: Slot, tag: Tag, weight: u64, mark: Mark) {
+        self.on_remove(slot);
+        self.links.reach(slot.0, &());
+        self.tags.set(slot.0, tag);
+        self.weights.set(slot.0, weight);
+        self.marks.set(slot, mark);
+        self.part(mark).push(slot.0, weight);
+    }
+
+    /// The part that an entry with this mark is in, ready to be changed.
+    const fn part(&mut self, mark: Mark) -> Linked<'_> {
+        let part = if mark.flags() & MAIN == 0 { &mut self.small } else { &mut self.main };
+        Linked { part, links: &mut self.links }
+    }
+
+    /// Looks at the oldest entry of S: a victim, or one more in M.
+    fn leave_small(&mut self) -> Option<Slot> {
+        let slot = Slot(self.small.list.front());
+        let weight = self.weights.get(slot.0);
+        let mark = self.marks.held(slot)?;
+        if mark.flags() & FREQUENCY >= MOVE_TO_MAIN {
+            *mark = mark.with_flags(MAIN);
+            self.small.remove(&mut self.links, slot.0, weight);
+            self.main.push_back(&mut self.links, slot.0, weight);
+            return None;
+        }
+        self.on_remove(slot);
+        self.ghosts.remember(self.tags.get(slot.0), weight, ());
+        self.ghosts.limit(self.ghost_limit);
+        Some(slot)
+    }
+
+    /// Looks at the oldest entry of M: a victim, or once more around.
+    fn leave_main(&mut self) -> Option<Slot> {
+        let slot = Slot(self.main.list.front());
+        let mark = self.marks.held(slot)?;
+        if mark.flags() & FREQUENCY > 0 {
+            *mark = mark.with_flags(mark.flags() - 1);
+            self.main.renew(&mut self.links, slot.0);
+            return None;
+        }
+        self.on_remove(slot);
+        Some(slot)
+    }
+}
+
+/// A part and the slab its list runs through.
+struct Linked<'a> {
+    part: &'a mut Part,
+    links: &'a mut Nodes<()>,
+}
+
+impl Linked<'_> {
+    fn push(self, index: u32, weight: u64) {
+        self.part.push_back(self.links, index, weight);
+    }
+
+    fn remove(self, index: u32, weight: u64) {
+        self.part.remove(self.links, index, weight);
+    }
+}
+
+impl Policy for S3Fifo {
+    #[inline]
+    fn on_hit(&mut self, slot: Slot) {
+        if let Some(mark) = self.marks.held(slot) {
+            let flags = mark.flags();
+            *mark = mark.used().with_flags(flags + u16::from(flags & FREQUENCY < MOST_FREQUENCY));
+        }
+    }
+
+    fn on_miss(&mut self, id: u64, _weight: u64) {
+        let tag = Tag::of(id);
+        self.incoming = Some((tag, self.ghosts.forget(tag).is_some()));
+    }
+
+    fn victim(&mut self) -> Option<Slot> {
+        self.filling = false;
+        // The loops end: a look at S leaves S with one entry less, and M's counts fall by one a round.
+        if self.small.weight >= self.small_target || self.main.list.is_empty() {
+            while !self.small.list.is_empty() {
+                let victim = self.leave_small();
+                if victim.is_some() {
+                    return victim;
+                }
+            }
+        }
+        while !self.main.list.is_empty() {
+            let victim = self.leave_main();
+            if victim.is_some() {
+                return victim;
+            }
+        }
+        None
+    }
+
+    fn on_insert(&mut self, slot: Slot, id: u64, weight: u64) {
+        let tag = Tag::of(id);
+        let returns = self.incoming.take().is_some_and(|(told, ghost)| ghost && told == tag);
+        let main = returns || (self.filling && self.small.weight >= self.small_target);
+        self.push(slot, tag, weight, Mark::new(1, if main { MAIN } else { 0 }));
+    }
+
+    fn on_remove(&mut self, slot: Slot) {
+        let mark = self.marks.get(slot);
+        if !mark.is_vacant() {
+            let weight = self.weights.get(slot.0);
+            self.part(mark).remove(slot.0, weight);
+            self.marks.set(slot, Mark::VACANT);
+        }
+    }
+
+    fn on_reweigh(&mut self, slot: Slot, weight: u64) {
+        let mark = self.marks.get(slot);
+        if !mark.is_vacant() {
+            let before = self.weights.get(slot.0);
+            self.part(mark).part.reweigh(before, weight);
+            self.weights.set(slot.0, weight);
+        }
+    }
+
+    fn set_capacity(&mut self, capacity: u64) {
+        self.small_target = percent(capacity, SMALL_PERCENT).max(1);
+        self.filling |= capacity > self.capacity;
+        self.capacity = capacity;
+        self.ghost_limit = percent(capacity, GHOST_PERCENT);
+        self.ghosts.limit(self.ghost_limit);
+    }
+
+    /// First what would leave S for good, then M without a count, then all that its count saves, by that
+    /// count; each part from its oldest entry.
+    fn export(&self) -> Vec<Standing> {
+        let slots = self.small.list.iter(&self.links).chain(self.main.list.iter(&self.links));
+        let mut entries: Vec<(Mark, Slot)> =
+            slots.map(|slot| (self.marks.get(Slot(slot)), Slot(slot))).collect();
+        entries.sort_by_key(|&(mark, _)| {
+            let frequency = mark.flags() & FREQUENCY;
+            if mark.flags() & MAIN == 0 && frequency < MOVE_TO_MAIN { 0 } else { 1 + frequency }
+        });
+        entries.iter().map(|&(mark, slot)| Standing { slot, frequency: mark.uses() }).collect()
+    }
+
+    /// What was used once goes to S, the rest to M, the less used first. In M only differences count: the
+    /// least used start without a count, as all counts fall together.
+    fn import(&mut self, entries: &[Resident]) {
+        let frequency = |entry: &Resident| {
+            u16::try_from(entry.frequency - 1).unwrap_or(MOST_FREQUENCY).min(MOST_FREQUENCY)
+        };
+        let mut main: Vec<&Resident> = Vec::new();
+        for entry in entries {
+            if entry.frequency > 1 {
+                main.push(entry);
+            } else {
+                self.push(entry.slot, Tag::of(entry.id), entry.weight, Mark::new(entry.frequency, 0));
+            }
+        }
+        main.sort_by_key(|entry| frequency(entry));
+        let least = main.first().map_or(0, |entry| frequency(entry));
+        for entry in main {
+            let mark = Mark::new(entry.frequency, MAIN | (frequency(entry) - least));
+            self.push(entry.slot, Tag::of(entry.id), entry.weight, mark);
+        }
+    }
+
+    fn len(&self) -> usize {
+        at(self.small.list.len()) + at(self.main.list.len())
+    }
+}

@@ -1,0 +1,396 @@
+//! W-TinyLFU (Einziger, Friedman, Manes, "TinyLFU: A Highly Efficient Cache Admission Policy", ACM Transactions
+//! on Storage 2017, section 4), with the details of Caffeine, the cache it was made for.
+//!
+//! A new entry enters the window, an LRU list with 1 % of the capacity. What the window cannot hold becomes a
+//! candidate for the main part, a segmented LRU: it goes to probation, and by a hit there to protected (80 % of
+//! main), whose oldest falls back to probation. When room is needed, the candidate stands against probation's
+//! oldest entry, and the one asked for less often lately, by the [sketch](Sketch), goes; on a tie the candidate.
+//! Every [`SAMPLE_PER_ENTRY`] requests per entry all frequencies are halved. The window has a fixed size, as
+//! published; Caffeine's climber, which moves it, is left out.
+//!
+//! What the papers leave open, or the owner's sequence of calls asks for:
+//! - The entry that is announced counts as part of the window from then on, so that the window's oldest is the
+//!   candidate while the victim is chosen. With unit weights the outcome is that of inserting first.
+//! - No share is too small: the window is rounded up and holds at least one unit, main is what remains (as in
+//!   Caffeine, and unlike libCacheSim, whose window is empty under 100 entries, so that nothing is stored).
+//! - Weights: every share is a weight. A candidate has to win against each entry that would go for it. An entry
+//!   heavier than the window skips it: into probation, as newest if it was asked for more often than each of its
+//!   victims, else as the next to go. One heavier than protected stays in probation.
+//! - The sample is a multiple of the number of entries that fit: the capacity by the mean weight of the entries.
+//! - Removal takes nothing out of the sketch, which cannot forget one id; its count fades with the others.
+//! - Against flooding by keys that collide with the victim's counters, Caffeine admits a losing candidate that
+//!   is warm itself ([`WARM`]) once in 128 times, by chance. Here that is decided by a hash of its id and the
+//!   number of candidates so far: the same in every run, and not foreseeable where ids are keyed hashes.
+//!
+//! libCacheSim's W-TinyLFU is another algorithm, and its miss ratios differ by points either way: it halves after
+//! 32 hits in main per entry instead of 10 requests, counts no hit in the window but every candidate once more,
+//! and its counters have no upper limit.
+//!
+//! When not to use it: where an entry is used a few times soon after its insertion and never again (the window
+//! is too small to see the second use, and old fame keeps new entries out); LRU or ARC then do better. Also a loop
+//! about as long as the sample: every count is 1 or, halved, 0, the newcomer always wins, and nothing hits.
+
+mod parts;
+mod sketch;
+
+use crate::list::{NIL, Nodes, at};
+use crate::mix::mix;
+use crate::part::percent;
+use crate::place::Placed;
+use crate::weights::Weights;
+use crate::{Policy, Resident, Slot, Standing};
+use parts::{Entry, PROBATION, PROTECTED, Parts, VACANT, WINDOW};
+pub use sketch::{MOST, Sketch};
+use std::hint::black_box;
+
+/// The window's share of the capacity, in percent.
+pub const WINDOW_PERCENT: u64 = 1;
+
+/// Protected's share of the main part, in percent.
+pub const PROTECTED_PERCENT: u64 = 80;
+
+/// Requests after which the frequencies are halved, per entry that fits: the paper's W / C.
+pub const SAMPLE_PER_ENTRY: u64 = 10;
+
+/// A candidate with this frequency is admitted now and then though it loses: above what a halving leaves of 12.
+pub const WARM: u32 = 6;
+
+/// One in so many warm losers is admitted.
+pub const WARM_LOSERS_PER_ADMISSION: u64 = 128;
+
+/// Hits looked at before the first of them is served: more than a core fetches at a time.
+const AHEAD: usize = 16;
+
+/// The entry announced by `on_miss`.
+#[derive(Debug, Clone, Copy)]
+struct Incoming {
+    hash: u64,
+    weight: u64,
+    /// The highest frequency among the entries that went for one too heavy for the window.
+    beaten: Option<u32>,
+}
+
+/// The policy; see the [module](self).
+#[derive(Debug)]
+pub struct WTinyLfu {
+    capacity: u64,
+    window_percent: u64,
+    max_window: u64,
+    max_main: u64,
+    max_protected: u64,
+    entries: Nodes<Entry>,
+    weights: Weights,
+    parts: Parts,
+    sketch: Sketch,
+    /// Additions to the sketch after which it may be due to be halved.
+    sample: u64,
+    /// Candidates that lost while warm.
+    warm_losers: u64,
+    incoming: Option<Incoming>,
+}
+
+impl WTinyLfu {
+    /// A policy that holds no entry, for `capacity` in the unit of the weights.
+    #[must_use]
+    pub fn new(capacity: u64) -> Self {
+        Self::with_window(capacity, WINDOW_PERCENT)
+    }
+
+    /// The same with another share of the window: `window_percent` of the capacity, 0 to 100 (more counts as
+    /// 100), rounded up.
+    #[must_use]
+    pub fn with_window(capacity: u64, window_percent: u64) -> Self {
+        let mut policy = Self {
+            capacity: 0,
+            window_percent: window_percent.min(100),
+            max_window: 0,
+            max_main: 0,
+            max_protected: 0,
+            entries: Nodes::new(),
+            weights: Weights::new(),
+            parts: Parts::new(),
+            sketch: Sketch::new(),
+            sample: 0,
+            warm_losers: 0,
+            incoming: None,
+        };
+        policy.divide(capacity);
+        policy
+    }
+
+    fn divide(&mut self, capacity: u64) {
+        self.capacity = capacity;
+        self.max_main = percent(capacity, 100 - self.window_percent);
+        self.max_window = capacity - self.max_main;
+        self.max_protected = percent(self.max_main, PROTECTED_PERCENT);
+    }
+
+    #[inline]
+    fn held(&self, slot: Slot) -> Option<Entry> {
+        self.entries.get(slot.0).copied().filter(|entry| entry.placed != Placed::VACANT)
+    }
+
+    const fn main_weight(&self) -> u64 {
+        self.parts.probation.weight + self.parts.protected.weight
+    }
+
+    /// Makes the slot's entry the newest of its place.
+    fn link(&mut self, slot: Slot, entry: Entry) {
+        let weight = self.weights.get(slot.0);
+        *self.entries.data_mut(slot.0) = entry;
+        if let Some(part) = self.parts.of(entry.placed.place()) {
+            part.push_back(&mut self.entries, slot.0, weight);
+        }
+    }
+
+    fn unlink(&mut self, slot: Slot, entry: Entry) {
+        let weight = self.weights.get(slot.0);
+        if let Some(part) = self.parts.of(entry.placed.place()) {
+            part.remove(&mut self.entries, slot.0, weight);
+            *self.entries.data_mut(slot.0) = VACANT;
+        }
+    }
+
+    fn relocate(&mut self, slot: Slot, place: u32) {
+        if let Some(entry) = self.held(slot) {
+            self.unlink(slot, entry);
+            self.link(slot, entry.at(place));
+        }
+    }
+
+    /// Counts a request in the sketch.
+    #[inline]
+    fn count(&mut self, hash: u64) {
+        self.sketch.add(hash);
+        if self.sketch.additions() >= self.sample {
+            self.age();
+        }
+    }
+
+    /// Halves the sketch if the sample is complete, by what the entries weigh now.
+    #[cold]
+    fn age(&mut self) {
+        let entries = self.len();
+        let (Ok(count), weight) = (u64::try_from(entries), self.parts.window.weight + self.main_weight())
+        else {
+            return;
+        };
+        if weight == 0 {
+            return; // nothing yet to tell how many entries will fit
+        }
+        let fitting = u128::from(self.capacity) * u128::from(count) / u128::from(weight);
+        let sample = fitting.max(1).saturating_mul(u128::from(SAMPLE_PER_ENTRY));
+        self.sample = u64::try_from(sample).unwrap_or(u64::MAX);
+        if self.sketch.additions() >= self.sample {
+            self.sketch.halve();
+            self.sketch.shrink(entries);
+        }
+    }
+
+    /// Whether the candidate's claim is better than the victim's.
+    fn admits(&mut self, candidate: Entry, victim: Entry) -> bool {
+        let (asks, has) = (self.sketch.estimate(candidate.hash()), self.sketch.estimate(victim.hash()));
+        if asks > has {
+            return true;
+        }
+        if asks < WARM {
+            return false;
+        }
+        self.warm_losers = self.warm_losers.wrapping_add(1);
+        mix(candidate.hash() ^ self.warm_losers).is_multiple_of(WARM_LOSERS_PER_ADMISSION)
+    }
+
+    /// The window's oldest entry against probation's: the one that goes.
+    fn contest(&mut self, candidate: Slot) -> Slot {
+        let victim = Slot(self.parts.probation.list.front());
+        match (self.held(candidate), self.held(victim)) {
+            (Some(asks), Some(has)) if self.admits(asks, has) => victim,
+            _ => candidate,
+        }
+    }
+
+    /// Moves to probation what the window cannot hold. Only while nothing has to go.
+    fn settle_window(&mut self) {
+        while self.parts.window.weight > self.max_window {
+            self.relocate(Slot(self.parts.window.list.front()), PROBATION);
+        }
+    }
+
+    /// Moves to probation what protected cannot hold.
+    fn settle_protected(&mut self) {
+        while self.parts.protected.weight > self.max_protected {
+            self.relocate(Slot(self.parts.protected.list.front()), PROBATION);
+        }
+    }
+
+    /// A hit in probation.
+    fn promote(&mut self, slot: Slot) {
+        if self.weights.get(slot.0) > self.max_protected {
+            self.parts.probation.list.move_to_back(&mut self.entries, slot.0);
+            return;
+        }
+        self.relocate(slot, PROTECTED);
+        self.settle_protected();
+    }
+
+    fn choose(&mut self) -> Slot {
+        let incoming = self.incoming.filter(|incoming| incoming.weight <= self.max_window);
+        let arriving = incoming.map_or(0, |incoming| incoming.weight);
+        while self.parts.window.weight + arriving > self.max_window {
+            let candidate = Slot(self.parts.window.list.front());
+            if candidate.0 == NIL {
+                break;
+            }
+            if self.main_weight() + self.weights.get(candidate.0) > self.max_main {
+                return self.contest(candidate);
+            }
+            self.relocate(candidate, PROBATION);
+        }
+        // The window keeps its share: main pays, and the window only if it is all there is.
+        let oldest =
+            [&self.parts.probation, &self.parts.protected, &self.parts.window].map(|part| part.list.front());
+        Slot(oldest.into_iter().find(|&slot| slot != NIL).unwrap_or(NIL))
+    }
+}
+
+impl Policy for WTinyLfu {
+    #[inline]
+    fn on_hit(&mut self, slot: Slot) {
+        let Some(entry) = self.held(slot) else { return };
+        self.count(entry.hash());
+        self.entries.data_mut(slot.0).placed = entry.placed.used();
+        match entry.placed.place() {
+            WINDOW => self.parts.window.list.move_to_back(&mut self.entries, slot.0),
+            PROTECTED => self.parts.protected.list.move_to_back(&mut self.entries, slot.0),
+            _ => self.promote(slot),
+        }
+    }
+
+    /// A hit waits for its entry, then for its block of the sketch. Looking at those of several hits before the
+    /// first is served lets them be fetched side by side.
+    fn on_hits(&mut self, slots: &[Slot]) {
+        for slots in slots.chunks(AHEAD) {
+            let mut hashes = [0; AHEAD];
+            for (hash, slot) in hashes.iter_mut().zip(slots) {
+                *hash = self.entries.get(slot.0).map_or(0, |entry| entry.hash());
+            }
+            black_box(hashes.iter().fold(0, |seen, &hash| seen ^ self.sketch.touch(hash)));
+            for &slot in slots {
+                self.on_hit(slot);
+            }
+        }
+    }
+
+    fn on_miss(&mut self, id: u64, weight: u64) {
+        let hash = mix(id);
+        self.count(hash);
+        self.incoming = Some(Incoming { hash, weight, beaten: None });
+    }
+
+    fn victim(&mut self) -> Option<Slot> {
+        let slot = self.choose();
+        let entry = self.held(slot)?;
+        self.unlink(slot, entry);
+        if let Some(incoming) = &mut self.incoming
+            && incoming.weight > self.max_window
+        {
+            let frequency = self.sketch.estimate(entry.hash());
+            incoming.beaten = Some(incoming.beaten.map_or(frequency, |beaten| beaten.max(frequency)));
+        }
+        Some(slot)
+    }
+
+    fn on_insert(&mut self, slot: Slot, id: u64, weight: u64) {
+        self.on_remove(slot);
+        self.entries.reach(slot.0, &VACANT);
+        self.weights.set(slot.0, weight);
+        let hash = mix(id);
+        let incoming = self.incoming.take().filter(|incoming| incoming.hash == hash);
+        if weight <= self.max_window {
+            self.link(slot, Entry::new(hash, WINDOW, 1));
+        } else {
+            self.link(slot, Entry::new(hash, PROBATION, 1));
+            let beaten = incoming.and_then(|incoming| incoming.beaten);
+            if beaten.is_some_and(|beaten| self.sketch.estimate(hash) <= beaten) {
+                let list = &mut self.parts.probation.list;
+                list.remove(&mut self.entries, slot.0);
+                list.insert_after(&mut self.entries, NIL, slot.0);
+            }
+        }
+        self.settle_window();
+        self.sketch.reach(self.len());
+    }
+
+    fn on_remove(&mut self, slot: Slot) {
+        if let Some(entry) = self.held(slot) {
+            self.unlink(slot, entry);
+        }
+    }
+
+    fn on_reweigh(&mut self, slot: Slot, weight: u64) {
+        let Some(entry) = self.held(slot) else { return };
+        let before = self.weights.get(slot.0);
+        self.weights.set(slot.0, weight);
+        if let Some(part) = self.parts.of(entry.placed.place()) {
+            part.weight = part.weight - before + weight;
+        }
+        // One that its part cannot hold leaves it, and does not push the others out.
+        match entry.placed.place() {
+            WINDOW if weight > self.max_window => self.relocate(slot, PROBATION),
+            WINDOW => self.settle_window(),
+            PROTECTED if weight > self.max_protected => self.relocate(slot, PROBATION),
+            PROTECTED => self.settle_protected(),
+            _ => {}
+        }
+    }
+
+    fn set_capacity(&mut self, capacity: u64) {
+        self.divide(capacity);
+        self.incoming = None;
+        // Asks at the next request what the sample is now.
+        self.sample = 0;
+        // What the window holds too much stands as a candidate when victims are asked for.
+        self.settle_protected();
+    }
+
+    /// Window, probation, protected, each from its oldest.
+    fn export(&self) -> Vec<Standing> {
+        let parts = [&self.parts.window, &self.parts.probation, &self.parts.protected];
+        let slots = parts.into_iter().flat_map(|part| part.list.iter(&self.entries));
+        slots
+            .map(|slot| Standing { slot: Slot(slot), frequency: self.entries.data(slot).placed.uses() })
+            .collect()
+    }
+
+    /// The hottest fill protected, the others probation, in the order given; the window stays empty for what
+    /// comes. The sketch learns the frequencies, up to its [`MOST`].
+    fn import(&mut self, entries: &[Resident]) {
+        self.sketch.reach(entries.len());
+        for &Resident { slot, id, weight, frequency } in entries {
+            self.on_remove(slot);
+            self.entries.reach(slot.0, &VACANT);
+            self.weights.set(slot.0, weight);
+            let hash = mix(id);
+            self.sketch.raise(hash, frequency);
+            self.link(slot, Entry::new(hash, PROBATION, frequency.max(1)));
+        }
+        // From the hottest down: which are protected. Then up again, so that they are linked in order.
+        let hottest = entries.iter().rev().scan(0, |sum: &mut u64, entry| {
+            *sum = sum.saturating_add(entry.weight);
+            (*sum <= self.max_protected).then_some(())
+        });
+        let cold = entries.len() - hottest.count();
+        for entry in entries.iter().skip(cold) {
+            self.relocate(entry.slot, PROTECTED);
+        }
+    }
+
+    fn len(&self) -> usize {
+        at(self.parts.window.list.len())
+            + at(self.parts.probation.list.len())
+            + at(self.parts.protected.list.len())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+//! A trace in blocks, read and decoded by a thread of its own.
+//!
+//! Reading, decompressing and hashing cost about as much as what is done with the requests, so the two overlap.
+//! A few blocks are under way at most, whatever the length of the trace. When the blocks are dropped the thread ends
+//! with the block it is at.
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::Scope;
+
+use host_workload::trace::{Request, TraceError, TraceReader};
+
+/// Requests of a block: large enough that handing it over costs nothing, small enough for a second-level cache.
+pub(super) const BLOCK: usize = 16_384;
+
+/// Blocks under way.
+const UNDER_WAY: usize = 8;
+
+/// Consecutive requests.
+pub(super) struct Block {
+    /// Hash of the key of each.
+    pub(super) keys: Vec<u64>,
+    /// Size of each, 0 where the trace does not say; empty where it says none.
+    pub(super) sizes: Vec<u32>,
+}
+
+/// Reads the trace to its end in a thread of the scope. An error is the last thing received.
+pub(super) fn read<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    trace: TraceReader,
+) -> Receiver<Result<Block, TraceError>> {
+    let (sender, receiver) = sync_channel(UNDER_WAY);
+    scope.spawn(move || send(trace, &sender));
+    receiver
+}
+
+fn send(mut trace: TraceReader, sender: &SyncSender<Result<Block, TraceError>>) {
+    let mut requests: Vec<Request> = Vec::with_capacity(BLOCK);
+    loop {
+        requests.clear();
+        let block = match trace.read_batch(&mut requests, BLOCK) {
+            Ok(0) => return,
+            Ok(_) => Ok(Block::new(&requests)),
+            Err(error) => Err(error),
+        };
+        // Nobody receives: the run was interrupted, or failed.
+        if sender.send(block).is_err() {
+            return;
+        }
+    }
+}
+
+impl Block {
+    fn new(requests: &[Request]) -> Self {
+        let keys = requests.iter().map(|request| request.key).collect();
+        let sized = requests.iter().any(|request| request.size > 0);
+        let sizes = if sized { requests.iter().map(|request| request.size).collect() } else { Vec::new() };
+        Self { keys, sizes }
+    }
+}

@@ -1,0 +1,145 @@
+//! One policy at one capacity: what is replayed, and what is counted meanwhile.
+
+use std::num::NonZeroU64;
+use std::time::{Duration, Instant};
+
+use host_cache::PolicyKind;
+use host_cache::replay::{Tally, Weigh};
+
+use super::{Capacity, Method, Options, Row, Window};
+use crate::progress::Stop;
+use crate::report::share;
+
+/// Requests between two looks at whether to stop: some milliseconds.
+const STRETCH: usize = 1 << 16;
+
+/// A cell of the grid of policies and capacities.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cell {
+    pub(super) method: Method,
+    /// The capacity in the unit of `weigh`.
+    pub(super) amount: u64,
+    pub(super) weigh: Weigh,
+}
+
+impl Cell {
+    /// Every method at every capacity, in the order in which rows are given. The two numbers are what a percentage is
+    /// of: distinct keys, and their bytes.
+    pub(super) fn grid(
+        methods: &[Method],
+        capacities: &[Capacity],
+        options: &Options,
+        distinct: u64,
+        footprint: u64,
+    ) -> Vec<Self> {
+        let cell = |&method, capacity: &Capacity| {
+            let in_bytes = capacity.in_bytes(options.sizes);
+            let (weigh, all) = if in_bytes { (Weigh::Bytes, footprint) } else { (Weigh::Objects, distinct) };
+            Self { method, amount: capacity.resolve(all), weigh }
+        };
+        methods.iter().flat_map(|method| capacities.iter().map(move |c| cell(method, c))).collect()
+    }
+
+    /// The cell of a policy, with the policy; `None` for Belady's.
+    pub(super) fn policy(self) -> Option<(PolicyKind, Self)> {
+        match self.method {
+            Method::Policy(kind) => Some((kind, self)),
+            Method::Belady => None,
+        }
+    }
+
+    /// Whether its replay has to know sizes.
+    pub(super) fn needs_sizes(&self, options: &Options) -> bool {
+        options.sizes || self.weigh == Weigh::Bytes
+    }
+}
+
+/// What is counted for a cell.
+pub(super) struct Count {
+    cell: Cell,
+    bytes_wanted: bool,
+    per_window: Option<NonZeroU64>,
+    requests: u64,
+    tally: Tally,
+    windows: Vec<Window>,
+    took: Duration,
+}
+
+impl Count {
+    pub(super) fn new(cell: Cell, options: &Options) -> Self {
+        Self {
+            cell,
+            bytes_wanted: options.sizes,
+            per_window: options.per_window,
+            requests: 0,
+            tally: Tally::default(),
+            windows: Vec::new(),
+            took: Duration::ZERO,
+        }
+    }
+
+    /// Feeds requests, with a size each or without sizes, in stretches that end where windows do; `fed` is told the
+    /// length of each. False when it was stopped before the end.
+    pub(super) fn feed<K>(
+        &mut self,
+        mut requests: &[K],
+        mut sizes: &[u32],
+        stop: &Stop,
+        mut feed: impl FnMut(&[K], &[u32]) -> Tally,
+        mut fed: impl FnMut(u64),
+    ) -> bool {
+        while !requests.is_empty() {
+            if stop.asked() {
+                return false;
+            }
+            let length = self.to_window_end().min(STRETCH).min(requests.len());
+            let (now, later) = requests.split_at(length);
+            let (sizes_now, sizes_later) = sizes.split_at(length.min(sizes.len()));
+            let started = Instant::now();
+            let tally = feed(now, sizes_now);
+            self.took += started.elapsed();
+            let length = u64::try_from(length).unwrap_or(u64::MAX);
+            self.note(length, tally);
+            fed(length);
+            (requests, sizes) = (later, sizes_later);
+        }
+        true
+    }
+
+    fn to_window_end(&self) -> usize {
+        self.per_window.map_or(usize::MAX, |length| {
+            usize::try_from(length.get() - self.requests % length.get()).unwrap_or(usize::MAX)
+        })
+    }
+
+    fn note(&mut self, requests: u64, tally: Tally) {
+        if let Some(length) = self.per_window {
+            if self.requests.is_multiple_of(length.get()) {
+                self.windows.push(Window { first: self.requests, requests: 0, hits: 0 });
+            }
+            if let Some(window) = self.windows.last_mut() {
+                window.requests += requests;
+                window.hits += tally.hits;
+            }
+        }
+        self.requests += requests;
+        self.tally.hits += tally.hits;
+        self.tally.bytes += tally.bytes;
+        self.tally.bytes_missed += tally.bytes_missed;
+    }
+
+    pub(super) fn row(self) -> Row {
+        let misses = self.requests - self.tally.hits;
+        let bytes = share(self.tally.bytes_missed, self.tally.bytes);
+        Row {
+            policy: self.cell.method.to_string(),
+            capacity: self.cell.amount,
+            requests: self.requests,
+            misses,
+            miss_ratio: share(misses, self.requests).unwrap_or(0.0),
+            byte_miss_ratio: bytes.filter(|_| self.bytes_wanted),
+            windows: self.windows,
+            seconds: self.took.as_secs_f64(),
+        }
+    }
+}
