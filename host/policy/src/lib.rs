@@ -41,7 +41,6 @@
 //! is remembered of evicted entries does not cross; ghost lists start empty, and ARC with p = 0, as in its paper.
 //! Uses count up to 4,095 in FIFO, SIEVE and S3-FIFO, up to 2^30 or more elsewhere.
 
-
 pub mod arc;
 pub mod fifo;
 mod ghosts;
