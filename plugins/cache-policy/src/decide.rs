@@ -187,7 +187,9 @@ impl Chooser {
         let applies = tick >= self.silent_until && cache.policies.contains(prior) && *prior != cache.policy;
         applies.then(|| Choice {
             policy: prior.clone(),
-            reason: format!("nothing was evicted yet, so that a change costs nothing: {prior} until more is known"),
+            reason: format!(
+                "nothing was evicted yet, so that a change costs nothing: {prior} until more is known"
+            ),
             why: Why::Prior,
         })
     }

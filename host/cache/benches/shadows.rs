@@ -1,0 +1,192 @@
+//! What shadows cost the cache in front of them: `cargo bench -p host-cache --bench shadows`, and `-- --quick`.
+//!
+//! The same cache serves the same requests with and without a tap, in short stretches that take turns, and what is
+//! quoted is the median of the ratios of neighbours. With the tap a thread of its own drains it every
+//! ten milliseconds, as the control loop does, whether or not there is a core to spare: what it takes counts.
+//! "nothing" is the cache without a tap once more: how far it is from 0 is how far the other row can be believed.
+//!
+//! It fails, with status 2, on an argument it does not know.
+
+use host_cache::{Cache, PolicyKind, Shadows};
+use rand::SeedableRng as _;
+use rand::distr::Distribution as _;
+use rand::seq::SliceRandom as _;
+use rand_distr::Zipf;
+use rand_pcg::Pcg64;
+use std::process::ExitCode;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const KEYS: u64 = 1_000_000;
+const EXPONENT: f64 = 0.99;
+const WARM_UP: usize = 2_000_000;
+/// As the runtime has it: places of the queue, and how often it is drained.
+const PLACES: usize = 512;
+const FEED: Duration = Duration::from_millis(10);
+
+/// With what a stretch is run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum With {
+    Nothing,
+    NothingAgain,
+    Shadows,
+}
+
+struct Bench {
+    cache: Cache<u64, u64, ahash::RandomState>,
+    shadows: Shadows,
+    tap: host_cache::SampleTap,
+}
+
+impl Bench {
+    fn new(capacity: u64) -> Self {
+        let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
+        let cache = Cache::builder(capacity).policy(PolicyKind::Arc).hasher(hasher).build();
+        let policies = [PolicyKind::Lru, PolicyKind::Lfu, PolicyKind::Arc];
+        let shadows = Shadows::new(&policies, &[0.5, 1.0, 2.0], capacity, 1);
+        let tap = shadows.tap(PLACES);
+        Self { cache, shadows, tap }
+    }
+
+    fn serve(&self, keys: &[u64], with: With) -> u64 {
+        let mut hits = 0;
+        for &key in keys {
+            match self.cache.get(&key) {
+                Some(value) => hits += u64::from(value == !key),
+                None => {
+                    self.cache.insert(key, !key);
+                }
+            }
+            if with == With::Shadows {
+                self.tap.offer(self.cache.id(&key), 1);
+            }
+        }
+        hits
+    }
+
+    /// Runs a stretch for each thread; the time until the last is done.
+    fn stretch(&mut self, stretches: &[&[u64]], with: With) -> Duration {
+        let started = Barrier::new(stretches.len() + 1);
+        let done = AtomicBool::new(false);
+        let mut shadows = std::mem::replace(&mut self.shadows, Shadows::new(&[], &[], 1, 1));
+        let (this, barrier, finished) = (&*self, &started, &done);
+        let took = thread::scope(|scope| {
+            let drain = (with == With::Shadows).then(|| {
+                scope.spawn(|| {
+                    while !finished.load(Ordering::Acquire) {
+                        let stats = this.cache.stats();
+                        this.tap.drain_into(&mut shadows, stats.hits + stats.misses);
+                        thread::park_timeout(FEED);
+                    }
+                })
+            });
+            let servers: Vec<_> = stretches
+                .iter()
+                .map(|keys| {
+                    scope.spawn(move || {
+                        barrier.wait();
+                        this.serve(keys, with)
+                    })
+                })
+                .collect();
+            started.wait();
+            let start = Instant::now();
+            for server in servers {
+                std::hint::black_box(server.join().ok());
+            }
+            let took = start.elapsed();
+            done.store(true, Ordering::Release);
+            if let Some(drain) = &drain {
+                drain.thread().unpark();
+            }
+            took
+        });
+        self.shadows = shadows;
+        took
+    }
+}
+
+fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    numbers.get(numbers.len() / 2).copied().unwrap_or(0.0)
+}
+
+fn measure(capacity: u64, threads: usize, rounds: usize, length: usize, requests: &[u64]) {
+    let mut bench = Bench::new(capacity);
+    bench.serve(requests.get(..WARM_UP).unwrap_or(requests), With::Nothing);
+    let mut random = Pcg64::seed_from_u64(7);
+    let (mut again, mut shadowed, mut speed) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..rounds {
+        let mut turns = [With::Nothing, With::NothingAgain, With::Shadows];
+        turns.shuffle(&mut random);
+        let mut took = [Duration::ZERO; 3];
+        for with in turns {
+            let from = |thread: usize| (round * threads + thread) * length % (requests.len() - length);
+            let stretches: Vec<&[u64]> =
+                (0..threads).filter_map(|thread| requests.get(from(thread)..from(thread) + length)).collect();
+            let place = match with {
+                With::Nothing => 0,
+                With::NothingAgain => 1,
+                With::Shadows => 2,
+            };
+            if let Some(place) = took.get_mut(place) {
+                *place = bench.stretch(&stretches, with);
+            }
+        }
+        let [alone, once_more, with] = took.map(|took| took.as_secs_f64());
+        again.push(1.0 - alone / once_more);
+        shadowed.push(1.0 - alone / with);
+        let served = u32::try_from(threads * length).unwrap_or(u32::MAX);
+        speed.push(f64::from(served) / alone / 1e6);
+    }
+    println!(
+        "capacity {capacity:>7}, {threads} thread(s): {:.1} M requests a second; lost to shadows {:+.1} %, to nothing \
+         {:+.1} %; rate 1/{:.0}, {} dropped",
+        median(speed),
+        median(shadowed) * 100.0,
+        median(again) * 100.0,
+        1.0 / bench.shadows.sampling_rate(),
+        bench.tap.dropped()
+    );
+}
+
+fn main() -> ExitCode {
+    let mut quick = true;
+    for argument in std::env::args().skip(1) {
+        match argument.as_str() {
+            "--bench" => quick = false,
+            "--quick" => quick = true,
+            other => {
+                eprintln!("unknown argument {other}: expected --quick");
+                return ExitCode::from(2);
+            }
+        }
+    }
+    let (rounds, length) = if quick { (5, 500_000) } else { (21, 2_000_000) };
+    let Ok(zipf) = Zipf::new(1e6, EXPONENT) else { return ExitCode::FAILURE };
+    let mut random = Pcg64::seed_from_u64(42);
+    let keys: Vec<u64> = {
+        let mut keys: Vec<u64> = (0..KEYS).collect();
+        keys.shuffle(&mut random);
+        keys
+    };
+    let draw = |rank: f64| {
+        #[expect(
+            clippy::as_conversions,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a rank"
+        )]
+        let place = rank as usize - 1;
+        keys.get(place).copied().unwrap_or(0)
+    };
+    let requests: Vec<u64> = (0..8_000_000).map(|_| draw(zipf.sample(&mut random))).collect();
+    for capacity in [1_000, 100_000] {
+        for threads in [1, 2] {
+            measure(capacity, threads, rounds, length, &requests);
+        }
+    }
+    ExitCode::SUCCESS
+}
