@@ -3,6 +3,7 @@
 //! The traces lie beside the repository, in `../shared/traces`; without them these tests say so and pass.
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::as_conversions,
     reason = "a test: a panic is its failure, its numbers are its own"
 )]
