@@ -24,7 +24,7 @@ use std::num::NonZeroU64;
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
-use host_cache::PolicyKind;
+pub use host_cache::PolicyKind;
 use host_workload::trace::{TraceError, TraceReader};
 use serde::Serialize;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args};
 use host_profile::Settings;
-use host_runtime::sim::{Capacity, Method, Simulation};
+use host_runtime::sim::{Capacity, Method, PolicyKind, Simulation};
 use host_runtime::{VirtualOptions, sim};
 use host_workload::trace::TraceReader;
 
@@ -43,9 +43,12 @@ pub(crate) struct Sim {
     /// A trace, in any of the formats that `host trace --help` lists.
     trace: PathBuf,
 
-    /// Policies to replay: lru, lfu, arc, belady (the offline optimum) [default: lru,lfu,arc; of
-    /// --curve also belady and others].
+    // Every policy there is, so that none is missing here when there is another.
     #[arg(
+        help = format!(
+            "Policies to replay: {} (the offline optimum) [default: {}; with --curve {}]",
+            Method::names().join(", "), listed(&POLICIES), listed(&CURVES)
+        ),
         long,
         value_name = "LIST",
         value_delimiter = ',',
@@ -124,10 +127,23 @@ enum View {
 }
 
 /// Replayed where nothing is asked for.
-const POLICIES: [&str; 3] = ["lru", "lfu", "arc"];
+const POLICIES: [Method; 3] =
+    [Method::Policy(PolicyKind::Lru), Method::Policy(PolicyKind::Lfu), Method::Policy(PolicyKind::Arc)];
 
 /// Drawn where nothing is asked for: as many as can be told apart, from the oldest to the newest.
-const CURVES: [&str; 6] = ["lru", "lfu", "arc", "w-tinylfu", "s3-fifo", "sieve"];
+const CURVES: [Method; 7] = [
+    Method::Policy(PolicyKind::Lru),
+    Method::Policy(PolicyKind::Lfu),
+    Method::Policy(PolicyKind::Arc),
+    Method::Policy(PolicyKind::WTinyLfu),
+    Method::Policy(PolicyKind::S3Fifo),
+    Method::Policy(PolicyKind::Sieve),
+    Method::Belady,
+];
+
+fn listed(methods: &[Method]) -> String {
+    methods.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
 
 impl Sim {
     pub(crate) fn execute(self) -> Result<End, Failure> {
@@ -198,10 +214,9 @@ impl Sim {
                 _ => Ok(self.policy.clone()),
             };
         }
-        let names = if view == View::Curve { &CURVES[..] } else { &POLICIES[..] };
-        let known = names.iter().filter_map(|name| name.parse().ok());
-        let limit = view == View::Curve && in_bytes.is_none();
-        Ok(known.chain(limit.then_some(Method::Belady)).collect())
+        let mut methods = if view == View::Curve { CURVES.to_vec() } else { POLICIES.to_vec() };
+        methods.retain(|method| *method != Method::Belady || in_bytes.is_none());
+        Ok(methods)
     }
 
     fn capacities(&self, view: View) -> Result<Vec<Capacity>, Failure> {
