@@ -200,7 +200,10 @@ fn what_cannot_be_simulated_says_why() {
     let text = fail(1, ["sim", path, "--capacity", "1MB", "--policy", "belady"]);
     assert!(text.contains("belady needs capacities in objects or percent"), "{text}");
     let text = fail(2, ["sim", path, "--policy", "lur"]);
-    assert!(text.contains("expected one of: lru, lfu, arc, belady"), "{text}");
+    assert!(
+        text.contains("expected one of: lru, fifo, lfu, arc, sieve, s3-fifo, w-tinylfu, lirs, 2q, belady"),
+        "{text}"
+    );
     let text = fail(2, ["sim", path, "--capacity", "0%"]);
     assert!(text.contains("expected objects (1000)"), "{text}");
     let text = fail(1, ["sim", path, "--profile", "medium", "--capacity", "1%,2%"]);

@@ -4,7 +4,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::as_conversions,
-    clippy::indexing_slicing,
     reason = "a test: a panic is its failure, its numbers are its own"
 )]
 
@@ -107,7 +106,7 @@ impl Hash for Holding {
 fn lookups_go_on_while_a_switch_is_under_way() {
     const KEYS: u64 = 1_000;
     let cache = Cache::builder(2 * KEYS).shards(1).build();
-    (0..KEYS).for_each(|key| drop(cache.insert(Holding(key), value_of(key))));
+    (0..KEYS).for_each(|key| assert_eq!(cache.insert(Holding(key), value_of(key)), Outcome::Inserted));
     for kind in PolicyKind::ALL.into_iter().cycle().skip(1).take(PolicyKind::ALL.len()) {
         let (begin, begun) = mpsc::channel();
         let (go_on, hold) = mpsc::channel();

@@ -3,6 +3,7 @@
 //! The traces lie beside the repository, in `../shared/traces`; without them these tests say so and pass.
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::as_conversions,
     reason = "a test: a panic is its failure, its numbers are its own"
 )]
@@ -85,11 +86,62 @@ fn oltp_gives_the_table_of_the_arc_paper() {
 /// where the publication leaves some freedom and the reference happens to use it as we do.
 const EXACT: f64 = 0.0051;
 
-/// Rows that differ by more, and why.
-const EXPLAINED: [(&str, u64, &str, &str); 2] =
-    [("loop.trace.gz", 10, "s3fifo", REFUSES), ("cpp.trace.gz", 12, "s3fifo", REFUSES)];
+/// As far as the reference may be trusted to be the same algorithm.
+fn tolerance(column: &str) -> f64 {
+    match column {
+        // The order of the stack bottom after pruning is left open by the paper.
+        "lirs" => 0.1,
+        // The sketch hashes, and the reference hashes otherwise.
+        "wtinylfu" => 0.5,
+        _ => EXACT,
+    }
+}
+
+/// Rows that differ by more, by how many points, and why.
+const EXPLAINED: [(&str, u64, &str, f64, &str); 32] = [
+    ("c2k_web07.txt.zst", 20, "wtinylfu", -20.62, EMPTY),
+    ("c2k_web07.txt.zst", 205, "wtinylfu", -1.45, OTHER),
+    ("c2k_web07.txt.zst", 2_048, "wtinylfu", -1.19, OTHER),
+    ("cloudPhysicsIO.csv.zst", 49, "wtinylfu", -11.68, EMPTY),
+    ("cloudPhysicsIO.csv.zst", 490, "wtinylfu", -1.55, OTHER),
+    ("cloudPhysicsIO.csv.zst", 4_897, "wtinylfu", 1.93, OTHER),
+    ("corda_vault.txt.zst", 905, "wtinylfu", 1.22, OTHER),
+    ("cpp.trace.gz", 12, "s3fifo", -10.59, REFUSES),
+    ("cpp.trace.gz", 12, "wtinylfu", -11.35, EMPTY),
+    ("gli.trace.gz", 25, "wtinylfu", -1.16, EMPTY),
+    ("gli.trace.gz", 253, "wtinylfu", 4.22, OTHER),
+    ("gli.trace.gz", 1_264, "wtinylfu", -0.60, OTHER),
+    ("multi1.trace.gz", 26, "wtinylfu", -15.99, EMPTY),
+    ("multi1.trace.gz", 261, "wtinylfu", -0.94, OTHER),
+    ("multi2.trace.gz", 57, "wtinylfu", -21.47, EMPTY),
+    ("multi3.trace.gz", 75, "wtinylfu", -23.00, EMPTY),
+    ("sprite.trace.gz", 71, "wtinylfu", -23.90, EMPTY),
+    ("sprite.trace.gz", 708, "wtinylfu", -0.91, OTHER),
+    ("sprite.trace.gz", 3_538, "wtinylfu", -0.52, OTHER),
+    ("mooncake_conv.txt.zst", 1_828, "wtinylfu", -1.96, OTHER),
+    ("mooncake_conv.txt.zst", 18_279, "wtinylfu", -2.76, OTHER),
+    ("OLTP.lis.zst", 187, "wtinylfu", -1.37, OTHER),
+    ("OLTP.lis.zst", 1_000, "wtinylfu", -3.93, OTHER),
+    ("OLTP.lis.zst", 1_869, "wtinylfu", -1.37, OTHER),
+    ("OLTP.lis.zst", 2_000, "wtinylfu", -4.68, OTHER),
+    ("OLTP.lis.zst", 5_000, "wtinylfu", -5.08, OTHER),
+    ("OLTP.lis.zst", 10_000, "wtinylfu", -3.79, OTHER),
+    ("OLTP.lis.zst", 15_000, "wtinylfu", -3.10, OTHER),
+    ("OLTP.lis.zst", 18_688, "wtinylfu", -0.63, OTHER),
+    ("loop.trace.gz", 10, "s3fifo", -0.89, REFUSES),
+    ("loop.trace.gz", 101, "wtinylfu", 9.35, OTHER),
+    ("loop.trace.gz", 506, "wtinylfu", -0.99, OTHER),
+];
+
+/// What explains a row may move by this much before it no longer does.
+const DRIFT: f64 = 0.05;
+
 const REFUSES: &str =
     "the reference stores no object as large as S, and here S is one object: it misses always";
+const EMPTY: &str =
+    "the reference's window, 1 % rounded down, is empty, and nothing enters main but through it";
+const OTHER: &str = "the reference halves after 32 hits in main an entry (paper, 3.3: W requests), counts no hit in \
+                     its window (3.1: every request), and its counters have no limit (3.4: W / C)";
 
 /// Column of the reference, and the policy.
 const COLUMNS: [(&str, PolicyKind); 9] = [
@@ -142,12 +194,10 @@ fn compare(wanted: impl Fn(&str) -> bool) {
                 ours - theirs
             );
             let explained = EXPLAINED.iter().find(|row| (row.0, row.1, row.2) == (trace, capacity, column));
-            println!("{line}  {}", explained.map_or("", |row| row.3));
-            let off = (ours - theirs).abs();
-            if explained.is_none() && off > EXACT {
+            println!("{line}  {}", explained.map_or("", |row| row.4));
+            let (expected, tolerance) = explained.map_or((0.0, tolerance(column)), |row| (row.3, DRIFT));
+            if (ours - theirs - expected).abs() > tolerance {
                 wrong.push(line);
-            } else if explained.is_some() && off < 0.5 {
-                wrong.push(format!("{line}: no longer an exception"));
             }
         }
     }
@@ -174,7 +224,12 @@ fn the_cache_itself_hits_where_the_simulation_does() {
             cache.get_or_try_insert_with(id, || Ok::<_, ()>(())).unwrap();
         }
         cache.check().unwrap();
-        let ours = cache.stats().hit_ratio() * 100.0;
-        assert_eq!(ours, hit_percent(&requests, kind, 708), "{kind}");
+        // By the cache's own ids: the sketch of W-TinyLFU confuses others where ids are others.
+        let mut exact = Exact::new(kind, 708);
+        for id in &requests {
+            exact.access(cache.id(id), 1);
+        }
+        let stats = cache.stats();
+        assert_eq!((stats.hits, stats.misses), (exact.hits(), exact.misses()), "{kind}");
     }
 }

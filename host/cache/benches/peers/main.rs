@@ -110,7 +110,8 @@ fn pair<K: Key>(criterion: &mut Criterion, load: Load, threads: usize, name: &st
         requests: 0,
         hits: 0,
     });
-    let mut set_up: Option<(Box<dyn Run<K>>, Box<dyn Run<K>>, Requests)> = None;
+    type Caches<K> = (Box<dyn Run<K>>, Box<dyn Run<K>>);
+    let mut set_up: Option<(Caches<K>, Requests)> = None;
     let mut group = criterion.benchmark_group(column);
     group.throughput(Throughput::Elements(u64::try_from(STRETCH).unwrap_or(u64::MAX)));
     group.bench_function(name, |bencher| {
@@ -125,10 +126,10 @@ fn pair<K: Key>(criterion: &mut Criterion, load: Load, threads: usize, name: &st
                 };
                 cache.run(&first);
                 reference.run(&first);
-                (cache, reference, requests)
+                ((cache, reference), requests)
             });
         }
-        let Some((cache, reference, requests)) = &mut set_up else { return };
+        let Some(((cache, reference), requests)) = &mut set_up else { return };
         bencher.iter_custom(|iterations| {
             let mut row = row.borrow_mut();
             let mut total = Duration::ZERO;

@@ -285,7 +285,7 @@ mod tests {
             let mut table = Table::new();
             let mut places = BTreeMap::new();
             for (key, insert) in steps {
-                let hash_of = |key: u32| (key % 3) << 30 | key % 5;
+                let hash_of = |key: u32| ((key % 3) << 30) | (key % 5);
                 let found = table.find(hash_of(key), |&held| held == key).map(|(place, _)| place);
                 prop_assert_eq!(found, places.get(&key).copied());
                 if found.is_none() && insert {
@@ -303,7 +303,7 @@ mod tests {
             left.sort_unstable();
             prop_assert_eq!(left, places.keys().copied().collect::<Vec<_>>());
             for (&key, &place) in &places {
-                prop_assert_eq!(table.remove(place, (key % 3) << 30 | key % 5), Some(key));
+                prop_assert_eq!(table.remove(place, ((key % 3) << 30) | (key % 5)), Some(key));
             }
             prop_assert!(table.tags.iter().all(|tags| tags.0 == [0; 2]), "no trace is left of what was removed");
         }

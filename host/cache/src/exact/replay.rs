@@ -5,7 +5,7 @@
 //! - it is compiled for each policy, so that nothing in the loop is called through a pointer;
 //! - keys are numbered, and finding an entry is one look into an array ([`Replay::numbered`]); where a trace is not held
 //!   in memory, its hashed keys are found through a table of the residents ([`Replay::hashed`]);
-//! - requests are known ahead. Each [`AHEAD`] of them are looked up once before they are applied, without waiting for
+//! - requests are known ahead. Each `AHEAD` of them are looked up once before they are applied, without waiting for
 //!   one another, so that the memory they need is on its way when their turn comes. What was seen then may have
 //!   changed by then; it is looked up again, and only the time depends on it.
 //!

@@ -34,7 +34,7 @@ struct Block([u64; 8]);
 /// The lowest bit of every counter.
 const ONES: u64 = 0x1111_1111_1111_1111;
 
-/// The sketch; see the [module](self).
+/// How often ids were asked for lately, in 4 bits a counter, four counters an id: a count-min sketch.
 #[derive(Debug)]
 pub struct Sketch {
     /// A power of two.
