@@ -119,7 +119,8 @@ pub struct ControlSettings {
     pub enabled: bool,
     /// Time from tick to tick, above 0.
     pub tick: Duration,
-    /// A tick also after so many requests; 0: by time only.
+    /// A tick also after so many requests; 0: by time only. A cache is chosen for within a few ticks, so that few
+    /// requests leave a short trace time to gain; much under 500 a window shows a prefetcher too little of a run.
     pub tick_requests: u64,
     /// Ticks for which a control rests after a change.
     pub cool_down_ticks: u64,

@@ -90,10 +90,10 @@ pub(crate) struct Sim {
     #[arg(long, short, value_name = "NAME|FILE")]
     profile: Option<String>,
 
-    /// With --profile: a tick after so many requests. By time a tick would follow some thousands of them; in
-    /// virtual time it costs next to nothing, and a short trace leaves time to learn.
-    #[arg(long, value_name = "N", requires = "profile", default_value_t = 250, value_parser = clap::value_parser!(u64).range(1..))]
-    tick_requests: u64,
+    /// With --profile: a tick after so many requests [default: the profile's control.tick-requests; 250
+    /// where that is 0].
+    #[arg(long, value_name = "N", requires = "profile", value_parser = clap::value_parser!(u64).range(1..))]
+    tick_requests: Option<u64>,
 
     /// With --profile: virtual time that the origin takes for an object.
     #[arg(long, value_name = "TIME", default_value = "1ms", value_parser = humantime::parse_duration)]
@@ -125,6 +125,10 @@ enum View {
     /// Windows by policies.
     Windows(NonZeroU64),
 }
+
+/// Where the profile ticks by time alone, which here would follow some thousands of requests: a tick costs next
+/// to nothing, and a short trace leaves time to learn.
+const TICK_REQUESTS: u64 = 250;
 
 /// Replayed where nothing is asked for.
 const POLICIES: [Method; 3] =
@@ -250,12 +254,14 @@ impl Sim {
         };
         let stop = stop_on_ctrl_c()?;
         let settings: Settings = self.above.load_for_virtual_time(profile)?;
+        let of_profile = Some(settings.control.tick_requests).filter(|requests| *requests > 0);
+        let tick_requests = self.tick_requests.or(of_profile).unwrap_or(TICK_REQUESTS);
         let options = VirtualOptions {
             settings,
             trace: self.trace.clone(),
             format: self.format.options(),
             capacity: *capacity,
-            tick_requests: self.tick_requests,
+            tick_requests,
             origin_latency: self.origin_latency,
             seed: self.seed,
             ledger: self.ledger.clone(),
