@@ -83,11 +83,13 @@ impl Adaptive {
     }
 
     /// The uses of an entry, and the part of the residents it is in.
+    #[inline]
     fn held(&mut self, slot: Slot) -> Option<(u32, &mut Part)> {
         let uses = self.uses.get(slot.0).copied().filter(|&uses| uses != OUT)?;
         Some((uses, if uses == 1 { &mut self.t1 } else { &mut self.t2 }))
     }
 
+    #[inline]
     fn push(&mut self, slot: Slot, tag: Tag, weight: u64, uses: u32) {
         self.on_remove(slot);
         self.uses.reach(slot.0, &OUT);
@@ -107,6 +109,7 @@ impl Adaptive {
     }
 
     /// The paper's REPLACE(x, p), except that it only names the half whose LRU entry goes.
+    #[inline]
     fn replace(&self) -> Half {
         let in_b2 = self.incoming.is_some_and(|incoming| incoming.ghost == Some(Half::Again));
         let t1 = real(self.t1.weight);
@@ -120,6 +123,7 @@ impl Adaptive {
 
     /// Case IV.A, second branch: T1 fills the cache and B1 is empty, so that T1's LRU entry goes without a
     /// ghost.
+    #[inline]
     fn once_fills_cache(&self) -> bool {
         self.incoming.is_some_and(|incoming| {
             incoming.ghost.is_none()
@@ -130,6 +134,7 @@ impl Adaptive {
 
     /// Drops the oldest ghosts until `incoming` more weight in L1 leaves |L1| <= c and the directory <= 2c.
     /// An entry that comes from a ghost list changes neither with unit weights.
+    #[inline]
     fn trim(&mut self, incoming: u64) {
         while self.seen_once() + incoming > self.capacity && self.b1.drop_oldest() {}
         if self.seen_once() + incoming > self.capacity {
@@ -158,6 +163,19 @@ impl Policy for Adaptive {
         }
     }
 
+    #[inline]
+    fn prefetch(&self, slot: Slot) {
+        self.uses.prefetch(slot.0);
+    }
+
+    #[inline]
+    fn prefetch_miss(&self, id: u64) {
+        let tag = Tag::of(id);
+        self.b1.prefetch(tag);
+        self.b2.prefetch(tag);
+    }
+
+    #[inline]
     fn on_miss(&mut self, id: u64, weight: u64) {
         let tag = Tag::of(id);
         // The quotients are taken with the ghost still counted, as in the paper.
@@ -180,6 +198,7 @@ impl Policy for Adaptive {
         self.incoming = Some(Incoming { tag, weight, ghost });
     }
 
+    #[inline]
     fn victim(&mut self) -> Option<Slot> {
         let without_ghost = self.once_fills_cache();
         let half = if without_ghost { Half::Once } else { self.replace() };
@@ -204,6 +223,7 @@ impl Policy for Adaptive {
         Some(Slot(part.list.front()))
     }
 
+    #[inline]
     fn on_insert(&mut self, slot: Slot, id: u64, weight: u64) {
         let tag = Tag::of(id);
         let returns =
@@ -212,6 +232,7 @@ impl Policy for Adaptive {
         self.trim(0);
     }
 
+    #[inline]
     fn on_remove(&mut self, slot: Slot) {
         let weight = self.weights.get(slot.0);
         if let Some((uses, _)) = self.held(slot) {

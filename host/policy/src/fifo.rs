@@ -29,6 +29,7 @@ impl Fifo {
         Self { marks: Marks::new(), links: Nodes::new(), order: List::new() }
     }
 
+    #[inline]
     fn push(&mut self, slot: Slot, uses: u32) {
         self.on_remove(slot);
         self.links.reach(slot.0, &());
@@ -51,8 +52,10 @@ impl Policy for Fifo {
         }
     }
 
+    #[inline]
     fn on_miss(&mut self, _id: u64, _weight: u64) {}
 
+    #[inline]
     fn victim(&mut self) -> Option<Slot> {
         let slot = Slot(self.order.front());
         (!self.order.is_empty()).then(|| {
@@ -61,10 +64,12 @@ impl Policy for Fifo {
         })
     }
 
+    #[inline]
     fn on_insert(&mut self, slot: Slot, _id: u64, _weight: u64) {
         self.push(slot, 1);
     }
 
+    #[inline]
     fn on_remove(&mut self, slot: Slot) {
         if let Some(mark) = self.marks.held(slot) {
             *mark = Mark::VACANT;

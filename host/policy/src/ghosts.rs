@@ -8,12 +8,13 @@
 //! so it ends where they reach what was dropped. A ghost that returns leaves its record behind, without tag; when
 //! these make a quarter of the ring it is packed, which costs a returning ghost three copies on average.
 //!
-//! A policy may keep a word of its own, `T`, with each ghost. Numbers wrap; there are never more than 2^31.
+//! A policy may keep a few bytes of its own, `T`, with each ghost. Numbers wrap; there are never more than 2^31.
 #![expect(clippy::indexing_slicing, reason = "buckets are hashes cut to the number of heads")]
 
 use crate::list::at;
 use crate::mix::mix;
 use std::collections::VecDeque;
+use std::hint::black_box;
 
 /// What is kept of an id, by ghosts and by the residents that may become ghosts: 40 bits of its mix.
 ///
@@ -63,6 +64,7 @@ impl Tags {
         self.0.get(at(slot)).copied().unwrap_or(Tag::NONE)
     }
 
+    #[inline]
     pub(crate) fn set(&mut self, slot: u32, tag: Tag) {
         if at(slot) >= self.0.len() {
             self.0.resize(at(slot) + 1, Tag::NONE);
@@ -73,34 +75,57 @@ impl Tags {
     }
 }
 
-/// The number of the next older ghost of the chain, in bytes so that nothing is lost to alignment.
+/// A ghost, in bytes so that nothing is lost to alignment.
 #[derive(Debug, Clone, Copy)]
-struct Record {
+struct Record<T> {
     /// [`Tag::NONE`] once the ghost has returned.
     tag: Tag,
+    /// The number of the next older ghost of the chain.
     next: [u8; 4],
+    /// What its policy keeps.
+    word: T,
+}
+
+/// What is known of a chain, together so that a probe in vain reads one cache line.
+#[derive(Debug, Clone, Copy)]
+struct Chain {
+    /// The number of the newest ghost, or any that is not in the ring. In halves, which need less alignment.
+    head: [u16; 2],
+    /// The union of the [`Tag::filter`] bits of its ghosts, and of some that are gone.
+    filter: u16,
+}
+
+impl Chain {
+    #[inline]
+    #[expect(clippy::as_conversions, reason = "the two halves of 32 bits")]
+    const fn with_head(self, number: u32) -> Self {
+        Self { head: [number as u16, (number >> 16) as u16], ..self }
+    }
+
+    #[inline]
+    fn head(self) -> u32 {
+        let [low, high] = self.head.map(u32::from);
+        high << 16 | low
+    }
 }
 
 /// A queue of ghosts.
 #[derive(Debug)]
 pub(crate) struct Ghosts<T = ()> {
-    records: VecDeque<Record>,
-    words: VecDeque<T>,
+    records: VecDeque<Record<T>>,
     /// Empty while every weight is 1.
     weights: VecDeque<u64>,
     /// The number of the oldest record.
     first: u32,
     /// Records without a ghost.
     gaps: usize,
-    /// The number of the newest ghost of each chain, or any that is not in the ring; none or a power of two.
-    heads: Vec<u32>,
-    /// For each chain, the union of the [`Tag::filter`] bits of its ghosts, and of some that are gone.
-    filters: Vec<u16>,
+    /// None or a power of two.
+    chains: Vec<Chain>,
     weight: u64,
 }
 
 /// The number of chains to start with.
-const FIRST_HEADS: usize = 16;
+const FIRST_CHAINS: usize = 16;
 
 /// Records per chain, on average, from which there are twice as many chains.
 const MOST_PER_CHAIN: usize = 2;
@@ -116,38 +141,37 @@ const FEW_GAPS: usize = 64;
 
 const MOST_RECORDS: usize = 1 << 31;
 
+const NO_CHAIN: Chain = Chain { head: [0; 2], filter: 0 };
+
 impl<T: Copy> Ghosts<T> {
     pub(crate) const fn new() -> Self {
         Self {
             records: VecDeque::new(),
-            words: VecDeque::new(),
             weights: VecDeque::new(),
             first: 0,
             gaps: 0,
-            heads: Vec::new(),
-            filters: Vec::new(),
+            chains: Vec::new(),
             weight: 0,
         }
     }
 
     /// Sum of the weights that the ghosts had when they were evicted.
+    #[inline]
     pub(crate) const fn weight(&self) -> u64 {
         self.weight
     }
 
     /// Makes the entry, which is no ghost already, the newest ghost, with a word of its policy's.
+    #[inline]
     pub(crate) fn remember(&mut self, tag: Tag, weight: u64, word: T) {
         if self.records.len() >= MOST_RECORDS {
             self.drop_oldest();
         }
-        if self.records.len() >= self.heads.len() * MOST_PER_CHAIN {
-            self.heads = vec![0; (self.heads.len() * 2).max(FIRST_HEADS)];
-            self.chain_all();
+        if self.records.len() >= self.chains.len() * MOST_PER_CHAIN {
+            self.more_chains();
         }
         if self.records.len() == self.records.capacity() {
-            let more = self.records.len() / GROWTH + 1;
-            self.records.reserve_exact(more);
-            self.words.reserve_exact(more);
+            self.records.reserve_exact(self.records.len() / GROWTH + 1);
         }
         if weight != 1 && self.weights.is_empty() {
             self.weights.resize(self.records.len(), 1);
@@ -155,26 +179,38 @@ impl<T: Copy> Ghosts<T> {
         if weight != 1 || !self.weights.is_empty() {
             self.weights.push_back(weight);
         }
-        let bucket = self.bucket(tag);
         let number = self.number(self.records.len());
-        self.records.push_back(Record { tag, next: self.heads[bucket].to_le_bytes() });
-        self.words.push_back(word);
-        self.heads[bucket] = number;
-        self.filters[bucket] |= tag.filter();
+        let bucket = self.bucket(tag);
+        let chain = &mut self.chains[bucket];
+        let next = chain.head().to_le_bytes();
+        *chain = Chain { filter: chain.filter | tag.filter(), ..chain.with_head(number) };
+        self.records.push_back(Record { tag, next, word });
         self.weight += weight;
     }
 
+    /// Reads what [`forget`](Self::forget) will look at first, so that it is near then.
+    #[inline]
+    pub(crate) fn prefetch(&self, tag: Tag) {
+        black_box(self.chains.get(self.bucket(tag)).map(|chain| chain.filter));
+    }
+
     /// Forgets a ghost and gives its word; `None` when it is none.
+    #[inline]
     pub(crate) fn forget(&mut self, tag: Tag) -> Option<T> {
-        let bucket = self.bucket(tag);
-        if self.filters.get(bucket)? & tag.filter() == 0 {
+        let chain = *self.chains.get(self.bucket(tag))?;
+        if chain.filter & tag.filter() == 0 {
             return None;
         }
+        self.search(tag, chain.head())
+    }
+
+    /// Walks the chain of the tag for its ghost.
+    fn search(&mut self, tag: Tag, head: u32) -> Option<T> {
         // Places fall along a chain; one that does not is no part of it any more.
         let (mut end, mut filter) = (self.records.len(), 0);
-        let mut place = self.place(self.heads[bucket]);
+        let mut place = self.place(head);
         while place < end {
-            let Record { tag: found, next } = self.records[place];
+            let Record { tag: found, next, .. } = self.records[place];
             if found == tag {
                 return Some(self.leave(place));
             }
@@ -182,11 +218,13 @@ impl<T: Copy> Ghosts<T> {
             (end, place) = (place, self.place(u32::from_le_bytes(next)));
         }
         // The walk was in vain: what is known now spares the next one.
-        self.filters[bucket] = filter;
+        let bucket = self.bucket(tag);
+        self.chains[bucket].filter = filter;
         None
     }
 
     /// Forgets the oldest ghost; false when there is none.
+    #[inline]
     pub(crate) fn drop_oldest(&mut self) -> bool {
         if self.records.is_empty() {
             return false;
@@ -198,31 +236,32 @@ impl<T: Copy> Ghosts<T> {
     }
 
     /// Forgets the oldest ghosts until no more than `weight` is left.
+    #[inline]
     pub(crate) fn limit(&mut self, weight: u64) {
         while self.weight > weight && self.drop_oldest() {}
     }
 
     /// The word of the oldest ghost.
+    #[inline]
     pub(crate) fn oldest(&self) -> Option<T> {
-        self.words.front().copied()
+        self.records.front().map(|record| record.word)
     }
 
     /// The words, from the oldest ghost to the newest.
     pub(crate) fn words(&self) -> impl Iterator<Item = T> {
-        let ghosts = self.records.iter().zip(&self.words).filter(|(record, _)| record.tag != Tag::NONE);
-        ghosts.map(|(_, &word)| word)
+        self.records.iter().filter(|record| record.tag != Tag::NONE).map(|record| record.word)
     }
 
     /// Changes every word.
     pub(crate) fn change_words(&mut self, change: impl Fn(T) -> T) {
-        self.words.iter_mut().for_each(|word| *word = change(*word));
+        self.records.iter_mut().for_each(|record| record.word = change(record.word));
     }
 
     /// The chain of a tag, where there are any.
     #[inline]
     const fn bucket(&self, tag: Tag) -> usize {
-        // As many low bits as there are heads; beyond 2^32 heads chains get longer.
-        at(tag.low()) & self.heads.len().wrapping_sub(1)
+        // As many low bits as there are chains; beyond 2^32 they get longer.
+        at(tag.low()) & self.chains.len().wrapping_sub(1)
     }
 
     /// The place in the ring of a number; past its end for one that is not in it.
@@ -238,12 +277,13 @@ impl<T: Copy> Ghosts<T> {
     }
 
     /// Takes a ghost out from wherever it stands.
+    #[inline]
     fn leave(&mut self, place: usize) -> T {
         let weight = self.weights.get_mut(place).map_or(1, |weight| std::mem::replace(weight, 0));
         self.weight -= weight;
         self.records[place].tag = Tag::NONE;
         self.gaps += 1;
-        let word = self.words[place];
+        let word = self.records[place].word;
         self.skip_gaps();
         if self.gaps > self.records.len() / MOST_GAPS + FEW_GAPS {
             self.pack();
@@ -251,14 +291,17 @@ impl<T: Copy> Ghosts<T> {
         word
     }
 
+    #[inline]
     fn pop(&mut self) {
         self.records.pop_front();
-        self.words.pop_front();
-        self.weights.pop_front();
+        if !self.weights.is_empty() {
+            self.weights.pop_front();
+        }
         self.first = self.first.wrapping_add(1);
     }
 
     /// Lets the ring start with a ghost.
+    #[inline]
     fn skip_gaps(&mut self) {
         while self.records.front().is_some_and(|record| record.tag == Tag::NONE) {
             self.pop();
@@ -273,7 +316,6 @@ impl<T: Copy> Ghosts<T> {
         for place in 0..self.records.len() {
             if self.records[place].tag != Tag::NONE {
                 self.records[kept] = self.records[place];
-                self.words[kept] = self.words[place];
                 if !self.weights.is_empty() {
                     self.weights[kept] = self.weights[place];
                 }
@@ -281,26 +323,30 @@ impl<T: Copy> Ghosts<T> {
             }
         }
         self.records.truncate(kept);
-        self.words.truncate(kept);
         self.weights.truncate(kept);
         self.gaps = 0;
+        self.chain_all();
+    }
+
+    #[cold]
+    fn more_chains(&mut self) {
+        self.chains = vec![NO_CHAIN; (self.chains.len() * 2).max(FIRST_CHAINS)];
         self.chain_all();
     }
 
     /// Makes the chains anew.
     fn chain_all(&mut self) {
         // A number right before the ring's, so in no ring for a long time.
-        self.heads.fill(self.first.wrapping_sub(1));
-        self.filters = vec![0; self.heads.len()];
+        self.chains.fill(NO_CHAIN.with_head(self.first.wrapping_sub(1)));
         for place in 0..self.records.len() {
             let tag = self.records[place].tag;
             if tag == Tag::NONE {
                 continue;
             }
             let (bucket, number) = (self.bucket(tag), self.number(place));
-            self.records[place].next = self.heads[bucket].to_le_bytes();
-            self.heads[bucket] = number;
-            self.filters[bucket] |= tag.filter();
+            let chain = self.chains[bucket];
+            self.records[place].next = chain.head().to_le_bytes();
+            self.chains[bucket] = Chain { filter: chain.filter | tag.filter(), ..chain.with_head(number) };
         }
     }
 }

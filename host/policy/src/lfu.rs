@@ -37,11 +37,13 @@ impl Lfu {
         Self { entries: Nodes::new(), buckets: Nodes::new(), ascending: List::new(), len: 0 }
     }
 
+    #[inline]
     fn bucket_of(&self, slot: Slot) -> Option<u32> {
         self.entries.get(slot.0).copied().filter(|&bucket| bucket != NIL)
     }
 
     /// The bucket of `frequency`, which belongs right behind the bucket `before` ([`NIL`]: at the front).
+    #[inline]
     fn bucket_after(&mut self, before: u32, frequency: u32) -> u32 {
         let next = if before == NIL { self.ascending.front() } else { List::next(&self.buckets, before) };
         if next != NIL && self.buckets.data(next).frequency == frequency {
@@ -52,11 +54,13 @@ impl Lfu {
         bucket
     }
 
+    #[inline]
     fn link(&mut self, slot: Slot, bucket: u32) {
         *self.entries.data_mut(slot.0) = bucket;
         self.buckets.data_mut(bucket).entries.push_back(&mut self.entries, slot.0);
     }
 
+    #[inline]
     fn unlink(&mut self, slot: Slot, bucket: u32) {
         let list = &mut self.buckets.data_mut(bucket).entries;
         list.remove(&mut self.entries, slot.0);
@@ -101,8 +105,10 @@ impl Policy for Lfu {
         self.entries.prefetch(slot.0);
     }
 
+    #[inline]
     fn on_miss(&mut self, _id: u64, _weight: u64) {}
 
+    #[inline]
     fn victim(&mut self) -> Option<Slot> {
         let lowest = self.ascending.front();
         let slot = Slot(self.buckets.get(lowest)?.entries.front());
@@ -115,6 +121,7 @@ impl Policy for Lfu {
         Some(Slot(self.buckets.get(self.ascending.front())?.entries.front()))
     }
 
+    #[inline]
     fn on_insert(&mut self, slot: Slot, _id: u64, _weight: u64) {
         self.on_remove(slot);
         self.entries.reach(slot.0, &NIL);
@@ -123,6 +130,7 @@ impl Policy for Lfu {
         self.len += 1;
     }
 
+    #[inline]
     fn on_remove(&mut self, slot: Slot) {
         if let Some(bucket) = self.bucket_of(slot) {
             self.unlink(slot, bucket);

@@ -118,6 +118,11 @@ pub trait Policy: Send {
     #[inline]
     fn prefetch(&self, _slot: Slot) {}
 
+    /// An entry with this id will probably be missed soon: a policy may fetch what [`on_miss`](Policy::on_miss) will
+    /// need. Changes nothing but the time that takes.
+    #[inline]
+    fn prefetch_miss(&self, _id: u64) {}
+
     /// An entry with this `id` (key hash) and `weight` will be inserted next; victims may be asked for in
     /// between.
     fn on_miss(&mut self, id: u64, weight: u64);

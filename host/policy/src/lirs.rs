@@ -80,7 +80,7 @@ pub struct Lirs {
     /// Q: the resident HIR entries. The front is the victim.
     queue: Part,
     /// The non-resident ids, oldest first, each with the stamp of its last use.
-    ghosts: Ghosts<u32>,
+    ghosts: Ghosts<[u8; 4]>,
     /// The stamp of the last use.
     clock: u32,
     /// The entry announced by `on_miss`, and whether it was in S.
@@ -145,6 +145,7 @@ impl Lirs {
     }
 
     /// Links the slot as the newest of its part.
+    #[inline]
     fn link(&mut self, slot: Slot, entry: Entry) {
         let weight = self.weights.get(slot.0);
         *self.entries.data_mut(slot.0) = entry;
@@ -152,6 +153,7 @@ impl Lirs {
         part.push_back(&mut self.entries, slot.0, weight);
     }
 
+    #[inline]
     fn unlink(&mut self, slot: Slot) {
         let weight = self.weights.get(slot.0);
         let part = match self.entry(slot).placed.place() {
@@ -164,12 +166,14 @@ impl Lirs {
     }
 
     /// Whether an entry of this weight that is used now, and was in S or not, becomes LIR.
+    #[inline]
     const fn becomes_lir(&self, weight: u64, in_stack: bool) -> bool {
         weight <= self.max_lir && (in_stack || weight <= self.max_lir.saturating_sub(self.lir.weight))
     }
 
     /// Moves the bottom of S to the end of Q while LIR is too heavy. The stack is then pruned: what was used
     /// before the new bottom is not in it.
+    #[inline]
     fn settle(&mut self) {
         while self.lir.weight > self.max_lir {
             let slot = Slot(self.lir.list.front());
@@ -180,6 +184,7 @@ impl Lirs {
     }
 
     /// A hit on an HIR entry.
+    #[inline]
     fn reuse(&mut self, slot: Slot, entry: Entry) {
         let promoted = self.becomes_lir(self.weights.get(slot.0), self.in_stack(entry.stamp));
         let placed = entry.placed.used().at(if promoted { LIR } else { HIR });
@@ -190,17 +195,19 @@ impl Lirs {
     }
 
     /// Keeps the id of an evicted entry that was in S.
+    #[inline]
     fn remember(&mut self, tag: Tag, weight: u64, stamp: u32) {
-        self.ghosts.remember(tag, weight, stamp);
+        self.ghosts.remember(tag, weight, stamp.to_le_bytes());
         self.ghosts.limit(self.max_ghosts);
         for _ in 0..PRUNED_PER_GHOST {
-            if self.ghosts.oldest().is_none_or(|oldest| self.in_stack(oldest)) {
+            if self.ghosts.oldest().is_none_or(|oldest| self.in_stack(u32::from_le_bytes(oldest))) {
                 break;
             }
             self.ghosts.drop_oldest();
         }
     }
 
+    #[inline]
     fn hold(&mut self, slot: Slot, tag: Tag, weight: u64) {
         self.entries.reach(slot.0, &VACANT);
         self.tags.set(slot.0, tag);
@@ -213,7 +220,7 @@ impl Lirs {
         let mut slots: Vec<u32> = self.lir.list.iter(&self.entries).collect();
         slots.extend(self.queue.list.iter(&self.entries));
         let mut stamps: Vec<u32> = slots.iter().map(|&slot| self.entries.data(slot).stamp).collect();
-        stamps.extend(self.ghosts.words());
+        stamps.extend(self.ghosts.words().map(u32::from_le_bytes));
         stamps.sort_unstable();
         // The rank of a stamp, from 1. There are fewer ranks than there is memory for entries and ghosts.
         let rank = |stamp: u32| {
@@ -224,7 +231,7 @@ impl Lirs {
             let entry = self.entries.data_mut(slot);
             entry.stamp = rank(entry.stamp);
         }
-        self.ghosts.change_words(rank);
+        self.ghosts.change_words(|stamp| rank(u32::from_le_bytes(stamp)).to_le_bytes());
         self.clock = u32::try_from(stamps.len()).unwrap_or(u32::MAX / 2);
     }
 }
@@ -244,12 +251,24 @@ impl Policy for Lirs {
         }
     }
 
+    #[inline]
+    fn prefetch(&self, slot: Slot) {
+        self.entries.prefetch(slot.0);
+    }
+
+    #[inline]
+    fn prefetch_miss(&self, id: u64) {
+        self.ghosts.prefetch(Tag::of(id));
+    }
+
+    #[inline]
     fn on_miss(&mut self, id: u64, _weight: u64) {
         let tag = Tag::of(id);
-        let in_stack = self.ghosts.forget(tag).is_some_and(|stamp| self.in_stack(stamp));
+        let in_stack = self.ghosts.forget(tag).is_some_and(|stamp| self.in_stack(u32::from_le_bytes(stamp)));
         self.incoming = Some((tag, in_stack));
     }
 
+    #[inline]
     fn victim(&mut self) -> Option<Slot> {
         let oldest = self.queue.list.front();
         let slot = Slot(if oldest == NIL { self.lir.list.front() } else { oldest });
@@ -264,6 +283,7 @@ impl Policy for Lirs {
         Some(slot)
     }
 
+    #[inline]
     fn on_insert(&mut self, slot: Slot, id: u64, weight: u64) {
         self.on_remove(slot);
         let tag = Tag::of(id);
@@ -275,6 +295,7 @@ impl Policy for Lirs {
         self.settle();
     }
 
+    #[inline]
     fn on_remove(&mut self, slot: Slot) {
         self.unlink(slot);
     }

@@ -49,6 +49,7 @@ impl<T: Clone> Nodes<T> {
     }
 
     /// A node of this slab's own numbering, in no list. [`NIL`] once all indices are used.
+    #[inline]
     pub fn take(&mut self, data: T) -> u32 {
         if self.free != NIL {
             let index = self.free;
@@ -65,6 +66,7 @@ impl<T: Clone> Nodes<T> {
     }
 
     /// Gives an unlinked node of this slab's own numbering back.
+    #[inline]
     pub fn give(&mut self, index: u32) {
         self.nodes[at(index)].next = self.free;
         self.free = index;
@@ -142,6 +144,7 @@ impl List {
     }
 
     /// The node after `index` towards the back, or [`NIL`].
+    #[inline]
     pub fn next<T>(nodes: &Nodes<T>, index: u32) -> u32 {
         nodes.nodes[at(index)].next
     }

@@ -30,10 +30,12 @@ impl Lru {
         Self { uses: Nodes::new(), order: List::new() }
     }
 
+    #[inline]
     fn holds(&self, slot: Slot) -> bool {
         self.uses.get(slot.0).is_some_and(|&uses| uses != OUT)
     }
 
+    #[inline]
     fn push(&mut self, slot: Slot, uses: u32) {
         self.uses.reach(slot.0, &OUT);
         if self.holds(slot) {
@@ -65,8 +67,10 @@ impl Policy for Lru {
         self.uses.prefetch(slot.0);
     }
 
+    #[inline]
     fn on_miss(&mut self, _id: u64, _weight: u64) {}
 
+    #[inline]
     fn victim(&mut self) -> Option<Slot> {
         let slot = Slot(self.order.front());
         self.holds(slot).then(|| {
@@ -79,10 +83,12 @@ impl Policy for Lru {
         Some(Slot(self.order.front()))
     }
 
+    #[inline]
     fn on_insert(&mut self, slot: Slot, _id: u64, _weight: u64) {
         self.push(slot, 1);
     }
 
+    #[inline]
     fn on_remove(&mut self, slot: Slot) {
         if self.holds(slot) {
             self.order.remove(&mut self.uses, slot.0);

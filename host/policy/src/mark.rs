@@ -24,6 +24,7 @@ impl Mark {
     pub(crate) const VACANT: Self = Self(0);
 
     /// An entry used so often (0 counts as 1), with `flags` from 0 to 15.
+    #[inline]
     pub(crate) fn new(uses: u32, flags: u16) -> Self {
         let uses = u16::try_from(uses).unwrap_or(MOST_USES).clamp(1, MOST_USES);
         Self(uses * USE + flags)
@@ -63,6 +64,7 @@ impl Mark {
 pub(crate) struct Marks(Vec<Mark>);
 
 impl Marks {
+    #[inline]
     pub(crate) const fn new() -> Self {
         Self(Vec::new())
     }
@@ -79,6 +81,7 @@ impl Marks {
         self.0.get_mut(at(slot.0)).filter(|mark| !mark.is_vacant())
     }
 
+    #[inline]
     pub(crate) fn set(&mut self, slot: Slot, mark: Mark) {
         if at(slot.0) >= self.0.len() {
             self.0.resize(at(slot.0) + 1, Mark::VACANT);

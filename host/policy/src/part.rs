@@ -35,6 +35,7 @@ impl Part {
     }
 
     /// An entry of this part weighs `after` instead of `before`.
+    #[inline]
     pub(crate) const fn reweigh(&mut self, before: u64, after: u64) {
         self.weight = self.weight - before + after;
     }

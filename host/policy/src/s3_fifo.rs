@@ -86,6 +86,7 @@ impl S3Fifo {
         policy
     }
 
+    #[inline]
     fn push(&mut self, slot: Slot, tag: Tag, weight: u64, mark: Mark) {
         self.on_remove(slot);
         self.links.reach(slot.0, &());
@@ -96,12 +97,14 @@ impl S3Fifo {
     }
 
     /// The part that an entry with this mark is in, ready to be changed.
+    #[inline]
     const fn part(&mut self, mark: Mark) -> Linked<'_> {
         let part = if mark.flags() & MAIN == 0 { &mut self.small } else { &mut self.main };
         Linked { part, links: &mut self.links }
     }
 
     /// Looks at the oldest entry of S: a victim, or one more in M.
+    #[inline]
     fn leave_small(&mut self) -> Option<Slot> {
         let slot = Slot(self.small.list.front());
         let weight = self.weights.get(slot.0);
@@ -119,6 +122,7 @@ impl S3Fifo {
     }
 
     /// Looks at the oldest entry of M: a victim, or once more around.
+    #[inline]
     fn leave_main(&mut self) -> Option<Slot> {
         let slot = Slot(self.main.list.front());
         let mark = self.marks.held(slot)?;
@@ -139,6 +143,7 @@ struct Linked<'a> {
 }
 
 impl Linked<'_> {
+    #[inline]
     fn push(self, index: u32, weight: u64) {
         self.part.push_back(self.links, index, weight);
     }
@@ -157,11 +162,18 @@ impl Policy for S3Fifo {
         }
     }
 
+    #[inline]
+    fn prefetch_miss(&self, id: u64) {
+        self.ghosts.prefetch(Tag::of(id));
+    }
+
+    #[inline]
     fn on_miss(&mut self, id: u64, _weight: u64) {
         let tag = Tag::of(id);
         self.incoming = Some((tag, self.ghosts.forget(tag).is_some()));
     }
 
+    #[inline]
     fn victim(&mut self) -> Option<Slot> {
         self.filling = false;
         // The loops end: a look at S leaves S with one entry less, and M's counts fall by one a round.
@@ -182,6 +194,7 @@ impl Policy for S3Fifo {
         None
     }
 
+    #[inline]
     fn on_insert(&mut self, slot: Slot, id: u64, weight: u64) {
         let tag = Tag::of(id);
         let returns = self.incoming.take().is_some_and(|(told, ghost)| ghost && told == tag);
@@ -189,6 +202,7 @@ impl Policy for S3Fifo {
         self.push(slot, tag, weight, Mark::new(1, if main { MAIN } else { 0 }));
     }
 
+    #[inline]
     fn on_remove(&mut self, slot: Slot) {
         let mark = self.marks.get(slot);
         if !mark.is_vacant() {

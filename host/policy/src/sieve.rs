@@ -36,6 +36,7 @@ impl Sieve {
         Self { marks: Marks::new(), links: Nodes::new(), order: List::new(), hand: NIL }
     }
 
+    #[inline]
     fn push(&mut self, slot: Slot, mark: Mark) {
         self.on_remove(slot);
         self.links.reach(slot.0, &());
@@ -67,8 +68,10 @@ impl Policy for Sieve {
         }
     }
 
+    #[inline]
     fn on_miss(&mut self, _id: u64, _weight: u64) {}
 
+    #[inline]
     fn victim(&mut self) -> Option<Slot> {
         // Twice around at most: the first time takes every mark away.
         while !self.order.is_empty() {
@@ -87,10 +90,12 @@ impl Policy for Sieve {
         None
     }
 
+    #[inline]
     fn on_insert(&mut self, slot: Slot, _id: u64, _weight: u64) {
         self.push(slot, Mark::new(1, 0));
     }
 
+    #[inline]
     fn on_remove(&mut self, slot: Slot) {
         if let Some(mark) = self.marks.held(slot) {
             *mark = Mark::VACANT;

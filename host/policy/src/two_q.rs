@@ -69,10 +69,12 @@ impl TwoQ {
         policy
     }
 
+    #[inline]
     fn held(&self, slot: Slot) -> Option<Word> {
         self.entries.get(slot.0).copied().filter(|&word| word != VACANT)
     }
 
+    #[inline]
     fn push(&mut self, slot: Slot, tag: Tag, weight: u64, word: Word) {
         self.on_remove(slot);
         self.entries.reach(slot.0, &VACANT);
@@ -94,11 +96,23 @@ impl Policy for TwoQ {
         }
     }
 
+    #[inline]
+    fn prefetch(&self, slot: Slot) {
+        self.entries.prefetch(slot.0);
+    }
+
+    #[inline]
+    fn prefetch_miss(&self, id: u64) {
+        self.a1_out.prefetch(Tag::of(id));
+    }
+
+    #[inline]
     fn on_miss(&mut self, id: u64, _weight: u64) {
         let tag = Tag::of(id);
         self.incoming = Some((tag, self.a1_out.forget(tag).is_some()));
     }
 
+    #[inline]
     fn victim(&mut self) -> Option<Slot> {
         let from_in = self.a1_in.weight > self.kin || self.am.list.is_empty();
         let part = if from_in { &self.a1_in } else { &self.am };
@@ -114,12 +128,14 @@ impl Policy for TwoQ {
         Some(slot)
     }
 
+    #[inline]
     fn on_insert(&mut self, slot: Slot, id: u64, weight: u64) {
         let tag = Tag::of(id);
         let returns = self.incoming.take().is_some_and(|(told, ghost)| ghost && told == tag);
         self.push(slot, tag, weight, if returns { word(2, IN_AM) } else { word(1, 0) });
     }
 
+    #[inline]
     fn on_remove(&mut self, slot: Slot) {
         if let Some(word) = self.held(slot) {
             let part = if word & IN_AM == 0 { &mut self.a1_in } else { &mut self.am };

@@ -135,6 +135,7 @@ impl WTinyLfu {
     }
 
     /// Makes the slot's entry the newest of its place.
+    #[inline]
     fn link(&mut self, slot: Slot, entry: Entry) {
         let weight = self.weights.get(slot.0);
         *self.entries.data_mut(slot.0) = entry;
@@ -143,6 +144,7 @@ impl WTinyLfu {
         }
     }
 
+    #[inline]
     fn unlink(&mut self, slot: Slot, entry: Entry) {
         let weight = self.weights.get(slot.0);
         if let Some(part) = self.parts.of(entry.placed.place()) {
@@ -151,6 +153,7 @@ impl WTinyLfu {
         }
     }
 
+    #[inline]
     fn relocate(&mut self, slot: Slot, place: u32) {
         if let Some(entry) = self.held(slot) {
             self.unlink(slot, entry);
@@ -188,6 +191,7 @@ impl WTinyLfu {
     }
 
     /// Whether the candidate's claim is better than the victim's.
+    #[inline]
     fn admits(&mut self, candidate: Entry, victim: Entry) -> bool {
         let (asks, has) = (self.sketch.estimate(candidate.hash()), self.sketch.estimate(victim.hash()));
         if asks > has {
@@ -201,6 +205,7 @@ impl WTinyLfu {
     }
 
     /// The window's oldest entry against probation's: the one that goes.
+    #[inline]
     fn contest(&mut self, candidate: Slot) -> Slot {
         let victim = Slot(self.parts.probation.list.front());
         match (self.held(candidate), self.held(victim)) {
@@ -210,6 +215,7 @@ impl WTinyLfu {
     }
 
     /// Moves to probation what the window cannot hold. Only while nothing has to go.
+    #[inline]
     fn settle_window(&mut self) {
         while self.parts.window.weight > self.max_window {
             self.relocate(Slot(self.parts.window.list.front()), PROBATION);
@@ -217,6 +223,7 @@ impl WTinyLfu {
     }
 
     /// Moves to probation what protected cannot hold.
+    #[inline]
     fn settle_protected(&mut self) {
         while self.parts.protected.weight > self.max_protected {
             self.relocate(Slot(self.parts.protected.list.front()), PROBATION);
@@ -224,6 +231,7 @@ impl WTinyLfu {
     }
 
     /// A hit in probation.
+    #[inline]
     fn promote(&mut self, slot: Slot) {
         if self.weights.get(slot.0) > self.max_protected {
             self.parts.probation.list.move_to_back(&mut self.entries, slot.0);
@@ -233,6 +241,7 @@ impl WTinyLfu {
         self.settle_protected();
     }
 
+    #[inline]
     fn choose(&mut self) -> Slot {
         let incoming = self.incoming.filter(|incoming| incoming.weight <= self.max_window);
         let arriving = incoming.map_or(0, |incoming| incoming.weight);
@@ -281,12 +290,27 @@ impl Policy for WTinyLfu {
         }
     }
 
+    /// The entry, then its block of the sketch.
+    #[inline]
+    fn prefetch(&self, slot: Slot) {
+        if let Some(entry) = self.entries.get(slot.0) {
+            black_box(self.sketch.touch(entry.hash()));
+        }
+    }
+
+    #[inline]
+    fn prefetch_miss(&self, id: u64) {
+        black_box(self.sketch.touch(mix(id)));
+    }
+
+    #[inline]
     fn on_miss(&mut self, id: u64, weight: u64) {
         let hash = mix(id);
         self.count(hash);
         self.incoming = Some(Incoming { hash, weight, beaten: None });
     }
 
+    #[inline]
     fn victim(&mut self) -> Option<Slot> {
         let slot = self.choose();
         let entry = self.held(slot)?;
@@ -300,6 +324,7 @@ impl Policy for WTinyLfu {
         Some(slot)
     }
 
+    #[inline]
     fn on_insert(&mut self, slot: Slot, id: u64, weight: u64) {
         self.on_remove(slot);
         self.entries.reach(slot.0, &VACANT);
@@ -321,6 +346,7 @@ impl Policy for WTinyLfu {
         self.sketch.reach(self.len());
     }
 
+    #[inline]
     fn on_remove(&mut self, slot: Slot) {
         if let Some(entry) = self.held(slot) {
             self.unlink(slot, entry);

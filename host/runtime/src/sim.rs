@@ -5,8 +5,9 @@
 //!
 //! - several cells (policies at capacities) are replayed from memory, each on a core of its own. Keys are numbered, so
 //!   that a replay indexes arrays: 4 bytes a request, 8 where sizes count;
-//! - a single cell is fed while the trace is read and nothing is held, and so are several once the requests
+//! - a single cell is fed while the trace is read and no request is held, and so are several once the requests
 //!   take more memory than they may. Percentages and Belady need to know the whole trace first, and fail then.
+//!   A single cell's keys are numbered as well, as long as the table of keys fits.
 //!
 //! The rows are the same either way. Every policy sees the hash of a key and never its number, which would give away
 //! the order of first appearance.
@@ -18,6 +19,8 @@ mod cell;
 mod distinct;
 mod grid;
 mod interned;
+mod keys;
+mod numbering;
 mod stream;
 
 use std::num::NonZeroU64;
@@ -33,6 +36,7 @@ use budget::Budget;
 pub use capacity::{Capacity, CapacityError};
 use cell::Cell;
 use interned::{Fill, Interned};
+use keys::Numbered;
 
 use crate::progress::{Progress, Stop};
 
@@ -254,8 +258,11 @@ impl Task<'_> {
         let started = Instant::now();
         let mut budget = match (self.options.hold, &whole) {
             (Hold::Never, Some(what)) => return Err(self.needs_memory(what)),
-            (Hold::Never, None) => return self.stream(started, blocks.iter()),
-            (Hold::AsNeeded, None) if single => return self.stream(started, blocks.iter()),
+            (Hold::Never, None) => return self.stream(started, blocks.iter(), None),
+            (Hold::AsNeeded, None) if single => {
+                let numbered = Numbered::new(Budget::new(self.options.memory));
+                return self.stream(started, blocks.iter(), Some(numbered));
+            }
             (Hold::AsNeeded, _) => Budget::new(self.options.memory),
             (Hold::Always, _) => Budget::new(Some(u64::MAX)),
         };
@@ -266,7 +273,7 @@ impl Task<'_> {
             (Fill::Part, Some(what)) => Err(self.needs_memory(&what)),
             (Fill::Part, None) => {
                 self.progress.end("more requests than fit in memory: replaying while reading");
-                self.stream(started, interned.into_blocks().map(Ok).chain(blocks.iter()))
+                self.stream(started, interned.into_blocks().map(Ok).chain(blocks.iter()), None)
             }
             (Fill::Whole, _) => self.replay(started, &interned),
         }
@@ -300,13 +307,14 @@ impl Task<'_> {
         &self,
         started: Instant,
         blocks: impl Iterator<Item = Result<Block, TraceError>>,
+        numbered: Option<Numbered>,
     ) -> Result<Simulation, SimError> {
         let cells = Cell::grid(self.methods, self.capacities, self.options, 0, 0);
         let policies: Vec<_> = cells.into_iter().filter_map(Cell::policy).collect();
         self.progress.begin("reading and replaying", None);
-        let came = stream::run(blocks, &policies, self.options, self.progress, self.stop)?;
+        let came = stream::run(blocks, numbered, &policies, self.options, self.progress, self.stop)?;
         let read_seconds = started.elapsed().as_secs_f64();
-        let distinct = came.distinct.count();
+        let (distinct, exact) = came.keys.distinct();
         self.progress.end(&format!(
             "{} requests, {distinct} distinct, read and replayed in {read_seconds:.2} s",
             came.requests
@@ -316,8 +324,8 @@ impl Task<'_> {
             trace: self.path.clone(),
             requests: came.requests,
             distinct,
-            distinct_estimated: !came.distinct.is_exact(),
-            footprint: came.footprint.filter(|_| came.sized),
+            distinct_estimated: !exact,
+            footprint: came.keys.footprint().filter(|_| came.sized),
             read_seconds,
             interrupted: self.stop.asked(),
             rows: came.rows,

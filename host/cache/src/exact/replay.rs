@@ -3,8 +3,9 @@
 //! It answers exactly as [`Exact`](super::Exact) does, request by request, and is several times as fast:
 //!
 //! - it is compiled for each policy, so that nothing in the loop is called through a pointer;
-//! - keys are numbered, and finding an entry is one look into an array ([`Replay::numbered`]); where a trace is not held
-//!   in memory, its hashed keys are found through a table of the residents ([`Replay::hashed`]);
+//! - keys are numbered, and finding an entry is one look into an array ([`Replay::numbered`], or [`Replay::growing`]
+//!   while the trace is still being read); where there are too many keys for that, hashed keys are found through a table
+//!   of the residents ([`Replay::hashed`]);
 //! - requests are known ahead. Each `AHEAD` of them are looked up once before they are applied, without waiting for
 //!   one another, so that the memory they need is on its way when their turn comes. What was seen then may have
 //!   changed by then; it is looked up again, and only the time depends on it.
@@ -15,6 +16,7 @@
     reason = "slots are handed out here, and numbers are below those of the keys"
 )]
 
+use std::borrow::Cow;
 use std::hint::black_box;
 use std::marker::PhantomData;
 
@@ -64,8 +66,37 @@ impl<'a> Replay<'a, u32> {
     /// unit of `weigh`; over 2^62 counts as 2^62. Costs 4 bytes a key besides what residents need.
     #[must_use]
     pub fn numbered(kind: PolicyKind, capacity: u64, weigh: Weigh, ids: &'a [u64]) -> Self {
-        let index = Numbered { slots: vec![NIL; ids.len()], keys: Vec::new(), ids };
+        let index = Numbered { slots: vec![0; ids.len()], keys: Vec::new(), ids: Cow::Borrowed(ids) };
         Self(start(kind, capacity, weigh, index))
+    }
+
+    /// The same for keys that are not known yet: each has to be [learned](Self::learn) before it is asked for. Costs 12
+    /// bytes a key besides what residents need.
+    ///
+    /// ```
+    /// use host_cache::{PolicyKind, replay::{Replay, Weigh}};
+    ///
+    /// let mut replay = Replay::growing(PolicyKind::Lru, 2, Weigh::Objects);
+    /// replay.learn(&[0xfeed, 0xbeef]);
+    /// assert_eq!(replay.feed(&[0, 1, 0], &[]).hits, 1);
+    /// // The numbers have become too many: from here on by hash.
+    /// assert_eq!(replay.into_hashed().feed(&[0xfeed, 0xcafe, 0xfeed], &[]).hits, 2);
+    /// ```
+    #[must_use]
+    pub fn growing(kind: PolicyKind, capacity: u64, weigh: Weigh) -> Self {
+        let index = Numbered { slots: Vec::new(), keys: Vec::new(), ids: Cow::Borrowed(&[]) };
+        Self(start(kind, capacity, weigh, index))
+    }
+
+    /// Takes the hashes of the keys with the next numbers.
+    pub fn learn(&mut self, ids: &[u64]) {
+        self.0.learn(ids);
+    }
+
+    /// The same cache for hashed keys.
+    #[must_use]
+    pub fn into_hashed(self) -> Replay<'static, u64> {
+        Replay(self.0.into_hashed())
     }
 }
 
@@ -95,6 +126,8 @@ impl<Key> std::fmt::Debug for Replay<'_, Key> {
 /// One dynamic call for a stretch of requests.
 trait Feed<Key>: Send {
     fn feed(&mut self, requests: &[Key], sizes: &[u32]) -> Tally;
+    fn learn(&mut self, ids: &[u64]);
+    fn into_hashed(self: Box<Self>) -> Box<dyn Feed<u64>>;
 }
 
 fn start<'a, I: Index + Send + 'a>(
@@ -136,25 +169,46 @@ impl<'a, I: Index + Send + 'a> Visitor for Start<'a, I> {
 
 /// Finds the slot of a key. Slots are dense and given out by [`push`](Index::push).
 trait Index {
-    type Key: Copy;
+    type Key: Copy + Default;
     /// The hash of the key that policies see.
     fn id(&self, key: Self::Key) -> u64;
+    /// A slot that holds the key if any does, found in one step. For what comes before [`holds`](Index::holds).
+    fn guess(&self, key: Self::Key) -> u32;
+    /// Whether the slot, a [`guess`](Index::guess) of any time, holds the key.
+    fn holds(&self, slot: u32, key: Self::Key) -> bool;
     /// The slot of a resident key, else [`NIL`].
-    fn find(&self, key: Self::Key) -> u32;
+    #[inline]
+    fn find(&self, key: Self::Key) -> u32 {
+        let slot = self.guess(key);
+        if self.holds(slot, key) { slot } else { NIL }
+    }
     /// Gives the key the next new slot; [`NIL`] once there is none.
     fn push(&mut self, key: Self::Key) -> u32;
     /// Forgets the key in a slot.
     fn clear(&mut self, slot: Slot);
     /// Puts a key into a slot that is clear.
     fn put(&mut self, slot: Slot, key: Self::Key);
+    /// Learns the hashes of further keys, where keys are numbers.
+    fn learn(&mut self, ids: &[u64]);
+    /// The same entries in the same slots, found by hash.
+    fn into_hashed(self) -> Hashed;
+    /// Puts a key into a slot in place of another one.
+    #[inline]
+    fn replace(&mut self, slot: Slot, key: Self::Key) {
+        self.clear(slot);
+        self.put(slot, key);
+    }
 }
 
+/// The slot of a key is where it was last, if it still is there (the sparse set of Briggs and Torczon, "An efficient
+/// representation for sparse sets", ACM LOPLAS 1993). So nothing has to be done about a key that goes: its place in the
+/// large array is far away, and a store to it would be waited for.
 struct Numbered<'a> {
-    /// The slot of each key, by number.
+    /// The slot that each key, by number, had last.
     slots: Vec<u32>,
-    /// The number of the key in each slot.
+    /// The number of the key in each slot; [`NIL`], which is no key's, where there is none.
     keys: Vec<u32>,
-    ids: &'a [u64],
+    ids: Cow<'a, [u64]>,
 }
 
 impl Index for Numbered<'_> {
@@ -162,12 +216,17 @@ impl Index for Numbered<'_> {
 
     #[inline]
     fn id(&self, key: u32) -> u64 {
-        self.ids[at(key)]
+        self.ids.get(at(key)).copied().unwrap_or_default()
     }
 
     #[inline]
-    fn find(&self, key: u32) -> u32 {
+    fn guess(&self, key: u32) -> u32 {
         self.slots[at(key)]
+    }
+
+    #[inline]
+    fn holds(&self, slot: u32, key: u32) -> bool {
+        self.keys.get(at(slot)) == Some(&key)
     }
 
     #[inline]
@@ -181,13 +240,36 @@ impl Index for Numbered<'_> {
 
     #[inline]
     fn clear(&mut self, slot: Slot) {
-        self.slots[at(self.keys[at(slot.0)])] = NIL;
+        self.keys[at(slot.0)] = NIL;
     }
 
     #[inline]
     fn put(&mut self, slot: Slot, key: u32) {
         self.keys[at(slot.0)] = key;
         self.slots[at(key)] = slot.0;
+    }
+
+    #[inline]
+    fn replace(&mut self, slot: Slot, key: u32) {
+        self.put(slot, key);
+    }
+
+    fn learn(&mut self, ids: &[u64]) {
+        if !ids.is_empty() {
+            self.ids.to_mut().extend(ids);
+            self.slots.resize(self.ids.len(), 0);
+        }
+    }
+
+    fn into_hashed(self) -> Hashed {
+        let keys: Vec<u64> = self.keys.iter().map(|&key| self.id(key)).collect();
+        let mut table = HashTable::with_capacity(keys.len());
+        for ((slot, &number), &key) in (0..).zip(&self.keys).zip(&keys) {
+            if number != NIL {
+                table.insert_unique(mix(key), slot, |&slot| mix(keys[at(slot)]));
+            }
+        }
+        Hashed { table, keys }
     }
 }
 
@@ -206,8 +288,13 @@ impl Index for Hashed {
     }
 
     #[inline]
-    fn find(&self, key: u64) -> u32 {
+    fn guess(&self, key: u64) -> u32 {
         self.table.find(mix(key), |&slot| self.keys[at(slot)] == key).copied().unwrap_or(NIL)
+    }
+
+    #[inline]
+    fn holds(&self, slot: u32, key: u64) -> bool {
+        self.keys.get(at(slot)) == Some(&key)
     }
 
     fn push(&mut self, key: u64) -> u32 {
@@ -230,6 +317,12 @@ impl Index for Hashed {
         let keys = &self.keys;
         self.table.insert_unique(mix(key), slot.0, |&slot| mix(keys[at(slot)]));
     }
+
+    fn learn(&mut self, _ids: &[u64]) {}
+
+    fn into_hashed(self) -> Hashed {
+        self
+    }
 }
 
 /// Looks up what requests will need, so that it is near when they are applied.
@@ -237,12 +330,22 @@ impl Index for Hashed {
 fn look_ahead<P: Policy, I: Index>(policy: &P, index: &I, requests: &[I::Key]) {
     let mut slots = [NIL; AHEAD];
     for (slot, &key) in slots.iter_mut().zip(requests) {
-        *slot = index.find(key);
+        *slot = index.guess(key);
     }
     for &slot in black_box(&slots) {
-        if slot != NIL {
-            policy.prefetch(Slot(slot));
+        policy.prefetch(Slot(slot));
+    }
+    // Without a branch for each: whether a request will miss is what a processor cannot guess. And without a panic, so
+    // that all of it is left out for a policy that wants to know nothing of misses.
+    let (mut missing, mut count) = ([I::Key::default(); AHEAD], 0);
+    for (&slot, &key) in slots.iter().zip(requests) {
+        if let Some(place) = missing.get_mut(count) {
+            *place = key;
         }
+        count += usize::from(!index.holds(slot, key));
+    }
+    for &key in missing.iter().take(count) {
+        policy.prefetch_miss(index.id(key));
     }
 }
 
@@ -278,14 +381,22 @@ impl<P: Policy, I: Index> Unit<P, I> {
                 self.policy.on_insert(Slot(slot), id, 1);
             }
         } else if let Some(slot) = self.policy.victim() {
-            self.index.clear(slot);
-            self.index.put(slot, key);
+            self.index.replace(slot, key);
             self.policy.on_insert(slot, id, 1);
         }
     }
 }
 
-impl<P: Policy, I: Index + Send> Feed<I::Key> for Unit<P, I> {
+impl<P: Policy + 'static, I: Index + Send> Feed<I::Key> for Unit<P, I> {
+    fn learn(&mut self, ids: &[u64]) {
+        self.index.learn(ids);
+    }
+
+    fn into_hashed(self: Box<Self>) -> Box<dyn Feed<u64>> {
+        let Self { policy, index, room } = *self;
+        Box::new(Unit { policy, index: index.into_hashed(), room })
+    }
+
     fn feed(&mut self, requests: &[I::Key], sizes: &[u32]) -> Tally {
         let mut tally = Tally::default();
         let mut sizes = sizes.iter();
@@ -359,7 +470,16 @@ impl<P: Policy, I: Index> Weighed<P, I> {
     }
 }
 
-impl<P: Policy, I: Index + Send> Feed<I::Key> for Weighed<P, I> {
+impl<P: Policy + 'static, I: Index + Send> Feed<I::Key> for Weighed<P, I> {
+    fn learn(&mut self, ids: &[u64]) {
+        self.index.learn(ids);
+    }
+
+    fn into_hashed(self: Box<Self>) -> Box<dyn Feed<u64>> {
+        let Self { policy, index, capacity, room, weights, free } = *self;
+        Box::new(Weighed { policy, index: index.into_hashed(), capacity, room, weights, free })
+    }
+
     fn feed(&mut self, requests: &[I::Key], sizes: &[u32]) -> Tally {
         let mut tally = Tally::default();
         let mut sizes = sizes.iter();
@@ -428,6 +548,7 @@ mod tests {
             sizes in prop::collection::vec(0u32..9, 700),
             capacity in 0u64..70,
             stretch in 1usize..90,
+            turn in 0usize..9,
             sized: bool,
             in_bytes: bool,
         ) {
@@ -448,6 +569,25 @@ mod tests {
                 prop_assert_eq!(sum(parts.map(|(at, part_of)| {
                     replay.feed(part_of, &part(at)[..part_of.len().min(part(at).len())])
                 })), want, "{} hashed", kind);
+                // Keys are learned as they come, and in the middle the numbers are given up.
+                let mut growing = Some(Replay::growing(kind, capacity, weigh));
+                let mut hashed = None;
+                let mut known = 0;
+                let parts = numbers.chunks(stretch).zip(keys.chunks(stretch)).enumerate();
+                prop_assert_eq!(sum(parts.map(|(at, (numbers, keys))| {
+                    let sizes = &part(at)[..keys.len().min(part(at).len())];
+                    if at == turn && let Some(replay) = growing.take() {
+                        hashed = Some(replay.into_hashed());
+                    }
+                    if let Some(replay) = &mut hashed {
+                        return replay.feed(keys, sizes);
+                    }
+                    let replay = growing.as_mut().unwrap();
+                    let most = numbers.iter().max().map_or(0, |&most| super::at(most) + 1).max(known);
+                    replay.learn(&ids[known..most]);
+                    known = most;
+                    replay.feed(numbers, sizes)
+                })), want, "{} growing", kind);
             }
         }
     }

@@ -24,7 +24,13 @@ fn check(lirs: &Lirs, resident: &BTreeMap<u32, (u64, u64)>) -> Result<(), TestCa
     };
     prop_assert!(used(&lirs.lir).is_sorted_by(|a, b| a < b));
     let queued = used(&lirs.queue).into_iter().filter(|&stamp| lirs.in_stack(stamp));
-    let cold: Vec<u32> = lirs.ghosts.words().filter(|&stamp| lirs.in_stack(stamp)).chain(queued).collect();
+    let cold: Vec<u32> = lirs
+        .ghosts
+        .words()
+        .map(u32::from_le_bytes)
+        .filter(|&stamp| lirs.in_stack(stamp))
+        .chain(queued)
+        .collect();
     prop_assert!(cold.is_sorted_by(|a, b| a < b), "{:?}", cold);
     Ok(())
 }

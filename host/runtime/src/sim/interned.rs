@@ -2,28 +2,24 @@
 
 use std::sync::mpsc::Receiver;
 
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
 use host_workload::trace::TraceError;
 
 use super::SimError;
 use super::blocks::{BLOCK, Block};
 use super::budget::Budget;
+use super::numbering::Numbering;
 use crate::progress::{Progress, Stop};
 
 /// The requests of a trace as numbers into the table of its keys.
 pub(super) struct Interned {
     path: String,
     numbers: Vec<u32>,
-    /// Hash of each key, by number: in the order of their first requests.
-    ids: Vec<u64>,
+    keys: Numbering,
     /// Size of each request; empty where they are not wanted or the trace has none.
     sizes: Vec<u32>,
     /// Sum of the sizes of the keys, each as large as when it was first asked for and at least 1.
     footprint: u64,
     sized: bool,
-    /// Finds the number of a key.
-    table: HashTable<u32>,
 }
 
 /// Whether a trace fitted.
@@ -40,11 +36,10 @@ impl Interned {
         Self {
             path: path.to_owned(),
             numbers: Vec::new(),
-            ids: Vec::new(),
+            keys: Numbering::new(),
             sizes: Vec::new(),
             footprint: 0,
             sized: false,
-            table: HashTable::new(),
         }
     }
 
@@ -68,15 +63,10 @@ impl Interned {
                 return Ok(Fill::Part);
             }
         }
-        self.table = HashTable::new();
+        self.keys.end();
         Ok(Fill::Whole)
     }
 
-    #[expect(
-        clippy::indexing_slicing,
-        clippy::as_conversions,
-        reason = "numbers are handed out here, each below the length of `ids`; u32 fits usize"
-    )]
     fn add(&mut self, block: &Block, wanted: bool) -> Result<(), SimError> {
         if wanted && (self.sized || !block.sizes.is_empty()) {
             // Before the first size, and in a block without any, there were none.
@@ -84,27 +74,11 @@ impl Interned {
             self.sizes.extend(&block.sizes);
         }
         self.sized |= !block.sizes.is_empty();
-        let mut sizes = block.sizes.iter();
-        for &key in &block.keys {
-            let size = sizes.next().map_or(1, |&size| u64::from(size).max(1));
-            let Self { ids, table, .. } = self;
-            // A key is a hash already, and serves as its own.
-            let entry =
-                table.entry(key, |&number| ids[number as usize] == key, |&number| ids[number as usize]);
-            let number = match entry {
-                Entry::Occupied(found) => *found.get(),
-                Entry::Vacant(vacant) => {
-                    // The largest number stands for "none" elsewhere.
-                    let number = u32::try_from(ids.len()).ok().filter(|&number| number < u32::MAX);
-                    let number = number.ok_or_else(|| SimError::TooManyKeys(self.path.clone()))?;
-                    vacant.insert(number);
-                    self.ids.push(key);
-                    self.footprint += size;
-                    number
-                }
-            };
-            self.numbers.push(number);
-        }
+        let (from, known) = (self.numbers.len(), self.keys.ids().len());
+        let full = |_| SimError::TooManyKeys(self.path.clone());
+        self.keys.number(&block.keys, &mut self.numbers).map_err(full)?;
+        let numbers = self.numbers.get(from..).unwrap_or_default();
+        self.footprint += first_sizes(numbers, known, self.keys.ids().len(), &block.sizes);
         Ok(())
     }
 
@@ -115,7 +89,7 @@ impl Interned {
 
     /// Distinct keys.
     pub(super) fn distinct(&self) -> u64 {
-        whole(self.ids.len())
+        whole(self.keys.ids().len())
     }
 
     /// Bytes of the distinct keys, each as large as when it was first asked for; `None` where the trace has no sizes.
@@ -123,14 +97,14 @@ impl Interned {
         self.sized.then_some(self.footprint)
     }
 
-    /// The requests, as numbers into [`ids`](Self::ids).
+    /// The requests, as numbers into [`ids`](Self::ids): in the order of the first requests.
     pub(super) fn numbers(&self) -> &[u32] {
         &self.numbers
     }
 
     /// The hashed keys.
     pub(super) fn ids(&self) -> &[u64] {
-        &self.ids
+        self.keys.ids()
     }
 
     /// The size of each request; empty where they were not wanted or there are none.
@@ -145,7 +119,8 @@ impl Interned {
         reason = "numbers are handed out by `add`, each below the length of `ids`; u32 fits usize"
     )]
     pub(super) fn into_blocks(self) -> impl Iterator<Item = Block> {
-        let Self { numbers, ids, sizes, .. } = self;
+        let Self { numbers, keys, sizes, .. } = self;
+        let ids = keys.into_ids();
         (0..numbers.len()).step_by(BLOCK).map(move |from| {
             let to = (from + BLOCK).min(numbers.len());
             let keys = numbers[from..to].iter().map(|&number| ids[number as usize]).collect();
@@ -156,8 +131,25 @@ impl Interned {
     /// Memory in use, roughly: what is reserved ahead and not touched costs none.
     fn bytes(&self) -> u64 {
         let requests = 4 * (self.numbers.len() + self.sizes.len());
-        whole(requests + 8 * self.ids.len() + 5 * self.table.capacity())
+        whole(requests) + self.keys.bytes()
     }
+}
+
+/// What the keys weigh that were new in a stretch, each as large as when it was first asked for: those with a number from
+/// `known` to `end`, which come in order.
+pub(super) fn first_sizes(numbers: &[u32], known: usize, end: usize, sizes: &[u32]) -> u64 {
+    if sizes.is_empty() {
+        return whole(end - known);
+    }
+    let mut next = u32::try_from(known).ok();
+    let mut sum = 0;
+    for (&number, &size) in numbers.iter().zip(sizes) {
+        if next == Some(number) {
+            sum += u64::from(size).max(1);
+            next = number.checked_add(1);
+        }
+    }
+    sum
 }
 
 fn whole(count: usize) -> u64 {

@@ -1,6 +1,8 @@
 //! Cells fed while the trace is read: nothing is kept of a request that was replayed.
 //!
-//! The thread that calls hands each block to every worker and counts distinct keys meanwhile; each worker has its cells.
+//! The thread that calls takes note of the keys of each block and hands it to every worker; each worker has its cells.
+//! While it numbers the keys, a replay finds its entries by number; when the table of keys grows too large it goes on by
+//! hash, in memory bounded by its residents.
 //! A queue that is full waits, so that the slowest worker sets the pace and a few blocks are all that is held.
 
 use std::sync::Arc;
@@ -13,8 +15,8 @@ use host_workload::trace::TraceError;
 
 use super::blocks::Block;
 use super::cell::{Cell, Count};
-use super::distinct::Distinct;
 use super::grid::threads;
+use super::keys::{Keys, Numbered, Numbers};
 use super::{Options, Row};
 use crate::progress::{Progress, Stop};
 
@@ -24,55 +26,59 @@ const WAITING: usize = 8;
 /// What came of it.
 pub(super) struct Streamed {
     pub(super) requests: u64,
-    pub(super) distinct: Distinct,
-    /// Bytes of the distinct keys; `None` where the trace has no sizes, or more keys than are told apart.
-    pub(super) footprint: Option<u64>,
+    pub(super) keys: Keys,
+    /// Whether the trace has sizes.
     pub(super) sized: bool,
     /// The rows, in the order of the cells; none when it was stopped.
     pub(super) rows: Vec<Row>,
 }
 
+/// What a worker is handed.
+struct Piece {
+    block: Block,
+    numbers: Option<Numbers>,
+}
+
 /// A cell with its cache.
 struct Running {
     place: usize,
-    replay: Replay<'static, u64>,
+    /// By number until a block comes without numbers.
+    by_number: Option<Replay<'static, u32>>,
+    by_hash: Option<Replay<'static, u64>>,
     count: Count,
     needs_sizes: bool,
 }
 
-/// Replays the cells, each a policy, over the blocks.
+/// Replays the cells, each a policy, over the blocks. Their keys are numbered where that is given, and as long as it can.
 pub(super) fn run(
     blocks: impl Iterator<Item = Result<Block, TraceError>>,
+    numbered: Option<Numbered>,
     cells: &[(PolicyKind, Cell)],
     options: &Options,
     progress: &dyn Progress,
     stop: &Stop,
 ) -> Result<Streamed, TraceError> {
-    let mut came = Streamed {
-        requests: 0,
-        distinct: Distinct::new(),
-        footprint: Some(0),
-        sized: false,
-        rows: Vec::new(),
-    };
+    let by_number = numbered.is_some();
+    let mut came = Streamed { requests: 0, keys: Keys::new(numbered), sized: false, rows: Vec::new() };
     let workers = threads(cells.len());
     thread::scope(|scope| {
-        let mut queues: Vec<SyncSender<Arc<Block>>> = Vec::new();
+        let mut queues: Vec<SyncSender<Arc<Piece>>> = Vec::new();
         let mut working = Vec::new();
         for worker in 0..workers {
             let (sender, receiver) = sync_channel(WAITING);
             let mine = cells.iter().enumerate().skip(worker).step_by(workers);
-            let mine: Vec<Running> = mine.map(|(place, cell)| Running::new(place, cell, options)).collect();
+            let mine: Vec<Running> =
+                mine.map(|(place, cell)| Running::new(place, cell, by_number, options)).collect();
             queues.push(sender);
             working.push(scope.spawn(move || work(&receiver, mine, stop)));
         }
         for block in blocks {
-            let block = Arc::new(block?);
+            let block = block?;
+            let piece = Arc::new(Piece { numbers: came.note(&block), block });
             // A worker ends before its queue does only when it is stopped.
-            if stop.asked() || queues.iter().any(|queue| queue.send(Arc::clone(&block)).is_err()) {
+            if stop.asked() || queues.iter().any(|queue| queue.send(Arc::clone(&piece)).is_err()) {
                 break;
             }
-            came.note(&block);
             progress.at(came.requests);
         }
         drop(queues);
@@ -89,42 +95,47 @@ pub(super) fn run(
     })
 }
 
-fn work(blocks: &Receiver<Arc<Block>>, mut cells: Vec<Running>, stop: &Stop) -> Vec<Running> {
-    for block in blocks {
-        for Running { replay, count, needs_sizes, .. } in &mut cells {
-            let sizes = if *needs_sizes { block.sizes.as_slice() } else { &[] };
-            if !count.feed(&block.keys, sizes, stop, |r, s| replay.feed(r, s), |_| ()) {
-                return cells;
-            }
+fn work(pieces: &Receiver<Arc<Piece>>, mut cells: Vec<Running>, stop: &Stop) -> Vec<Running> {
+    for piece in pieces {
+        if !cells.iter_mut().all(|cell| cell.feed(&piece, stop)) {
+            break;
         }
     }
     cells
 }
 
 impl Running {
-    fn new(place: usize, (kind, cell): &(PolicyKind, Cell), options: &Options) -> Self {
+    fn new(place: usize, (kind, cell): &(PolicyKind, Cell), by_number: bool, options: &Options) -> Self {
         Self {
             place,
-            replay: Replay::hashed(*kind, cell.amount, cell.weigh),
+            by_number: by_number.then(|| Replay::growing(*kind, cell.amount, cell.weigh)),
+            by_hash: (!by_number).then(|| Replay::hashed(*kind, cell.amount, cell.weigh)),
             count: Count::new(*cell, options),
             needs_sizes: cell.needs_sizes(options),
         }
     }
+
+    /// Replays a piece; false when it was stopped before the end.
+    fn feed(&mut self, Piece { block, numbers }: &Piece, stop: &Stop) -> bool {
+        let sizes = if self.needs_sizes { block.sizes.as_slice() } else { &[] };
+        if let (Some(replay), Some(Numbers { numbers, fresh })) = (&mut self.by_number, numbers) {
+            replay.learn(fresh);
+            return self.count.feed(numbers, sizes, stop, |r, s| replay.feed(r, s), |_| ());
+        }
+        if let Some(replay) = self.by_number.take() {
+            self.by_hash = Some(replay.into_hashed());
+        }
+        // One of the two is always there.
+        self.by_hash
+            .as_mut()
+            .is_some_and(|replay| self.count.feed(&block.keys, sizes, stop, |r, s| replay.feed(r, s), |_| ()))
+    }
 }
 
 impl Streamed {
-    fn note(&mut self, block: &Block) {
+    fn note(&mut self, block: &Block) -> Option<Numbers> {
         self.requests += u64::try_from(block.keys.len()).unwrap_or(u64::MAX);
         self.sized |= !block.sizes.is_empty();
-        let mut sizes = block.sizes.iter();
-        for &key in &block.keys {
-            let size = sizes.next().map_or(1, |&size| u64::from(size).max(1));
-            if self.distinct.add(key) {
-                self.footprint = self.footprint.map(|bytes| bytes + size);
-            }
-        }
-        if !self.distinct.is_exact() {
-            self.footprint = None;
-        }
+        self.keys.note(block)
     }
 }

@@ -1,0 +1,158 @@
+//! Keys to numbers, in the order of their first requests.
+//!
+//! A large trace asks this table for keys that are anywhere in it, so the time is that of memory. Keys therefore come
+//! many at a time, and what [`AHEAD`] of them need is read before the first is looked up, side by side; the tables of
+//! the libraries do not say where a key would be, which is why this one is written here. It only grows: open addressing
+//! with linear probing, at most half full, 8 to 16 bytes a key, and 8 for the key itself.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    reason = "places are masked to the table, numbers handed out here; u32 fits usize, and a hash is cut to a place"
+)]
+
+use std::hint::black_box;
+
+/// Keys whose places are read before the first is looked up.
+const AHEAD: usize = 32;
+
+/// No number: the largest one, which stands for "none" elsewhere as well.
+const NONE: u32 = u32::MAX;
+
+/// Places to start with.
+const FIRST_PLACES: usize = 1 << 12;
+
+/// More keys than there are numbers.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Full;
+
+/// The numbers of keys.
+pub(super) struct Numbering {
+    /// Each key, by number.
+    ids: Vec<u64>,
+    /// Numbers, each at its key's place or behind it; a power of two.
+    table: Vec<u32>,
+}
+
+impl Numbering {
+    /// Nothing yet.
+    pub(super) fn new() -> Self {
+        Self { ids: Vec::new(), table: vec![NONE; FIRST_PLACES] }
+    }
+
+    /// The keys, by number. They are hashes.
+    pub(super) fn ids(&self) -> &[u64] {
+        &self.ids
+    }
+
+    /// The keys, when no more are to come.
+    pub(super) fn into_ids(self) -> Vec<u64> {
+        self.ids
+    }
+
+    /// Says that no more keys are to come.
+    pub(super) fn end(&mut self) {
+        self.table = Vec::new();
+    }
+
+    /// Memory in use.
+    pub(super) fn bytes(&self) -> u64 {
+        u64::try_from(8 * self.ids.len() + 4 * self.table.len()).unwrap_or(u64::MAX)
+    }
+
+    /// Appends the number of each key.
+    pub(super) fn number(&mut self, keys: &[u64], numbers: &mut Vec<u32>) -> Result<(), Full> {
+        numbers.reserve(keys.len());
+        for keys in keys.chunks(AHEAD) {
+            if (self.ids.len() + AHEAD) * 2 > self.table.len() {
+                self.grow();
+            }
+            self.look_ahead(keys);
+            for &key in keys {
+                numbers.push(self.one(key)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what keys will need, so that it is near when they are looked up.
+    #[inline]
+    fn look_ahead(&self, keys: &[u64]) {
+        let mut found = [NONE; AHEAD];
+        for (found, &key) in found.iter_mut().zip(keys) {
+            *found = self.table[self.place(key)];
+        }
+        for &number in black_box(&found) {
+            black_box(self.ids.get(number as usize).copied());
+        }
+    }
+
+    #[inline]
+    fn one(&mut self, key: u64) -> Result<u32, Full> {
+        let mut place = self.place(key);
+        loop {
+            let number = self.table[place];
+            if number == NONE {
+                break;
+            }
+            if self.ids[number as usize] == key {
+                return Ok(number);
+            }
+            place = (place + 1) & (self.table.len() - 1);
+        }
+        let number = u32::try_from(self.ids.len()).ok().filter(|&number| number != NONE).ok_or(Full)?;
+        self.ids.push(key);
+        self.table[place] = number;
+        Ok(number)
+    }
+
+    /// Where to look for a key first. It is a hash already, and serves as its own.
+    #[inline]
+    fn place(&self, key: u64) -> usize {
+        key as usize & (self.table.len() - 1)
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        self.table = vec![NONE; self.table.len() * 2];
+        let last = self.table.len() - 1;
+        for (number, &key) in (0..).zip(&self.ids) {
+            let mut place = self.place(key);
+            while self.table[place] != NONE {
+                place = (place + 1) & last;
+            }
+            self.table[place] = number;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Numbering;
+    use host_workload::key::hash_number;
+    use std::collections::HashMap;
+
+    #[test]
+    fn numbers_are_those_of_first_requests() {
+        let mut numbering = Numbering::new();
+        let mut known = HashMap::new();
+        // Every key is asked for twice, half of the keys in one place of the first table.
+        let keys: Vec<u64> = (0..40_000u64)
+            .map(|step| if step % 2 == 0 { hash_number(step / 4) } else { step / 4 << 40 | 4_095 })
+            .collect();
+        let want: Vec<u32> = keys
+            .iter()
+            .map(|&key| {
+                let next = u32::try_from(known.len()).unwrap();
+                *known.entry(key).or_insert(next)
+            })
+            .collect();
+        let mut numbers = Vec::new();
+        for keys in keys.chunks(777) {
+            numbering.number(keys, &mut numbers).unwrap();
+        }
+        assert_eq!(numbers, want);
+        assert_eq!(numbering.ids().len(), known.len());
+        assert!(numbering.ids().iter().all(|id| known.contains_key(id)));
+        assert!(numbering.bytes() <= 24 * 20_000, "{} bytes", numbering.bytes());
+    }
+}
