@@ -34,10 +34,15 @@ enum With {
     Shadows,
 }
 
-struct Bench {
+/// What the serving threads share.
+struct Served {
     cache: Cache<u64, u64, ahash::RandomState>,
-    shadows: Shadows,
     tap: host_cache::SampleTap,
+}
+
+struct Bench {
+    served: Served,
+    shadows: Shadows,
 }
 
 impl Bench {
@@ -47,9 +52,11 @@ impl Bench {
         let policies = [PolicyKind::Lru, PolicyKind::Lfu, PolicyKind::Arc];
         let shadows = Shadows::new(&policies, &[0.5, 1.0, 2.0], capacity, 1);
         let tap = shadows.tap(PLACES);
-        Self { cache, shadows, tap }
+        Self { served: Served { cache, tap }, shadows }
     }
+}
 
+impl Served {
     fn serve(&self, keys: &[u64], with: With) -> u64 {
         let mut hits = 0;
         for &key in keys {
@@ -65,19 +72,20 @@ impl Bench {
         }
         hits
     }
+}
 
+impl Bench {
     /// Runs a stretch for each thread; the time until the last is done.
     fn stretch(&mut self, stretches: &[&[u64]], with: With) -> Duration {
         let started = Barrier::new(stretches.len() + 1);
         let done = AtomicBool::new(false);
-        let mut shadows = std::mem::replace(&mut self.shadows, Shadows::new(&[], &[], 1, 1));
-        let (this, barrier, finished) = (&*self, &started, &done);
-        let took = thread::scope(|scope| {
+        let (this, shadows, barrier, finished) = (&self.served, &mut self.shadows, &started, &done);
+        thread::scope(|scope| {
             let drain = (with == With::Shadows).then(|| {
-                scope.spawn(|| {
+                scope.spawn(move || {
                     while !finished.load(Ordering::Acquire) {
                         let stats = this.cache.stats();
-                        this.tap.drain_into(&mut shadows, stats.hits + stats.misses);
+                        this.tap.drain_into(shadows, stats.hits + stats.misses);
                         thread::park_timeout(FEED);
                     }
                 })
@@ -102,9 +110,7 @@ impl Bench {
                 drain.thread().unpark();
             }
             took
-        });
-        self.shadows = shadows;
-        took
+        })
     }
 }
 
@@ -115,7 +121,7 @@ fn median(mut numbers: Vec<f64>) -> f64 {
 
 fn measure(capacity: u64, threads: usize, rounds: usize, length: usize, requests: &[u64]) {
     let mut bench = Bench::new(capacity);
-    bench.serve(requests.get(..WARM_UP).unwrap_or(requests), With::Nothing);
+    bench.served.serve(requests.get(..WARM_UP).unwrap_or(requests), With::Nothing);
     let mut random = Pcg64::seed_from_u64(7);
     let (mut again, mut shadowed, mut speed) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..rounds {
@@ -148,7 +154,7 @@ fn measure(capacity: u64, threads: usize, rounds: usize, length: usize, requests
         median(shadowed) * 100.0,
         median(again) * 100.0,
         1.0 / bench.shadows.sampling_rate(),
-        bench.tap.dropped()
+        bench.served.tap.dropped()
     );
 }
 

@@ -125,13 +125,6 @@ struct Shadow {
     cache: Exact,
 }
 
-/// Counters of a tap and of the cache behind it.
-#[derive(Debug, Clone, Copy, Default)]
-struct Drained {
-    offered: u64,
-    dropped: u64,
-}
-
 /// Miniature caches for every pair of a policy and a capacity factor.
 ///
 /// ```
@@ -163,8 +156,8 @@ pub struct Shadows {
     followed: u64,
     /// Requests that were to be expected.
     expected: f64,
-    /// What the tap had seen when it was drained last.
-    drained: Drained,
+    /// Requests that were offered to the tap when it was drained last.
+    offered: u64,
     /// How many entries were new to the largest shadow, and what they weighed; halved now and then.
     new_entries: u64,
     new_weight: u64,
@@ -219,7 +212,7 @@ impl Shadows {
             threshold: Threshold(Arc::new(AtomicU64::new(u64::MAX))),
             followed: 0,
             expected: 0.0,
-            drained: Drained::default(),
+            offered: 0,
             new_entries: 0,
             new_weight: 0,
             largest,
@@ -258,15 +251,14 @@ impl Shadows {
         }
     }
 
-    /// A tap with room for `places` has handed over `fed` followed requests. Since the beginning `offered` requests
-    /// were offered to it, and `dropped` that were to be followed found it full.
-    fn drained(&mut self, places: u64, fed: u64, offered: u64, dropped: u64) {
-        let before = std::mem::replace(&mut self.drained, Drained { offered, dropped });
-        let offered = offered.saturating_sub(before.offered);
-        let dropped = dropped.saturating_sub(before.dropped);
+    /// A tap with room for `places` has handed over `fed` followed requests; `full` says that it had no place for some.
+    /// Since the beginning `offered` requests were offered to it. Answers how many it has dropped.
+    fn drained(&mut self, places: u64, fed: u64, offered: u64, full: bool) -> u64 {
+        let offered = offered.saturating_sub(std::mem::replace(&mut self.offered, offered));
+        let due = real(offered) * self.sampling_rate();
+        let dropped = if full { whole(due).saturating_sub(fed) } else { 0 };
         // Of what was dropped nothing is known, neither hits nor misses.
-        let kept = if dropped > 0 { real(fed) / real(fed.saturating_add(dropped)) } else { 1.0 };
-        self.expected += real(offered) * self.sampling_rate() * kept;
+        self.expected += due - real(dropped);
 
         if dropped > fed.saturating_add(dropped) / DROPPED {
             self.idle = 0;
@@ -284,6 +276,7 @@ impl Shadows {
         } else {
             self.idle = 0;
         }
+        dropped
     }
 
     /// Every shadow's counters, by policy and then by factor, in the order given to [`Shadows::new`].

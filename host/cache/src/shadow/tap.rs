@@ -1,13 +1,15 @@
 //! The way from request threads to the shadows: a bounded queue without locks.
 //!
-//! A request whose id is not followed costs a mix and a comparison. A followed one is queued; when the queue
-//! is full it is dropped and counted, for a request never waits for its shadow. Dropping breaks up reuse and makes
-//! the estimates pessimistic, so that the shadows answer it by a lower rate. What they may cost is therefore said
-//! by two numbers: the places of the queue, and how often it is drained.
+//! A request whose id is not followed costs a mix and a comparison. A followed one is queued. Once the queue was found
+//! full nothing is queued before it has been drained, for a request never waits for its shadow: each then costs a look
+//! at a flag that nobody writes meanwhile, and not even a count, which threads would fight for. How many were dropped
+//! is what the cache counted less what was queued. Dropping breaks up reuse and makes the estimates pessimistic, so
+//! that the shadows answer it by a lower rate. What they may cost is therefore said by two numbers: the places of the
+//! queue, and how often it is drained.
 
 use super::{Shadows, Threshold};
 use crossbeam_queue::ArrayQueue;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// See [`Shadows::tap`].
 ///
@@ -26,19 +28,25 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct SampleTap {
     threshold: Threshold,
     queue: ArrayQueue<(u64, u64)>,
+    /// Since the last drain a request found no place. Only a hint: one that is queued in spite of it does no harm.
+    full: AtomicBool,
     dropped: AtomicU64,
 }
 
 impl SampleTap {
     pub(super) fn new(threshold: Threshold, places: usize) -> Self {
-        Self { threshold, queue: ArrayQueue::new(places.max(1)), dropped: AtomicU64::new(0) }
+        let queue = ArrayQueue::new(places.max(1));
+        Self { threshold, queue, full: AtomicBool::new(false), dropped: AtomicU64::new(0) }
     }
 
     /// Offers a request for `id` (the key's hash) whose entry weighs `weight`. Never blocks.
     #[inline]
     pub fn offer(&self, id: u64, weight: u64) {
-        if self.threshold.follows(id) && self.queue.push((id, weight)).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+        if !self.full.load(Ordering::Relaxed)
+            && self.threshold.follows(id)
+            && self.queue.push((id, weight)).is_err()
+        {
+            self.full.store(true, Ordering::Relaxed);
         }
     }
 
@@ -53,12 +61,14 @@ impl SampleTap {
             shadows.follow(id, weight);
             fed += 1;
         }
+        let full = self.full.swap(false, Ordering::Relaxed);
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-        shadows.drained(count(self.queue.capacity()), count(fed), offered, self.dropped());
+        let dropped = shadows.drained(count(self.queue.capacity()), count(fed), offered, full);
+        self.dropped.fetch_add(dropped, Ordering::Relaxed);
         fed
     }
 
-    /// Followed requests that found the queue full.
+    /// Followed requests that found the queue full, as many as were to be expected, up to the last drain.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
