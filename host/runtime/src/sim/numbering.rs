@@ -137,7 +137,7 @@ mod tests {
         let mut known = HashMap::new();
         // Every key is asked for twice, half of the keys in one place of the first table.
         let keys: Vec<u64> = (0..40_000u64)
-            .map(|step| if step % 2 == 0 { hash_number(step / 4) } else { step / 4 << 40 | 4_095 })
+            .map(|step| if step % 2 == 0 { hash_number(step / 4) } else { ((step / 4) << 40) | 4_095 })
             .collect();
         let want: Vec<u32> = keys
             .iter()
