@@ -1,0 +1,170 @@
+//! Where an entry is: the slot of a key, by its number or by its hash.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "slots are handed out here, and numbers are below those of the keys"
+)]
+
+use std::borrow::Cow;
+
+use hashbrown::HashTable;
+use host_policy::Slot;
+use host_policy::list::{NIL, at};
+use host_policy::mix::mix;
+
+/// Finds the slot of a key. Slots are dense and given out by [`push`](Index::push).
+pub(super) trait Index {
+    type Key: Copy + Default;
+    /// The hash of the key that policies see.
+    fn id(&self, key: Self::Key) -> u64;
+    /// A slot that holds the key if any does, found in one step. For what comes before [`holds`](Index::holds).
+    fn guess(&self, key: Self::Key) -> u32;
+    /// Whether the slot, a [`guess`](Index::guess) of any time, holds the key.
+    fn holds(&self, slot: u32, key: Self::Key) -> bool;
+    /// The slot of a resident key, else [`NIL`].
+    #[inline]
+    fn find(&self, key: Self::Key) -> u32 {
+        let slot = self.guess(key);
+        if self.holds(slot, key) { slot } else { NIL }
+    }
+    /// Gives the key the next new slot; [`NIL`] once there is none.
+    fn push(&mut self, key: Self::Key) -> u32;
+    /// Forgets the key in a slot.
+    fn clear(&mut self, slot: Slot);
+    /// Puts a key into a slot that is clear.
+    fn put(&mut self, slot: Slot, key: Self::Key);
+    /// Learns the hashes of further keys, where keys are numbers.
+    fn learn(&mut self, ids: &[u64]);
+    /// The same entries in the same slots, found by hash.
+    fn into_hashed(self) -> Hashed;
+    /// Puts a key into a slot in place of another one.
+    #[inline]
+    fn replace(&mut self, slot: Slot, key: Self::Key) {
+        self.clear(slot);
+        self.put(slot, key);
+    }
+}
+
+/// The slot of a key is where it was last, if it still is there (the sparse set of Briggs and Torczon, "An efficient
+/// representation for sparse sets", ACM LOPLAS 1993). So nothing has to be done about a key that goes: its place in the
+/// large array is far away, and a store to it would be waited for.
+pub(super) struct Numbered<'a> {
+    /// The slot that each key, by number, had last.
+    pub(super) slots: Vec<u32>,
+    /// The number of the key in each slot; [`NIL`], which is no key's, where there is none.
+    pub(super) keys: Vec<u32>,
+    pub(super) ids: Cow<'a, [u64]>,
+}
+
+impl Index for Numbered<'_> {
+    type Key = u32;
+
+    #[inline]
+    fn id(&self, key: u32) -> u64 {
+        self.ids.get(at(key)).copied().unwrap_or_default()
+    }
+
+    #[inline]
+    fn guess(&self, key: u32) -> u32 {
+        self.slots[at(key)]
+    }
+
+    #[inline]
+    fn holds(&self, slot: u32, key: u32) -> bool {
+        self.keys.get(at(slot)) == Some(&key)
+    }
+
+    #[inline]
+    fn push(&mut self, key: u32) -> u32 {
+        // There are at most 2^32 - 1 keys, hence slots.
+        let slot = u32::try_from(self.keys.len()).unwrap_or(NIL);
+        self.keys.push(key);
+        self.slots[at(key)] = slot;
+        slot
+    }
+
+    #[inline]
+    fn clear(&mut self, slot: Slot) {
+        self.keys[at(slot.0)] = NIL;
+    }
+
+    #[inline]
+    fn put(&mut self, slot: Slot, key: u32) {
+        self.keys[at(slot.0)] = key;
+        self.slots[at(key)] = slot.0;
+    }
+
+    #[inline]
+    fn replace(&mut self, slot: Slot, key: u32) {
+        self.put(slot, key);
+    }
+
+    fn learn(&mut self, ids: &[u64]) {
+        if !ids.is_empty() {
+            self.ids.to_mut().extend(ids);
+            self.slots.resize(self.ids.len(), 0);
+        }
+    }
+
+    fn into_hashed(self) -> Hashed {
+        let keys: Vec<u64> = self.keys.iter().map(|&key| self.id(key)).collect();
+        let mut table = HashTable::with_capacity(keys.len());
+        for ((slot, &number), &key) in (0..).zip(&self.keys).zip(&keys) {
+            if number != NIL {
+                table.insert_unique(mix(key), slot, |&slot| mix(keys[at(slot)]));
+            }
+        }
+        Hashed { table, keys }
+    }
+}
+
+pub(super) struct Hashed {
+    pub(super) table: HashTable<u32>,
+    /// The key in each slot.
+    pub(super) keys: Vec<u64>,
+}
+
+impl Index for Hashed {
+    type Key = u64;
+
+    #[inline]
+    fn id(&self, key: u64) -> u64 {
+        key
+    }
+
+    #[inline]
+    fn guess(&self, key: u64) -> u32 {
+        self.table.find(mix(key), |&slot| self.keys[at(slot)] == key).copied().unwrap_or(NIL)
+    }
+
+    #[inline]
+    fn holds(&self, slot: u32, key: u64) -> bool {
+        self.keys.get(at(slot)) == Some(&key)
+    }
+
+    fn push(&mut self, key: u64) -> u32 {
+        let Ok(slot) = u32::try_from(self.keys.len()) else { return NIL };
+        if slot != NIL {
+            self.keys.push(key);
+            self.put(Slot(slot), key);
+        }
+        slot
+    }
+
+    fn clear(&mut self, slot: Slot) {
+        if let Ok(found) = self.table.find_entry(mix(self.keys[at(slot.0)]), |&held| held == slot.0) {
+            found.remove();
+        }
+    }
+
+    fn put(&mut self, slot: Slot, key: u64) {
+        self.keys[at(slot.0)] = key;
+        let keys = &self.keys;
+        self.table.insert_unique(mix(key), slot.0, |&slot| mix(keys[at(slot)]));
+    }
+
+    fn learn(&mut self, _ids: &[u64]) {}
+
+    fn into_hashed(self) -> Hashed {
+        self
+    }
+}
