@@ -1,6 +1,5 @@
 //! Weights, switches, removals and new capacities in any order: the books balance and the limit holds. That each
 //! policy evicts what its paper says is tested beside the policies.
-#![expect(clippy::indexing_slicing, reason = "a test: a panic is its failure")]
 
 use host_cache::{Exact, PolicyKind};
 use proptest::prelude::*;
