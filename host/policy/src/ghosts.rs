@@ -67,6 +67,9 @@ impl Tags {
     #[inline]
     pub(crate) fn set(&mut self, slot: u32, tag: Tag) {
         if at(slot) >= self.0.len() {
+            if at(slot) >= self.0.capacity() {
+                self.0.reserve_exact(at(slot) + 1 - self.0.len() + self.0.len() / GROWTH);
+            }
             self.0.resize(at(slot) + 1, Tag::NONE);
         }
         if let Some(place) = self.0.get_mut(at(slot)) {

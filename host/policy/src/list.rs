@@ -19,6 +19,9 @@ pub const fn at(index: u32) -> usize {
     index as usize
 }
 
+/// A slab that follows another's numbering grows by one in so many: a doubled one could lie half idle.
+const GROWTH: usize = 16;
+
 #[derive(Debug, Clone, Copy)]
 struct Node<T> {
     prev: u32,
@@ -44,6 +47,9 @@ impl<T: Clone> Nodes<T> {
     #[inline]
     pub fn reach(&mut self, index: u32, vacant: &T) {
         if at(index) >= self.nodes.len() {
+            if at(index) >= self.nodes.capacity() {
+                self.nodes.reserve_exact(at(index) + 1 - self.nodes.len() + self.nodes.len() / GROWTH);
+            }
             self.nodes.resize(at(index) + 1, Node { prev: NIL, next: NIL, data: vacant.clone() });
         }
     }

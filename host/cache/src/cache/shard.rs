@@ -18,7 +18,8 @@ use super::expiry::Expiry;
 use super::flight::Flights;
 use super::lanes::{Lanes, Ordered, Reading};
 use super::notes::Notes;
-use super::store::{Entry, Store};
+use super::store::{self, Entry, Store, short};
+use super::table::Near;
 use crate::sync::{AtomicU64, Ordering};
 use hashbrown::Equivalent;
 use host_policy::{Policy, PolicyKind};
@@ -60,6 +61,8 @@ type Held<'a, K, V> = Ordered<'a, Notes, Order, Store<K, V>>;
 // Two cache lines, because processors fetch lines in pairs: neighbouring shards do not share one.
 #[repr(align(128))]
 pub(super) struct Shard<K, V> {
+    /// Where the store's entries lie, for lookups that are about to enter a lane.
+    near: Near<store::Held<K, V>>,
     lanes: Lanes<Notes, Order, Store<K, V>>,
     pub(super) counters: Counters,
     pub(super) flights: Flights<K, V>,
@@ -77,6 +80,7 @@ impl<K: Eq, V> Shard<K, V> {
     pub(super) fn new(kind: PolicyKind, capacity: u64, weighed: bool, lanes: usize) -> Self {
         let order = Order { policy: kind.build(capacity), capacity, limit: capacity };
         Self {
+            near: Near::nowhere(),
             lanes: Lanes::new(lanes, Notes::new, order, Store::new(weighed)),
             counters: Counters::default(),
             flights: Flights::new(),
@@ -89,6 +93,7 @@ impl<K: Eq, V> Shard<K, V> {
     where
         V: Clone,
     {
+        self.near.fetch(short(hash));
         let mut reading = self.lanes.read();
         let (store, notes) = reading.parts();
         let Some((slot, entry)) = store.find(hash, key) else {

@@ -10,7 +10,7 @@
 )]
 
 use super::expiry::Lifetime;
-use super::table::{Table, fetch};
+use super::table::{Near, Table, fetch};
 use hashbrown::Equivalent;
 use host_policy::Slot;
 use host_policy::list::{NIL, at};
@@ -24,7 +24,7 @@ pub(super) struct Entry<K, V> {
 
 /// An entry in the table.
 #[derive(Debug)]
-struct Held<K, V> {
+pub(super) struct Held<K, V> {
     entry: Entry<K, V>,
     /// One more than the slot, which leaves a value for "none".
     name: NonZeroU32,
@@ -56,10 +56,13 @@ pub(super) struct Store<K, V> {
     expected: u32,
 }
 
+/// The register grows by one in so many: what lies idle is small, what is copied for each entry still constant.
+const GROWTH: usize = 16;
+
 /// What a store goes by: 32 bits of a key's hash, all of which depend on the whole hash.
 #[inline]
 #[expect(clippy::as_conversions, reason = "the lower half is wanted")]
-const fn short(hash: u64) -> u32 {
+pub(super) const fn short(hash: u64) -> u32 {
     super::spread(hash) as u32
 }
 
@@ -111,6 +114,12 @@ impl<K, V> Store<K, V> {
         self.table.iter().map(|held| (held.slot(), &held.entry))
     }
 
+    /// Tells those without the lock where the entries lie, if that is news.
+    #[inline]
+    pub(super) fn publish(&self, near: &Near<Held<K, V>>) {
+        self.table.publish(near);
+    }
+
     #[inline]
     pub(super) fn find<Q: Equivalent<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<(Slot, &Entry<K, V>)> {
         let hash = short(hash);
@@ -118,9 +127,16 @@ impl<K, V> Store<K, V> {
         self.table.find(hash, is_it).map(|(_, held)| (held.slot(), &held.entry))
     }
 
-    /// Stores an entry whose key is not there. The entry comes back once all 2^32 - 2 slots are taken.
+    /// Stores an entry whose key is not there. The entry comes back once all slots are taken, some 2^31. There will
+    /// be no more than `most` entries, as far as is known.
     #[inline]
-    pub(super) fn insert(&mut self, hash: u64, entry: Entry<K, V>, weight: u64) -> Result<Slot, Entry<K, V>> {
+    pub(super) fn insert(
+        &mut self,
+        hash: u64,
+        entry: Entry<K, V>,
+        weight: u64,
+        most: u64,
+    ) -> Result<Slot, Entry<K, V>> {
         let slot = if self.free != NIL {
             let slot = self.free;
             self.free = self.places[at(slot)];
@@ -129,6 +145,11 @@ impl<K, V> Store<K, V> {
             // A place is named by 32 bits too, and there are a few more places than slots.
             match u32::try_from(self.places.len()) {
                 Ok(slot) if slot < NIL / 2 => {
+                    if self.places.len() == self.places.capacity() {
+                        let left =
+                            usize::try_from(most).unwrap_or(usize::MAX).saturating_sub(self.places.len());
+                        self.places.reserve_exact((self.places.len() / GROWTH).min(left) + 1);
+                    }
                     self.places.push(NIL);
                     if let Some(weights) = &mut self.weights {
                         weights.push(0);
@@ -144,7 +165,7 @@ impl<K, V> Store<K, V> {
         let Some(name) = NonZeroU32::new(slot + 1) else { return Err(entry) };
         if self.table.is_full() {
             let places = &mut self.places;
-            self.table.grow(|held| held.hash, |held, place| places[at(held.slot().0)] = number(place));
+            self.table.grow(most, |held| held.hash, |held, place| places[at(held.slot().0)] = number(place));
         }
         let hash = short(hash);
         self.places[at(slot)] = number(self.table.insert(hash, Held { entry, name, hash }));

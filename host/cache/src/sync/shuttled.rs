@@ -5,7 +5,7 @@
 //! fixed here, so that a seed is all it takes to repeat an execution.
 
 pub(crate) use shuttle::hint::spin_loop;
-pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize};
 pub(crate) use shuttle::thread::{sleep, yield_now};
 
 use shuttle::sync::{self, PoisonError, TryLockError};

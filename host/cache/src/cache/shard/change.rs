@@ -35,6 +35,7 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         all.each_lane(|order, notes| notes.apply(&mut *order.policy));
         let (order, store) = all.parts();
         let result = change(order, store);
+        store.publish(&self.near);
         self.counters.weight.store(store.weight(), Ordering::Release);
         self.counters.entries.store(u64::try_from(store.len()).unwrap_or(u64::MAX), Ordering::Release);
         result
@@ -112,7 +113,7 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         while weight > order.capacity.saturating_sub(store.weight()) {
             self.evict(order, store, common, gone);
         }
-        match store.insert(hash, entry, weight) {
+        match store.insert(hash, entry, weight, order.capacity) {
             Ok(slot) => {
                 order.policy.on_insert(slot, hash, weight);
                 store.set_lifetime(slot, lifetime);
