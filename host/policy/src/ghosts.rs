@@ -6,7 +6,7 @@
 //! that ever were. The index is chains, newest ghost first, [`MOST_PER_CHAIN`] long on average at most, with a
 //! filter of 16 bits for each that spares most vain walks. Nothing is ever taken out of a chain: numbers fall along it,
 //! so it ends where they reach what was dropped. A ghost that returns leaves its record behind, without tag; when
-//! these make a quarter of the ring it is packed, which costs a returning ghost three copies on average.
+//! these make an eighth of the ring it is packed, which costs a returning ghost seven copies on average.
 //!
 //! A policy may keep a few bytes of its own, `T`, with each ghost. Numbers wrap; there are never more than 2^31.
 #![expect(clippy::indexing_slicing, reason = "buckets are hashes cut to the number of heads")]
@@ -134,10 +134,10 @@ const FIRST_CHAINS: usize = 16;
 const MOST_PER_CHAIN: usize = 2;
 
 /// The ring grows by one in so many: what lies idle is small, what is copied for each record still constant.
-const GROWTH: usize = 16;
+const GROWTH: usize = 32;
 
 /// One record in so many may be a gap before the ring is packed.
-const MOST_GAPS: usize = 4;
+const MOST_GAPS: usize = 8;
 
 /// Gaps in a ring that is too short to be worth packing.
 const FEW_GAPS: usize = 64;

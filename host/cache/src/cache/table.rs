@@ -13,7 +13,7 @@
 //! to be rebuilt again and again. (The counts follow Bronson and Shi, "Open-sourcing F14", 2019.)
 //!
 //! Groups need not be a power of two in number, so the table grows by half and not to the double, and no further than
-//! its owner will ever need: at least 57 % of the places are in use once it has grown, and at most 86 %.
+//! its owner will ever need: at least 54 % of the places are in use once it has grown, and at most 81 %.
 //!
 //! The caller hashes: an item's `hash` is 32 bits, all of which have to depend on the key.
 #![expect(
@@ -27,12 +27,9 @@ use host_policy::list::at;
 /// Items in a group: as many as leave a byte of the tags' word for the count of those that passed by.
 pub(super) const WIDTH: usize = 7;
 
-/// Of those, how many are in use on average before the table grows.
-const FULL: usize = 6;
-
-/// And where the table is not to grow any more. As items come and go for ever at one size, those that found their
-/// home full pile up: at [`FULL`] a cache that evicts took twice as long for a lookup and an insert.
-const LASTING: usize = 5;
+/// Items in ten groups before the table grows: 81 % of the places. As items come and go for ever at one size, those
+/// that found their home full pile up: at 86 % a cache that evicts took twice as long for a lookup and an insert.
+const FULL_OF_TEN: usize = 57;
 
 /// Fewest groups of a table that holds anything.
 const LEAST_GROUPS: usize = 4;
@@ -255,7 +252,7 @@ impl<T> Table<T> {
     /// Whether the next insert has to be preceded by [`grow`](Self::grow).
     #[inline]
     pub(super) const fn is_full(&self) -> bool {
-        self.len >= self.groups.len() * FULL
+        self.len * 10 >= self.groups.len() * FULL_OF_TEN
     }
 
     /// Makes the table larger by half, but not for more than `most` items if these are more than there are, and tells
@@ -263,8 +260,8 @@ impl<T> Table<T> {
     #[cold]
     pub(super) fn grow(&mut self, most: u64, hash_of: impl Fn(&T) -> u32, mut moved: impl FnMut(&T, usize)) {
         let count = self.groups.len();
-        let enough = usize::try_from(most).unwrap_or(usize::MAX).div_ceil(LASTING).max(count + 1);
-        let count = (count + count / 2).min(enough).max(LEAST_GROUPS);
+        let enough = usize::try_from(most).unwrap_or(usize::MAX).saturating_mul(10).div_ceil(FULL_OF_TEN);
+        let count = (count + count / 2).min(enough.max(count + 1)).max(LEAST_GROUPS);
         let mut larger = Self { groups: Vec::with_capacity(count), len: 0 };
         larger.groups.resize_with(count, || Group { tags: Tags(0), items: [const { None }; WIDTH] });
         for item in std::mem::take(&mut self.groups).into_iter().flat_map(|group| group.items).flatten() {

@@ -72,7 +72,7 @@ proptest! {
                     return replay.feed(keys, sizes);
                 }
                 let replay = growing.as_mut().unwrap();
-                let most = numbers.iter().max().map_or(0, |&most| at(most) + 1).max(known);
+                let most = numbers.iter().max().map_or(0, |&most| host_policy::list::at(most) + 1).max(known);
                 replay.learn(&ids[known..most]);
                 known = most;
                 replay.feed(numbers, sizes)
