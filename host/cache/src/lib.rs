@@ -7,7 +7,7 @@
 //! | [`Exact`] | the same policies without values: the simulator's cache |
 //! | [`replay`] | whole traces through a policy, as fast as they go |
 //! | [`belady`] | the fewest misses possible on a recorded trace |
-//! | [`policy`] | LRU, LFU, ARC, and the trait for another |
+//! | [`policy`] | LRU, FIFO, LFU, ARC, SIEVE, S3-FIFO, W-TinyLFU, LIRS, 2Q, and the trait for another |
 //!
 //! It knows no other crate of this project, no clock, and no random source but the key hasher of its caller's
 //! choice.

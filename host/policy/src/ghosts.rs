@@ -142,6 +142,9 @@ const MOST_GAPS: usize = 8;
 /// Gaps in a ring that is too short to be worth packing.
 const FEW_GAPS: usize = 64;
 
+/// A ring for so many is not worth shrinking.
+const LEAST_SHRUNK: usize = 256;
+
 const MOST_RECORDS: usize = 1 << 31;
 
 const NO_CHAIN: Chain = Chain { head: [0; 2], filter: 0 };
@@ -235,6 +238,9 @@ impl<T: Copy> Ghosts<T> {
         self.weight -= self.weights.front().copied().unwrap_or(1);
         self.pop();
         self.skip_gaps();
+        if self.records.len() < self.records.capacity() / 4 * 3 && self.records.capacity() > LEAST_SHRUNK {
+            self.shrink();
+        }
         true
     }
 
@@ -329,6 +335,19 @@ impl<T: Copy> Ghosts<T> {
         self.weights.truncate(kept);
         self.gaps = 0;
         self.chain_all();
+    }
+
+    /// Gives back what lies idle: of two rings that share a bound, as ARC's, one grows as the other one shrinks.
+    #[cold]
+    fn shrink(&mut self) {
+        let most = self.records.len() + self.records.len() / GROWTH + 1;
+        self.records.shrink_to(most);
+        self.weights.shrink_to(most);
+        if self.records.len() < self.chains.len() / 4 * 3 && self.chains.len() > FIRST_CHAINS {
+            self.chains.truncate(self.chains.len() / 2);
+            self.chains.shrink_to_fit();
+            self.chain_all();
+        }
     }
 
     #[cold]

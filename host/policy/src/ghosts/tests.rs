@@ -91,3 +91,16 @@ fn numbers_wrap() {
     assert!(ghosts.first < 2_000);
     assert!((1_700..2_000).all(|id| ghosts.forget(Tag::of(id)).is_some()));
 }
+
+#[test]
+fn what_lies_idle_is_given_back() {
+    let mut ghosts: Ghosts<u64> = Ghosts::new();
+    (0..10_000).for_each(|id| ghosts.remember(Tag::of(id), 1, id));
+    assert!(ghosts.records.capacity() < 10_500 && ghosts.chains.len() >= 5_000);
+    ghosts.limit(1_000);
+    assert!(ghosts.records.capacity() < 1_500, "{} places", ghosts.records.capacity());
+    assert!(ghosts.chains.len() < 2_500, "{} chains", ghosts.chains.len());
+    for id in 0..10_000 {
+        assert_eq!(ghosts.forget(Tag::of(id)), (id >= 9_000).then_some(id), "{id}");
+    }
+}

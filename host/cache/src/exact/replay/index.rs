@@ -77,6 +77,7 @@ impl Index for Numbered<'_> {
     fn push(&mut self, key: u32) -> u32 {
         // There are at most 2^32 - 1 keys, hence slots.
         let slot = u32::try_from(self.keys.len()).unwrap_or(NIL);
+        reserve(&mut self.keys);
         self.keys.push(key);
         self.slots[at(key)] = slot;
         slot
@@ -144,6 +145,7 @@ impl Index for Hashed {
     fn push(&mut self, key: u64) -> u32 {
         let Ok(slot) = u32::try_from(self.keys.len()) else { return NIL };
         if slot != NIL {
+            reserve(&mut self.keys);
             self.keys.push(key);
             self.put(Slot(slot), key);
         }
@@ -166,5 +168,14 @@ impl Index for Hashed {
 
     fn into_hashed(self) -> Hashed {
         self
+    }
+}
+
+/// Makes room for one more, and for a sixteenth: the vector of a full cache grows no more, and would keep twice what it
+/// needs.
+#[inline]
+fn reserve<T>(slots: &mut Vec<T>) {
+    if slots.len() == slots.capacity() {
+        slots.reserve_exact(slots.len() / 16 + 1);
     }
 }
