@@ -28,6 +28,22 @@ miri:
 soak seconds="600":
     HOST_SOAK_SECONDS={{seconds}} cargo test --release -p host-cache --test soak -- --ignored --nocapture
 
+# The cache beside quick_cache, moka, foyer and schnellru, interleaved, as ratios.
+bench-cache:
+    cargo bench -p host-cache --bench peers
+
+# What shadows cost the cache they watch.
+bench-shadows:
+    cargo bench -p host-cache --bench shadows
+
+# The simulator beside libCacheSim.
+bench-simulators:
+    bench/simulators/run
+
+# What choosing a policy costs and gains on every trace; writes docs/choosing.md.
+choosing:
+    bench/choosing/run
+
 # What a lookup waits while a million entries change hands between policies.
 bench-switch:
     cargo bench -p host-cache --bench switch
