@@ -16,7 +16,7 @@
 //! When not to use it: a loop larger than the cache (nothing hits, so nothing adapts), and stable popularity
 //! where LFU keeps more. Its ghosts cost memory: as many ids as the cache has entries.
 
-use crate::ghosts::{Ghosts, Tag, Tags};
+use crate::ghosts::{ByHash, Memory};
 use crate::list::{Nodes, at};
 use crate::part::Part;
 use crate::weights::Weights;
@@ -29,13 +29,16 @@ enum Half {
     Again,
 }
 
-/// The uses of a slot that holds no entry.
-const OUT: u32 = 0;
+/// What is kept for a slot: the uses of its entry, saturating, which is in T1 if they are 1, else in T2. Without an
+/// entry it is 0, or says which half the last one was evicted from.
+type Uses = i32;
+const WAS_ONCE: Uses = -1;
+const WAS_AGAIN: Uses = -2;
 
 /// The entry announced by `on_miss`.
 #[derive(Debug, Clone, Copy)]
-struct Incoming {
-    tag: Tag,
+struct Incoming<T> {
+    tag: T,
     weight: u64,
     /// The ghost list it was found in: cases II and III; `None` is case IV.
     ghost: Option<Half>,
@@ -43,20 +46,18 @@ struct Incoming {
 
 /// The policy; see the [module](self).
 #[derive(Debug)]
-pub struct Adaptive {
+pub struct Adaptive<M: Memory = ByHash> {
     capacity: u64,
     /// Target weight of T1, from 0 to the capacity: the paper's p.
     target: f64,
-    /// Uses of each slot, saturating; [`OUT`] where there is no entry. What was used once is in T1, the rest
-    /// in T2.
-    uses: Nodes<u32>,
-    tags: Tags,
+    uses: Nodes<Uses>,
+    memory: M,
     weights: Weights,
     t1: Part,
     t2: Part,
-    b1: Ghosts,
-    b2: Ghosts,
-    incoming: Option<Incoming>,
+    b1: M::Queue<()>,
+    b2: M::Queue<()>,
+    incoming: Option<Incoming<M::Tag>>,
 }
 
 /// A weight as a real number. Weights above 2^53 lose their last bits, which moves p by less than 1 in 10^15.
@@ -67,45 +68,68 @@ const fn real(weight: u64) -> f64 {
 
 impl Adaptive {
     /// A policy that holds no entry, for `capacity` in the unit of the weights.
-    pub const fn new(capacity: u64) -> Self {
+    #[must_use]
+    pub fn new(capacity: u64) -> Self {
+        Self::with_memory(capacity)
+    }
+}
+
+impl<M: Memory> Adaptive<M> {
+    /// The same with ghosts in either way.
+    #[must_use]
+    pub fn with_memory(capacity: u64) -> Self {
         Self {
             capacity,
             target: 0.0,
             uses: Nodes::new(),
-            tags: Tags::new(),
+            memory: M::new(),
             weights: Weights::new(),
             t1: Part::new(),
             t2: Part::new(),
-            b1: Ghosts::new(),
-            b2: Ghosts::new(),
+            b1: M::queue(),
+            b2: M::queue(),
             incoming: None,
         }
     }
 
     /// The uses of an entry, and the part of the residents it is in.
     #[inline]
-    fn held(&mut self, slot: Slot) -> Option<(u32, &mut Part)> {
-        let uses = self.uses.get(slot.0).copied().filter(|&uses| uses != OUT)?;
+    fn held(&mut self, slot: Slot) -> Option<(Uses, &mut Part)> {
+        let uses = self.uses.get(slot.0).copied().filter(|&uses| uses > 0)?;
         Some((uses, if uses == 1 { &mut self.t1 } else { &mut self.t2 }))
     }
 
     #[inline]
-    fn push(&mut self, slot: Slot, tag: Tag, weight: u64, uses: u32) {
+    fn push(&mut self, slot: Slot, tag: M::Tag, weight: u64, uses: Uses) {
         self.on_remove(slot);
-        self.uses.reach(slot.0, &OUT);
-        self.tags.set(slot.0, tag);
+        self.uses.reach(slot.0, &0);
+        self.memory.hold(slot.0, tag);
         self.weights.set(slot.0, weight);
         *self.uses.data_mut(slot.0) = uses;
         let part = if uses == 1 { &mut self.t1 } else { &mut self.t2 };
         part.push_back(&mut self.uses, slot.0, weight);
     }
 
-    const fn seen_once(&self) -> u64 {
-        self.t1.weight + self.b1.weight()
+    fn seen_once(&self) -> u64 {
+        self.t1.weight + M::weight(&self.b1)
     }
 
-    const fn directory(&self) -> u64 {
-        self.seen_once() + self.t2.weight + self.b2.weight()
+    fn directory(&self) -> u64 {
+        self.seen_once() + self.t2.weight + M::weight(&self.b2)
+    }
+
+    #[inline]
+    fn drop_oldest(&mut self, half: Half) -> bool {
+        let queue = if half == Half::Once { &mut self.b1 } else { &mut self.b2 };
+        self.memory.drop_oldest(queue, &mut self.uses, &self.weights)
+    }
+
+    /// Forgets the ghost of a half with this tag, if there is one.
+    #[inline]
+    fn forget(&mut self, half: Half, tag: M::Tag) -> bool {
+        let (queue, was) =
+            if half == Half::Once { (&mut self.b1, WAS_ONCE) } else { (&mut self.b2, WAS_AGAIN) };
+        self.memory.forget(queue, &mut self.uses, &self.weights, tag, |&uses| uses == was).is_some()
     }
 
     /// The paper's REPLACE(x, p), except that it only names the half whose LRU entry goes.
@@ -127,7 +151,7 @@ impl Adaptive {
     fn once_fills_cache(&self) -> bool {
         self.incoming.is_some_and(|incoming| {
             incoming.ghost.is_none()
-                && self.b1.weight() == 0
+                && M::weight(&self.b1) == 0
                 && self.t1.weight + incoming.weight > self.capacity
         })
     }
@@ -136,18 +160,18 @@ impl Adaptive {
     /// An entry that comes from a ghost list changes neither with unit weights.
     #[inline]
     fn trim(&mut self, incoming: u64) {
-        while self.seen_once() + incoming > self.capacity && self.b1.drop_oldest() {}
+        while self.seen_once() + incoming > self.capacity && self.drop_oldest(Half::Once) {}
         if self.seen_once() + incoming > self.capacity {
             // T1 alone is over: its own victims make the room, in the directory as in the cache.
             return;
         }
         let most = self.capacity.saturating_mul(2);
-        while self.directory() + incoming > most && self.b2.drop_oldest() {}
-        while self.directory() + incoming > most && self.b1.drop_oldest() {}
+        while self.directory() + incoming > most && self.drop_oldest(Half::Again) {}
+        while self.directory() + incoming > most && self.drop_oldest(Half::Once) {}
     }
 }
 
-impl Policy for Adaptive {
+impl<M: Memory> Policy for Adaptive<M> {
     #[inline]
     fn on_hit(&mut self, slot: Slot) {
         // Case I.
@@ -170,22 +194,21 @@ impl Policy for Adaptive {
 
     #[inline]
     fn prefetch_miss(&self, id: u64) {
-        let tag = Tag::of(id);
-        self.b1.prefetch(tag);
-        self.b2.prefetch(tag);
+        M::prefetch(&self.b1, id);
+        M::prefetch(&self.b2, id);
     }
 
     #[inline]
     fn on_miss(&mut self, id: u64, weight: u64) {
-        let tag = Tag::of(id);
+        let tag = self.memory.tag(id);
         // The quotients are taken with the ghost still counted, as in the paper.
-        let (b1, b2) = (real(self.b1.weight()), real(self.b2.weight()));
-        let ghost = if self.b1.forget(tag).is_some() {
+        let (b1, b2) = (real(M::weight(&self.b1)), real(M::weight(&self.b2)));
+        let ghost = if self.forget(Half::Once, tag) {
             // Case II.
             let step = real(weight) * (b2 / b1).max(1.0);
             self.target = (self.target + step).min(real(self.capacity));
             Some(Half::Once)
-        } else if self.b2.forget(tag).is_some() {
+        } else if self.forget(Half::Again, tag) {
             // Case III.
             let step = real(weight) * (b1 / b2).max(1.0);
             self.target = (self.target - step).max(0.0);
@@ -200,20 +223,23 @@ impl Policy for Adaptive {
 
     #[inline]
     fn victim(&mut self) -> Option<Slot> {
+        self.memory.choose();
         let without_ghost = self.once_fills_cache();
         let half = if without_ghost { Half::Once } else { self.replace() };
-        let (part, ghosts) = match half {
-            Half::Once => (&self.t1, &mut self.b1),
-            Half::Again => (&self.t2, &mut self.b2),
+        let (part, ghosts, was) = match half {
+            Half::Once => (&mut self.t1, &mut self.b1, WAS_ONCE),
+            Half::Again => (&mut self.t2, &mut self.b2, WAS_AGAIN),
         };
         if part.list.is_empty() {
             return None;
         }
         let slot = Slot(part.list.front());
+        let weight = self.weights.get(slot.0);
+        part.remove(&mut self.uses, slot.0, weight);
+        *self.uses.data_mut(slot.0) = was;
         if !without_ghost {
-            ghosts.remember(self.tags.get(slot.0), self.weights.get(slot.0), ());
+            self.memory.remember(ghosts, &mut self.uses, slot.0, weight, ());
         }
-        self.on_remove(slot);
         self.trim(0);
         Some(slot)
     }
@@ -225,7 +251,7 @@ impl Policy for Adaptive {
 
     #[inline]
     fn on_insert(&mut self, slot: Slot, id: u64, weight: u64) {
-        let tag = Tag::of(id);
+        let tag = self.memory.tag(id);
         let returns =
             self.incoming.take().is_some_and(|incoming| incoming.tag == tag && incoming.ghost.is_some());
         self.push(slot, tag, weight, if returns { 2 } else { 1 });
@@ -238,7 +264,7 @@ impl Policy for Adaptive {
         if let Some((uses, _)) = self.held(slot) {
             let part = if uses == 1 { &mut self.t1 } else { &mut self.t2 };
             part.remove(&mut self.uses, slot.0, weight);
-            *self.uses.data_mut(slot.0) = OUT;
+            *self.uses.data_mut(slot.0) = 0;
         }
     }
 
@@ -260,17 +286,35 @@ impl Policy for Adaptive {
 
     fn export(&self) -> Vec<Standing> {
         let slots = self.t1.list.iter(&self.uses).chain(self.t2.list.iter(&self.uses));
-        slots.map(|slot| Standing { slot: Slot(slot), frequency: *self.uses.data(slot) }).collect()
+        slots
+            .map(|slot| Standing { slot: Slot(slot), frequency: self.uses.data(slot).unsigned_abs() })
+            .collect()
     }
 
     fn import(&mut self, entries: &[Resident]) {
         for &Resident { slot, id, weight, frequency } in entries {
-            self.push(slot, Tag::of(id), weight, frequency.max(1));
+            let uses = Uses::try_from(frequency).unwrap_or(Uses::MAX).max(1);
+            self.push(slot, self.memory.tag(id), weight, uses);
         }
     }
 
     fn len(&self) -> usize {
         at(self.t1.list.len()) + at(self.t2.list.len())
+    }
+
+    #[inline]
+    fn recall(&mut self, ghost: Option<Slot>) {
+        self.memory.recall(ghost);
+    }
+
+    #[inline]
+    fn retains(&self) -> bool {
+        self.memory.retains()
+    }
+
+    #[inline]
+    fn reclaim(&mut self) -> Option<Slot> {
+        self.memory.reclaim()
     }
 }
 

@@ -1,377 +1,113 @@
 //! Ghosts: what is remembered of evicted entries, oldest first: ARC's B1 and B2, 2Q's A1out, S3-FIFO's G, LIRS's
 //! non-resident blocks.
 //!
-//! There may be as many ghosts as entries, and most misses ask for one that is not there and make another, so both
-//! size and time matter. A ghost is a record of 9 bytes in a ring; its number is its place in the order of all ghosts
-//! that ever were. The index is chains, newest ghost first, [`MOST_PER_CHAIN`] long on average at most, with a
-//! filter of 16 bits for each that spares most vain walks. Nothing is ever taken out of a chain: numbers fall along it,
-//! so it ends where they reach what was dropped. A ghost that returns leaves its record behind, without tag; when
-//! these make an eighth of the ring it is packed, which costs a returning ghost seven copies on average.
-//!
-//! A policy may keep a few bytes of its own, `T`, with each ghost. Numbers wrap; there are never more than 2^31.
-#![expect(clippy::indexing_slicing, reason = "buckets are hashes cut to the number of heads")]
+//! An owner that forgets an evicted key leaves remembering to the policy, which keeps tags of hashes ([`ByHash`]). An
+//! owner that has a place for every key anyway can leave an evicted one in its slot ([`InSlot`]): asking for a ghost
+//! then costs nothing, and an eviction moves a slot from one list to another, as in the papers. A policy is written
+//! once, for either.
 
-use crate::list::at;
-use crate::mix::mix;
-use std::collections::VecDeque;
-use std::hint::black_box;
+mod by_hash;
+mod in_slot;
 
-/// What is kept of an id, by ghosts and by the residents that may become ghosts: 40 bits of its mix.
+pub use by_hash::ByHash;
+pub use in_slot::InSlot;
+
+use crate::list::Nodes;
+use crate::weights::Weights;
+use std::fmt::Debug;
+
+/// How a policy remembers: [`ByHash`] or [`InSlot`].
 ///
-/// Two ids share a tag once in 2^40 pairs: a miss with a million ghosts to compare with is taken for a ghost
-/// once in a million such misses, and all that follows is that a newcomer ranks as a returner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Tag([u8; 5]);
+/// A queue of ghosts may keep a few bytes of the policy's own, `T`, with each. `nodes` and `weights` are those of the
+/// policy's entries.
+pub trait Memory: Debug + Send + Sized + 'static {
+    /// By which an incoming entry is known.
+    type Tag: Copy + Debug + PartialEq + Send;
+    /// Ghosts, oldest first.
+    type Queue<T: Copy + Debug + Send>: Debug + Send;
 
-impl Tag {
-    /// The tag of nothing.
-    const NONE: Self = Self([0; 5]);
+    /// Remembers nothing.
+    fn new() -> Self;
+    /// No ghosts.
+    fn queue<T: Copy + Debug + Send>() -> Self::Queue<T>;
 
-    #[inline]
-    pub(crate) const fn of(id: u64) -> Self {
-        let [a, b, c, d, e, ..] = mix(id).to_le_bytes();
-        // Never NONE.
-        let a = if a | b | c | d | e == 0 { 1 } else { a };
-        Self([a, b, c, d, e])
-    }
-
-    /// One of sixteen bits, chosen by bits of the tag that do not choose the chain.
-    #[inline]
-    const fn filter(self) -> u16 {
-        1 << (self.0[4] & 15)
-    }
-
-    /// The bits that choose the chain.
-    #[inline]
-    const fn low(self) -> u32 {
-        let [a, b, c, d, _] = self.0;
-        u32::from_le_bytes([a, b, c, d])
-    }
-}
-
-/// The tags of residents, by slot.
-#[derive(Debug)]
-pub(crate) struct Tags(Vec<Tag>);
-
-impl Tags {
-    pub(crate) const fn new() -> Self {
-        Self(Vec::new())
-    }
-
-    /// The tag of a slot that was [`set`](Self::set); of another one, some tag.
-    #[inline]
-    pub(crate) fn get(&self, slot: u32) -> Tag {
-        self.0.get(at(slot)).copied().unwrap_or(Tag::NONE)
-    }
-
-    #[inline]
-    pub(crate) fn set(&mut self, slot: u32, tag: Tag) {
-        if at(slot) >= self.0.len() {
-            if at(slot) >= self.0.capacity() {
-                self.0.reserve_exact(at(slot) + 1 - self.0.len() + self.0.len() / GROWTH);
-            }
-            self.0.resize(at(slot) + 1, Tag::NONE);
-        }
-        if let Some(place) = self.0.get_mut(at(slot)) {
-            *place = tag;
-        }
-    }
-}
-
-/// A ghost, in bytes so that nothing is lost to alignment.
-#[derive(Debug, Clone, Copy)]
-struct Record<T> {
-    /// [`Tag::NONE`] once the ghost has returned.
-    tag: Tag,
-    /// The number of the next older ghost of the chain.
-    next: [u8; 4],
-    /// What its policy keeps.
-    word: T,
-}
-
-/// What is known of a chain, together so that a probe in vain reads one cache line.
-#[derive(Debug, Clone, Copy)]
-struct Chain {
-    /// The number of the newest ghost, or any that is not in the ring. In halves, which need less alignment.
-    head: [u16; 2],
-    /// The union of the [`Tag::filter`] bits of its ghosts, and of some that are gone.
-    filter: u16,
-}
-
-impl Chain {
-    #[inline]
-    #[expect(clippy::as_conversions, reason = "the two halves of 32 bits")]
-    const fn with_head(self, number: u32) -> Self {
-        Self { head: [number as u16, (number >> 16) as u16], ..self }
-    }
-
-    #[inline]
-    fn head(self) -> u32 {
-        let [low, high] = self.head.map(u32::from);
-        high << 16 | low
-    }
-}
-
-/// A queue of ghosts.
-#[derive(Debug)]
-pub(crate) struct Ghosts<T = ()> {
-    records: VecDeque<Record<T>>,
-    /// Empty while every weight is 1.
-    weights: VecDeque<u64>,
-    /// The number of the oldest record.
-    first: u32,
-    /// Records without a ghost.
-    gaps: usize,
-    /// None or a power of two.
-    chains: Vec<Chain>,
-    weight: u64,
-}
-
-/// The number of chains to start with.
-const FIRST_CHAINS: usize = 16;
-
-/// Records per chain, on average, from which there are twice as many chains.
-const MOST_PER_CHAIN: usize = 2;
-
-/// The ring grows by one in so many: what lies idle is small, what is copied for each record still constant.
-const GROWTH: usize = 32;
-
-/// One record in so many may be a gap before the ring is packed.
-const MOST_GAPS: usize = 8;
-
-/// Gaps in a ring that is too short to be worth packing.
-const FEW_GAPS: usize = 64;
-
-/// A ring for so many is not worth shrinking.
-const LEAST_SHRUNK: usize = 256;
-
-const MOST_RECORDS: usize = 1 << 31;
-
-const NO_CHAIN: Chain = Chain { head: [0; 2], filter: 0 };
-
-impl<T: Copy> Ghosts<T> {
-    pub(crate) const fn new() -> Self {
-        Self {
-            records: VecDeque::new(),
-            weights: VecDeque::new(),
-            first: 0,
-            gaps: 0,
-            chains: Vec::new(),
-            weight: 0,
-        }
-    }
+    /// The tag of the entry that was announced with this id.
+    fn tag(&self, id: u64) -> Self::Tag;
+    /// Takes the tag of an entry that gets this slot.
+    fn hold(&mut self, slot: u32, tag: Self::Tag);
 
     /// Sum of the weights that the ghosts had when they were evicted.
-    #[inline]
-    pub(crate) const fn weight(&self) -> u64 {
-        self.weight
-    }
-
-    /// Makes the entry, which is no ghost already, the newest ghost, with a word of its policy's.
-    #[inline]
-    pub(crate) fn remember(&mut self, tag: Tag, weight: u64, word: T) {
-        if self.records.len() >= MOST_RECORDS {
-            self.drop_oldest();
-        }
-        if self.records.len() >= self.chains.len() * MOST_PER_CHAIN {
-            self.more_chains();
-        }
-        if self.records.len() == self.records.capacity() {
-            self.records.reserve_exact(self.records.len() / GROWTH + 1);
-        }
-        if weight != 1 && self.weights.is_empty() {
-            self.weights.resize(self.records.len(), 1);
-        }
-        if weight != 1 || !self.weights.is_empty() {
-            self.weights.push_back(weight);
-        }
-        let number = self.number(self.records.len());
-        let bucket = self.bucket(tag);
-        let chain = &mut self.chains[bucket];
-        let next = chain.head().to_le_bytes();
-        *chain = Chain { filter: chain.filter | tag.filter(), ..chain.with_head(number) };
-        self.records.push_back(Record { tag, next, word });
-        self.weight += weight;
-    }
-
-    /// Reads what [`forget`](Self::forget) will look at first, so that it is near then.
-    #[inline]
-    pub(crate) fn prefetch(&self, tag: Tag) {
-        black_box(self.chains.get(self.bucket(tag)).map(|chain| chain.filter));
-    }
-
-    /// Forgets a ghost and gives its word; `None` when it is none.
-    #[inline]
-    pub(crate) fn forget(&mut self, tag: Tag) -> Option<T> {
-        let chain = *self.chains.get(self.bucket(tag))?;
-        if chain.filter & tag.filter() == 0 {
-            return None;
-        }
-        self.search(tag, chain.head())
-    }
-
-    /// Walks the chain of the tag for its ghost.
-    fn search(&mut self, tag: Tag, head: u32) -> Option<T> {
-        // Places fall along a chain; one that does not is no part of it any more.
-        let (mut end, mut filter) = (self.records.len(), 0);
-        let mut place = self.place(head);
-        while place < end {
-            let Record { tag: found, next, .. } = self.records[place];
-            if found == tag {
-                return Some(self.leave(place));
-            }
-            filter |= found.filter();
-            (end, place) = (place, self.place(u32::from_le_bytes(next)));
-        }
-        // The walk was in vain: what is known now spares the next one.
-        let bucket = self.bucket(tag);
-        self.chains[bucket].filter = filter;
-        None
-    }
-
+    fn weight<T: Copy + Debug + Send>(queue: &Self::Queue<T>) -> u64;
+    /// Makes what is in a slot, and in no list any more, the newest ghost.
+    fn remember<D: Carry<T>, T: Copy + Debug + Send>(
+        &mut self,
+        queue: &mut Self::Queue<T>,
+        nodes: &mut Nodes<D>,
+        slot: u32,
+        weight: u64,
+        word: T,
+    );
+    /// Forgets a ghost and gives its word; `None` when it is none. `mine` tells for a slot's data whether its ghost is
+    /// in this queue, where there are several.
+    fn forget<D: Carry<T>, T: Copy + Debug + Send>(
+        &mut self,
+        queue: &mut Self::Queue<T>,
+        nodes: &mut Nodes<D>,
+        weights: &Weights,
+        tag: Self::Tag,
+        mine: impl Fn(&D) -> bool,
+    ) -> Option<T>;
     /// Forgets the oldest ghost; false when there is none.
-    #[inline]
-    pub(crate) fn drop_oldest(&mut self) -> bool {
-        if self.records.is_empty() {
-            return false;
-        }
-        self.weight -= self.weights.front().copied().unwrap_or(1);
-        self.pop();
-        self.skip_gaps();
-        if self.records.len() < self.records.capacity() / 4 * 3 && self.records.capacity() > LEAST_SHRUNK {
-            self.shrink();
-        }
-        true
-    }
-
+    fn drop_oldest<D: Clone, T: Copy + Debug + Send>(
+        &mut self,
+        queue: &mut Self::Queue<T>,
+        nodes: &mut Nodes<D>,
+        weights: &Weights,
+    ) -> bool;
     /// Forgets the oldest ghosts until no more than `weight` is left.
     #[inline]
-    pub(crate) fn limit(&mut self, weight: u64) {
-        while self.weight > weight && self.drop_oldest() {}
+    fn limit<D: Clone, T: Copy + Debug + Send>(
+        &mut self,
+        queue: &mut Self::Queue<T>,
+        nodes: &mut Nodes<D>,
+        weights: &Weights,
+        weight: u64,
+    ) {
+        while Self::weight(queue) > weight && self.drop_oldest(queue, nodes, weights) {}
     }
-
     /// The word of the oldest ghost.
-    #[inline]
-    pub(crate) fn oldest(&self) -> Option<T> {
-        self.records.front().map(|record| record.word)
-    }
+    fn oldest<D: Carry<T>, T: Copy + Debug + Send>(queue: &Self::Queue<T>, nodes: &Nodes<D>) -> Option<T>;
+    /// Shows every word, from the oldest ghost to the newest, to be changed.
+    fn each_word<D: Carry<T>, T: Copy + Debug + Send>(
+        queue: &mut Self::Queue<T>,
+        nodes: &mut Nodes<D>,
+        change: impl FnMut(T) -> T,
+    );
 
-    /// The words, from the oldest ghost to the newest.
-    pub(crate) fn words(&self) -> impl Iterator<Item = T> {
-        self.records.iter().filter(|record| record.tag != Tag::NONE).map(|record| record.word)
-    }
+    /// Reads what [`forget`](Self::forget) will look at first, so that it is near then.
+    fn prefetch<T: Copy + Debug + Send>(queue: &Self::Queue<T>, id: u64);
 
-    /// Changes every word.
-    pub(crate) fn change_words(&mut self, change: impl Fn(T) -> T) {
-        self.records.iter_mut().for_each(|record| record.word = change(record.word));
-    }
-
-    /// The chain of a tag, where there are any.
-    #[inline]
-    const fn bucket(&self, tag: Tag) -> usize {
-        // As many low bits as there are chains; beyond 2^32 they get longer.
-        at(tag.low()) & self.chains.len().wrapping_sub(1)
-    }
-
-    /// The place in the ring of a number; past its end for one that is not in it.
-    #[inline]
-    const fn place(&self, number: u32) -> usize {
-        at(number.wrapping_sub(self.first))
-    }
-
-    /// The number of a place in the ring or right behind it.
-    #[expect(clippy::as_conversions, reason = "there are at most 2^31 places")]
-    const fn number(&self, place: usize) -> u32 {
-        self.first.wrapping_add(place as u32)
-    }
-
-    /// Takes a ghost out from wherever it stands.
-    #[inline]
-    fn leave(&mut self, place: usize) -> T {
-        let weight = self.weights.get_mut(place).map_or(1, |weight| std::mem::replace(weight, 0));
-        self.weight -= weight;
-        self.records[place].tag = Tag::NONE;
-        self.gaps += 1;
-        let word = self.records[place].word;
-        self.skip_gaps();
-        if self.gaps > self.records.len() / MOST_GAPS + FEW_GAPS {
-            self.pack();
-        }
-        word
-    }
-
-    #[inline]
-    fn pop(&mut self) {
-        self.records.pop_front();
-        if !self.weights.is_empty() {
-            self.weights.pop_front();
-        }
-        self.first = self.first.wrapping_add(1);
-    }
-
-    /// Lets the ring start with a ghost.
-    #[inline]
-    fn skip_gaps(&mut self) {
-        while self.records.front().is_some_and(|record| record.tag == Tag::NONE) {
-            self.pop();
-            self.gaps -= 1;
-        }
-    }
-
-    /// Moves the ghosts together, in their order.
-    #[cold]
-    fn pack(&mut self) {
-        let mut kept = 0;
-        for place in 0..self.records.len() {
-            if self.records[place].tag != Tag::NONE {
-                self.records[kept] = self.records[place];
-                if !self.weights.is_empty() {
-                    self.weights[kept] = self.weights[place];
-                }
-                kept += 1;
-            }
-        }
-        self.records.truncate(kept);
-        self.weights.truncate(kept);
-        self.gaps = 0;
-        self.chain_all();
-    }
-
-    /// Gives back what lies idle: of two rings that share a bound, as ARC's, one grows as the other one shrinks.
-    #[cold]
-    fn shrink(&mut self) {
-        let most = self.records.len() + self.records.len() / GROWTH + 1;
-        self.records.shrink_to(most);
-        self.weights.shrink_to(most);
-        if self.records.len() < self.chains.len() / 4 * 3 && self.chains.len() > FIRST_CHAINS {
-            self.chains.truncate(self.chains.len() / 2);
-            self.chains.shrink_to_fit();
-            self.chain_all();
-        }
-    }
-
-    #[cold]
-    fn more_chains(&mut self) {
-        self.chains = vec![NO_CHAIN; (self.chains.len() * 2).max(FIRST_CHAINS)];
-        self.chain_all();
-    }
-
-    /// Makes the chains anew.
-    fn chain_all(&mut self) {
-        // A number right before the ring's, so in no ring for a long time.
-        self.chains.fill(NO_CHAIN.with_head(self.first.wrapping_sub(1)));
-        for place in 0..self.records.len() {
-            let tag = self.records[place].tag;
-            if tag == Tag::NONE {
-                continue;
-            }
-            let (bucket, number) = (self.bucket(tag), self.number(place));
-            let chain = self.chains[bucket];
-            self.records[place].next = chain.head().to_le_bytes();
-            self.chains[bucket] = Chain { filter: chain.filter | tag.filter(), ..chain.with_head(number) };
-        }
-    }
+    /// See [`Policy::recall`](crate::Policy::recall).
+    fn recall(&mut self, ghost: Option<crate::Slot>);
+    /// Before a victim is chosen: the next one leaves no ghost unless it is [remembered](Self::remember).
+    fn choose(&mut self);
+    /// See [`Policy::retains`](crate::Policy::retains).
+    fn retains(&self) -> bool;
+    /// See [`Policy::reclaim`](crate::Policy::reclaim).
+    fn reclaim(&mut self) -> Option<crate::Slot>;
 }
 
-#[cfg(test)]
-mod tests;
+/// The data of a slot, where the word of a ghost finds room.
+pub trait Carry<T>: Clone {
+    /// The word of the ghost in this slot.
+    fn word(&self) -> T;
+    /// Sets it.
+    fn set_word(&mut self, word: T);
+}
+
+impl<D: Clone> Carry<()> for D {
+    #[inline]
+    fn word(&self) {}
+    #[inline]
+    fn set_word(&mut self, (): ()) {}
+}

@@ -60,6 +60,7 @@ mod weights;
 
 pub use arc::Adaptive;
 pub use fifo::Fifo;
+pub use ghosts::{ByHash, InSlot, Memory};
 pub use lfu::Lfu;
 pub use lirs::Lirs;
 pub use lru::Lru;
@@ -157,6 +158,25 @@ pub trait Policy: Send {
     /// built.
     fn import(&mut self, entries: &[Resident]);
 
+    /// Where evicted entries are remembered in their slots (see [`PolicyKind::visit_in_slots`]): before
+    /// [`on_miss`](Policy::on_miss), the slot where the owner retained the incoming entry, if it did. The policy may
+    /// have forgotten it since.
+    #[inline]
+    fn recall(&mut self, _ghost: Option<Slot>) {}
+
+    /// Whether the last [`victim`](Policy::victim) is remembered in its slot: its owner retains it there, and gives
+    /// the slot to no other entry before the policy lets it [reclaim](Policy::reclaim) it.
+    #[inline]
+    fn retains(&self) -> bool {
+        false
+    }
+
+    /// A slot whose evicted entry is no longer remembered, each once. The owner takes these before new ones.
+    #[inline]
+    fn reclaim(&mut self) -> Option<Slot> {
+        None
+    }
+
     /// Number of entries in the order.
     fn len(&self) -> usize;
 
@@ -247,16 +267,27 @@ impl PolicyKind {
     /// Hands an empty policy for `capacity` (in the unit of the weights) to `visitor`, as the type it is: for
     /// loops that should be compiled for each policy.
     pub fn visit<V: Visitor>(self, capacity: u64, visitor: V) -> V::Output {
+        self.visit_with::<ByHash, V>(capacity, visitor)
+    }
+
+    /// The same for an owner that [recalls](Policy::recall), [retains](Policy::retains) and
+    /// [reclaims](Policy::reclaim): what is evicted is remembered in its slot instead of by its hash. The victims are
+    /// the same.
+    pub fn visit_in_slots<V: Visitor>(self, capacity: u64, visitor: V) -> V::Output {
+        self.visit_with::<InSlot, V>(capacity, visitor)
+    }
+
+    fn visit_with<M: Memory, V: Visitor>(self, capacity: u64, visitor: V) -> V::Output {
         match self {
             Self::Lru => visitor.visit(Lru::new()),
             Self::Fifo => visitor.visit(Fifo::new()),
             Self::Lfu => visitor.visit(Lfu::new()),
-            Self::Arc => visitor.visit(Adaptive::new(capacity)),
+            Self::Arc => visitor.visit(Adaptive::<M>::with_memory(capacity)),
             Self::Sieve => visitor.visit(Sieve::new()),
-            Self::S3Fifo => visitor.visit(S3Fifo::new(capacity)),
+            Self::S3Fifo => visitor.visit(S3Fifo::<M>::with_memory(capacity)),
             Self::WTinyLfu => visitor.visit(WTinyLfu::new(capacity)),
-            Self::Lirs => visitor.visit(Lirs::new(capacity)),
-            Self::TwoQ => visitor.visit(TwoQ::new(capacity)),
+            Self::Lirs => visitor.visit(Lirs::<M>::with_memory(capacity)),
+            Self::TwoQ => visitor.visit(TwoQ::<M>::with_memory(capacity)),
         }
     }
 

@@ -32,7 +32,7 @@
 //! When not to use it: for recency without repetition (each entry used a few times soon after another, then
 //! never): LIR fills with dead entries, and new ones have 1 % of the cache to prove themselves in.
 
-use crate::ghosts::{Ghosts, Tag, Tags};
+use crate::ghosts::{ByHash, Carry, Memory};
 use crate::list::{NIL, Nodes, at};
 use crate::part::{Part, percent};
 use crate::place::Placed;
@@ -62,42 +62,69 @@ struct Entry {
     placed: Placed,
 }
 
+/// A stamp in bytes, as ghosts keep it.
+type Stamp = [u8; 4];
+
+impl Carry<Stamp> for Entry {
+    #[inline]
+    fn word(&self) -> Stamp {
+        self.stamp.to_le_bytes()
+    }
+
+    #[inline]
+    fn set_word(&mut self, word: Stamp) {
+        self.stamp = u32::from_le_bytes(word);
+    }
+}
+
 const VACANT: Entry = Entry { stamp: 0, placed: Placed::VACANT };
 
 /// The policy; see the [module](self).
 #[derive(Debug)]
-pub struct Lirs {
+pub struct Lirs<M: Memory = ByHash> {
     capacity: u64,
     hir_percent: u64,
     non_resident_percent: u64,
     max_lir: u64,
     max_ghosts: u64,
     entries: Nodes<Entry>,
-    tags: Tags,
+    memory: M,
     weights: Weights,
     /// The LIR entries by last use; the front is the bottom of S.
     lir: Part,
     /// Q: the resident HIR entries. The front is the victim.
     queue: Part,
     /// The non-resident ids, oldest first, each with the stamp of its last use.
-    ghosts: Ghosts<[u8; 4]>,
+    ghosts: M::Queue<Stamp>,
     /// The stamp of the last use.
     clock: u32,
     /// The entry announced by `on_miss`, and whether it was in S.
-    incoming: Option<(Tag, bool)>,
+    incoming: Option<(M::Tag, bool)>,
 }
 
 impl Lirs {
     /// A policy that holds no entry, for `capacity` in the unit of the weights.
     #[must_use]
     pub fn new(capacity: u64) -> Self {
-        Self::with_shares(capacity, HIR_PERCENT, NON_RESIDENT_PERCENT)
+        Self::with_memory(capacity)
     }
 
     /// The same with other shares: HIR has `hir_percent` of the capacity, 0 to 100 (more counts as 100), but at
     /// least one unit; the ids remembered weigh up to `non_resident_percent` of it.
     #[must_use]
     pub fn with_shares(capacity: u64, hir_percent: u64, non_resident_percent: u64) -> Self {
+        Self::with_all(capacity, hir_percent, non_resident_percent)
+    }
+}
+
+impl<M: Memory> Lirs<M> {
+    /// The same with ghosts in either way.
+    #[must_use]
+    pub fn with_memory(capacity: u64) -> Self {
+        Self::with_all(capacity, HIR_PERCENT, NON_RESIDENT_PERCENT)
+    }
+
+    fn with_all(capacity: u64, hir_percent: u64, non_resident_percent: u64) -> Self {
         let mut policy = Self {
             capacity: 0,
             hir_percent: hir_percent.min(100),
@@ -105,11 +132,11 @@ impl Lirs {
             max_lir: 0,
             max_ghosts: 0,
             entries: Nodes::new(),
-            tags: Tags::new(),
+            memory: M::new(),
             weights: Weights::new(),
             lir: Part::new(),
             queue: Part::new(),
-            ghosts: Ghosts::new(),
+            ghosts: M::queue(),
             clock: 0,
             incoming: None,
         };
@@ -196,21 +223,28 @@ impl Lirs {
 
     /// Keeps the id of an evicted entry that was in S.
     #[inline]
-    fn remember(&mut self, tag: Tag, weight: u64, stamp: u32) {
-        self.ghosts.remember(tag, weight, stamp.to_le_bytes());
-        self.ghosts.limit(self.max_ghosts);
+    fn remember(&mut self, slot: Slot, stamp: u32) {
+        let weight = self.weights.get(slot.0);
+        self.memory.remember(&mut self.ghosts, &mut self.entries, slot.0, weight, stamp.to_le_bytes());
+        self.limit();
         for _ in 0..PRUNED_PER_GHOST {
-            if self.ghosts.oldest().is_none_or(|oldest| self.in_stack(u32::from_le_bytes(oldest))) {
+            let oldest = M::oldest(&self.ghosts, &self.entries);
+            if oldest.is_none_or(|oldest| self.in_stack(u32::from_le_bytes(oldest))) {
                 break;
             }
-            self.ghosts.drop_oldest();
+            self.memory.drop_oldest(&mut self.ghosts, &mut self.entries, &self.weights);
         }
     }
 
     #[inline]
-    fn hold(&mut self, slot: Slot, tag: Tag, weight: u64) {
+    fn limit(&mut self) {
+        self.memory.limit(&mut self.ghosts, &mut self.entries, &self.weights, self.max_ghosts);
+    }
+
+    #[inline]
+    fn hold(&mut self, slot: Slot, tag: M::Tag, weight: u64) {
         self.entries.reach(slot.0, &VACANT);
-        self.tags.set(slot.0, tag);
+        self.memory.hold(slot.0, tag);
         self.weights.set(slot.0, weight);
     }
 
@@ -220,7 +254,10 @@ impl Lirs {
         let mut slots: Vec<u32> = self.lir.list.iter(&self.entries).collect();
         slots.extend(self.queue.list.iter(&self.entries));
         let mut stamps: Vec<u32> = slots.iter().map(|&slot| self.entries.data(slot).stamp).collect();
-        stamps.extend(self.ghosts.words().map(u32::from_le_bytes));
+        M::each_word(&mut self.ghosts, &mut self.entries, |stamp| {
+            stamps.push(u32::from_le_bytes(stamp));
+            stamp
+        });
         stamps.sort_unstable();
         // The rank of a stamp, from 1. There are fewer ranks than there is memory for entries and ghosts.
         let rank = |stamp: u32| {
@@ -231,12 +268,14 @@ impl Lirs {
             let entry = self.entries.data_mut(slot);
             entry.stamp = rank(entry.stamp);
         }
-        self.ghosts.change_words(|stamp| rank(u32::from_le_bytes(stamp)).to_le_bytes());
+        M::each_word(&mut self.ghosts, &mut self.entries, |stamp| {
+            rank(u32::from_le_bytes(stamp)).to_le_bytes()
+        });
         self.clock = u32::try_from(stamps.len()).unwrap_or(u32::MAX / 2);
     }
 }
 
-impl Policy for Lirs {
+impl<M: Memory> Policy for Lirs<M> {
     #[inline]
     fn on_hit(&mut self, slot: Slot) {
         let entry = self.entry(slot);
@@ -258,18 +297,20 @@ impl Policy for Lirs {
 
     #[inline]
     fn prefetch_miss(&self, id: u64) {
-        self.ghosts.prefetch(Tag::of(id));
+        M::prefetch(&self.ghosts, id);
     }
 
     #[inline]
     fn on_miss(&mut self, id: u64, _weight: u64) {
-        let tag = Tag::of(id);
-        let in_stack = self.ghosts.forget(tag).is_some_and(|stamp| self.in_stack(u32::from_le_bytes(stamp)));
+        let tag = self.memory.tag(id);
+        let stamp = self.memory.forget(&mut self.ghosts, &mut self.entries, &self.weights, tag, |_| true);
+        let in_stack = stamp.is_some_and(|stamp| self.in_stack(u32::from_le_bytes(stamp)));
         self.incoming = Some((tag, in_stack));
     }
 
     #[inline]
     fn victim(&mut self) -> Option<Slot> {
+        self.memory.choose();
         let oldest = self.queue.list.front();
         let slot = Slot(if oldest == NIL { self.lir.list.front() } else { oldest });
         let entry = self.entry(slot);
@@ -278,7 +319,7 @@ impl Policy for Lirs {
         }
         self.unlink(slot);
         if self.in_stack(entry.stamp) {
-            self.remember(self.tags.get(slot.0), self.weights.get(slot.0), entry.stamp);
+            self.remember(slot, entry.stamp);
         }
         Some(slot)
     }
@@ -286,7 +327,7 @@ impl Policy for Lirs {
     #[inline]
     fn on_insert(&mut self, slot: Slot, id: u64, weight: u64) {
         self.on_remove(slot);
-        let tag = Tag::of(id);
+        let tag = self.memory.tag(id);
         self.hold(slot, tag, weight);
         let in_stack = self.incoming.take().is_some_and(|(incoming, in_stack)| incoming == tag && in_stack);
         let status = if self.becomes_lir(weight, in_stack) { LIR } else { HIR };
@@ -316,7 +357,7 @@ impl Policy for Lirs {
         self.divide(capacity);
         self.incoming = None;
         self.settle();
-        self.ghosts.limit(self.max_ghosts);
+        self.limit();
     }
 
     /// Q from its front, then LIR from the bottom of S.
@@ -331,7 +372,7 @@ impl Policy for Lirs {
     fn import(&mut self, entries: &[Resident]) {
         for &Resident { slot, id, weight, frequency } in entries {
             self.on_remove(slot);
-            self.hold(slot, Tag::of(id), weight);
+            self.hold(slot, self.memory.tag(id), weight);
             let stamp = self.tick();
             self.link(slot, Entry { stamp, placed: Placed::new(LIR, frequency.max(1)) });
         }
@@ -340,6 +381,21 @@ impl Policy for Lirs {
 
     fn len(&self) -> usize {
         at(self.lir.list.len()) + at(self.queue.list.len())
+    }
+
+    #[inline]
+    fn recall(&mut self, ghost: Option<Slot>) {
+        self.memory.recall(ghost);
+    }
+
+    #[inline]
+    fn retains(&self) -> bool {
+        self.memory.retains()
+    }
+
+    #[inline]
+    fn reclaim(&mut self) -> Option<Slot> {
+        self.memory.reclaim()
     }
 }
 

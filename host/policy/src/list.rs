@@ -78,6 +78,19 @@ impl<T: Clone> Nodes<T> {
         self.free = index;
     }
 
+    /// Makes a node, which is in no list, point at itself until it is linked again.
+    #[inline]
+    pub fn idle(&mut self, index: u32) {
+        let node = &mut self.nodes[at(index)];
+        (node.prev, node.next) = (index, index);
+    }
+
+    /// Whether the node was made [idle](Self::idle) and is in no list since.
+    #[inline]
+    pub fn is_idle(&self, index: u32) -> bool {
+        self.nodes.get(at(index)).is_some_and(|node| node.next == index)
+    }
+
     /// The data of a node, if there is such a node.
     #[inline]
     pub fn get(&self, index: u32) -> Option<&T> {

@@ -4,7 +4,7 @@ use crate::list::{List, Nodes};
 
 /// A list of entries with their weight.
 #[derive(Debug)]
-pub(crate) struct Part {
+pub struct Part {
     pub(crate) list: List,
     pub(crate) weight: u64,
 }

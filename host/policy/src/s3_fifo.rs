@@ -20,7 +20,7 @@
 //! When not to use it: on reuse that comes just after S has let go, or twice within S and never again; and in
 //! very small caches, where a tenth is an entry or two.
 
-use crate::ghosts::{Ghosts, Tag, Tags};
+use crate::ghosts::{ByHash, Memory};
 use crate::list::{Nodes, at};
 use crate::mark::{Mark, Marks};
 use crate::part::{Part, percent};
@@ -45,7 +45,7 @@ const MAIN: u16 = 4;
 
 /// The policy; see the [module](self).
 #[derive(Debug)]
-pub struct S3Fifo {
+pub struct S3Fifo<M: Memory = ByHash> {
     capacity: u64,
     /// The share of S, in the unit of the weights.
     small_target: u64,
@@ -53,32 +53,40 @@ pub struct S3Fifo {
     ghost_limit: u64,
     marks: Marks,
     links: Nodes<()>,
-    tags: Tags,
+    memory: M,
     weights: Weights,
     small: Part,
     main: Part,
-    ghosts: Ghosts,
+    ghosts: M::Queue<()>,
     /// Nothing was evicted since the capacity last grew.
     filling: bool,
     /// The tag of the entry announced last, and whether it was a ghost.
-    incoming: Option<(Tag, bool)>,
+    incoming: Option<(M::Tag, bool)>,
 }
 
 impl S3Fifo {
     /// A policy that holds no entry, for `capacity` in the unit of the weights.
     #[must_use]
     pub fn new(capacity: u64) -> Self {
+        Self::with_memory(capacity)
+    }
+}
+
+impl<M: Memory> S3Fifo<M> {
+    /// The same with ghosts in either way.
+    #[must_use]
+    pub fn with_memory(capacity: u64) -> Self {
         let mut policy = Self {
             capacity: 0,
             small_target: 0,
             ghost_limit: 0,
             marks: Marks::new(),
             links: Nodes::new(),
-            tags: Tags::new(),
+            memory: M::new(),
             weights: Weights::new(),
             small: Part::new(),
             main: Part::new(),
-            ghosts: Ghosts::new(),
+            ghosts: M::queue(),
             filling: true,
             incoming: None,
         };
@@ -87,10 +95,10 @@ impl S3Fifo {
     }
 
     #[inline]
-    fn push(&mut self, slot: Slot, tag: Tag, weight: u64, mark: Mark) {
+    fn push(&mut self, slot: Slot, tag: M::Tag, weight: u64, mark: Mark) {
         self.on_remove(slot);
         self.links.reach(slot.0, &());
-        self.tags.set(slot.0, tag);
+        self.memory.hold(slot.0, tag);
         self.weights.set(slot.0, weight);
         self.marks.set(slot, mark);
         self.part(mark).push(slot.0, weight);
@@ -101,6 +109,11 @@ impl S3Fifo {
     const fn part(&mut self, mark: Mark) -> Linked<'_> {
         let part = if mark.flags() & MAIN == 0 { &mut self.small } else { &mut self.main };
         Linked { part, links: &mut self.links }
+    }
+
+    #[inline]
+    fn limit(&mut self) {
+        self.memory.limit(&mut self.ghosts, &mut self.links, &self.weights, self.ghost_limit);
     }
 
     /// Looks at the oldest entry of S: a victim, or one more in M.
@@ -116,8 +129,8 @@ impl S3Fifo {
             return None;
         }
         self.on_remove(slot);
-        self.ghosts.remember(self.tags.get(slot.0), weight, ());
-        self.ghosts.limit(self.ghost_limit);
+        self.memory.remember(&mut self.ghosts, &mut self.links, slot.0, weight, ());
+        self.limit();
         Some(slot)
     }
 
@@ -153,7 +166,7 @@ impl Linked<'_> {
     }
 }
 
-impl Policy for S3Fifo {
+impl<M: Memory> Policy for S3Fifo<M> {
     #[inline]
     fn on_hit(&mut self, slot: Slot) {
         if let Some(mark) = self.marks.held(slot) {
@@ -164,18 +177,21 @@ impl Policy for S3Fifo {
 
     #[inline]
     fn prefetch_miss(&self, id: u64) {
-        self.ghosts.prefetch(Tag::of(id));
+        M::prefetch(&self.ghosts, id);
     }
 
     #[inline]
     fn on_miss(&mut self, id: u64, _weight: u64) {
-        let tag = Tag::of(id);
-        self.incoming = Some((tag, self.ghosts.forget(tag).is_some()));
+        let tag = self.memory.tag(id);
+        let returns =
+            self.memory.forget(&mut self.ghosts, &mut self.links, &self.weights, tag, |()| true).is_some();
+        self.incoming = Some((tag, returns));
     }
 
     #[inline]
     fn victim(&mut self) -> Option<Slot> {
         self.filling = false;
+        self.memory.choose();
         // The loops end: a look at S leaves S with one entry less, and M's counts fall by one a round.
         if self.small.weight >= self.small_target || self.main.list.is_empty() {
             while !self.small.list.is_empty() {
@@ -196,7 +212,7 @@ impl Policy for S3Fifo {
 
     #[inline]
     fn on_insert(&mut self, slot: Slot, id: u64, weight: u64) {
-        let tag = Tag::of(id);
+        let tag = self.memory.tag(id);
         let returns = self.incoming.take().is_some_and(|(told, ghost)| ghost && told == tag);
         let main = returns || (self.filling && self.small.weight >= self.small_target);
         self.push(slot, tag, weight, Mark::new(1, if main { MAIN } else { 0 }));
@@ -226,7 +242,7 @@ impl Policy for S3Fifo {
         self.filling |= capacity > self.capacity;
         self.capacity = capacity;
         self.ghost_limit = percent(capacity, GHOST_PERCENT);
-        self.ghosts.limit(self.ghost_limit);
+        self.limit();
     }
 
     /// First what would leave S for good, then M without a count, then all that its count saves, by that
@@ -253,18 +269,32 @@ impl Policy for S3Fifo {
             if entry.frequency > 1 {
                 main.push(entry);
             } else {
-                self.push(entry.slot, Tag::of(entry.id), entry.weight, Mark::new(entry.frequency, 0));
+                self.push(entry.slot, self.memory.tag(entry.id), entry.weight, Mark::new(entry.frequency, 0));
             }
         }
         main.sort_by_key(|entry| frequency(entry));
         let least = main.first().map_or(0, |entry| frequency(entry));
         for entry in main {
             let mark = Mark::new(entry.frequency, MAIN | (frequency(entry) - least));
-            self.push(entry.slot, Tag::of(entry.id), entry.weight, mark);
+            self.push(entry.slot, self.memory.tag(entry.id), entry.weight, mark);
         }
     }
 
     fn len(&self) -> usize {
         at(self.small.list.len()) + at(self.main.list.len())
+    }
+    #[inline]
+    fn recall(&mut self, ghost: Option<Slot>) {
+        self.memory.recall(ghost);
+    }
+
+    #[inline]
+    fn retains(&self) -> bool {
+        self.memory.retains()
+    }
+
+    #[inline]
+    fn reclaim(&mut self) -> Option<Slot> {
+        self.memory.reclaim()
     }
 }

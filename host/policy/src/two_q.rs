@@ -12,7 +12,7 @@
 //! When not to use it: where reuse comes within Kin + Kout of the first use only, or the hot set needs more than
 //! what A1in leaves; Kin and Kout are fixed where ARC's p moves.
 
-use crate::ghosts::{Ghosts, Tag, Tags};
+use crate::ghosts::{ByHash, Memory};
 use crate::list::{Nodes, at};
 use crate::part::{Part, percent};
 use crate::weights::Weights;
@@ -37,32 +37,40 @@ fn word(uses: u32, am: Word) -> Word {
 
 /// The policy; see the [module](self).
 #[derive(Debug)]
-pub struct TwoQ {
+pub struct TwoQ<M: Memory = ByHash> {
     kin: u64,
     kout: u64,
     entries: Nodes<Word>,
-    tags: Tags,
+    memory: M,
     weights: Weights,
     a1_in: Part,
     am: Part,
-    a1_out: Ghosts,
+    a1_out: M::Queue<()>,
     /// The tag of the entry announced last, and whether A1out remembered it.
-    incoming: Option<(Tag, bool)>,
+    incoming: Option<(M::Tag, bool)>,
 }
 
 impl TwoQ {
     /// A policy that holds no entry, for `capacity` in the unit of the weights.
     #[must_use]
     pub fn new(capacity: u64) -> Self {
+        Self::with_memory(capacity)
+    }
+}
+
+impl<M: Memory> TwoQ<M> {
+    /// The same with ghosts in either way.
+    #[must_use]
+    pub fn with_memory(capacity: u64) -> Self {
         let mut policy = Self {
             kin: 0,
             kout: 0,
             entries: Nodes::new(),
-            tags: Tags::new(),
+            memory: M::new(),
             weights: Weights::new(),
             a1_in: Part::new(),
             am: Part::new(),
-            a1_out: Ghosts::new(),
+            a1_out: M::queue(),
             incoming: None,
         };
         policy.set_capacity(capacity);
@@ -75,10 +83,15 @@ impl TwoQ {
     }
 
     #[inline]
-    fn push(&mut self, slot: Slot, tag: Tag, weight: u64, word: Word) {
+    fn limit(&mut self) {
+        self.memory.limit(&mut self.a1_out, &mut self.entries, &self.weights, self.kout);
+    }
+
+    #[inline]
+    fn push(&mut self, slot: Slot, tag: M::Tag, weight: u64, word: Word) {
         self.on_remove(slot);
         self.entries.reach(slot.0, &VACANT);
-        self.tags.set(slot.0, tag);
+        self.memory.hold(slot.0, tag);
         self.weights.set(slot.0, weight);
         *self.entries.data_mut(slot.0) = word;
         let part = if word & IN_AM == 0 { &mut self.a1_in } else { &mut self.am };
@@ -86,7 +99,7 @@ impl TwoQ {
     }
 }
 
-impl Policy for TwoQ {
+impl<M: Memory> Policy for TwoQ<M> {
     #[inline]
     fn on_hit(&mut self, slot: Slot) {
         let Some(word) = self.held(slot) else { return };
@@ -103,17 +116,20 @@ impl Policy for TwoQ {
 
     #[inline]
     fn prefetch_miss(&self, id: u64) {
-        self.a1_out.prefetch(Tag::of(id));
+        M::prefetch(&self.a1_out, id);
     }
 
     #[inline]
     fn on_miss(&mut self, id: u64, _weight: u64) {
-        let tag = Tag::of(id);
-        self.incoming = Some((tag, self.a1_out.forget(tag).is_some()));
+        let tag = self.memory.tag(id);
+        let returns =
+            self.memory.forget(&mut self.a1_out, &mut self.entries, &self.weights, tag, |_| true).is_some();
+        self.incoming = Some((tag, returns));
     }
 
     #[inline]
     fn victim(&mut self) -> Option<Slot> {
+        self.memory.choose();
         let from_in = self.a1_in.weight > self.kin || self.am.list.is_empty();
         let part = if from_in { &self.a1_in } else { &self.am };
         if part.list.is_empty() {
@@ -122,15 +138,16 @@ impl Policy for TwoQ {
         let slot = Slot(part.list.front());
         self.on_remove(slot);
         if from_in {
-            self.a1_out.remember(self.tags.get(slot.0), self.weights.get(slot.0), ());
-            self.a1_out.limit(self.kout);
+            let weight = self.weights.get(slot.0);
+            self.memory.remember(&mut self.a1_out, &mut self.entries, slot.0, weight, ());
+            self.limit();
         }
         Some(slot)
     }
 
     #[inline]
     fn on_insert(&mut self, slot: Slot, id: u64, weight: u64) {
-        let tag = Tag::of(id);
+        let tag = self.memory.tag(id);
         let returns = self.incoming.take().is_some_and(|(told, ghost)| ghost && told == tag);
         self.push(slot, tag, weight, if returns { word(2, IN_AM) } else { word(1, 0) });
     }
@@ -155,7 +172,7 @@ impl Policy for TwoQ {
     fn set_capacity(&mut self, capacity: u64) {
         self.kin = percent(capacity, KIN_PERCENT);
         self.kout = percent(capacity, KOUT_PERCENT);
-        self.a1_out.limit(self.kout);
+        self.limit();
     }
 
     /// A1in, the least used first and of equals the oldest, then Am from its oldest.
@@ -171,11 +188,25 @@ impl Policy for TwoQ {
     fn import(&mut self, entries: &[Resident]) {
         for entry in entries {
             let am = if entry.frequency > 1 { IN_AM } else { 0 };
-            self.push(entry.slot, Tag::of(entry.id), entry.weight, word(entry.frequency, am));
+            self.push(entry.slot, self.memory.tag(entry.id), entry.weight, word(entry.frequency, am));
         }
     }
 
     fn len(&self) -> usize {
         at(self.a1_in.list.len()) + at(self.am.list.len())
+    }
+    #[inline]
+    fn recall(&mut self, ghost: Option<Slot>) {
+        self.memory.recall(ghost);
+    }
+
+    #[inline]
+    fn retains(&self) -> bool {
+        self.memory.retains()
+    }
+
+    #[inline]
+    fn reclaim(&mut self) -> Option<Slot> {
+        self.memory.reclaim()
     }
 }

@@ -8,7 +8,7 @@ use crate::list::at;
 
 /// The weights; 1 where nothing else was said.
 #[derive(Debug)]
-pub(crate) struct Weights(Vec<u64>);
+pub struct Weights(Vec<u64>);
 
 impl Weights {
     pub(crate) const fn new() -> Self {

@@ -3,7 +3,7 @@
 
 mod owner;
 
-use host_policy::{Adaptive, Fifo, Lfu, Lru};
+use host_policy::{Adaptive, Fifo, InSlot, Lfu, Lru};
 use owner::{Model, compare, steps};
 use proptest::prelude::*;
 
@@ -238,7 +238,9 @@ proptest! {
 
     #[test]
     fn arc_is_the_paper(steps in steps(), capacity in 0usize..24) {
-        let mut paper = NaiveArc { c: capacity, ..NaiveArc::default() };
-        compare(Adaptive::new(u64::try_from(capacity).expect("small")), &mut paper, capacity, &steps)?;
+        let paper = || NaiveArc { c: capacity, ..NaiveArc::default() };
+        let units = u64::try_from(capacity).expect("small");
+        compare(Adaptive::new(units), &mut paper(), capacity, &steps)?;
+        compare(Adaptive::<InSlot>::with_memory(units), &mut paper(), capacity, &steps)?;
     }
 }

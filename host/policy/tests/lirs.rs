@@ -3,7 +3,7 @@
 
 mod owner;
 
-use host_policy::Lirs;
+use host_policy::{InSlot, Lirs};
 use owner::{Model, Step, compare, steps};
 use proptest::prelude::*;
 
@@ -133,8 +133,12 @@ impl Model for Paper {
 
 fn check(steps: &[Step], c: usize, hir: usize, non_resident: usize) -> Result<(), TestCaseError> {
     let wide = |number: usize| u64::try_from(number).expect("small");
-    let mut model = Paper { c, hir_percent: hir, non_resident_percent: non_resident, s: vec![], q: vec![] };
-    compare(Lirs::with_shares(wide(c), wide(hir), wide(non_resident)), &mut model, c, steps)
+    let model = || Paper { c, hir_percent: hir, non_resident_percent: non_resident, s: vec![], q: vec![] };
+    compare(Lirs::with_shares(wide(c), wide(hir), wide(non_resident)), &mut model(), c, steps)?;
+    if (hir, non_resident) == (1, 100) {
+        compare(Lirs::<InSlot>::with_memory(wide(c)), &mut model(), c, steps)?;
+    }
+    Ok(())
 }
 
 proptest! {

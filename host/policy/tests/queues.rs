@@ -3,7 +3,7 @@
 
 mod owner;
 
-use host_policy::{S3Fifo, Sieve, TwoQ};
+use host_policy::{InSlot, S3Fifo, Sieve, TwoQ};
 use owner::{Model, compare, steps};
 use proptest::prelude::*;
 
@@ -267,14 +267,16 @@ proptest! {
 
     #[test]
     fn s3_fifo_is_the_paper(steps in steps(), capacity in 0usize..40) {
-        let mut paper =
-            NaiveS3Fifo { c: capacity, s: Vec::new(), m: Vec::new(), g: Vec::new(), filling: true };
-        compare(S3Fifo::new(units(capacity)), &mut paper, capacity, &steps)?;
+        let paper =
+            || NaiveS3Fifo { c: capacity, s: Vec::new(), m: Vec::new(), g: Vec::new(), filling: true };
+        compare(S3Fifo::new(units(capacity)), &mut paper(), capacity, &steps)?;
+        compare(S3Fifo::<InSlot>::with_memory(units(capacity)), &mut paper(), capacity, &steps)?;
     }
 
     #[test]
     fn two_q_is_the_paper(steps in steps(), capacity in 0usize..40) {
-        let mut paper = NaiveTwoQ { c: capacity, a1_in: Vec::new(), a1_out: Vec::new(), am: Vec::new() };
-        compare(TwoQ::new(units(capacity)), &mut paper, capacity, &steps)?;
+        let paper = || NaiveTwoQ { c: capacity, a1_in: Vec::new(), a1_out: Vec::new(), am: Vec::new() };
+        compare(TwoQ::new(units(capacity)), &mut paper(), capacity, &steps)?;
+        compare(TwoQ::<InSlot>::with_memory(units(capacity)), &mut paper(), capacity, &steps)?;
     }
 }

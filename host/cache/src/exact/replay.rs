@@ -6,6 +6,8 @@
 //! - keys are numbered, and finding an entry is one look into an array ([`Replay::numbered`], or [`Replay::growing`]
 //!   while the trace is still being read); where there are too many keys for that, hashed keys are found through a table
 //!   of the residents ([`Replay::hashed`]);
+//! - what a policy remembers of evicted entries stays in their slots ([`PolicyKind::visit_in_slots`]): the look that
+//!   finds an entry finds its ghost as well, without a hash;
 //! - requests are known ahead. Each `AHEAD` of them are looked up once before they are applied, without waiting for
 //!   one another, so that the memory they need is on its way when their turn comes. What was seen then may have
 //!   changed by then; it is looked up again, and only the time depends on it.
@@ -59,8 +61,8 @@ pub enum Weigh {
 pub struct Replay<'a, Key>(Box<dyn Feed<Key> + 'a>);
 
 impl<'a> Replay<'a, u32> {
-    /// An empty cache whose requests are numbers into `ids`, the hashed keys, without duplicates. `capacity` is in the
-    /// unit of `weigh`; over 2^62 counts as 2^62. Costs 4 bytes a key besides what residents need.
+    /// An empty cache whose requests are numbers into `ids`, the hashed keys, without duplicates and fewer than 2^31.
+    /// `capacity` is in the unit of `weigh`; over 2^62 counts as 2^62. Costs 4 bytes a key besides what residents need.
     #[must_use]
     pub fn numbered(kind: PolicyKind, capacity: u64, weigh: Weigh, ids: &'a [u64]) -> Self {
         let index = Numbered { slots: vec![0; ids.len()], keys: Vec::new(), ids: Cow::Borrowed(ids) };
@@ -98,7 +100,8 @@ impl<'a> Replay<'a, u32> {
 }
 
 impl Replay<'static, u64> {
-    /// An empty cache whose requests are hashed keys. Costs nothing for keys that are not resident.
+    /// An empty cache whose requests are hashed keys. Costs nothing for keys that are neither resident nor remembered by
+    /// the policy.
     #[must_use]
     pub fn hashed(kind: PolicyKind, capacity: u64, weigh: Weigh) -> Self {
         let index = Hashed { table: HashTable::new(), keys: Vec::new() };
@@ -134,7 +137,7 @@ fn start<'a, I: Index + Send + 'a>(
     index: I,
 ) -> Box<dyn Feed<I::Key> + 'a> {
     let capacity = capacity.min(MOST_CAPACITY);
-    kind.visit(capacity, Start { capacity, weigh, index, lives: PhantomData })
+    kind.visit_in_slots(capacity, Start { capacity, weigh, index, lives: PhantomData })
 }
 
 struct Start<'a, I> {

@@ -1,4 +1,5 @@
-//! An owner of unit-sized entries that compares a policy with a naive model of it: every hit, every victim.
+//! An owner of unit-sized entries that compares a policy with a naive model of it: every hit, every victim. It retains
+//! in their slots what a policy that remembers there wants retained.
 
 use host_policy::{Policy, Slot};
 use proptest::prelude::*;
@@ -40,6 +41,10 @@ struct Owner<P> {
     policy: P,
     capacity: usize,
     slots: BTreeMap<u64, u32>,
+    /// What was evicted from a slot and is retained there.
+    retained: BTreeMap<u32, u64>,
+    /// The slot that each id had last.
+    last: BTreeMap<u64, u32>,
 }
 
 impl<P: Policy> Owner<P> {
@@ -49,6 +54,9 @@ impl<P: Policy> Owner<P> {
             let victim = self.policy.victim().expect("there are entries").0;
             let id = *self.slots.iter().find(|&(_, &slot)| slot == victim).expect("the victim is resident").0;
             self.slots.remove(&id);
+            if self.policy.retains() {
+                self.retained.insert(victim, id);
+            }
             evicted.push(id);
         }
         evicted
@@ -62,10 +70,21 @@ impl<P: Policy> Owner<P> {
         if self.capacity == 0 {
             return (false, Vec::new());
         }
+        let last = self.last.get(&id).filter(|slot| self.retained.get(slot) == Some(&id));
+        self.policy.recall(last.map(|&slot| Slot(slot)));
         self.policy.on_miss(id, 1);
         let evicted = self.evict_to(self.capacity - 1);
-        let slot = (0..).find(|slot| self.slots.values().all(|held| held != slot)).expect("a free slot");
+        let slot = if let Some(Slot(slot)) = self.policy.reclaim() {
+            assert!(self.retained.remove(&slot).is_some(), "{slot} was not retained");
+            slot
+        } else {
+            let taken = |slot: &u32| self.slots.values().any(|held| held == slot);
+            let free = |slot: &u32| !taken(slot) && !self.retained.contains_key(slot);
+            (0..).find(free).expect("a free slot")
+        };
+        assert!(self.slots.values().all(|&held| held != slot), "{slot} is occupied");
         self.slots.insert(id, slot);
+        self.last.insert(id, slot);
         self.policy.on_insert(Slot(slot), id, 1);
         (false, evicted)
     }
@@ -78,7 +97,8 @@ pub(crate) fn compare<P: Policy>(
     capacity: usize,
     steps: &[Step],
 ) -> Result<(), TestCaseError> {
-    let mut owner = Owner { policy, capacity, slots: BTreeMap::new() };
+    let mut owner =
+        Owner { policy, capacity, slots: BTreeMap::new(), retained: BTreeMap::new(), last: BTreeMap::new() };
     for (at, step) in steps.iter().enumerate() {
         match *step {
             Step::Access(id) => {

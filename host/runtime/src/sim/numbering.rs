@@ -7,7 +7,7 @@
 #![expect(
     clippy::indexing_slicing,
     clippy::as_conversions,
-    reason = "places are masked to the table, numbers handed out here; u32 fits usize, and a hash is cut to a place"
+    reason = "places are masked to the table, numbers handed out here and below 2^31; a hash is cut to a place"
 )]
 
 use std::hint::black_box;
@@ -17,6 +17,9 @@ const AHEAD: usize = 32;
 
 /// No number: the largest one, which stands for "none" elsewhere as well.
 const NONE: u32 = u32::MAX;
+
+/// Keys that are numbered: a replay needs a bit of the number for itself, and the largest one stands for "none".
+const MOST_KEYS: usize = (1 << 31) - 1;
 
 /// Places to start with.
 const FIRST_PLACES: usize = 1 << 12;
@@ -99,7 +102,11 @@ impl Numbering {
             }
             place = (place + 1) & (self.table.len() - 1);
         }
-        let number = u32::try_from(self.ids.len()).ok().filter(|&number| number != NONE).ok_or(Full)?;
+        let number = self.ids.len();
+        if number >= MOST_KEYS {
+            return Err(Full);
+        }
+        let number = number as u32;
         self.ids.push(key);
         self.table[place] = number;
         Ok(number)

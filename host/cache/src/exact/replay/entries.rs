@@ -37,7 +37,7 @@ fn look_ahead<P: Policy, I: Index>(policy: &P, index: &I, requests: &[I::Key]) {
     }
 }
 
-/// Entries of weight 1: once the cache is full, an entry takes the slot of the one it evicts.
+/// Entries of weight 1: once the cache is full, an entry takes the slot of the one it evicts, unless that is retained.
 pub(super) struct Unit<P, I> {
     pub(super) policy: P,
     pub(super) index: I,
@@ -49,29 +49,47 @@ impl<P: Policy, I: Index> Unit<P, I> {
     /// Whether the request hits.
     #[inline]
     fn access(&mut self, key: I::Key) -> bool {
-        let slot = self.index.find(key);
-        if slot != NIL {
+        let slot = self.index.guess(key);
+        if self.index.holds(slot, key) {
             self.policy.on_hit(Slot(slot));
             return true;
         }
-        self.miss(key);
+        self.miss(slot, key);
         false
     }
 
     #[inline]
-    fn miss(&mut self, key: I::Key) {
+    fn miss(&mut self, guess: u32, key: I::Key) {
         let id = self.index.id(key);
+        self.policy.recall(self.index.recall(guess, key));
         self.policy.on_miss(id, 1);
-        if self.room > 0 {
-            let slot = self.index.push(key);
-            if slot != NIL {
-                self.room -= 1;
-                self.policy.on_insert(Slot(slot), id, 1);
+        if self.room == 0 {
+            let Some(victim) = self.policy.victim() else { return };
+            if !self.policy.retains() {
+                self.index.replace(victim, key);
+                self.policy.on_insert(victim, id, 1);
+                return;
             }
-        } else if let Some(slot) = self.policy.victim() {
-            self.index.replace(slot, key);
-            self.policy.on_insert(slot, id, 1);
+            self.index.retain(victim);
+            self.room = 1;
         }
+        let slot = take(&mut self.policy, &mut self.index, key);
+        if slot != NIL {
+            self.room -= 1;
+            self.policy.on_insert(Slot(slot), id, 1);
+        }
+    }
+}
+
+/// Puts the key where something evicted is no longer remembered, else into a new slot; [`NIL`] where there is none.
+#[inline]
+fn take<P: Policy, I: Index>(policy: &mut P, index: &mut I, key: I::Key) -> u32 {
+    match policy.reclaim() {
+        Some(slot) => {
+            index.replace(slot, key);
+            slot.0
+        }
+        None => index.push(key),
     }
 }
 
@@ -119,40 +137,47 @@ pub(super) struct Weighed<P, I> {
 impl<P: Policy, I: Index> Weighed<P, I> {
     #[inline]
     fn access(&mut self, key: I::Key, weight: u32) -> bool {
-        let slot = self.index.find(key);
-        if slot != NIL {
+        let slot = self.index.guess(key);
+        if self.index.holds(slot, key) {
             self.policy.on_hit(Slot(slot));
             return true;
         }
-        self.miss(key, weight);
+        self.miss(slot, key, weight);
         false
     }
 
-    fn miss(&mut self, key: I::Key, size: u32) {
+    fn miss(&mut self, guess: u32, key: I::Key, size: u32) {
         let weight = u64::from(size);
         if weight > self.capacity {
             return;
         }
         let id = self.index.id(key);
+        self.policy.recall(self.index.recall(guess, key));
         self.policy.on_miss(id, weight);
         while weight > self.room {
             let Some(slot) = self.policy.victim() else { return };
             self.room += u64::from(self.weights[at(slot.0)]);
-            self.index.clear(slot);
-            self.free.push(slot.0);
+            if self.policy.retains() {
+                self.index.retain(slot);
+            } else {
+                self.index.clear(slot);
+                self.free.push(slot.0);
+            }
         }
         let slot = if let Some(slot) = self.free.pop() {
             self.index.put(Slot(slot), key);
-            self.weights[at(slot)] = size;
             slot
         } else {
-            let slot = self.index.push(key);
-            if slot == NIL {
-                return;
-            }
-            self.weights.push(size);
-            slot
+            take(&mut self.policy, &mut self.index, key)
         };
+        if slot == NIL {
+            return;
+        }
+        if let Some(held) = self.weights.get_mut(at(slot)) {
+            *held = size;
+        } else {
+            self.weights.push(size);
+        }
         self.room -= weight;
         self.policy.on_insert(Slot(slot), id, weight);
     }

@@ -11,6 +11,9 @@ use host_policy::Slot;
 use host_policy::list::{NIL, at};
 use host_policy::mix::mix;
 
+/// Marks the slot of an entry that was evicted and is retained: of keys, and of slots in the table of [`Hashed`].
+const RETAINED: u32 = 1 << 31;
+
 /// Finds the slot of a key. Slots are dense and given out by [`push`](Index::push).
 pub(super) trait Index {
     type Key: Copy + Default;
@@ -20,16 +23,15 @@ pub(super) trait Index {
     fn guess(&self, key: Self::Key) -> u32;
     /// Whether the slot, a [`guess`](Index::guess) of any time, holds the key.
     fn holds(&self, slot: u32, key: Self::Key) -> bool;
-    /// The slot of a resident key, else [`NIL`].
-    #[inline]
-    fn find(&self, key: Self::Key) -> u32 {
-        let slot = self.guess(key);
-        if self.holds(slot, key) { slot } else { NIL }
-    }
+    /// The slot, a [`guess`](Index::guess) just made, if the key was evicted and is retained in it. The key may then
+    /// be put elsewhere.
+    fn recall(&mut self, slot: u32, key: Self::Key) -> Option<Slot>;
     /// Gives the key the next new slot; [`NIL`] once there is none.
     fn push(&mut self, key: Self::Key) -> u32;
     /// Forgets the key in a slot.
     fn clear(&mut self, slot: Slot);
+    /// Takes the key in a slot for evicted, and retains it there.
+    fn retain(&mut self, slot: Slot);
     /// Puts a key into a slot that is clear.
     fn put(&mut self, slot: Slot, key: Self::Key);
     /// Learns the hashes of further keys, where keys are numbers.
@@ -50,7 +52,7 @@ pub(super) trait Index {
 pub(super) struct Numbered<'a> {
     /// The slot that each key, by number, had last.
     pub(super) slots: Vec<u32>,
-    /// The number of the key in each slot; [`NIL`], which is no key's, where there is none.
+    /// The number of the key in each slot, [`RETAINED`] or not; [`NIL`], which is no key's, where there is none.
     pub(super) keys: Vec<u32>,
     pub(super) ids: Cow<'a, [u64]>,
 }
@@ -74,18 +76,29 @@ impl Index for Numbered<'_> {
     }
 
     #[inline]
+    fn recall(&mut self, slot: u32, key: u32) -> Option<Slot> {
+        self.holds(slot, key | RETAINED).then_some(Slot(slot))
+    }
+
+    #[inline]
     fn push(&mut self, key: u32) -> u32 {
-        // There are at most 2^32 - 1 keys, hence slots.
-        let slot = u32::try_from(self.keys.len()).unwrap_or(NIL);
-        reserve(&mut self.keys);
-        self.keys.push(key);
-        self.slots[at(key)] = slot;
+        let slot = next_slot(self.keys.len());
+        if slot != NIL {
+            reserve(&mut self.keys);
+            self.keys.push(key);
+            self.slots[at(key)] = slot;
+        }
         slot
     }
 
     #[inline]
     fn clear(&mut self, slot: Slot) {
         self.keys[at(slot.0)] = NIL;
+    }
+
+    #[inline]
+    fn retain(&mut self, slot: Slot) {
+        self.keys[at(slot.0)] |= RETAINED;
     }
 
     #[inline]
@@ -107,11 +120,13 @@ impl Index for Numbered<'_> {
     }
 
     fn into_hashed(self) -> Hashed {
-        let keys: Vec<u64> = self.keys.iter().map(|&key| self.id(key)).collect();
+        let number = |key: u32| key & !RETAINED;
+        let keys: Vec<u64> = self.keys.iter().map(|&key| self.id(number(key))).collect();
         let mut table = HashTable::with_capacity(keys.len());
-        for ((slot, &number), &key) in (0..).zip(&self.keys).zip(&keys) {
-            if number != NIL {
-                table.insert_unique(mix(key), slot, |&slot| mix(keys[at(slot)]));
+        for ((slot, &held), &key) in (0..).zip(&self.keys).zip(&keys) {
+            // A retained key may have come back since, and be elsewhere.
+            if held != NIL && self.slots[at(number(held))] == slot {
+                table.insert_unique(mix(key), slot | (held & RETAINED), |&slot| mix(keys[place(slot)]));
             }
         }
         Hashed { table, keys }
@@ -119,6 +134,7 @@ impl Index for Numbered<'_> {
 }
 
 pub(super) struct Hashed {
+    /// Slots, [`RETAINED`] or not.
     pub(super) table: HashTable<u32>,
     /// The key in each slot.
     pub(super) keys: Vec<u64>,
@@ -134,7 +150,7 @@ impl Index for Hashed {
 
     #[inline]
     fn guess(&self, key: u64) -> u32 {
-        self.table.find(mix(key), |&slot| self.keys[at(slot)] == key).copied().unwrap_or(NIL)
+        self.table.find(mix(key), |&slot| self.keys[place(slot)] == key).copied().unwrap_or(NIL)
     }
 
     #[inline]
@@ -142,8 +158,16 @@ impl Index for Hashed {
         self.keys.get(at(slot)) == Some(&key)
     }
 
+    fn recall(&mut self, slot: u32, key: u64) -> Option<Slot> {
+        let retained = slot != NIL && slot & RETAINED != 0;
+        if retained && let Ok(found) = self.table.find_entry(mix(key), |&held| held == slot) {
+            found.remove();
+        }
+        retained.then_some(Slot(slot & !RETAINED))
+    }
+
     fn push(&mut self, key: u64) -> u32 {
-        let Ok(slot) = u32::try_from(self.keys.len()) else { return NIL };
+        let slot = next_slot(self.keys.len());
         if slot != NIL {
             reserve(&mut self.keys);
             self.keys.push(key);
@@ -153,15 +177,22 @@ impl Index for Hashed {
     }
 
     fn clear(&mut self, slot: Slot) {
-        if let Ok(found) = self.table.find_entry(mix(self.keys[at(slot.0)]), |&held| held == slot.0) {
+        let key = self.keys[at(slot.0)];
+        if let Ok(found) = self.table.find_entry(mix(key), |&held| place(held) == at(slot.0)) {
             found.remove();
+        }
+    }
+
+    fn retain(&mut self, slot: Slot) {
+        if let Some(held) = self.table.find_mut(mix(self.keys[at(slot.0)]), |&held| held == slot.0) {
+            *held |= RETAINED;
         }
     }
 
     fn put(&mut self, slot: Slot, key: u64) {
         self.keys[at(slot.0)] = key;
         let keys = &self.keys;
-        self.table.insert_unique(mix(key), slot.0, |&slot| mix(keys[at(slot)]));
+        self.table.insert_unique(mix(key), slot.0, |&slot| mix(keys[place(slot)]));
     }
 
     fn learn(&mut self, _ids: &[u64]) {}
@@ -169,6 +200,18 @@ impl Index for Hashed {
     fn into_hashed(self) -> Hashed {
         self
     }
+}
+
+/// Where the key of a slot is, [`RETAINED`] or not.
+#[inline]
+const fn place(slot: u32) -> usize {
+    at(slot & !RETAINED)
+}
+
+/// The slot behind so many; [`NIL`] once the bit of [`RETAINED`] would be needed.
+#[inline]
+fn next_slot(slots: usize) -> u32 {
+    u32::try_from(slots).ok().filter(|&slot| slot < RETAINED - 1).unwrap_or(NIL)
 }
 
 /// Makes room for one more, and for a sixteenth: the vector of a full cache grows no more, and would keep twice what it
