@@ -188,6 +188,11 @@ impl<M: Memory> Policy for Adaptive<M> {
     }
 
     #[inline]
+    fn fetch(&self, slot: Slot) {
+        self.uses.fetch(slot.0);
+    }
+
+    #[inline]
     fn prefetch(&self, slot: Slot) {
         self.uses.prefetch(slot.0);
     }

@@ -46,6 +46,11 @@ impl Default for Fifo {
 
 impl Policy for Fifo {
     #[inline]
+    fn fetch(&self, slot: Slot) {
+        self.marks.fetch(slot);
+    }
+
+    #[inline]
     fn on_hit(&mut self, slot: Slot) {
         if let Some(mark) = self.marks.held(slot) {
             *mark = mark.used();

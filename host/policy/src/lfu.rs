@@ -101,6 +101,11 @@ impl Policy for Lfu {
     }
 
     #[inline]
+    fn fetch(&self, slot: Slot) {
+        self.entries.fetch(slot.0);
+    }
+
+    #[inline]
     fn prefetch(&self, slot: Slot) {
         self.entries.prefetch(slot.0);
     }

@@ -42,6 +42,7 @@
 //! Uses count up to 4,095 in FIFO, SIEVE and S3-FIFO, up to 2^30 or more elsewhere.
 
 pub mod arc;
+pub mod fetch;
 pub mod fifo;
 mod ghosts;
 pub mod lfu;
@@ -114,7 +115,12 @@ pub trait Policy: Send {
         }
     }
 
-    /// The entry will be used soon: a policy may fetch what [`on_hit`](Policy::on_hit) will need. Changes nothing
+    /// The entry will be used soon: a policy may ask for what [`prefetch`](Policy::prefetch), called before, will
+    /// read.
+    #[inline]
+    fn fetch(&self, _slot: Slot) {}
+
+    /// The entry will be used soon: a policy may ask for what [`on_hit`](Policy::on_hit) will need. Changes nothing
     /// but the time that takes, and tolerates a slot that it does not hold.
     #[inline]
     fn prefetch(&self, _slot: Slot) {}

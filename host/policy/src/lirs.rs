@@ -291,6 +291,11 @@ impl<M: Memory> Policy for Lirs<M> {
     }
 
     #[inline]
+    fn fetch(&self, slot: Slot) {
+        self.entries.fetch(slot.0);
+    }
+
+    #[inline]
     fn prefetch(&self, slot: Slot) {
         self.entries.prefetch(slot.0);
     }

@@ -9,6 +9,8 @@
 //! breaks the lists (never memory). Owners keep that state in the node's data and check it first.
 #![expect(clippy::indexing_slicing, reason = "indices come from these lists or were grown to by their owner")]
 
+use crate::fetch::fetch_at;
+
 /// The index that stands for "none".
 pub const NIL: u32 = u32::MAX;
 
@@ -103,16 +105,20 @@ impl<T: Clone> Nodes<T> {
         &self.nodes[at(index)].data
     }
 
-    /// Reads a node and its neighbours, so that they are near when a list is changed there; nothing for a node
-    /// that there is not. A read like any other instead of the processor's prefetch, which would need unsafe code:
-    /// as nothing waits for its result, several overlap just as well.
+    /// Reads a node and asks for its neighbours, so that they are near when a list is changed there; nothing for a node
+    /// that there is not.
     #[inline]
     pub fn prefetch(&self, index: u32) {
         if let Some(node) = self.nodes.get(at(index)) {
-            let before = self.nodes.get(at(node.prev)).map_or(NIL, |node| node.prev);
-            let after = self.nodes.get(at(node.next)).map_or(NIL, |node| node.next);
-            std::hint::black_box(before ^ after);
+            fetch_at(&self.nodes, at(node.prev));
+            fetch_at(&self.nodes, at(node.next));
         }
+    }
+
+    /// Asks for a node, so that [`prefetch`](Self::prefetch) finds it near.
+    #[inline]
+    pub fn fetch(&self, index: u32) {
+        fetch_at(&self.nodes, at(index));
     }
 
     /// The data of a node that there is, to change.

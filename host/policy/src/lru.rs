@@ -63,6 +63,11 @@ impl Policy for Lru {
     }
 
     #[inline]
+    fn fetch(&self, slot: Slot) {
+        self.uses.fetch(slot.0);
+    }
+
+    #[inline]
     fn prefetch(&self, slot: Slot) {
         self.uses.prefetch(slot.0);
     }

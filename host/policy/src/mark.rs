@@ -7,6 +7,7 @@
 //! Uses saturate at 4,095. The policies do not order by them; a successor that does (LFU) starts from them.
 
 use crate::Slot;
+use crate::fetch::fetch_at;
 use crate::list::at;
 
 /// The mark of one entry: its uses times 16, plus four flags that belong to the policy.
@@ -73,6 +74,12 @@ impl Marks {
     #[inline]
     pub(crate) fn get(&self, slot: Slot) -> Mark {
         self.0.get(at(slot.0)).copied().unwrap_or(Mark::VACANT)
+    }
+
+    /// Asks for the mark of the slot.
+    #[inline]
+    pub(crate) fn fetch(&self, slot: Slot) {
+        fetch_at(&self.0, at(slot.0));
     }
 
     /// The mark of the slot to change, if there is an entry.

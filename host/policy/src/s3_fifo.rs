@@ -168,6 +168,11 @@ impl Linked<'_> {
 
 impl<M: Memory> Policy for S3Fifo<M> {
     #[inline]
+    fn fetch(&self, slot: Slot) {
+        self.marks.fetch(slot);
+    }
+
+    #[inline]
     fn on_hit(&mut self, slot: Slot) {
         if let Some(mark) = self.marks.held(slot) {
             let flags = mark.flags();

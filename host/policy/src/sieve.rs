@@ -62,6 +62,11 @@ impl Default for Sieve {
 
 impl Policy for Sieve {
     #[inline]
+    fn fetch(&self, slot: Slot) {
+        self.marks.fetch(slot);
+    }
+
+    #[inline]
     fn on_hit(&mut self, slot: Slot) {
         if let Some(mark) = self.marks.held(slot) {
             *mark = mark.used().with_flags(VISITED);

@@ -110,6 +110,11 @@ impl<M: Memory> Policy for TwoQ<M> {
     }
 
     #[inline]
+    fn fetch(&self, slot: Slot) {
+        self.entries.fetch(slot.0);
+    }
+
+    #[inline]
     fn prefetch(&self, slot: Slot) {
         self.entries.prefetch(slot.0);
     }

@@ -290,6 +290,11 @@ impl Policy for WTinyLfu {
         }
     }
 
+    #[inline]
+    fn fetch(&self, slot: Slot) {
+        self.entries.fetch(slot.0);
+    }
+
     /// The entry, then its block of the sketch.
     #[inline]
     fn prefetch(&self, slot: Slot) {

@@ -10,9 +10,10 @@
 )]
 
 use super::expiry::Lifetime;
-use super::table::{Near, Table, fetch};
+use super::table::{Near, Table};
 use hashbrown::Equivalent;
 use host_policy::Slot;
+use host_policy::fetch::fetch;
 use host_policy::list::{NIL, at};
 use std::num::NonZeroU32;
 

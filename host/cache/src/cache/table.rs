@@ -22,6 +22,7 @@
 )]
 
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
+use host_policy::fetch::{fetch, fetch_line};
 use host_policy::list::at;
 
 /// Items in a group: as many as leave a byte of the tags' word for the count of those that passed by.
@@ -97,25 +98,6 @@ fn place_of(matching: u64) -> usize {
 #[expect(clippy::as_conversions, reason = "lossless; `From` is not const")]
 const fn widen(tag: u8) -> u64 {
     tag as u64
-}
-
-/// Begins to load what lies at the address, without waiting for it. There need not be anything.
-#[cfg(target_arch = "x86_64")]
-#[inline]
-#[expect(unsafe_code, reason = "intrinsics are unsafe to call; a plain load would have to be waited for")]
-fn fetch_line(address: *const u8) {
-    use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-    // SAFETY: a prefetch reads nothing and does not fault, whatever the address; SSE is part of x86-64.
-    unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-const fn fetch_line(_: *const u8) {}
-
-/// Begins to load the first line of what lies at the reference.
-#[inline]
-pub(super) fn fetch<T>(target: &T) {
-    fetch_line(std::ptr::from_ref(target).cast());
 }
 
 // Whole lines, so that no group begins on the last of another.

@@ -1,8 +1,8 @@
 //! Keys to numbers, in the order of their first requests.
 //!
 //! A large trace asks this table for keys that are anywhere in it, so the time is that of memory. Keys therefore come
-//! many at a time, and what [`AHEAD`] of them need is read before the first is looked up, side by side; the tables of
-//! the libraries do not say where a key would be, which is why this one is written here. It only grows: open addressing
+//! many at a time, and while a stretch of them is looked up, what the next ones need is asked for; the tables of the
+//! libraries do not say where a key would be, which is why this one is written here. It only grows: open addressing
 //! with linear probing, at most half full, 8 to 16 bytes a key, and 8 for the key itself.
 #![expect(
     clippy::indexing_slicing,
@@ -10,10 +10,10 @@
     reason = "places are masked to the table, numbers handed out here and below 2^31; a hash is cut to a place"
 )]
 
-use std::hint::black_box;
+use host_cache::policy::fetch::fetch_at;
 
-/// Keys whose places are read before the first is looked up.
-const AHEAD: usize = 32;
+/// Keys for which one step is taken at a time.
+const STRETCH: usize = 32;
 
 /// No number: the largest one, which stands for "none" elsewhere as well.
 const NONE: u32 = u32::MAX;
@@ -65,28 +65,27 @@ impl Numbering {
     /// Appends the number of each key.
     pub(super) fn number(&mut self, keys: &[u64], numbers: &mut Vec<u32>) -> Result<(), Full> {
         numbers.reserve(keys.len());
-        for keys in keys.chunks(AHEAD) {
-            if (self.ids.len() + AHEAD) * 2 > self.table.len() {
+        let stretch = |number: usize| {
+            let start = (number * STRETCH).min(keys.len());
+            &keys[start..(start + STRETCH).min(keys.len())]
+        };
+        for number in 0..keys.len().div_ceil(STRETCH) + 2 {
+            for &key in stretch(number) {
+                fetch_at(&self.table, self.place(key));
+            }
+            let before = |by: usize| number.checked_sub(by).map_or(&[][..], stretch);
+            for &key in before(1) {
+                fetch_at(&self.ids, self.table[self.place(key)] as usize);
+            }
+            let due = before(2);
+            if (self.ids.len() + due.len()) * 2 > self.table.len() {
                 self.grow();
             }
-            self.look_ahead(keys);
-            for &key in keys {
+            for &key in due {
                 numbers.push(self.one(key)?);
             }
         }
         Ok(())
-    }
-
-    /// Reads what keys will need, so that it is near when they are looked up.
-    #[inline]
-    fn look_ahead(&self, keys: &[u64]) {
-        let mut found = [NONE; AHEAD];
-        for (found, &key) in found.iter_mut().zip(keys) {
-            *found = self.table[self.place(key)];
-        }
-        for &number in black_box(&found) {
-            black_box(self.ids.get(number as usize).copied());
-        }
     }
 
     #[inline]

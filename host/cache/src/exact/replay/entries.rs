@@ -1,32 +1,56 @@
 //! The loops over requests: entries of weight 1, and of any weight.
 #![expect(clippy::indexing_slicing, reason = "weights are as many as slots were handed out")]
 
-use std::hint::black_box;
-
 use host_policy::list::{NIL, at};
 use host_policy::{Policy, Slot};
 
 use super::index::Index;
 use super::{Feed, Tally};
 
-/// Requests that are looked up before they are applied. Enough for the memory to be busy; few enough that what was
-/// fetched is still in the first-level cache.
-const AHEAD: usize = 32;
+/// Requests of which one step of [`ahead`] is taken at a time. Enough for the memory to be busy; few enough that what
+/// was fetched is still in the first-level cache.
+const STRETCH: usize = 32;
 
-/// Looks up what requests will need, so that it is near when they are applied.
+/// Gives the requests to `apply`, a stretch at a time, and asks for what the next stretches will need: where the
+/// entries of one are, what is there for the one before it, and what is around that for the one before that. What was
+/// found then may have changed by the time it is applied; it is looked up again, and only the time depends on it.
 #[inline]
-fn look_ahead<P: Policy, I: Index>(policy: &P, index: &I, requests: &[I::Key]) {
-    let mut slots = [NIL; AHEAD];
-    for (slot, &key) in slots.iter_mut().zip(requests) {
-        *slot = index.guess(key);
+fn in_stretches<T, P: Policy, I: Index>(
+    entries: &mut T,
+    requests: &[I::Key],
+    parts: impl Fn(&T) -> (&P, &I),
+    mut apply: impl FnMut(&mut T, &[I::Key]),
+) {
+    let count = requests.len().div_ceil(STRETCH);
+    let stretch = |number: usize| {
+        let start = number.wrapping_mul(STRETCH).min(requests.len());
+        &requests[start..(start + STRETCH).min(requests.len())]
+    };
+    for number in 0..count + 3 {
+        let (policy, index) = parts(entries);
+        for &key in stretch(number) {
+            index.fetch(key);
+        }
+        let before = |by: usize| number.checked_sub(by).map_or(&[][..], stretch);
+        for &key in before(1) {
+            let slot = index.guess(key);
+            index.fetch_slot(slot);
+            policy.fetch(Slot(slot));
+        }
+        look_around(policy, index, before(2));
+        apply(entries, before(3));
     }
-    for &slot in black_box(&slots) {
-        policy.prefetch(Slot(slot));
-    }
+}
+
+/// Asks for what a policy will need for requests whose entries were looked up.
+#[inline]
+fn look_around<P: Policy, I: Index>(policy: &P, index: &I, requests: &[I::Key]) {
     // Without a branch for each: whether a request will miss is what a processor cannot guess. And without a panic, so
     // that all of it is left out for a policy that wants to know nothing of misses.
-    let (mut missing, mut count) = ([I::Key::default(); AHEAD], 0);
-    for (&slot, &key) in slots.iter().zip(requests) {
+    let (mut missing, mut count) = ([I::Key::default(); STRETCH], 0);
+    for &key in requests {
+        let slot = index.guess(key);
+        policy.prefetch(Slot(slot));
         if let Some(place) = missing.get_mut(count) {
             *place = key;
         }
@@ -47,7 +71,7 @@ pub(super) struct Unit<P, I> {
 
 impl<P: Policy, I: Index> Unit<P, I> {
     /// Whether the request hits.
-    #[inline]
+    #[inline(always)]
     fn access(&mut self, key: I::Key) -> bool {
         let slot = self.index.guess(key);
         if self.index.holds(slot, key) {
@@ -58,7 +82,7 @@ impl<P: Policy, I: Index> Unit<P, I> {
         false
     }
 
-    #[inline]
+    #[inline(never)]
     fn miss(&mut self, guess: u32, key: I::Key) {
         let id = self.index.id(key);
         self.policy.recall(self.index.recall(guess, key));
@@ -106,18 +130,22 @@ impl<P: Policy + 'static, I: Index + Send> Feed<I::Key> for Unit<P, I> {
     fn feed(&mut self, requests: &[I::Key], sizes: &[u32]) -> Tally {
         let mut tally = Tally::default();
         let mut sizes = sizes.iter();
-        for requests in requests.chunks(AHEAD) {
-            look_ahead(&self.policy, &self.index, requests);
-            if sizes.len() == 0 {
-                for &key in requests {
-                    tally.hits += u64::from(self.access(key));
+        in_stretches(
+            self,
+            requests,
+            |entries| (&entries.policy, &entries.index),
+            |entries, requests| {
+                if sizes.len() == 0 {
+                    for &key in requests {
+                        tally.hits += u64::from(entries.access(key));
+                    }
+                } else {
+                    for (&key, &size) in requests.iter().zip(&mut sizes) {
+                        tally.count(entries.access(key), size.max(1));
+                    }
                 }
-            } else {
-                for (&key, &size) in requests.iter().zip(&mut sizes) {
-                    tally.count(self.access(key), size.max(1));
-                }
-            }
-        }
+            },
+        );
         tally
     }
 }
@@ -135,7 +163,7 @@ pub(super) struct Weighed<P, I> {
 }
 
 impl<P: Policy, I: Index> Weighed<P, I> {
-    #[inline]
+    #[inline(always)]
     fn access(&mut self, key: I::Key, weight: u32) -> bool {
         let slot = self.index.guess(key);
         if self.index.holds(slot, key) {
@@ -196,18 +224,22 @@ impl<P: Policy + 'static, I: Index + Send> Feed<I::Key> for Weighed<P, I> {
     fn feed(&mut self, requests: &[I::Key], sizes: &[u32]) -> Tally {
         let mut tally = Tally::default();
         let mut sizes = sizes.iter();
-        for requests in requests.chunks(AHEAD) {
-            look_ahead(&self.policy, &self.index, requests);
-            if sizes.len() == 0 {
-                for &key in requests {
-                    tally.hits += u64::from(self.access(key, 1));
+        in_stretches(
+            self,
+            requests,
+            |entries| (&entries.policy, &entries.index),
+            |entries, requests| {
+                if sizes.len() == 0 {
+                    for &key in requests {
+                        tally.hits += u64::from(entries.access(key, 1));
+                    }
+                } else {
+                    for (&key, &size) in requests.iter().zip(&mut sizes) {
+                        tally.count(entries.access(key, size.max(1)), size.max(1));
+                    }
                 }
-            } else {
-                for (&key, &size) in requests.iter().zip(&mut sizes) {
-                    tally.count(self.access(key, size.max(1)), size.max(1));
-                }
-            }
-        }
+            },
+        );
         tally
     }
 }

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use hashbrown::HashTable;
 use host_policy::Slot;
+use host_policy::fetch::fetch_at;
 use host_policy::list::{NIL, at};
 use host_policy::mix::mix;
 
@@ -19,6 +20,10 @@ pub(super) trait Index {
     type Key: Copy + Default;
     /// The hash of the key that policies see.
     fn id(&self, key: Self::Key) -> u64;
+    /// Asks for what [`guess`](Index::guess) will read.
+    fn fetch(&self, _key: Self::Key) {}
+    /// Asks for what [`holds`](Index::holds) will read.
+    fn fetch_slot(&self, slot: u32);
     /// A slot that holds the key if any does, found in one step. For what comes before [`holds`](Index::holds).
     fn guess(&self, key: Self::Key) -> u32;
     /// Whether the slot, a [`guess`](Index::guess) of any time, holds the key.
@@ -66,8 +71,18 @@ impl Index for Numbered<'_> {
     }
 
     #[inline]
+    fn fetch(&self, key: u32) {
+        fetch_at(&self.slots, at(key));
+    }
+
+    #[inline]
+    fn fetch_slot(&self, slot: u32) {
+        fetch_at(&self.keys, at(slot));
+    }
+
+    #[inline]
     fn guess(&self, key: u32) -> u32 {
-        self.slots[at(key)]
+        self.slots.get(at(key)).copied().unwrap_or(NIL)
     }
 
     #[inline]
@@ -146,6 +161,11 @@ impl Index for Hashed {
     #[inline]
     fn id(&self, key: u64) -> u64 {
         key
+    }
+
+    #[inline]
+    fn fetch_slot(&self, _slot: u32) {
+        // To guess it, it was read.
     }
 
     #[inline]
