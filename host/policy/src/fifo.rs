@@ -10,23 +10,24 @@
 //! It hands over by what it knows of the entries: the least used first, of equals the oldest. Insertion order
 //! alone would put entries first that have been in use the longest.
 
-use crate::list::{List, Nodes, at};
+use crate::list::{Nodes, Ring, at};
 use crate::mark::{Mark, Marks};
 use crate::{Policy, Resident, Slot, Standing};
+use std::hint::select_unpredictable;
 
 /// The policy; see the [module](self).
 #[derive(Debug)]
 pub struct Fifo {
     marks: Marks,
     links: Nodes<()>,
-    order: List,
+    order: Ring,
 }
 
 impl Fifo {
     /// A policy that holds no entry.
     #[must_use]
     pub const fn new() -> Self {
-        Self { marks: Marks::new(), links: Nodes::new(), order: List::new() }
+        Self { marks: Marks::new(), links: Nodes::new(), order: Ring::new() }
     }
 
     #[inline]
@@ -72,6 +73,25 @@ impl Policy for Fifo {
     #[inline]
     fn on_insert(&mut self, slot: Slot, _id: u64, _weight: u64) {
         self.push(slot, 1);
+    }
+
+    #[inline]
+    fn turns(&self) -> bool {
+        !self.order.is_empty()
+    }
+
+    /// A miss turns the ring: the oldest slot is the newest then.
+    #[inline]
+    fn turn(&mut self, hit: bool, slot: Slot) -> Option<Slot> {
+        if !self.turns() {
+            return None;
+        }
+        let slot = Slot(select_unpredictable(hit, slot.0, self.order.front()));
+        self.order.turn(&self.links, !hit);
+        if let Some(mark) = self.marks.held(slot) {
+            *mark = select_unpredictable(hit, mark.used(), Mark::new(1, 0));
+        }
+        Some(slot)
     }
 
     #[inline]

@@ -164,6 +164,21 @@ pub trait Policy: Send {
     /// built.
     fn import(&mut self, entries: &[Resident]);
 
+    /// Whether [`turn`](Policy::turn) can be asked for now, and takes less time than the calls it stands for.
+    #[inline]
+    fn turns(&self) -> bool {
+        false
+    }
+
+    /// A whole request of an owner whose entries weigh 1 and fill the cache: a hit on `slot`, or a miss whose entry takes
+    /// the slot of its victim. Gives the slot of what was asked for; `None`, and nothing changed, where the policy does
+    /// not [turn](Policy::turns). The same as [`on_hit`](Policy::on_hit), or as the calls for a miss. Whether a request
+    /// hits is what a processor cannot guess: a policy that does nearly the same for both can do it without asking.
+    #[inline]
+    fn turn(&mut self, _hit: bool, _slot: Slot) -> Option<Slot> {
+        None
+    }
+
     /// Where evicted entries are remembered in their slots (see [`PolicyKind::visit_in_slots`]): before
     /// [`on_miss`](Policy::on_miss), the slot where the owner retained the incoming entry, if it did. The policy may
     /// have forgotten it since.

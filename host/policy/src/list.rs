@@ -9,7 +9,12 @@
 //! breaks the lists (never memory). Owners keep that state in the node's data and check it first.
 #![expect(clippy::indexing_slicing, reason = "indices come from these lists or were grown to by their owner")]
 
+mod ring;
+
+pub use ring::Ring;
+
 use crate::fetch::fetch_at;
+use std::hint::select_unpredictable;
 
 /// The index that stands for "none".
 pub const NIL: u32 = u32::MAX;
@@ -227,6 +232,23 @@ impl List {
         }
     }
 
+    /// Makes the oldest node the newest, or if so asked another one: `index`, which is in this list and not at an end
+    /// of it. The newest node then. The list has two nodes at least.
+    #[inline]
+    pub fn turn_or_renew<T>(&mut self, nodes: &mut Nodes<T>, renew: bool, index: u32) -> u32 {
+        let second = nodes.nodes[at(self.head)].next;
+        let index = select_unpredictable(renew, index, self.head);
+        let Node { prev, next, .. } = nodes.nodes[at(index)];
+        nodes.nodes[at(select_unpredictable(renew, prev, self.tail))].next = next;
+        nodes.nodes[at(next)].prev = select_unpredictable(renew, prev, NIL);
+        nodes.nodes[at(self.tail)].next = index;
+        let node = &mut nodes.nodes[at(index)];
+        (node.prev, node.next) = (self.tail, NIL);
+        self.head = select_unpredictable(renew, self.head, second);
+        self.tail = index;
+        index
+    }
+
     /// The list from oldest to newest.
     pub fn iter<'a, T>(&self, nodes: &'a Nodes<T>) -> impl Iterator<Item = u32> + use<'a, T> {
         let mut next = self.head;
@@ -292,6 +314,14 @@ mod tests {
                         lists[which].move_to_back(&mut nodes, index);
                         models[which].retain(|&held| held != index);
                         models[which].push_back(index);
+                    }
+                    (Some(which), 2) if models[which].len() > 1 => {
+                        let ends = [models[which].front(), models[which].back()];
+                        let renew = !ends.contains(&Some(&index));
+                        let moved = if renew { index } else { models[which][0] };
+                        prop_assert_eq!(lists[which].turn_or_renew(&mut nodes, renew, index), moved);
+                        models[which].retain(|&held| held != moved);
+                        models[which].push_back(moved);
                     }
                     (Some(which), _) => {
                         lists[which].remove(&mut nodes, index);

@@ -11,6 +11,7 @@
 
 use crate::list::{List, Nodes, at};
 use crate::{Policy, Resident, Slot, Standing};
+use std::hint::select_unpredictable;
 
 /// Data of a node that is in no list: a resident entry was used at least once.
 const OUT: u32 = 0;
@@ -91,6 +92,28 @@ impl Policy for Lru {
     #[inline]
     fn on_insert(&mut self, slot: Slot, _id: u64, _weight: u64) {
         self.push(slot, 1);
+    }
+
+    #[inline]
+    fn turns(&self) -> bool {
+        self.order.len() > 1
+    }
+
+    /// What is asked for becomes the newest: the entry hit, or the oldest, whose slot the newcomer gets.
+    #[inline]
+    fn turn(&mut self, hit: bool, slot: Slot) -> Option<Slot> {
+        if !self.turns() {
+            return None;
+        }
+        // Rare enough for a processor to guess.
+        if hit & ((slot.0 == self.order.front()) | (slot.0 == self.order.back())) {
+            self.on_hit(slot);
+            return Some(slot);
+        }
+        let slot = self.order.turn_or_renew(&mut self.uses, hit, slot.0);
+        let uses = self.uses.data_mut(slot);
+        *uses = select_unpredictable(hit, uses.saturating_add(1), 1);
+        Some(Slot(slot))
     }
 
     #[inline]

@@ -74,12 +74,17 @@ impl<P: Policy, I: Index> Unit<P, I> {
     #[inline(always)]
     fn access(&mut self, key: I::Key) -> bool {
         let slot = self.index.guess(key);
-        if self.index.holds(slot, key) {
+        let hit = self.index.holds(slot, key);
+        if self.room == 0 && self.policy.turns() {
+            if let Some(slot) = self.policy.turn(hit, Slot(slot)) {
+                self.index.turn(hit, slot, key);
+            }
+        } else if hit {
             self.policy.on_hit(Slot(slot));
-            return true;
+        } else {
+            self.miss(slot, key);
         }
-        self.miss(slot, key);
-        false
+        hit
     }
 
     #[inline(never)]

@@ -43,6 +43,13 @@ pub(super) trait Index {
     fn learn(&mut self, ids: &[u64]);
     /// The same entries in the same slots, found by hash.
     fn into_hashed(self) -> Hashed;
+    /// After a request: the key that hit is in the slot, or goes there in place of another one.
+    #[inline]
+    fn turn(&mut self, hit: bool, slot: Slot, key: Self::Key) {
+        if !hit {
+            self.replace(slot, key);
+        }
+    }
     /// Puts a key into a slot in place of another one.
     #[inline]
     fn replace(&mut self, slot: Slot, key: Self::Key) {
@@ -124,6 +131,12 @@ impl Index for Numbered<'_> {
 
     #[inline]
     fn replace(&mut self, slot: Slot, key: u32) {
+        self.put(slot, key);
+    }
+
+    #[inline]
+    fn turn(&mut self, _hit: bool, slot: Slot, key: u32) {
+        // After a hit it says what it said, without a branch.
         self.put(slot, key);
     }
 
