@@ -77,13 +77,13 @@ impl Policy for Fifo {
 
     #[inline]
     fn turns(&self) -> bool {
-        !self.order.is_empty()
+        true
     }
 
     /// A miss turns the ring: the oldest slot is the newest then.
     #[inline]
     fn turn(&mut self, hit: bool, slot: Slot) -> Option<Slot> {
-        if !self.turns() {
+        if self.order.is_empty() {
             return None;
         }
         let slot = Slot(select_unpredictable(hit, slot.0, self.order.front()));

@@ -136,6 +136,26 @@ impl Policy for Lfu {
     }
 
     #[inline]
+    fn turns(&self) -> bool {
+        true
+    }
+
+    /// A newcomer joins those that its victim was one of, if these were used once: the node moves to their end.
+    #[inline]
+    fn turn(&mut self, hit: bool, slot: Slot) -> Option<Slot> {
+        if hit {
+            self.on_hit(slot);
+            return Some(slot);
+        }
+        let lowest = self.ascending.front();
+        self.buckets.get(lowest).filter(|bucket| bucket.frequency == 1)?;
+        let entries = &mut self.buckets.data_mut(lowest).entries;
+        let slot = entries.front();
+        entries.move_to_back(&mut self.entries, slot);
+        Some(Slot(slot))
+    }
+
+    #[inline]
     fn on_remove(&mut self, slot: Slot) {
         if let Some(bucket) = self.bucket_of(slot) {
             self.unlink(slot, bucket);

@@ -164,16 +164,16 @@ pub trait Policy: Send {
     /// built.
     fn import(&mut self, entries: &[Resident]);
 
-    /// Whether [`turn`](Policy::turn) can be asked for now, and takes less time than the calls it stands for.
+    /// Whether there is a [`turn`](Policy::turn), which takes less time than the calls it stands for.
     #[inline]
     fn turns(&self) -> bool {
         false
     }
 
     /// A whole request of an owner whose entries weigh 1 and fill the cache: a hit on `slot`, or a miss whose entry takes
-    /// the slot of its victim. Gives the slot of what was asked for; `None`, and nothing changed, where the policy does
-    /// not [turn](Policy::turns). The same as [`on_hit`](Policy::on_hit), or as the calls for a miss. Whether a request
-    /// hits is what a processor cannot guess: a policy that does nearly the same for both can do it without asking.
+    /// the slot of its victim. Gives the slot of what was asked for; `None`, and nothing changed, where it has to be done
+    /// by [`on_hit`](Policy::on_hit), or by the calls for a miss. Whether a request hits is what a processor cannot
+    /// guess: a policy that does nearly the same for both can do it without asking.
     #[inline]
     fn turn(&mut self, _hit: bool, _slot: Slot) -> Option<Slot> {
         None

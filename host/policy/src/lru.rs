@@ -96,19 +96,16 @@ impl Policy for Lru {
 
     #[inline]
     fn turns(&self) -> bool {
-        self.order.len() > 1
+        true
     }
 
     /// What is asked for becomes the newest: the entry hit, or the oldest, whose slot the newcomer gets.
     #[inline]
     fn turn(&mut self, hit: bool, slot: Slot) -> Option<Slot> {
-        if !self.turns() {
-            return None;
-        }
         // Rare enough for a processor to guess.
-        if hit & ((slot.0 == self.order.front()) | (slot.0 == self.order.back())) {
-            self.on_hit(slot);
-            return Some(slot);
+        let at_an_end = (slot.0 == self.order.front()) | (slot.0 == self.order.back());
+        if (hit & at_an_end) | (self.order.len() < 2) {
+            return None;
         }
         let slot = self.order.turn_or_renew(&mut self.uses, hit, slot.0);
         let uses = self.uses.data_mut(slot);

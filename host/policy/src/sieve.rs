@@ -44,6 +44,24 @@ impl Sieve {
         self.marks.set(slot, mark);
     }
 
+    /// Moves the hand to an entry without a mark, taking marks away on the way: twice around at most.
+    #[inline]
+    fn unmarked(&mut self) -> Option<Slot> {
+        while !self.order.is_empty() {
+            if self.hand == NIL {
+                self.hand = self.order.front();
+            }
+            let slot = Slot(self.hand);
+            let mark = self.marks.held(slot)?;
+            if mark.flags() != VISITED {
+                return Some(slot);
+            }
+            *mark = mark.with_flags(0);
+            self.hand = List::next(&self.links, self.hand);
+        }
+        None
+    }
+
     /// The entries as the hand will meet them: from where it stands to the newest, then from the oldest.
     fn ahead(&self) -> Vec<Slot> {
         let mut slots: Vec<Slot> = self.order.iter(&self.links).map(Slot).collect();
@@ -78,21 +96,28 @@ impl Policy for Sieve {
 
     #[inline]
     fn victim(&mut self) -> Option<Slot> {
-        // Twice around at most: the first time takes every mark away.
-        while !self.order.is_empty() {
-            if self.hand == NIL {
-                self.hand = self.order.front();
-            }
-            let slot = Slot(self.hand);
-            let mark = self.marks.held(slot)?;
-            if mark.flags() != VISITED {
-                self.on_remove(slot);
-                return Some(slot);
-            }
-            *mark = mark.with_flags(0);
-            self.hand = List::next(&self.links, self.hand);
+        let slot = self.unmarked()?;
+        self.on_remove(slot);
+        Some(slot)
+    }
+
+    #[inline]
+    fn turns(&self) -> bool {
+        true
+    }
+
+    /// The victim's node moves to the end as it is.
+    #[inline]
+    fn turn(&mut self, hit: bool, slot: Slot) -> Option<Slot> {
+        if hit {
+            self.on_hit(slot);
+            return Some(slot);
         }
-        None
+        let slot = self.unmarked()?;
+        self.hand = List::next(&self.links, slot.0);
+        self.order.move_to_back(&mut self.links, slot.0);
+        self.marks.set(slot, Mark::new(1, 0));
+        Some(slot)
     }
 
     #[inline]

@@ -75,14 +75,34 @@ impl<P: Policy, I: Index> Unit<P, I> {
     fn access(&mut self, key: I::Key) -> bool {
         let slot = self.index.guess(key);
         let hit = self.index.holds(slot, key);
-        if self.room == 0 && self.policy.turns() {
-            if let Some(slot) = self.policy.turn(hit, Slot(slot)) {
-                self.index.turn(hit, slot, key);
-            }
-        } else if hit {
+        self.apply(hit, slot, key);
+        hit
+    }
+
+    #[inline(always)]
+    fn apply(&mut self, hit: bool, slot: u32, key: I::Key) {
+        if hit {
             self.policy.on_hit(Slot(slot));
         } else {
             self.miss(slot, key);
+        }
+    }
+
+    /// The same where it is rare.
+    #[cold]
+    #[inline(never)]
+    fn apply_apart(&mut self, hit: bool, slot: u32, key: I::Key) {
+        self.apply(hit, slot, key);
+    }
+
+    /// A request once the cache is full, for a policy that [turns](Policy::turns).
+    #[inline(always)]
+    fn turn(&mut self, key: I::Key) -> bool {
+        let slot = self.index.guess(key);
+        let hit = self.index.holds(slot, key);
+        match self.policy.turn(hit, Slot(slot)) {
+            Some(slot) => self.index.turn(hit, slot, key),
+            None => self.apply_apart(hit, slot, key),
         }
         hit
     }
@@ -140,13 +160,17 @@ impl<P: Policy + 'static, I: Index + Send> Feed<I::Key> for Unit<P, I> {
             requests,
             |entries| (&entries.policy, &entries.index),
             |entries, requests| {
-                if sizes.len() == 0 {
-                    for &key in requests {
-                        tally.hits += u64::from(entries.access(key));
-                    }
-                } else {
+                if sizes.len() != 0 {
                     for (&key, &size) in requests.iter().zip(&mut sizes) {
                         tally.count(entries.access(key), size.max(1));
+                    }
+                } else if entries.room == 0 && entries.policy.turns() {
+                    for &key in requests {
+                        tally.hits += u64::from(entries.turn(key));
+                    }
+                } else {
+                    for &key in requests {
+                        tally.hits += u64::from(entries.access(key));
                     }
                 }
             },
