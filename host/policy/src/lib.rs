@@ -111,6 +111,12 @@ pub trait Policy: Send {
     /// the loop runs inside the policy.
     fn on_hits(&mut self, slots: &[Slot]) {
         for &slot in slots {
+            self.fetch(slot);
+        }
+        for &slot in slots {
+            self.prefetch(slot);
+        }
+        for &slot in slots {
             self.on_hit(slot);
         }
     }
