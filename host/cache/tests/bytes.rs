@@ -107,9 +107,7 @@ fn a_replay_is_small() {
         }
         let each = (worst as f64 - 4.0 * f64::from(DISTINCT)) / f64::from(CAPACITY);
         println!("{:<10} {each:>6.1}", kind.name());
-        // LIRS keeps a time with each of its ghosts, which are as many as the residents.
-        let most = if kind == PolicyKind::Lirs { 42.0 } else { 40.0 };
-        assert!(each < most, "{kind}: {each:.1} bytes");
+        assert!(each < 40.0, "{kind}: {each:.1} bytes");
     }
 }
 

@@ -18,6 +18,16 @@
 //! 4. a new capacity: [`Policy::set_capacity`], then [`Policy::victim`] as long as the entries weigh too
 //!    much.
 //!
+//! # What a quicker owner may do besides
+//!
+//! Nothing of this changes a victim:
+//!
+//! - say what will be asked for, so that its memory is on the way: [`Policy::fetch`], [`Policy::prefetch`],
+//!   [`Policy::prefetch_miss`];
+//! - leave evicted entries in their slots, where the policy finds its ghosts without a hash: [`Policy::recall`],
+//!   [`Policy::retains`], [`Policy::reclaim`], for a policy built by [`PolicyKind::visit_in_slots`];
+//! - hand over whole requests: [`Policy::turn`].
+//!
 //! # Switching
 //!
 //! [`PolicyKind::succeed`] builds a policy that takes over from another. The old one exports its entries from
@@ -39,7 +49,7 @@
 //!
 //! So the hot set is never first, whichever the pair: it was handed over last, or is used more than the rest. What
 //! is remembered of evicted entries does not cross; ghost lists start empty, and ARC with p = 0, as in its paper.
-//! Uses count up to 4,095 in FIFO, SIEVE and S3-FIFO, up to 2^30 or more elsewhere.
+//! Uses count up to 4,095 in FIFO, SIEVE, S3-FIFO and LIRS, up to 2^30 or more elsewhere.
 
 pub mod arc;
 pub mod fetch;

@@ -34,8 +34,8 @@
 
 use crate::ghosts::{ByHash, Carry, Memory};
 use crate::list::{NIL, Nodes, at};
+use crate::mark::{Mark, Marks};
 use crate::part::{Part, percent};
-use crate::place::Placed;
 use crate::weights::Weights;
 use crate::{Policy, Resident, Slot, Standing};
 
@@ -49,35 +49,27 @@ pub const NON_RESIDENT_PERCENT: u64 = 100;
 /// the bound drops them, and no call drops them all.
 const PRUNED_PER_GHOST: u32 = 2;
 
-/// The status of an entry; see [`Placed`].
-const LIR: u32 = 1;
-/// Resident HIR.
-const HIR: u32 = 2;
+/// The flags of a mark: the status of a resident entry.
+const LIR: u16 = 1;
+const HIR: u16 = 2;
 
-/// What a hit touches: 16 bytes with the links.
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    /// When it was last used. Compared, never counted.
-    stamp: u32,
-    placed: Placed,
-}
+/// When an entry was last used. Compared, never counted.
+type Stamp = u32;
 
 /// A stamp in bytes, as ghosts keep it.
-type Stamp = [u8; 4];
+type Bytes = [u8; 4];
 
-impl Carry<Stamp> for Entry {
+impl Carry<Bytes> for Stamp {
     #[inline]
-    fn word(&self) -> Stamp {
-        self.stamp.to_le_bytes()
+    fn word(&self) -> Bytes {
+        self.to_le_bytes()
     }
 
     #[inline]
-    fn set_word(&mut self, word: Stamp) {
-        self.stamp = u32::from_le_bytes(word);
+    fn set_word(&mut self, word: Bytes) {
+        *self = Self::from_le_bytes(word);
     }
 }
-
-const VACANT: Entry = Entry { stamp: 0, placed: Placed::VACANT };
 
 /// The policy; see the [module](self).
 #[derive(Debug)]
@@ -87,7 +79,8 @@ pub struct Lirs<M: Memory = ByHash> {
     non_resident_percent: u64,
     max_lir: u64,
     max_ghosts: u64,
-    entries: Nodes<Entry>,
+    marks: Marks,
+    stamps: Nodes<Stamp>,
     memory: M,
     weights: Weights,
     /// The LIR entries by last use; the front is the bottom of S.
@@ -95,7 +88,7 @@ pub struct Lirs<M: Memory = ByHash> {
     /// Q: the resident HIR entries. The front is the victim.
     queue: Part,
     /// The non-resident ids, oldest first, each with the stamp of its last use.
-    ghosts: M::Queue<Stamp>,
+    ghosts: M::Queue<Bytes>,
     /// The stamp of the last use.
     clock: u32,
     /// The entry announced by `on_miss`, and whether it was in S.
@@ -131,7 +124,8 @@ impl<M: Memory> Lirs<M> {
             non_resident_percent,
             max_lir: 0,
             max_ghosts: 0,
-            entries: Nodes::new(),
+            marks: Marks::new(),
+            stamps: Nodes::new(),
             memory: M::new(),
             weights: Weights::new(),
             lir: Part::new(),
@@ -150,11 +144,6 @@ impl<M: Memory> Lirs<M> {
         self.max_ghosts = percent(capacity, self.non_resident_percent);
     }
 
-    #[inline]
-    fn entry(&self, slot: Slot) -> Entry {
-        self.entries.get(slot.0).copied().unwrap_or(VACANT)
-    }
-
     /// A stamp later than all others.
     #[inline]
     fn tick(&mut self) -> u32 {
@@ -168,28 +157,30 @@ impl<M: Memory> Lirs<M> {
     /// Whether what was last used then is in S.
     #[inline]
     fn in_stack(&self, stamp: u32) -> bool {
-        self.entries.get(self.lir.list.front()).is_some_and(|bottom| stamp > bottom.stamp)
+        self.stamps.get(self.lir.list.front()).is_some_and(|&bottom| stamp > bottom)
     }
 
     /// Links the slot as the newest of its part.
     #[inline]
-    fn link(&mut self, slot: Slot, entry: Entry) {
+    fn link(&mut self, slot: Slot, stamp: Stamp, mark: Mark) {
         let weight = self.weights.get(slot.0);
-        *self.entries.data_mut(slot.0) = entry;
-        let part = if entry.placed.place() == LIR { &mut self.lir } else { &mut self.queue };
-        part.push_back(&mut self.entries, slot.0, weight);
+        *self.stamps.data_mut(slot.0) = stamp;
+        self.marks.set(slot, mark);
+        let part = if mark.flags() == LIR { &mut self.lir } else { &mut self.queue };
+        part.push_back(&mut self.stamps, slot.0, weight);
     }
 
+    /// Takes the entry out of its part, if it is in one. Its stamp stays.
     #[inline]
     fn unlink(&mut self, slot: Slot) {
         let weight = self.weights.get(slot.0);
-        let part = match self.entry(slot).placed.place() {
+        let part = match self.marks.get(slot).flags() {
             LIR => &mut self.lir,
             HIR => &mut self.queue,
             _ => return,
         };
-        part.remove(&mut self.entries, slot.0, weight);
-        *self.entries.data_mut(slot.0) = VACANT;
+        part.remove(&mut self.stamps, slot.0, weight);
+        self.marks.set(slot, Mark::VACANT);
     }
 
     /// Whether an entry of this weight that is used now, and was in S or not, becomes LIR.
@@ -204,46 +195,47 @@ impl<M: Memory> Lirs<M> {
     fn settle(&mut self) {
         while self.lir.weight > self.max_lir {
             let slot = Slot(self.lir.list.front());
-            let Entry { stamp, placed } = self.entry(slot);
+            let (stamp, mark) = (*self.stamps.data(slot.0), self.marks.get(slot));
             self.unlink(slot);
-            self.link(slot, Entry { stamp, placed: placed.at(HIR) });
+            self.link(slot, stamp, mark.with_flags(HIR));
         }
     }
 
     /// A hit on an HIR entry.
     #[inline]
-    fn reuse(&mut self, slot: Slot, entry: Entry) {
-        let promoted = self.becomes_lir(self.weights.get(slot.0), self.in_stack(entry.stamp));
-        let placed = entry.placed.used().at(if promoted { LIR } else { HIR });
+    fn reuse(&mut self, slot: Slot, mark: Mark) {
+        let in_stack = self.in_stack(*self.stamps.data(slot.0));
+        let promoted = self.becomes_lir(self.weights.get(slot.0), in_stack);
+        let mark = mark.used().with_flags(if promoted { LIR } else { HIR });
         let stamp = self.tick();
         self.unlink(slot);
-        self.link(slot, Entry { stamp, placed });
+        self.link(slot, stamp, mark);
         self.settle();
     }
 
     /// Keeps the id of an evicted entry that was in S.
     #[inline]
-    fn remember(&mut self, slot: Slot, stamp: u32) {
+    fn remember(&mut self, slot: Slot, stamp: Stamp) {
         let weight = self.weights.get(slot.0);
-        self.memory.remember(&mut self.ghosts, &mut self.entries, slot.0, weight, stamp.to_le_bytes());
+        self.memory.remember(&mut self.ghosts, &mut self.stamps, slot.0, weight, stamp.to_le_bytes());
         self.limit();
         for _ in 0..PRUNED_PER_GHOST {
-            let oldest = M::oldest(&self.ghosts, &self.entries);
+            let oldest = M::oldest(&self.ghosts, &self.stamps);
             if oldest.is_none_or(|oldest| self.in_stack(u32::from_le_bytes(oldest))) {
                 break;
             }
-            self.memory.drop_oldest(&mut self.ghosts, &mut self.entries, &self.weights);
+            self.memory.drop_oldest(&mut self.ghosts, &mut self.stamps, &self.weights);
         }
     }
 
     #[inline]
     fn limit(&mut self) {
-        self.memory.limit(&mut self.ghosts, &mut self.entries, &self.weights, self.max_ghosts);
+        self.memory.limit(&mut self.ghosts, &mut self.stamps, &self.weights, self.max_ghosts);
     }
 
     #[inline]
     fn hold(&mut self, slot: Slot, tag: M::Tag, weight: u64) {
-        self.entries.reach(slot.0, &VACANT);
+        self.stamps.reach(slot.0, &0);
         self.memory.hold(slot.0, tag);
         self.weights.set(slot.0, weight);
     }
@@ -251,10 +243,10 @@ impl<M: Memory> Lirs<M> {
     /// Makes the stamps small again, without changing their order: once in 2^32 uses.
     #[cold]
     fn renumber(&mut self) {
-        let mut slots: Vec<u32> = self.lir.list.iter(&self.entries).collect();
-        slots.extend(self.queue.list.iter(&self.entries));
-        let mut stamps: Vec<u32> = slots.iter().map(|&slot| self.entries.data(slot).stamp).collect();
-        M::each_word(&mut self.ghosts, &mut self.entries, |stamp| {
+        let mut slots: Vec<u32> = self.lir.list.iter(&self.stamps).collect();
+        slots.extend(self.queue.list.iter(&self.stamps));
+        let mut stamps: Vec<Stamp> = slots.iter().map(|&slot| *self.stamps.data(slot)).collect();
+        M::each_word(&mut self.ghosts, &mut self.stamps, |stamp| {
             stamps.push(u32::from_le_bytes(stamp));
             stamp
         });
@@ -265,10 +257,10 @@ impl<M: Memory> Lirs<M> {
             u32::try_from(rank).unwrap_or(u32::MAX / 2)
         };
         for slot in slots {
-            let entry = self.entries.data_mut(slot);
-            entry.stamp = rank(entry.stamp);
+            let stamp = self.stamps.data_mut(slot);
+            *stamp = rank(*stamp);
         }
-        M::each_word(&mut self.ghosts, &mut self.entries, |stamp| {
+        M::each_word(&mut self.ghosts, &mut self.stamps, |stamp| {
             rank(u32::from_le_bytes(stamp)).to_le_bytes()
         });
         self.clock = u32::try_from(stamps.len()).unwrap_or(u32::MAX / 2);
@@ -278,26 +270,27 @@ impl<M: Memory> Lirs<M> {
 impl<M: Memory> Policy for Lirs<M> {
     #[inline]
     fn on_hit(&mut self, slot: Slot) {
-        let entry = self.entry(slot);
-        match entry.placed.place() {
+        let mark = self.marks.get(slot);
+        match mark.flags() {
             LIR => {
-                let stamp = self.tick();
-                *self.entries.data_mut(slot.0) = Entry { stamp, placed: entry.placed.used() };
-                self.lir.list.move_to_back(&mut self.entries, slot.0);
+                *self.stamps.data_mut(slot.0) = self.tick();
+                self.marks.set(slot, mark.used());
+                self.lir.list.move_to_back(&mut self.stamps, slot.0);
             }
-            HIR => self.reuse(slot, entry),
+            HIR => self.reuse(slot, mark),
             _ => {}
         }
     }
 
     #[inline]
     fn fetch(&self, slot: Slot) {
-        self.entries.fetch(slot.0);
+        self.marks.fetch(slot);
+        self.stamps.fetch(slot.0);
     }
 
     #[inline]
     fn prefetch(&self, slot: Slot) {
-        self.entries.prefetch(slot.0);
+        self.stamps.prefetch(slot.0);
     }
 
     #[inline]
@@ -308,7 +301,7 @@ impl<M: Memory> Policy for Lirs<M> {
     #[inline]
     fn on_miss(&mut self, id: u64, _weight: u64) {
         let tag = self.memory.tag(id);
-        let stamp = self.memory.forget(&mut self.ghosts, &mut self.entries, &self.weights, tag, |_| true);
+        let stamp = self.memory.forget(&mut self.ghosts, &mut self.stamps, &self.weights, tag, |_| true);
         let in_stack = stamp.is_some_and(|stamp| self.in_stack(u32::from_le_bytes(stamp)));
         self.incoming = Some((tag, in_stack));
     }
@@ -318,13 +311,10 @@ impl<M: Memory> Policy for Lirs<M> {
         self.memory.choose();
         let oldest = self.queue.list.front();
         let slot = Slot(if oldest == NIL { self.lir.list.front() } else { oldest });
-        let entry = self.entry(slot);
-        if entry.placed == Placed::VACANT {
-            return None;
-        }
+        let stamp = *self.stamps.get(slot.0)?;
         self.unlink(slot);
-        if self.in_stack(entry.stamp) {
-            self.remember(slot, entry.stamp);
+        if self.in_stack(stamp) {
+            self.remember(slot, stamp);
         }
         Some(slot)
     }
@@ -337,7 +327,7 @@ impl<M: Memory> Policy for Lirs<M> {
         let in_stack = self.incoming.take().is_some_and(|(incoming, in_stack)| incoming == tag && in_stack);
         let status = if self.becomes_lir(weight, in_stack) { LIR } else { HIR };
         let stamp = self.tick();
-        self.link(slot, Entry { stamp, placed: Placed::new(status, 1) });
+        self.link(slot, stamp, Mark::new(1, status));
         self.settle();
     }
 
@@ -348,7 +338,7 @@ impl<M: Memory> Policy for Lirs<M> {
 
     fn on_reweigh(&mut self, slot: Slot, weight: u64) {
         let before = self.weights.get(slot.0);
-        let part = match self.entry(slot).placed.place() {
+        let part = match self.marks.get(slot).flags() {
             LIR => &mut self.lir,
             HIR => &mut self.queue,
             _ => return,
@@ -367,9 +357,9 @@ impl<M: Memory> Policy for Lirs<M> {
 
     /// Q from its front, then LIR from the bottom of S.
     fn export(&self) -> Vec<Standing> {
-        let slots = self.queue.list.iter(&self.entries).chain(self.lir.list.iter(&self.entries));
+        let slots = self.queue.list.iter(&self.stamps).chain(self.lir.list.iter(&self.stamps));
         slots
-            .map(|slot| Standing { slot: Slot(slot), frequency: self.entries.data(slot).placed.uses() })
+            .map(|slot| Standing { slot: Slot(slot), frequency: self.marks.get(Slot(slot)).uses() })
             .collect()
     }
 
@@ -379,7 +369,7 @@ impl<M: Memory> Policy for Lirs<M> {
             self.on_remove(slot);
             self.hold(slot, self.memory.tag(id), weight);
             let stamp = self.tick();
-            self.link(slot, Entry { stamp, placed: Placed::new(LIR, frequency.max(1)) });
+            self.link(slot, stamp, Mark::new(frequency, LIR));
         }
         self.settle();
     }

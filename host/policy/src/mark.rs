@@ -1,4 +1,4 @@
-//! What the queue policies keep of an entry beside its place: how often it was used, and a few flags.
+//! What the queue policies and LIRS keep of an entry beside its place: how often it was used, and a few flags.
 //!
 //! A hit in a FIFO, SIEVE or S3-FIFO moves nothing; it changes the entry's mark alone. So the marks lie in an
 //! array of their own, two bytes each: a cache line holds those of 32 entries, and the links, which only
@@ -60,6 +60,9 @@ impl Mark {
     }
 }
 
+/// The marks grow by one in so many: what lies idle is small, what is copied for each entry still constant.
+const GROWTH: usize = 16;
+
 /// The marks by slot.
 #[derive(Debug)]
 pub(crate) struct Marks(Vec<Mark>);
@@ -91,6 +94,9 @@ impl Marks {
     #[inline]
     pub(crate) fn set(&mut self, slot: Slot, mark: Mark) {
         if at(slot.0) >= self.0.len() {
+            if at(slot.0) >= self.0.capacity() {
+                self.0.reserve_exact(at(slot.0) + 1 - self.0.len() + self.0.len() / GROWTH);
+            }
             self.0.resize(at(slot.0) + 1, Mark::VACANT);
         }
         if let Some(place) = self.0.get_mut(at(slot.0)) {

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 fn check(lirs: &mut Lirs, resident: &BTreeMap<u32, (u64, u64)>) -> Result<(), TestCaseError> {
     for (part, status) in [(&lirs.lir, LIR), (&lirs.queue, HIR)] {
-        let slots: Vec<u32> = part.list.iter(&lirs.entries).collect();
+        let slots: Vec<u32> = part.list.iter(&lirs.stamps).collect();
         prop_assert_eq!(slots.iter().map(|slot| resident[slot].1).sum::<u64>(), part.weight);
-        prop_assert!(slots.iter().all(|&slot| lirs.entries.data(slot).placed.place() == status));
+        prop_assert!(slots.iter().all(|&slot| lirs.marks.get(Slot(slot)).flags() == status));
     }
     prop_assert!(lirs.lir.weight <= lirs.max_lir);
     prop_assert!(ByHash::weight(&lirs.ghosts) <= lirs.max_ghosts);
@@ -20,12 +20,12 @@ fn check(lirs: &mut Lirs, resident: &BTreeMap<u32, (u64, u64)>) -> Result<(), Te
     // The claim by which S needs no list: in order of last use are LIR, the HIR entries in S, and the ghosts,
     // which are all older than those.
     let mut remembered = Vec::new();
-    ByHash::each_word(&mut lirs.ghosts, &mut lirs.entries, |stamp| {
+    ByHash::each_word(&mut lirs.ghosts, &mut lirs.stamps, |stamp| {
         remembered.push(u32::from_le_bytes(stamp));
         stamp
     });
     let used = |part: &super::Part| -> Vec<u32> {
-        part.list.iter(&lirs.entries).map(|slot| lirs.entries.data(slot).stamp).collect()
+        part.list.iter(&lirs.stamps).map(|slot| *lirs.stamps.data(slot)).collect()
     };
     prop_assert!(used(&lirs.lir).is_sorted_by(|a, b| a < b));
     let queued = used(&lirs.queue).into_iter().filter(|&stamp| lirs.in_stack(stamp));

@@ -7,7 +7,7 @@ use host_policy::{Policy, Slot};
 use super::index::Index;
 use super::{Feed, Tally};
 
-/// Requests of which one step of [`ahead`] is taken at a time. Enough for the memory to be busy; few enough that what
+/// Requests for which one step of [`in_stretches`] is taken at a time. Enough for the memory to be busy; few enough that what
 /// was fetched is still in the first-level cache.
 const STRETCH: usize = 32;
 
