@@ -23,7 +23,7 @@ const KEYS: u64 = 1_000_000;
 const EXPONENT: f64 = 0.99;
 const WARM_UP: usize = 2_000_000;
 /// As the runtime has it: places of the queue, and how often it is drained.
-const PLACES: usize = 512;
+const PLACES: usize = 256;
 const FEED: Duration = Duration::from_millis(10);
 
 /// With what a stretch is run.

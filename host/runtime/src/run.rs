@@ -307,6 +307,6 @@ fn figures(requests: &Arc<Requests>, settled: &Settled, phases: Vec<Phase>, took
 }
 
 /// Sampled requests that may wait for the control thread, which empties the queue every 10 ms. It bounds what the
-/// shadows may cost: 51,200 samples a second, each some 0.5 us, are a fortieth of a core. Where more come the shadows
+/// shadows may cost: 25,600 samples a second, each some 0.5 us, are an eightieth of a core. Where more come the shadows
 /// lower their rate.
-const TAP: usize = 512;
+const TAP: usize = 256;
