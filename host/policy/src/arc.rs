@@ -16,7 +16,7 @@
 //! When not to use it: a loop larger than the cache (nothing hits, so nothing adapts), and stable popularity
 //! where LFU keeps more. Its ghosts cost memory: as many ids as the cache has entries.
 
-use crate::ghosts::{ByHash, Memory};
+use crate::ghosts::{ByHash, InSlot, Memory};
 use crate::list::{Nodes, at};
 use crate::part::Part;
 use crate::weights::Weights;
@@ -308,18 +308,8 @@ impl<M: Memory> Policy for Adaptive<M> {
     }
 
     #[inline]
-    fn recall(&mut self, ghost: Option<Slot>) {
-        self.memory.recall(ghost);
-    }
-
-    #[inline]
-    fn retains(&self) -> bool {
-        self.memory.retains()
-    }
-
-    #[inline]
-    fn reclaim(&mut self) -> Option<Slot> {
-        self.memory.reclaim()
+    fn in_slots(&mut self) -> Option<&mut InSlot> {
+        self.memory.in_slots()
     }
 }
 

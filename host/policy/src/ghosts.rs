@@ -87,14 +87,11 @@ pub trait Memory: Debug + Send + Sized + 'static {
     /// Reads what [`forget`](Self::forget) will look at first, so that it is near then.
     fn prefetch<T: Copy + Debug + Send>(queue: &Self::Queue<T>, id: u64);
 
-    /// See [`Policy::recall`](crate::Policy::recall).
-    fn recall(&mut self, ghost: Option<crate::Slot>);
-    /// Before a victim is chosen: the next one leaves no ghost unless it is [remembered](Self::remember).
+    /// Before a victim is chosen: it leaves no ghost unless it is [remembered](Self::remember).
     fn choose(&mut self);
-    /// See [`Policy::retains`](crate::Policy::retains).
-    fn retains(&self) -> bool;
-    /// See [`Policy::reclaim`](crate::Policy::reclaim).
-    fn reclaim(&mut self) -> Option<crate::Slot>;
+
+    /// What the owner of the slots has to be asked and told, if ghosts stay in them.
+    fn in_slots(&mut self) -> Option<&mut InSlot>;
 }
 
 /// The data of a slot, where the word of a ghost finds room.

@@ -24,8 +24,8 @@
 //!
 //! - say what will be asked for, so that its memory is on the way: [`Policy::fetch`], [`Policy::prefetch`],
 //!   [`Policy::prefetch_miss`];
-//! - leave evicted entries in their slots, where the policy finds its ghosts without a hash: [`Policy::recall`],
-//!   [`Policy::retains`], [`Policy::reclaim`], for a policy built by [`PolicyKind::visit_in_slots`];
+//! - leave evicted entries in their slots, where the policy finds its ghosts without a hash:
+//!   [`PolicyKind::visit_in_slots`];
 //! - hand over whole requests: [`Policy::turn`].
 //!
 //! # Switching
@@ -195,22 +195,10 @@ pub trait Policy: Send {
         None
     }
 
-    /// Where evicted entries are remembered in their slots (see [`PolicyKind::visit_in_slots`]): before
-    /// [`on_miss`](Policy::on_miss), the slot where the owner retained the incoming entry, if it did. The policy may
-    /// have forgotten it since.
+    /// What an owner that leaves evicted entries in their slots has to ask and to tell. `None` where nothing evicted is
+    /// remembered, or by its hash; see [`PolicyKind::visit_in_slots`].
     #[inline]
-    fn recall(&mut self, _ghost: Option<Slot>) {}
-
-    /// Whether the last [`victim`](Policy::victim) is remembered in its slot: its owner retains it there, and gives
-    /// the slot to no other entry before the policy lets it [reclaim](Policy::reclaim) it.
-    #[inline]
-    fn retains(&self) -> bool {
-        false
-    }
-
-    /// A slot whose evicted entry is no longer remembered, each once. The owner takes these before new ones.
-    #[inline]
-    fn reclaim(&mut self) -> Option<Slot> {
+    fn in_slots(&mut self) -> Option<&mut InSlot> {
         None
     }
 
@@ -307,9 +295,8 @@ impl PolicyKind {
         self.visit_with::<ByHash, V>(capacity, visitor)
     }
 
-    /// The same for an owner that [recalls](Policy::recall), [retains](Policy::retains) and
-    /// [reclaims](Policy::reclaim): what is evicted is remembered in its slot instead of by its hash. The victims are
-    /// the same.
+    /// The same for an owner that leaves evicted entries [in their slots](Policy::in_slots) as long as they are
+    /// remembered, instead of by their hashes. The victims are the same.
     pub fn visit_in_slots<V: Visitor>(self, capacity: u64, visitor: V) -> V::Output {
         self.visit_with::<InSlot, V>(capacity, visitor)
     }

@@ -32,7 +32,7 @@
 //! When not to use it: for recency without repetition (each entry used a few times soon after another, then
 //! never): LIR fills with dead entries, and new ones have 1 % of the cache to prove themselves in.
 
-use crate::ghosts::{ByHash, Carry, Memory};
+use crate::ghosts::{ByHash, Carry, InSlot, Memory};
 use crate::list::{NIL, Nodes, at};
 use crate::mark::{Mark, Marks};
 use crate::part::{Part, percent};
@@ -379,18 +379,8 @@ impl<M: Memory> Policy for Lirs<M> {
     }
 
     #[inline]
-    fn recall(&mut self, ghost: Option<Slot>) {
-        self.memory.recall(ghost);
-    }
-
-    #[inline]
-    fn retains(&self) -> bool {
-        self.memory.retains()
-    }
-
-    #[inline]
-    fn reclaim(&mut self) -> Option<Slot> {
-        self.memory.reclaim()
+    fn in_slots(&mut self) -> Option<&mut InSlot> {
+        self.memory.in_slots()
     }
 }
 

@@ -20,7 +20,7 @@
 //! When not to use it: on reuse that comes just after S has let go, or twice within S and never again; and in
 //! very small caches, where a tenth is an entry or two.
 
-use crate::ghosts::{ByHash, Memory};
+use crate::ghosts::{ByHash, InSlot, Memory};
 use crate::list::{Nodes, at};
 use crate::mark::{Mark, Marks};
 use crate::part::{Part, percent};
@@ -289,17 +289,7 @@ impl<M: Memory> Policy for S3Fifo<M> {
         at(self.small.list.len()) + at(self.main.list.len())
     }
     #[inline]
-    fn recall(&mut self, ghost: Option<Slot>) {
-        self.memory.recall(ghost);
-    }
-
-    #[inline]
-    fn retains(&self) -> bool {
-        self.memory.retains()
-    }
-
-    #[inline]
-    fn reclaim(&mut self) -> Option<Slot> {
-        self.memory.reclaim()
+    fn in_slots(&mut self) -> Option<&mut InSlot> {
+        self.memory.in_slots()
     }
 }

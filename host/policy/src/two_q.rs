@@ -12,7 +12,7 @@
 //! When not to use it: where reuse comes within Kin + Kout of the first use only, or the hot set needs more than
 //! what A1in leaves; Kin and Kout are fixed where ARC's p moves.
 
-use crate::ghosts::{ByHash, Memory};
+use crate::ghosts::{ByHash, InSlot, Memory};
 use crate::list::{Nodes, at};
 use crate::part::{Part, percent};
 use crate::weights::Weights;
@@ -201,17 +201,7 @@ impl<M: Memory> Policy for TwoQ<M> {
         at(self.a1_in.list.len()) + at(self.am.list.len())
     }
     #[inline]
-    fn recall(&mut self, ghost: Option<Slot>) {
-        self.memory.recall(ghost);
-    }
-
-    #[inline]
-    fn retains(&self) -> bool {
-        self.memory.retains()
-    }
-
-    #[inline]
-    fn reclaim(&mut self) -> Option<Slot> {
-        self.memory.reclaim()
+    fn in_slots(&mut self) -> Option<&mut InSlot> {
+        self.memory.in_slots()
     }
 }

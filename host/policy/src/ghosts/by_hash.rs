@@ -12,8 +12,7 @@
 
 use std::fmt::Debug;
 
-use super::{Carry, Memory};
-use crate::Slot;
+use super::{Carry, InSlot, Memory};
 use crate::list::{Nodes, at};
 use crate::mix::mix;
 use crate::weights::Weights;
@@ -148,18 +147,10 @@ impl Memory for ByHash {
     }
 
     #[inline]
-    fn recall(&mut self, _ghost: Option<Slot>) {}
-
-    #[inline]
     fn choose(&mut self) {}
 
     #[inline]
-    fn retains(&self) -> bool {
-        false
-    }
-
-    #[inline]
-    fn reclaim(&mut self) -> Option<Slot> {
+    fn in_slots(&mut self) -> Option<&mut InSlot> {
         None
     }
 }

@@ -8,18 +8,39 @@ use crate::list::{NIL, Nodes};
 use crate::part::Part;
 use crate::weights::Weights;
 
-/// The slots of ghosts, for an owner that [recalls](crate::Policy::recall) them.
+/// The slots of ghosts, for an owner that retains evicted entries; see
+/// [`Policy::in_slots`](crate::Policy::in_slots).
 #[derive(Debug)]
 pub struct InSlot {
     /// The slot of the incoming entry, should it be a ghost; else [`NIL`].
     recalled: u32,
     /// The victim chosen last is a ghost now.
     retained: bool,
-    /// Slots whose ghosts were forgotten, for the owner to [reclaim](crate::Policy::reclaim). Their nodes are idle.
+    /// Slots whose ghosts were forgotten, for the owner to [reclaim](Self::reclaim). Their nodes are idle.
     forgotten: Vec<u32>,
 }
 
 impl InSlot {
+    /// Before [`on_miss`](crate::Policy::on_miss): the slot where the owner retained the incoming entry, if it did. The
+    /// policy may have forgotten it since.
+    #[inline]
+    pub fn recall(&mut self, ghost: Option<Slot>) {
+        self.recalled = ghost.map_or(NIL, |slot| slot.0);
+    }
+
+    /// Whether the last [`victim`](crate::Policy::victim) is remembered in its slot: its owner retains it there, and
+    /// gives the slot to no other entry before it can [reclaim](Self::reclaim) it.
+    #[inline]
+    pub const fn retains(&self) -> bool {
+        self.retained
+    }
+
+    /// A slot whose evicted entry is no longer remembered, each once. The owner takes these before new ones.
+    #[inline]
+    pub fn reclaim(&mut self) -> Option<Slot> {
+        self.forgotten.pop().map(Slot)
+    }
+
     /// Takes a ghost out of its queue.
     #[inline]
     fn leave<D: Clone>(&mut self, queue: &mut Part, nodes: &mut Nodes<D>, weights: &Weights, slot: u32) {
@@ -122,22 +143,12 @@ impl Memory for InSlot {
     fn prefetch<T: Copy + Debug + Send>(_queue: &Part, _id: u64) {}
 
     #[inline]
-    fn recall(&mut self, ghost: Option<Slot>) {
-        self.recalled = ghost.map_or(NIL, |slot| slot.0);
-    }
-
-    #[inline]
     fn choose(&mut self) {
         self.retained = false;
     }
 
     #[inline]
-    fn retains(&self) -> bool {
-        self.retained
-    }
-
-    #[inline]
-    fn reclaim(&mut self) -> Option<Slot> {
-        self.forgotten.pop().map(Slot)
+    fn in_slots(&mut self) -> Option<&mut InSlot> {
+        Some(self)
     }
 }

@@ -1,7 +1,7 @@
 //! An owner of unit-sized entries that compares a policy with a naive model of it: every hit, every victim. It retains
 //! in their slots what a policy that remembers there wants retained.
 
-use host_policy::{Policy, Slot};
+use host_policy::{InSlot, Policy, Slot};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -54,7 +54,7 @@ impl<P: Policy> Owner<P> {
             let victim = self.policy.victim().expect("there are entries").0;
             let id = *self.slots.iter().find(|&(_, &slot)| slot == victim).expect("the victim is resident").0;
             self.slots.remove(&id);
-            if self.policy.retains() {
+            if self.policy.in_slots().is_some_and(|ghosts| ghosts.retains()) {
                 self.retained.insert(victim, id);
             }
             evicted.push(id);
@@ -71,10 +71,12 @@ impl<P: Policy> Owner<P> {
             return (false, Vec::new());
         }
         let last = self.last.get(&id).filter(|slot| self.retained.get(slot) == Some(&id));
-        self.policy.recall(last.map(|&slot| Slot(slot)));
+        if let Some(ghosts) = self.policy.in_slots() {
+            ghosts.recall(last.map(|&slot| Slot(slot)));
+        }
         self.policy.on_miss(id, 1);
         let evicted = self.evict_to(self.capacity - 1);
-        let slot = if let Some(Slot(slot)) = self.policy.reclaim() {
+        let slot = if let Some(Slot(slot)) = self.policy.in_slots().and_then(InSlot::reclaim) {
             assert!(self.retained.remove(&slot).is_some(), "{slot} was not retained");
             slot
         } else {

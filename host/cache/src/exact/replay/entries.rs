@@ -2,7 +2,7 @@
 #![expect(clippy::indexing_slicing, reason = "weights are as many as slots were handed out")]
 
 use host_policy::list::{NIL, at};
-use host_policy::{Policy, Slot};
+use host_policy::{InSlot, Policy, Slot};
 
 use super::index::Index;
 use super::{Feed, Tally};
@@ -110,11 +110,13 @@ impl<P: Policy, I: Index> Unit<P, I> {
     #[inline(never)]
     fn miss(&mut self, guess: u32, key: I::Key) {
         let id = self.index.id(key);
-        self.policy.recall(self.index.recall(guess, key));
+        if let Some(ghosts) = self.policy.in_slots() {
+            ghosts.recall(self.index.recall(guess, key));
+        }
         self.policy.on_miss(id, 1);
         if self.room == 0 {
             let Some(victim) = self.policy.victim() else { return };
-            if !self.policy.retains() {
+            if !retains(&mut self.policy) {
                 self.index.replace(victim, key);
                 self.policy.on_insert(victim, id, 1);
                 return;
@@ -130,10 +132,16 @@ impl<P: Policy, I: Index> Unit<P, I> {
     }
 }
 
+/// Whether the last victim stays in its slot.
+#[inline]
+fn retains<P: Policy>(policy: &mut P) -> bool {
+    policy.in_slots().is_some_and(|ghosts| ghosts.retains())
+}
+
 /// Puts the key where something evicted is no longer remembered, else into a new slot; [`NIL`] where there is none.
 #[inline]
 fn take<P: Policy, I: Index>(policy: &mut P, index: &mut I, key: I::Key) -> u32 {
-    match policy.reclaim() {
+    match policy.in_slots().and_then(InSlot::reclaim) {
         Some(slot) => {
             index.replace(slot, key);
             slot.0
@@ -209,12 +217,14 @@ impl<P: Policy, I: Index> Weighed<P, I> {
             return;
         }
         let id = self.index.id(key);
-        self.policy.recall(self.index.recall(guess, key));
+        if let Some(ghosts) = self.policy.in_slots() {
+            ghosts.recall(self.index.recall(guess, key));
+        }
         self.policy.on_miss(id, weight);
         while weight > self.room {
             let Some(slot) = self.policy.victim() else { return };
             self.room += u64::from(self.weights[at(slot.0)]);
-            if self.policy.retains() {
+            if retains(&mut self.policy) {
                 self.index.retain(slot);
             } else {
                 self.index.clear(slot);
