@@ -198,12 +198,6 @@ impl<M: Memory> Policy for Adaptive<M> {
     }
 
     #[inline]
-    fn prefetch_miss(&self, id: u64) {
-        M::prefetch(&self.b1, id);
-        M::prefetch(&self.b2, id);
-    }
-
-    #[inline]
     fn on_miss(&mut self, id: u64, weight: u64) {
         let tag = self.memory.tag(id);
         // The quotients are taken with the ghost still counted, as in the paper.

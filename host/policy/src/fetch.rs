@@ -29,3 +29,35 @@ pub fn fetch<T>(target: &T) {
 pub fn fetch_at<T>(elements: &[T], index: usize) {
     elements.get(index).map(fetch);
 }
+
+/// Requests for which one step is taken at a time. Enough for the memory to be busy; few enough that what was fetched is
+/// still in the first-level cache.
+pub const STRETCH: usize = 32;
+
+/// The stretch that comes `before` so many others when it is the turn of that with this number. Nothing before the first
+/// stretch and behind the last one, so that a loop over the numbers takes each stretch through all of its steps.
+#[inline]
+pub fn stretch<T>(requests: &[T], number: usize, before: usize) -> &[T] {
+    let rest = number.checked_sub(before).and_then(|number| requests.get(number.checked_mul(STRETCH)?..));
+    let rest = rest.unwrap_or_default();
+    rest.get(..STRETCH).unwrap_or(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{STRETCH, stretch};
+
+    #[test]
+    fn each_stretch_takes_each_step_in_order() {
+        for length in [0, 1, STRETCH - 1, STRETCH, 3 * STRETCH + 5] {
+            let requests: Vec<usize> = (0..length).collect();
+            for before in 0..3 {
+                let turns = 0..length.div_ceil(STRETCH) + before;
+                let seen: Vec<usize> =
+                    turns.flat_map(|number| stretch(&requests, number, before)).copied().collect();
+                assert_eq!(seen, requests);
+            }
+            assert!(stretch(&requests, usize::MAX, 0).is_empty());
+        }
+    }
+}

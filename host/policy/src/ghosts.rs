@@ -84,9 +84,6 @@ pub trait Memory: Debug + Send + Sized + 'static {
         change: impl FnMut(T) -> T,
     );
 
-    /// Reads what [`forget`](Self::forget) will look at first, so that it is near then.
-    fn prefetch<T: Copy + Debug + Send>(queue: &Self::Queue<T>, id: u64);
-
     /// Before a victim is chosen: it leaves no ghost unless it is [remembered](Self::remember).
     fn choose(&mut self);
 

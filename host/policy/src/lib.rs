@@ -62,7 +62,6 @@ pub mod lru;
 mod mark;
 pub mod mix;
 mod part;
-mod place;
 pub mod s3_fifo;
 pub mod sieve;
 pub mod two_q;
@@ -118,7 +117,7 @@ pub trait Policy: Send {
     fn on_hit(&mut self, slot: Slot);
 
     /// The entries were used, in this order. The same as [`on_hit`](Policy::on_hit) for each; one call, so that
-    /// the loop runs inside the policy.
+    /// the loop runs inside the policy, and that the memory of all is asked for before the first is applied.
     fn on_hits(&mut self, slots: &[Slot]) {
         for &slot in slots {
             self.fetch(slot);

@@ -294,11 +294,6 @@ impl<M: Memory> Policy for Lirs<M> {
     }
 
     #[inline]
-    fn prefetch_miss(&self, id: u64) {
-        M::prefetch(&self.ghosts, id);
-    }
-
-    #[inline]
     fn on_miss(&mut self, id: u64, _weight: u64) {
         let tag = self.memory.tag(id);
         let stamp = self.memory.forget(&mut self.ghosts, &mut self.stamps, &self.weights, tag, |_| true);

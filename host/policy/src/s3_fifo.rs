@@ -181,11 +181,6 @@ impl<M: Memory> Policy for S3Fifo<M> {
     }
 
     #[inline]
-    fn prefetch_miss(&self, id: u64) {
-        M::prefetch(&self.ghosts, id);
-    }
-
-    #[inline]
     fn on_miss(&mut self, id: u64, _weight: u64) {
         let tag = self.memory.tag(id);
         let returns =

@@ -120,11 +120,6 @@ impl<M: Memory> Policy for TwoQ<M> {
     }
 
     #[inline]
-    fn prefetch_miss(&self, id: u64) {
-        M::prefetch(&self.a1_out, id);
-    }
-
-    #[inline]
     fn on_miss(&mut self, id: u64, _weight: u64) {
         let tag = self.memory.tag(id);
         let returns =

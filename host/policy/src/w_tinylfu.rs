@@ -31,17 +31,17 @@
 //! about as long as the sample: every count is 1 or, halved, 0, the newcomer always wins, and nothing hits.
 
 mod parts;
+mod place;
 mod sketch;
 
 use crate::list::{NIL, Nodes, at};
 use crate::mix::mix;
 use crate::part::percent;
-use crate::place::Placed;
 use crate::weights::Weights;
 use crate::{Policy, Resident, Slot, Standing};
 use parts::{Entry, PROBATION, PROTECTED, Parts, VACANT, WINDOW};
+use place::Placed;
 pub use sketch::{MOST, Sketch};
-use std::hint::black_box;
 
 /// The window's share of the capacity, in percent.
 pub const WINDOW_PERCENT: u64 = 1;
@@ -57,9 +57,6 @@ pub const WARM: u32 = 6;
 
 /// One in so many warm losers is admitted.
 pub const WARM_LOSERS_PER_ADMISSION: u64 = 128;
-
-/// Hits looked at before the first of them is served: more than a core fetches at a time.
-const AHEAD: usize = 16;
 
 /// The entry announced by `on_miss`.
 #[derive(Debug, Clone, Copy)]
@@ -275,21 +272,6 @@ impl Policy for WTinyLfu {
         }
     }
 
-    /// A hit waits for its entry, then for its block of the sketch. Looking at those of several hits before the
-    /// first is served lets them be fetched side by side.
-    fn on_hits(&mut self, slots: &[Slot]) {
-        for slots in slots.chunks(AHEAD) {
-            let mut hashes = [0; AHEAD];
-            for (hash, slot) in hashes.iter_mut().zip(slots) {
-                *hash = self.entries.get(slot.0).map_or(0, |entry| entry.hash());
-            }
-            black_box(hashes.iter().fold(0, |seen, &hash| seen ^ self.sketch.touch(hash)));
-            for &slot in slots {
-                self.on_hit(slot);
-            }
-        }
-    }
-
     #[inline]
     fn fetch(&self, slot: Slot) {
         self.entries.fetch(slot.0);
@@ -299,13 +281,13 @@ impl Policy for WTinyLfu {
     #[inline]
     fn prefetch(&self, slot: Slot) {
         if let Some(entry) = self.entries.get(slot.0) {
-            black_box(self.sketch.touch(entry.hash()));
+            self.sketch.fetch(entry.hash());
         }
     }
 
     #[inline]
     fn prefetch_miss(&self, id: u64) {
-        black_box(self.sketch.touch(mix(id)));
+        self.sketch.fetch(mix(id));
     }
 
     #[inline]

@@ -16,8 +16,8 @@
 //! longer and longer: leaving can be a plain store because nobody has to be woken. `order` is held for as long
 //! as a change of policy takes, and is a lock that parks.
 //!
-//! Besides a hint to the processor in `table.rs`, this is the one place of the cache with unsafe code. No safe lock
-//! gives two kinds of readers access to the same data, and those there are cost the lookup a second atomic step.
+//! This is the one place of the cache with unsafe code. No safe lock gives two kinds of readers access to the same
+//! data, and those there are cost the lookup a second atomic step.
 #![expect(unsafe_code, reason = "a lock gives access to what it guards; see the module's last paragraph")]
 
 use crate::sync::{

@@ -17,7 +17,6 @@ use crate::list::{Nodes, at};
 use crate::mix::mix;
 use crate::weights::Weights;
 use std::collections::VecDeque;
-use std::hint::black_box;
 
 /// What is kept of an id, by ghosts and by the residents that may become ghosts: 40 bits of its mix.
 ///
@@ -142,11 +141,6 @@ impl Memory for ByHash {
     }
 
     #[inline]
-    fn prefetch<T: Copy + Debug + Send>(queue: &Ghosts<T>, id: u64) {
-        queue.prefetch(Tag::of(id));
-    }
-
-    #[inline]
     fn choose(&mut self) {}
 
     #[inline]
@@ -263,12 +257,6 @@ impl<T: Copy> Ghosts<T> {
         *chain = Chain { filter: chain.filter | tag.filter(), ..chain.with_head(number) };
         self.records.push_back(Record { tag, next, word });
         self.weight += weight;
-    }
-
-    /// Reads what [`forget`](Self::forget) will look at first, so that it is near then.
-    #[inline]
-    fn prefetch(&self, tag: Tag) {
-        black_box(self.chains.get(self.bucket(tag)).map(|chain| chain.filter));
     }
 
     /// Forgets a ghost and gives its word; `None` when it is none.

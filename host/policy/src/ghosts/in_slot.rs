@@ -140,9 +140,6 @@ impl Memory for InSlot {
     }
 
     #[inline]
-    fn prefetch<T: Copy + Debug + Send>(_queue: &Part, _id: u64) {}
-
-    #[inline]
     fn choose(&mut self) {
         self.retained = false;
     }

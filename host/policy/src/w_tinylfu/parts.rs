@@ -1,7 +1,7 @@
 //! What W-TinyLFU keeps of an entry, and its three parts.
 
+use super::place::Placed;
 use crate::part::Part;
-use crate::place::Placed;
 
 /// Where an entry is; see [`Placed`].
 pub(super) const WINDOW: u32 = 1;

@@ -17,6 +17,8 @@
 //! with the entries: the upper half becomes a copy of the lower, after which every estimate is what it was.
 #![expect(clippy::indexing_slicing, reason = "a block is masked to the table, a word to its block")]
 
+use crate::fetch::fetch_at;
+
 /// The largest count.
 pub const MOST: u32 = 15;
 
@@ -102,10 +104,10 @@ impl Sketch {
         self.blocks.shrink_to_fit();
     }
 
-    /// Reads something of the block that counts a hash, so that it is near when it is needed.
+    /// Asks for the block that counts a hash.
     #[inline]
-    pub(super) fn touch(&self, hash: u64) -> u64 {
-        self.blocks[self.block_of(hash)].0[0]
+    pub(super) fn fetch(&self, hash: u64) {
+        fetch_at(&self.blocks, self.block_of(hash));
     }
 
     /// The estimate for a hash, 0 to [`MOST`]. The hash's bits have to be well mixed.

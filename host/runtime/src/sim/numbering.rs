@@ -10,10 +10,7 @@
     reason = "places are masked to the table, numbers handed out here and below 2^31; a hash is cut to a place"
 )]
 
-use host_cache::policy::fetch::fetch_at;
-
-/// Keys for which one step is taken at a time.
-const STRETCH: usize = 32;
+use host_cache::policy::fetch::{STRETCH, fetch_at, stretch};
 
 /// No number: the largest one, which stands for "none" elsewhere as well.
 const NONE: u32 = u32::MAX;
@@ -65,19 +62,14 @@ impl Numbering {
     /// Appends the number of each key.
     pub(super) fn number(&mut self, keys: &[u64], numbers: &mut Vec<u32>) -> Result<(), Full> {
         numbers.reserve(keys.len());
-        let stretch = |number: usize| {
-            let start = (number * STRETCH).min(keys.len());
-            &keys[start..(start + STRETCH).min(keys.len())]
-        };
         for number in 0..keys.len().div_ceil(STRETCH) + 2 {
-            for &key in stretch(number) {
+            for &key in stretch(keys, number, 0) {
                 fetch_at(&self.table, self.place(key));
             }
-            let before = |by: usize| number.checked_sub(by).map_or(&[][..], stretch);
-            for &key in before(1) {
+            for &key in stretch(keys, number, 1) {
                 fetch_at(&self.ids, self.table[self.place(key)] as usize);
             }
-            let due = before(2);
+            let due = stretch(keys, number, 2);
             if (self.ids.len() + due.len()) * 2 > self.table.len() {
                 self.grow();
             }

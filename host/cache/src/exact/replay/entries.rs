@@ -1,15 +1,12 @@
 //! The loops over requests: entries of weight 1, and of any weight.
 #![expect(clippy::indexing_slicing, reason = "weights are as many as slots were handed out")]
 
+use host_policy::fetch::{STRETCH, stretch};
 use host_policy::list::{NIL, at};
 use host_policy::{InSlot, Policy, Slot};
 
 use super::index::Index;
 use super::{Feed, Tally};
-
-/// Requests for which one step of [`in_stretches`] is taken at a time. Enough for the memory to be busy; few enough that what
-/// was fetched is still in the first-level cache.
-const STRETCH: usize = 32;
 
 /// Gives the requests to `apply`, a stretch at a time, and asks for what the next stretches will need: where the
 /// entries of one are, what is there for the one before it, and what is around that for the one before that. What was
@@ -21,24 +18,18 @@ fn in_stretches<T, P: Policy, I: Index>(
     parts: impl Fn(&T) -> (&P, &I),
     mut apply: impl FnMut(&mut T, &[I::Key]),
 ) {
-    let count = requests.len().div_ceil(STRETCH);
-    let stretch = |number: usize| {
-        let start = number.wrapping_mul(STRETCH).min(requests.len());
-        &requests[start..(start + STRETCH).min(requests.len())]
-    };
-    for number in 0..count + 3 {
+    for number in 0..requests.len().div_ceil(STRETCH) + 3 {
         let (policy, index) = parts(entries);
-        for &key in stretch(number) {
+        for &key in stretch(requests, number, 0) {
             index.fetch(key);
         }
-        let before = |by: usize| number.checked_sub(by).map_or(&[][..], stretch);
-        for &key in before(1) {
+        for &key in stretch(requests, number, 1) {
             let slot = index.guess(key);
             index.fetch_slot(slot);
             policy.fetch(Slot(slot));
         }
-        look_around(policy, index, before(2));
-        apply(entries, before(3));
+        look_around(policy, index, stretch(requests, number, 2));
+        apply(entries, stretch(requests, number, 3));
     }
 }
 
