@@ -1,4 +1,4 @@
-//! Where to start: workers = cores x a factor for the kind of the tasks.
+//! How many workers a kind of work can use: cores x a factor.
 //!
 //! Work that keeps a CPU busy gains nothing from more workers than cores; work that waits does. The
 //! kinds are the host's inference from measured wait and run time, weighted here by how many tasks
@@ -38,14 +38,14 @@ impl Work {
         work
     }
 
-    /// Workers to start the CPU pool with; none while too little is known.
-    pub(crate) fn cpu_pool_start(&self, settings: &Settings, cores: f64) -> Option<f64> {
+    /// Workers of the CPU pool by the formula; none while too little is known.
+    pub(crate) fn cpu_pool_workers(&self, settings: &Settings, cores: f64) -> Option<f64> {
         let factor = mean(&[(self.cpu, settings.cpu_factor), (self.mixed, settings.mixed_factor)])?;
         Some(self.cpu_pool_ceiling(cores).map_or(cores * factor, |ceiling| ceiling.min(cores * factor)))
     }
 
-    /// Workers to start the IO pool with; none while too little is known.
-    pub(crate) fn io_pool_start(&self, settings: &Settings, cores: f64) -> Option<f64> {
+    /// Workers of the IO pool by the formula; none while too little is known.
+    pub(crate) fn io_pool_workers(&self, settings: &Settings, cores: f64) -> Option<f64> {
         Some(cores * mean(&[(self.io, settings.io_factor), (self.mixed, settings.mixed_factor)])?)
     }
 
@@ -83,26 +83,26 @@ mod tests {
     fn each_kind_has_its_factor() {
         let settings = Settings::default();
         let cpu = Work::of(&[class(TaskKind::Cpu, 100)]);
-        assert_eq!(cpu.cpu_pool_start(&settings, 8.0), Some(8.0));
-        assert_eq!(cpu.io_pool_start(&settings, 8.0), None);
+        assert_eq!(cpu.cpu_pool_workers(&settings, 8.0), Some(8.0));
+        assert_eq!(cpu.io_pool_workers(&settings, 8.0), None);
         let io = Work::of(&[class(TaskKind::Io, 100)]);
-        assert_eq!(io.io_pool_start(&settings, 8.0), Some(24.0));
-        assert_eq!(io.cpu_pool_start(&settings, 8.0), None);
+        assert_eq!(io.io_pool_workers(&settings, 8.0), Some(24.0));
+        assert_eq!(io.cpu_pool_workers(&settings, 8.0), None);
         let mixed = Work::of(&[class(TaskKind::Mixed, 100)]);
-        assert_eq!(mixed.io_pool_start(&settings, 8.0), Some(16.0));
-        assert_eq!(mixed.cpu_pool_start(&settings, 8.0), Some(16.0));
+        assert_eq!(mixed.io_pool_workers(&settings, 8.0), Some(16.0));
+        assert_eq!(mixed.cpu_pool_workers(&settings, 8.0), Some(16.0));
     }
 
     #[test]
     fn kinds_are_weighted_by_their_tasks() {
         let work = Work::of(&[class(TaskKind::Io, 300), class(TaskKind::Mixed, 100)]);
-        assert_eq!(work.io_pool_start(&Settings::default(), 4.0), Some(11.0));
+        assert_eq!(work.io_pool_workers(&Settings::default(), 4.0), Some(11.0));
     }
 
     #[test]
     fn a_handful_of_tasks_says_nothing() {
         let work = Work::of(&[class(TaskKind::Io, 31), class(TaskKind::Unknown, 1000)]);
-        assert_eq!(work.io_pool_start(&Settings::default(), 4.0), None);
+        assert_eq!(work.io_pool_workers(&Settings::default(), 4.0), None);
     }
 
     #[test]
