@@ -8,13 +8,16 @@
 //! and does not exist under the mount: the walk then only meets the mount point itself, which is the
 //! container's group. A file that is missing or reads as nonsense sets no limit.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::machine::MemorySource;
+use crate::small_file;
 
 /// From here on a version 1 limit means "none": the kernel writes the largest multiple of a page.
 const UNLIMITED_V1: u64 = 1 << 60;
+
+/// Where control groups are mounted, below the root.
+const MOUNT: &str = "sys/fs/cgroup";
 
 /// What the control groups of a process allow it.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -38,14 +41,9 @@ impl Limits {
     /// Reads the limits of this process. `root` is `/`, except in tests.
     pub(crate) fn read(root: &Path) -> Self {
         let mut limits = Self::default();
-        let membership = fs::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
-        let mount = root.join("sys/fs/cgroup");
-        for line in membership.lines() {
-            // `hierarchy:controllers:path`; version 2 is hierarchy 0 without controllers.
-            let mut parts = line.splitn(3, ':');
-            let (Some(_), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else {
-                continue;
-            };
+        let mount = root.join(MOUNT);
+        let membership = membership(root);
+        for (controllers, path) in membership.lines().filter_map(hierarchy) {
             if controllers.is_empty() {
                 for group in ancestry(&mount, path) {
                     limits.lower_cpu(quota_v2(&group));
@@ -83,6 +81,23 @@ impl Limits {
     }
 }
 
+/// The folder of the process's own group of version 2; none where it is in none that can be seen.
+pub(crate) fn own_v2(root: &Path) -> Option<PathBuf> {
+    let membership = membership(root);
+    let (_, path) =
+        membership.lines().filter_map(hierarchy).find(|(controllers, _)| controllers.is_empty())?;
+    ancestry(&root.join(MOUNT), path).into_iter().next()
+}
+
+fn membership(root: &Path) -> String {
+    small_file::read(&root.join("proc/self/cgroup")).unwrap_or_default()
+}
+
+/// Controllers and path of a line `hierarchy:controllers:path`; version 2 is hierarchy 0 without controllers.
+fn hierarchy(line: &str) -> Option<(&str, &str)> {
+    line.split_once(':')?.1.split_once(':')
+}
+
 /// The folders from `mount/path` up to `mount`, those that exist.
 fn ancestry(mount: &Path, path: &str) -> Vec<PathBuf> {
     let relative = Path::new(path.trim_start_matches('/'));
@@ -94,7 +109,7 @@ fn ancestry(mount: &Path, path: &str) -> Vec<PathBuf> {
 }
 
 fn quota_v2(group: &Path) -> Option<f64> {
-    let text = fs::read_to_string(group.join("cpu.max")).ok()?;
+    let text = small_file::read(&group.join("cpu.max"))?;
     let (quota, period) = text.trim().split_once(' ')?;
     cores(quota.parse().ok()?, period.parse().ok()?)
 }
@@ -126,7 +141,7 @@ fn memory_v1(group: &Path) -> Option<MemoryLimit> {
 /// read a large file as one out of memory.
 fn in_use(group: &Path, total: &str, reclaimable: &str) -> Option<u64> {
     let total = number(&group.join(total))?;
-    let stat = fs::read_to_string(group.join("memory.stat")).unwrap_or_default();
+    let stat = small_file::read(&group.join("memory.stat")).unwrap_or_default();
     let cold = stat.lines().find_map(|line| {
         let (name, value) = line.split_once(' ')?;
         if name == reclaimable { value.trim().parse().ok() } else { None }
@@ -135,23 +150,13 @@ fn in_use(group: &Path, total: &str, reclaimable: &str) -> Option<u64> {
 }
 
 fn number(file: &Path) -> Option<u64> {
-    fs::read_to_string(file).ok()?.trim().parse().ok()
+    small_file::read(file)?.trim().parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A root folder with the files given.
-    fn root(files: &[(&str, &str)]) -> tempfile::TempDir {
-        let dir = tempfile::tempdir().unwrap();
-        for (path, text) in files {
-            let file = dir.path().join(path);
-            fs::create_dir_all(file.parent().unwrap()).unwrap();
-            fs::write(file, text).unwrap();
-        }
-        dir
-    }
+    use crate::test_root::root;
 
     #[test]
     fn version_2_takes_the_smallest_limit_of_group_and_ancestors() {

@@ -5,8 +5,12 @@
 //! [`MINIMUM_CPU_UPDATE_INTERVAL`] between two readings; start-up does not wait for that. A sample that
 //! comes earlier repeats the CPU figure of the one before, and the very first, when there is none yet,
 //! answers with the load average of the last minute over the cores, which is known at once.
+//!
+//! What other processes use is what the machine uses less what this process used in the same time; so it
+//! is taken when the CPU time of the machine is. The process's own CPU time is exact at any time.
 
-use std::time::Instant;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use cpu_time::ProcessTime;
 use serde::Serialize;
@@ -17,6 +21,9 @@ use sysinfo::{
 
 use crate::cgroup::Limits;
 use crate::machine::{cpu_limit_now, memory_limit};
+use crate::peak_memory::peak_memory_bytes;
+use crate::pressure::Pressure;
+use crate::run_queue::RunQueue;
 
 /// One sample. Rates cover the time since the sample before, or since the sampler was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
@@ -25,14 +32,28 @@ pub struct Sample {
     pub cpu_cores: f64,
     /// CPU in use on the machine, as a share of all its cores. 0.0 to 1.0.
     pub cpu_usage: f64,
+    /// CPU that this process used, in cores: 1.5 is one core all the time and another half of it. At least 0.
+    pub process_cpu_cores: f64,
+    /// The same as a share of the CPU it may use (`cpu_cores`). 0.0 to 1.0.
+    pub process_cpu_usage: f64,
+    /// CPU in use by other processes, as a share of all cores of the machine. 0.0 to 1.0. None until a first
+    /// reading, which takes 200 ms.
+    pub others_cpu_usage: Option<f64>,
+    /// Of the time in which threads of this process wanted a core, the share they waited for one. 0.0 to 1.0.
+    /// None where the system does not tell (elsewhere than on Linux).
+    pub run_queue_wait_share: Option<f64>,
+    /// What the tasks of the whole machine waited for.
+    pub pressure: Pressure,
+    /// What the tasks of this process's control group waited for.
+    pub cgroup_pressure: Pressure,
     /// Memory that this process may use. Bytes.
     pub memory_limit_bytes: u64,
     /// Memory in use on the machine, or in the control group where its limit is the smaller one. Bytes.
     pub memory_used_bytes: u64,
     /// Resident memory of this process. Bytes.
     pub process_memory_bytes: u64,
-    /// The most that was ever resident. Bytes. Of the whole life of the process on Linux, else of the
-    /// samples taken.
+    /// The most that was resident, by [`peak_memory_bytes`](crate::peak_memory_bytes) and the samples taken.
+    /// Bytes.
     pub process_memory_peak_bytes: u64,
     /// CPU time this process has used since it began, on all its threads. Seconds.
     pub process_cpu_seconds: f64,
@@ -46,6 +67,9 @@ pub struct Sample {
     pub network_sent_bytes_per_second: f64,
 }
 
+/// Where `/proc` and `/sys` are.
+const ROOT: &str = "/";
+
 /// Takes samples. One reading costs about a millisecond; it belongs on a tick, not on a request.
 #[derive(Debug)]
 pub struct Sampler {
@@ -53,10 +77,15 @@ pub struct Sampler {
     networks: Option<Networks>,
     pid: Option<Pid>,
     cpu_usage: Option<f64>,
+    others_cpu_usage: Option<f64>,
     cpu_read: Instant,
+    /// CPU time of this process when the CPU time of the machine was read.
+    own_at_cpu_read: Duration,
     totals_read: Instant,
     totals: Totals,
-    peak_bytes: u64,
+    run_queue: RunQueue,
+    /// The largest of the samples.
+    sampled_peak_bytes: u64,
 }
 
 impl Default for Sampler {
@@ -68,6 +97,7 @@ impl Default for Sampler {
 /// Counters that only grow; rates are their differences.
 #[derive(Debug, Clone, Copy, Default)]
 struct Totals {
+    own_cpu: Duration,
     disk_read: u64,
     disk_written: u64,
     received: u64,
@@ -88,10 +118,13 @@ impl Sampler {
             networks: Networks::new_with_refreshed_list().ok(),
             pid: sysinfo::get_current_pid().ok(),
             cpu_usage: None,
+            others_cpu_usage: None,
             cpu_read: now,
+            own_at_cpu_read: own_cpu(),
             totals_read: now,
             totals: Totals::default(),
-            peak_bytes: 0,
+            run_queue: RunQueue::new(Path::new(ROOT)),
+            sampled_peak_bytes: 0,
         };
         sampler.refresh_process();
         sampler.totals = sampler.read_totals();
@@ -110,18 +143,29 @@ impl Sampler {
         self.totals_read = Instant::now();
 
         let process_memory_bytes = self.process().map_or(0, sysinfo::Process::memory);
-        self.peak_bytes = self.peak_bytes.max(process_memory_bytes).max(high_water_mark().unwrap_or(0));
+        self.sampled_peak_bytes = self.sampled_peak_bytes.max(process_memory_bytes);
         // Read anew each time: the limits of a control group can be changed while the process runs.
-        let limits = Limits::read(std::path::Path::new("/"));
+        let root = Path::new(ROOT);
+        let limits = Limits::read(root);
         let (memory_limit_bytes, memory_used_bytes) = self.memory(&limits);
+        let cpu_cores = cpu_limit_now(self.system.as_ref().map_or(0, |s| s.cpus().len()), &limits).1;
+        let process_cpu_cores = cores_used(before.own_cpu, totals.own_cpu, seconds);
+        let cpu_usage = self.cpu_usage();
         Sample {
-            cpu_cores: cpu_limit_now(self.system.as_ref().map_or(0, |s| s.cpus().len()), &limits).1,
-            cpu_usage: self.cpu_usage(),
+            cpu_cores,
+            cpu_usage,
+            process_cpu_cores,
+            process_cpu_usage: share(process_cpu_cores / cpu_cores),
+            others_cpu_usage: self.others_cpu_usage,
+            run_queue_wait_share: self.run_queue.wait_share(root),
+            pressure: Pressure::of_machine(root),
+            cgroup_pressure: Pressure::of_cgroup(root),
             memory_limit_bytes,
             memory_used_bytes,
             process_memory_bytes,
-            process_memory_peak_bytes: self.peak_bytes,
-            process_cpu_seconds: ProcessTime::try_now().map_or(0.0, |t| t.as_duration().as_secs_f64()),
+            // The kernel's two figures are each a few pages off, so the peak could lie below a sample.
+            process_memory_peak_bytes: peak_memory_bytes().unwrap_or(0).max(self.sampled_peak_bytes),
+            process_cpu_seconds: totals.own_cpu.as_secs_f64(),
             disk_read_bytes_per_second: rate(before.disk_read, totals.disk_read, seconds),
             disk_write_bytes_per_second: rate(before.disk_written, totals.disk_written, seconds),
             network_received_bytes_per_second: rate(before.received, totals.received, seconds),
@@ -131,15 +175,19 @@ impl Sampler {
 
     fn cpu_usage(&mut self) -> f64 {
         let Some(system) = &mut self.system else { return 0.0 };
+        let cores = u32::try_from(system.cpus().len().max(1)).unwrap_or(u32::MAX);
         if self.cpu_read.elapsed() >= MINIMUM_CPU_UPDATE_INTERVAL {
             system.refresh_cpu_specifics(CpuRefreshKind::nothing().with_usage());
+            let (seconds, own) = (self.cpu_read.elapsed().as_secs_f64(), own_cpu());
             self.cpu_read = Instant::now();
-            self.cpu_usage = Some(share(f64::from(system.global_cpu_usage()) / 100.0));
+            let usage = share(f64::from(system.global_cpu_usage()) / 100.0);
+            self.cpu_usage = Some(usage);
+            let own_cores = cores_used(self.own_at_cpu_read, own, seconds);
+            self.others_cpu_usage = Some(share(usage - own_cores / f64::from(cores)));
+            self.own_at_cpu_read = own;
         }
-        self.cpu_usage.unwrap_or_else(|| {
-            let cores = u32::try_from(system.cpus().len().max(1)).unwrap_or(u32::MAX);
-            System::load_average().map_or(0.0, |load| share(load.one / f64::from(cores)))
-        })
+        self.cpu_usage
+            .unwrap_or_else(|| System::load_average().map_or(0.0, |load| share(load.one / f64::from(cores))))
     }
 
     /// The limit, and what is used of it.
@@ -163,7 +211,7 @@ impl Sampler {
     }
 
     fn read_totals(&self) -> Totals {
-        let mut totals = Totals::default();
+        let mut totals = Totals { own_cpu: own_cpu(), ..Totals::default() };
         if let Some(process) = self.process() {
             let disk = process.disk_usage();
             totals.disk_read = disk.total_read_bytes;
@@ -190,23 +238,22 @@ fn share(value: f64) -> f64 {
     if value.is_finite() { value.clamp(0.0, 1.0) } else { 0.0 }
 }
 
-/// Linux counts the most that was ever resident, between samples too.
-fn high_water_mark() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kibibytes.checked_mul(1024)
+/// CPU time this process has used since it began, on all its threads.
+fn own_cpu() -> Duration {
+    ProcessTime::try_now().map_or(Duration::ZERO, |time| time.as_duration())
+}
+
+fn cores_used(before: Duration, after: Duration, seconds: f64) -> f64 {
+    if seconds > 0.0 { after.saturating_sub(before).as_secs_f64() / seconds } else { 0.0 }
 }
 
 #[cfg(test)]
 mod tests {
     use std::hint::black_box;
-    use std::path::Path;
-    use std::time::Duration;
-
-    use crate::Machine;
 
     use super::*;
+    use crate::Machine;
+    use crate::test_root::PEAK_MEMORY;
 
     fn spin(duration: Duration) {
         let begun = Instant::now();
@@ -217,6 +264,7 @@ mod tests {
 
     #[test]
     fn the_first_sample_after_work_shows_cpu_and_memory() {
+        let _alone = PEAK_MEMORY.lock().unwrap();
         let machine = Machine::read(Path::new("."));
         let mut sampler = Sampler::new();
         spin(MINIMUM_CPU_UPDATE_INTERVAL + Duration::from_millis(50));
@@ -227,6 +275,20 @@ mod tests {
         assert!(sample.process_memory_bytes > 0);
         assert!(sample.process_memory_peak_bytes >= sample.process_memory_bytes);
         assert!(sample.process_cpu_seconds > 0.0);
+        assert!(sample.process_cpu_cores > 0.0, "{sample:?}");
+        assert!(sample.process_cpu_usage > 0.0 && sample.process_cpu_usage <= 1.0, "{sample:?}");
+        assert!(sample.others_cpu_usage.is_some_and(|others| others <= sample.cpu_usage), "{sample:?}");
+        #[cfg(target_os = "linux")]
+        assert!(sample.run_queue_wait_share.is_none_or(|share| (0.0..=1.0).contains(&share)), "{sample:?}");
+    }
+
+    #[test]
+    fn the_own_share_is_of_the_window_only() {
+        let two = Duration::from_secs(2);
+        assert_eq!(cores_used(two, two * 2, 4.0), 0.5);
+        assert_eq!(cores_used(two, two, 4.0), 0.0);
+        assert_eq!(cores_used(two, Duration::ZERO, 4.0), 0.0);
+        assert_eq!(cores_used(Duration::ZERO, two, 0.0), 0.0);
     }
 
     #[test]
@@ -239,6 +301,7 @@ mod tests {
 
     #[test]
     fn the_peak_outlives_the_memory() {
+        let _alone = PEAK_MEMORY.lock().unwrap();
         let mut sampler = Sampler::new();
         let block = black_box(vec![1_u8; 64 << 20]);
         let with = sampler.sample();
