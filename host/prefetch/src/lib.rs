@@ -25,13 +25,14 @@
 //! # Ok::<(), host_prefetch::RuleError>(())
 //! ```
 
+mod budget;
 mod pending;
 mod prefetcher;
 mod rule;
 mod runs;
 mod stats;
 
-pub use pending::Budget;
+pub use budget::Budget;
 pub use prefetcher::{Load, Prefetcher, UNUSED_AFTER};
 pub use rule::{Installed, MOST_DEPTH, MOST_TARGETS, Rule, RuleError};
 pub use stats::{Counts, RuleStats};

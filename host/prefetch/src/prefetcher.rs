@@ -1,18 +1,27 @@
 //! The rules, the pending keys and the run table together, for many threads.
 //!
-//! Locks: `change` is held while a rule is installed or withdrawn, and by nobody else; an access reads the
-//! rules through an atomic pointer. `state` is held for the few steps that note an access or issue a load.
-//! Nothing of the caller's runs under either: `resident` is asked between two short holds of `state`,
-//! because the caller may take a lock of its cache there, and may report evictions while it holds that one.
+//! A request takes no lock that a tick takes:
+//!
+//! - Rules are read through an atomic pointer. `change` is held while one is installed or withdrawn and
+//!   while totals are added up, never by a request.
+//! - Pending keys are in a striped lock (see `pending.rs`), taken by requests and by loads that end. The
+//!   budget and the counts of rules are atomic numbers, which is all that `stats`, `in_flight` and the
+//!   setters of the budget touch.
+//! - `runs` is taken by requests alone, for one look through the run table, and only where there is a
+//!   sequential rule: keys in a row are found in the order in which requests arrive, so they share it.
+//!
+//! Nothing of the caller's runs under any of them: `resident` is asked between two look-ups, because the
+//! caller may take a lock of its cache there, and may report evictions while it holds that one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
-use crate::pending::{Budget, Pending};
+use crate::budget::{Account, Budget};
+use crate::pending::Pending;
 use crate::rule::{InForce, Installed, Rule, RuleError, RuleKey, RuleSet};
 use crate::runs::Runs;
 use crate::stats::{Counts, Record, RuleStats};
@@ -21,8 +30,6 @@ use crate::stats::{Counts, Record, RuleStats};
 pub const UNUSED_AFTER: u64 = 16_384;
 /// Keys in a row that make a run: two may be chance.
 const RUN: u32 = 3;
-/// In `active`, rules are counted above this bit and pending keys below it.
-const ONE_RULE: u64 = 1 << 32;
 
 /// A key to load, and the rule that asks for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,18 +47,19 @@ pub struct Load {
 pub struct Prefetcher {
     most_rules: usize,
     rules: ArcSwap<RuleSet>,
+    /// Of `rules`, so that having none costs one load to find out.
+    rule_count: AtomicUsize,
     change: Mutex<Retired>,
-    state: Mutex<State>,
-    /// Rules and pending keys, in one number, so that having neither costs one load to find out.
-    active: AtomicU64,
+    pending: Pending,
+    runs: Mutex<RunTable>,
 }
 
-#[derive(Debug)]
-struct State {
-    pending: Pending,
+#[derive(Debug, Default)]
+struct RunTable {
+    /// By stride.
     runs: BTreeMap<i64, Runs>,
-    /// Version of the rules that `runs` was last cleaned for.
-    runs_version: u64,
+    /// Version of the rules that the table was last cleaned for.
+    version: u64,
 }
 
 /// What replaced and withdrawn rules did.
@@ -72,16 +80,16 @@ impl Prefetcher {
     }
 
     /// As [`new`](Self::new), with another number of accesses after which an unused entry counts as wasted.
-    /// Accesses are counted while there is any rule or unused entry.
+    /// Accesses are counted while any key is pending.
     #[must_use]
     pub fn with_unused_after(budget: Budget, max_rules: usize, unused_after: u64) -> Self {
-        let pending = Pending::new(budget, unused_after);
         Self {
             most_rules: max_rules,
             rules: ArcSwap::default(),
+            rule_count: AtomicUsize::new(0),
             change: Mutex::default(),
-            state: Mutex::new(State { pending, runs: BTreeMap::new(), runs_version: 0 }),
-            active: AtomicU64::new(0),
+            pending: Pending::new(Account::new(budget), unused_after),
+            runs: Mutex::default(),
         }
     }
 
@@ -99,7 +107,7 @@ impl Prefetcher {
         if old.is_some_and(|old| *old.rule == rule) {
             return Ok(Installed::Unchanged);
         }
-        if old.is_none() && self.rules_of(&present, owner) >= self.most_rules {
+        if old.is_none() && present.rules.range(of_owner(owner)).count() >= self.most_rules {
             return Err(RuleError::TooMany { id, most: self.most_rules });
         }
         let mut rules = present.rules.clone();
@@ -130,27 +138,33 @@ impl Prefetcher {
         ids.into_iter().filter(|&id| self.withdraw(owner, id).is_ok()).count()
     }
 
-    /// Rules that an owner may still install.
+    /// Most loads under way at once.
     #[must_use]
-    pub fn rules_left(&self, owner: u32) -> u32 {
-        let left = self.most_rules.saturating_sub(self.rules_of(&self.rules.load(), owner));
-        u32::try_from(left).unwrap_or(u32::MAX)
+    pub fn max_in_flight(&self) -> u32 {
+        self.pending.account.max_in_flight()
     }
 
-    /// Sets the budget. Loads under way beyond it go on; no other is issued until there is room.
-    pub fn set_budget(&self, budget: Budget) {
-        self.state.lock().pending.set_budget(budget);
+    /// Sets the most loads under way at once; 0 switches prefetching off. Those under way beyond it go on;
+    /// no other is issued until there is room.
+    pub fn set_max_in_flight(&self, loads: u32) {
+        self.pending.account.set_max_in_flight(loads);
     }
 
-    /// The budget in force.
+    /// Share of the cache that entries not yet asked for may take. 0.0 to 0.5.
     #[must_use]
-    pub fn budget(&self) -> Budget {
-        self.state.lock().pending.budget()
+    pub fn cache_share(&self) -> f64 {
+        self.pending.account.cache_share()
+    }
+
+    /// Sets the share of the cache that entries not yet asked for may take. 0.0 to 0.5; more counts as 0.5,
+    /// not a number as 0.0. What is loaded already stays.
+    pub fn set_cache_share(&self, share: f64) {
+        self.pending.account.set_cache_share(share);
     }
 
     /// Tells what the cache may hold. Bytes.
     pub fn set_cache_capacity(&self, bytes: u64) {
-        self.state.lock().pending.set_capacity(bytes);
+        self.pending.account.set_capacity(bytes);
     }
 
     /// A demand access that arrives and is served in one: [`demanded`](Self::demanded), then
@@ -162,8 +176,8 @@ impl Prefetcher {
 
     /// Notes that `key` is asked of the cache now: if it was loaded ahead, this decides whether in time.
     pub fn demanded(&self, key: u64) {
-        if !self.active.load(Ordering::Relaxed).is_multiple_of(ONE_RULE) {
-            self.accounted(&mut self.state.lock(), |pending| pending.access(key));
+        if !self.pending.is_empty() {
+            self.pending.access(key);
         }
     }
 
@@ -175,7 +189,7 @@ impl Prefetcher {
     /// budget. The share of the cache is kept by the mean weight so far: until loads in flight report their
     /// weight it can be off by the difference.
     pub fn arrived(&self, key: u64, resident: impl Fn(u64) -> bool, out: &mut Vec<Load>) {
-        if self.active.load(Ordering::Relaxed) < ONE_RULE {
+        if self.rule_count.load(Ordering::Relaxed) == 0 {
             return;
         }
         let rules = self.rules.load();
@@ -183,44 +197,36 @@ impl Prefetcher {
         if rules.strides.is_empty() && triggered.is_empty() {
             return;
         }
-        let mut wanted = self.note(&rules, key, triggered);
+        let mut wanted = self.wanted(&rules, key, triggered);
         wanted.retain(|(_, _, target)| !resident(*target));
-        if wanted.is_empty() {
-            return;
-        }
-        let mut state = self.state.lock();
         for ((owner, id), record, target) in wanted {
-            if state.pending.issue(target, &record) {
-                self.active.fetch_add(1, Ordering::Relaxed);
+            if self.pending.issue(target, record) {
                 out.push(Load { key: target, owner, id });
             }
         }
     }
 
-    /// First half of an arrival: follows runs, and lists what the rules ask for.
-    fn note(&self, rules: &RuleSet, key: u64, triggered: &[RuleKey]) -> Vec<(RuleKey, Arc<Record>, u64)> {
-        let mut state = self.state.lock();
-        if state.runs_version < rules.version {
-            state.runs_version = rules.version;
-            state.runs.retain(|stride, _| rules.strides.contains_key(stride));
-        }
+    /// First half of an arrival: follows runs, and lists what the rules ask for and is not pending.
+    fn wanted<'a>(
+        &self,
+        rules: &'a RuleSet,
+        key: u64,
+        triggered: &[RuleKey],
+    ) -> Vec<(RuleKey, &'a Arc<Record>, u64)> {
         let mut apply = triggered.to_vec();
-        for (&stride, of_stride) in &rules.strides {
-            let runs = state.runs.entry(stride).or_insert_with(Runs::new);
-            if runs.access(key, key.checked_add_signed(stride)) >= RUN {
-                apply.extend_from_slice(of_stride);
-            }
+        if !rules.strides.is_empty() {
+            self.runs.lock().follow(rules, key, &mut apply);
         }
         apply.sort_unstable();
         let mut wanted = Vec::new();
-        if state.pending.budget().max_in_flight == 0 {
+        if self.pending.account.max_in_flight() == 0 {
             return wanted;
         }
         for rule_key in apply {
             let Some(in_force) = rules.rules.get(&rule_key) else { continue };
             for target in RuleSet::wanted(&in_force.rule, key) {
-                if !state.pending.contains(target) {
-                    wanted.push((rule_key, Arc::clone(&in_force.record), target));
+                if !self.pending.contains(target) {
+                    wanted.push((rule_key, &in_force.record, target));
                 }
             }
         }
@@ -229,31 +235,30 @@ impl Prefetcher {
 
     /// Reports that a load has ended, with the weight of the entry in bytes. Of a key not in flight: ignored.
     pub fn loaded(&self, key: u64, weight: u64) {
-        self.accounted(&mut self.state.lock(), |pending| pending.loaded(key, weight));
+        self.pending.loaded(key, weight);
     }
 
     /// Reports that a load has failed, or was given up: it counts as wasted, unless it was asked for before.
     pub fn failed(&self, key: u64) {
-        self.accounted(&mut self.state.lock(), |pending| pending.failed(key));
+        self.pending.failed(key);
     }
 
     /// Reports that an entry has left the cache. Loaded ahead and never asked for, it counts as wasted.
     pub fn evicted(&self, key: u64) {
-        if !self.active.load(Ordering::Relaxed).is_multiple_of(ONE_RULE) {
-            self.accounted(&mut self.state.lock(), |pending| pending.waste(key, None));
+        if !self.pending.is_empty() {
+            self.pending.waste(key, None);
         }
     }
 
     /// Ends the run: what nobody asked for counts as wasted. Loads that end later are ignored.
     pub fn finish(&self) {
-        self.accounted(&mut self.state.lock(), Pending::finish);
+        self.pending.finish();
     }
 
     /// The counts of each rule in force, in the order of owner, then id.
     #[must_use]
     pub fn stats(&self) -> Vec<RuleStats> {
         let rules = self.rules.load();
-        let _consistent = self.state.lock();
         rules.rules.iter().map(|(&key, in_force)| in_force.record.counts().of_rule(key)).collect()
     }
 
@@ -262,7 +267,6 @@ impl Prefetcher {
     pub fn totals(&self) -> Counts {
         let retired = self.change.lock();
         let rules = self.rules.load();
-        let _consistent = self.state.lock();
         let mut totals = retired.settled;
         let records = rules.rules.values().map(|in_force| &in_force.record);
         records.chain(&retired.records).for_each(|record| totals.add(record.counts()));
@@ -272,17 +276,7 @@ impl Prefetcher {
     /// Loads under way.
     #[must_use]
     pub fn in_flight(&self) -> u32 {
-        self.state.lock().pending.in_flight()
-    }
-
-    /// Weight of the entries loaded ahead and not asked for yet. Bytes.
-    #[must_use]
-    pub fn unused_bytes(&self) -> u64 {
-        self.state.lock().pending.unused_bytes()
-    }
-
-    fn rules_of(&self, rules: &RuleSet, owner: u32) -> usize {
-        rules.rules.range(of_owner(owner)).count()
+        self.pending.account.in_flight()
     }
 
     /// Puts another set of rules in force. `change` is held.
@@ -291,24 +285,28 @@ impl Prefetcher {
         retired: &mut Retired,
         present: &RuleSet,
         rules: BTreeMap<RuleKey, InForce>,
-        gone: Option<&InForce>,
+        removed: Option<&InForce>,
     ) {
-        match rules.len().cmp(&present.rules.len()) {
-            std::cmp::Ordering::Greater => self.active.fetch_add(ONE_RULE, Ordering::Relaxed),
-            std::cmp::Ordering::Less => self.active.fetch_sub(ONE_RULE, Ordering::Relaxed),
-            std::cmp::Ordering::Equal => 0,
-        };
+        self.rule_count.store(rules.len(), Ordering::Relaxed);
         self.rules.store(Arc::new(RuleSet::new(present.version + 1, rules)));
         retired.fold();
-        retired.records.extend(gone.map(|in_force| Arc::clone(&in_force.record)));
+        retired.records.extend(removed.map(|in_force| Arc::clone(&in_force.record)));
     }
+}
 
-    /// Runs something on the pending keys and keeps `active` in step with their number.
-    fn accounted(&self, state: &mut State, change: impl FnOnce(&mut Pending)) {
-        let before = state.pending.len();
-        change(&mut state.pending);
-        let gone = before.saturating_sub(state.pending.len());
-        self.active.fetch_sub(u64::try_from(gone).unwrap_or(0), Ordering::Relaxed);
+impl RunTable {
+    /// Notes an access, and adds the sequential rules of whose stride it makes a run.
+    fn follow(&mut self, rules: &RuleSet, key: u64, apply: &mut Vec<RuleKey>) {
+        if self.version < rules.version {
+            self.version = rules.version;
+            self.runs.retain(|stride, _| rules.strides.contains_key(stride));
+        }
+        for (&stride, of_stride) in &rules.strides {
+            let runs = self.runs.entry(stride).or_insert_with(Runs::new);
+            if runs.access(key, key.checked_add_signed(stride)) >= RUN {
+                apply.extend_from_slice(of_stride);
+            }
+        }
     }
 }
 
@@ -329,4 +327,67 @@ impl Retired {
 
 fn of_owner(owner: u32) -> std::ops::RangeInclusive<RuleKey> {
     (owner, u32::MIN)..=(owner, u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn prefetcher() -> Arc<Prefetcher> {
+        let prefetcher = Prefetcher::new(Budget { max_in_flight: 8, cache_share: 0.5 }, 8);
+        prefetcher.set_cache_capacity(1000);
+        prefetcher.install(0, 0, Rule::Sequential { stride: 1, depth: 4 }).unwrap();
+        prefetcher.install(0, 1, Rule::Association { key: 7, targets: vec![70, 71] }).unwrap();
+        Arc::new(prefetcher)
+    }
+
+    /// Whether `calls` return while this thread holds what it holds. A thread that waits for ever is left
+    /// behind.
+    fn returns(prefetcher: &Arc<Prefetcher>, calls: impl FnOnce(&Prefetcher) + Send + 'static) -> bool {
+        let (done, waiting) = mpsc::channel();
+        let prefetcher = Arc::clone(prefetcher);
+        thread::spawn(move || {
+            calls(&prefetcher);
+            done.send(()).ok();
+        });
+        waiting.recv_timeout(Duration::from_secs(20)).is_ok()
+    }
+
+    #[test]
+    fn a_request_waits_for_no_tick() {
+        let prefetcher = prefetcher();
+        let _a_tick_installs = prefetcher.change.lock();
+        assert!(returns(&prefetcher, |p| {
+            let mut loads = Vec::new();
+            for key in [5, 6, 7] {
+                p.on_access(key, |_| false, &mut loads);
+            }
+            assert!(loads.len() > 2, "{loads:?}");
+            p.loaded(70, 10);
+            p.failed(71);
+            p.evicted(70);
+        }));
+    }
+
+    #[test]
+    fn a_tick_waits_for_no_request() {
+        let prefetcher = prefetcher();
+        prefetcher.on_access(7, |_| false, &mut Vec::new());
+        let _a_request_follows_runs = prefetcher.runs.lock();
+        let _requests_look_up = prefetcher.pending.lock_all();
+        assert!(returns(&prefetcher, |p| {
+            assert_eq!(p.stats().iter().map(|rule| rule.issued).sum::<u64>(), 2);
+            assert_eq!((p.totals().pending, p.in_flight()), (2, 2));
+            p.install(0, 2, Rule::Sequential { stride: 2, depth: 1 }).unwrap();
+            p.withdraw(0, 0).unwrap();
+            assert_eq!(p.withdraw_all(0), 2);
+            p.set_max_in_flight(3);
+            p.set_cache_share(0.25);
+            p.set_cache_capacity(500);
+        }));
+    }
 }

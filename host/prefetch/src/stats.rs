@@ -1,8 +1,8 @@
 //! What became of the keys that rules loaded ahead.
 //!
-//! At any time `issued = timely + late + wasted + pending`, for each rule and for all of them together.
-//! Records are written and read under the lock of the pending keys, which is what makes that true of every
-//! reading; they are atomic only so that they can be shared without unsafe code.
+//! At any time `issued = timely + late + wasted + pending`, for each rule and for all of them together, and
+//! nobody has to be stopped for it: what is pending is not counted but is the rest. The decided ones are
+//! read first, and a key is issued before it is decided, so the rest is never below zero.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -55,13 +55,11 @@ pub(crate) struct Record {
     timely: AtomicU64,
     late: AtomicU64,
     wasted: AtomicU64,
-    pending: AtomicU64,
 }
 
 impl Record {
     pub(crate) fn issue(&self) {
         self.issued.fetch_add(1, Ordering::Relaxed);
-        self.pending.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn decide(&self, outcome: Outcome) {
@@ -70,18 +68,15 @@ impl Record {
             Outcome::Late => &self.late,
             Outcome::Wasted => &self.wasted,
         };
-        count.fetch_add(1, Ordering::Relaxed);
-        self.pending.fetch_sub(1, Ordering::Relaxed);
+        // Who sees this sees that the key was issued.
+        count.fetch_add(1, Ordering::Release);
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        Counts {
-            issued: self.issued.load(Ordering::Relaxed),
-            timely: self.timely.load(Ordering::Relaxed),
-            late: self.late.load(Ordering::Relaxed),
-            wasted: self.wasted.load(Ordering::Relaxed),
-            pending: self.pending.load(Ordering::Relaxed),
-        }
+        let decided = |count: &AtomicU64| count.load(Ordering::Acquire);
+        let (timely, late, wasted) = (decided(&self.timely), decided(&self.late), decided(&self.wasted));
+        let issued = self.issued.load(Ordering::Relaxed);
+        Counts { issued, timely, late, wasted, pending: issued.saturating_sub(timely + late + wasted) }
     }
 }
 

@@ -77,10 +77,8 @@ impl Controls for Plane {
                 self.io_workers = executor.resize_io(*workers);
             }
             Proposal::PrefetchBudget(budget) => {
-                self.prefetcher.set_budget(host_prefetch::Budget {
-                    max_in_flight: budget.max_in_flight,
-                    cache_share: budget.cache_share,
-                });
+                self.prefetcher.set_max_in_flight(budget.max_in_flight);
+                self.prefetcher.set_cache_share(budget.cache_share);
                 self.budget = *budget;
             }
             Proposal::InstallRule { id, rule } => {
