@@ -13,6 +13,7 @@
 //! | [`grant`] | the interfaces that a profile hands to a strategy |
 //! | [`run`] | what run this is |
 //! | [`snapshot`] | what was measured, as one consistent picture |
+//! | [`latency`] | the distribution of durations |
 //! | [`number`] | ratios and conversions that say what they do at the edges |
 //! | [`split_mix`] | SplitMix64 |
 //! | [`nearest`] | the nearest valid name to a mistyped one |
@@ -21,6 +22,7 @@ pub mod answer;
 pub mod dial;
 pub mod gauge;
 pub mod grant;
+pub mod latency;
 pub mod nearest;
 pub mod number;
 pub mod rule;
@@ -33,6 +35,7 @@ pub use answer::{Acceptance, Refusal};
 pub use dial::{Dial, DialSpec, Dials, Judged, Mode};
 pub use gauge::{GaugeSpec, Gauges};
 pub use grant::Grant;
+pub use latency::{Latency, Percentiles};
 pub use rule::PrefetchRule;
 pub use run::{Clock, Objective, RunInfo, Unit};
 pub use snapshot::Snapshot;

@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use host_telemetry::Latency;
+use host_contract::Latency;
 use parking_lot::Mutex;
 
 /// How many recent keys a strategy may look back on.

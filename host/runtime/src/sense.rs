@@ -7,9 +7,10 @@
 use std::time::Duration;
 
 use host_cache::{Estimate, Stats};
+use host_contract::Latency;
 use host_control::snapshot::{self, SeriesSet, Snapshot, System};
 use host_prefetch::RuleStats;
-use host_telemetry::{Latency, Series};
+use host_telemetry::Series;
 
 /// Figures of each series that are kept.
 const SERIES: usize = 512;

@@ -1,42 +1,30 @@
 //! The distribution of durations.
 //!
 //! One HDR histogram in nanoseconds with two significant digits: a figure is at most 1 % off, from a cache
-//! hit of 100 ns to a load of an hour, in about 40 KB. It is not shared: a worker records into its own,
-//! and who reports merges them.
+//! hit of 100 ns to a load of an hour, in about 40 KB. It is not shared: each thread or shard records into
+//! its own, and who reports merges them.
 
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use serde::Serialize;
 
 /// What is longer is counted as this long.
 const LONGEST: Duration = Duration::from_secs(3600);
 const SIGNIFICANT_DIGITS: u8 = 2;
 
-/// Durations of one kind of request.
+/// Durations of one kind of request or task.
 #[derive(Debug, Clone)]
-pub struct Latency {
-    nanoseconds: Histogram<u64>,
-    latest: Duration,
-}
+pub struct Latency(Histogram<u64>);
 
 /// Figures of a [`Latency`], in microseconds. All zero where nothing was recorded.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Percentiles {
     /// Durations recorded.
     pub count: u64,
-    /// The last one recorded.
-    pub latest_us: f64,
-    /// Mean.
-    pub mean_us: f64,
     /// Median.
     pub p50_us: f64,
-    /// 95th percentile.
-    pub p95_us: f64,
     /// 99th percentile.
     pub p99_us: f64,
-    /// The longest.
-    pub max_us: f64,
 }
 
 impl Latency {
@@ -46,55 +34,44 @@ impl Latency {
         #[expect(clippy::expect_used, reason = "the bounds are constants that the constructor accepts")]
         let nanoseconds = Histogram::new_with_bounds(1, whole_nanoseconds(LONGEST), SIGNIFICANT_DIGITS)
             .expect("constant bounds are valid");
-        Self { nanoseconds, latest: Duration::ZERO }
+        Self(nanoseconds)
     }
 
     /// Records one duration. Longer than an hour counts as an hour.
     pub fn record(&mut self, duration: Duration) {
-        self.nanoseconds.saturating_record(whole_nanoseconds(duration));
-        self.latest = duration.min(LONGEST);
+        self.0.saturating_record(whole_nanoseconds(duration));
     }
 
-    /// Adds what another one recorded. Its latest duration is the latest of both, where it has one.
+    /// Adds what another one recorded.
     pub fn merge(&mut self, other: &Self) {
         if other.count() == 0 {
             return;
         }
         #[expect(clippy::expect_used, reason = "adding fails only for a histogram with a wider range")]
-        self.nanoseconds.add(&other.nanoseconds).expect("all histograms have the same bounds");
-        self.latest = other.latest;
+        self.0.add(&other.0).expect("all histograms have the same bounds");
     }
 
     /// Forgets everything, as at the start of a window. Keeps the memory.
     pub fn reset(&mut self) {
-        self.nanoseconds.reset();
-        self.latest = Duration::ZERO;
+        self.0.reset();
     }
 
     /// Durations recorded.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.nanoseconds.len()
+        self.0.len()
     }
 
     /// The figures, each at most 1 % off.
     #[must_use]
     pub fn percentiles(&self) -> Percentiles {
-        let h = &self.nanoseconds;
+        let h = &self.0;
         if h.is_empty() {
             return Percentiles::default();
         }
         // A bucket is answered by its upper edge, which may lie above the longest duration.
         let at = |quantile| microseconds(h.value_at_quantile(quantile).min(h.max()));
-        Percentiles {
-            count: h.len(),
-            latest_us: self.latest.as_secs_f64() * 1e6,
-            mean_us: h.mean() / 1e3,
-            p50_us: at(0.50),
-            p95_us: at(0.95),
-            p99_us: at(0.99),
-            max_us: microseconds(h.max()),
-        }
+        Percentiles { count: h.len(), p50_us: at(0.50), p99_us: at(0.99) }
     }
 }
 
@@ -129,9 +106,7 @@ mod tests {
         }
         let p = latency.percentiles();
         assert_eq!(p.count, 1000);
-        assert!(near(p.p50_us, 500.0) && near(p.p95_us, 950.0) && near(p.p99_us, 990.0), "{p:?}");
-        assert!(near(p.mean_us, 500.5) && near(p.max_us, 1000.0), "{p:?}");
-        assert_eq!(p.latest_us, 1000.0);
+        assert!(near(p.p50_us, 500.0) && near(p.p99_us, 990.0), "{p:?}");
     }
 
     #[test]
@@ -146,8 +121,7 @@ mod tests {
         latency.record(Duration::MAX);
         let p = latency.percentiles();
         assert_eq!(p.count, 2);
-        assert!(near(p.max_us, 3.6e9), "{p:?}");
-        assert_eq!(p.latest_us, 3.6e9);
+        assert!(near(p.p99_us, 3.6e9) && p.p50_us <= 0.001, "{p:?}");
     }
 
     #[test]
