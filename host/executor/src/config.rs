@@ -1,12 +1,11 @@
 //! Sizes of pools and queues.
 
 use crate::error::ExecutorError;
-use crate::kind::{TaskKind, WorkerFactors, start_workers};
 
 /// Most workers of a pool: a guard against a typing error, far above what any machine runs well.
 const MOST_WORKERS: u32 = 65_536;
-/// Most places of a queue: each costs a few hundred bytes, so this bounds a full queue to about a gigabyte.
-const MOST_PLACES: u32 = 1 << 22;
+/// Most tasks in a queue: each costs a few hundred bytes, so this bounds a full queue to about a gigabyte.
+const LONGEST_QUEUE: u32 = 1 << 22;
 
 /// Sizes an executor starts with, and the bounds it is resized within.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,13 +25,12 @@ pub struct Config {
 }
 
 impl Config {
-    /// EXEC-1's starting point for a machine: one CPU worker a core, three IO workers a core; may grow to
-    /// four times, a queue of 1,024 each.
+    /// A starting point for a machine: one CPU worker a core, because more would take turns, and three IO
+    /// workers a core, because they wait; each pool may grow to four times, with a queue of 1,024.
     #[must_use]
     pub fn for_cores(cores: u32) -> Self {
-        let factors = WorkerFactors::default();
-        let cpu_workers = start_workers(TaskKind::Cpu, cores, factors).min(MOST_WORKERS);
-        let io_workers = start_workers(TaskKind::Io, cores, factors).min(MOST_WORKERS);
+        let cpu_workers = cores.clamp(1, MOST_WORKERS);
+        let io_workers = cores.saturating_mul(3).clamp(1, MOST_WORKERS);
         Self {
             cpu_workers,
             io_workers,
@@ -49,8 +47,8 @@ impl Config {
             ("max_io_workers", self.max_io_workers, MOST_WORKERS),
             ("cpu_workers", self.cpu_workers, self.max_cpu_workers),
             ("io_workers", self.io_workers, self.max_io_workers),
-            ("cpu_queue", self.cpu_queue, MOST_PLACES),
-            ("io_queue", self.io_queue, MOST_PLACES),
+            ("cpu_queue", self.cpu_queue, LONGEST_QUEUE),
+            ("io_queue", self.io_queue, LONGEST_QUEUE),
         ];
         for (field, value, most) in fields {
             if !(1..=most).contains(&value) {

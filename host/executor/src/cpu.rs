@@ -1,6 +1,6 @@
 //! The CPU pool: own threads on one bounded queue.
 //!
-//! Places in the queue are permits, taken before a job is sent and given back when a worker takes it, so
+//! Room in the queue is counted in permits, taken before a job is sent and given back when a worker takes it, so
 //! the channel never holds more than the queue allows and sending never blocks. Shrinking sends one token
 //! for each worker too many; a worker takes a token only between two jobs. Growing first takes back tokens
 //! that no worker has seen yet. Jobs stay in the channel all the while, so none is lost.
@@ -15,10 +15,10 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender, select, unbounded};
 use parking_lot::Mutex;
 
+use crate::cpu_timer::CpuTimer;
 use crate::error::{ExecutorError, TaskError};
-use crate::meter::Meter;
-use crate::places::Places;
-use crate::recorder::{ClassId, Ended, Pool, Recorder};
+use crate::recorder::{ClassId, Ended, Outcome, Pool, Recorder};
+use crate::resizable_semaphore::ResizableSemaphore;
 
 thread_local! {
     static IS_WORKER: Cell<bool> = const { Cell::new(false) };
@@ -26,8 +26,8 @@ thread_local! {
 
 /// A closure with the way back to who waits for it. Dropped unrun, it tells them that too.
 pub(crate) trait Job: Send {
-    /// Runs the closure; a panic is caught. Answers whether it panicked.
-    fn run(&mut self) -> bool;
+    /// Runs the closure; a panic is caught.
+    fn run(&mut self) -> Outcome;
     /// Hands the result over.
     fn deliver(self: Box<Self>);
 }
@@ -40,7 +40,7 @@ struct Queued {
 
 /// What workers share with the pool.
 struct Shared {
-    places: Places,
+    room: ResizableSemaphore,
     stopping: AtomicBool,
     recorder: Arc<Recorder>,
 }
@@ -67,7 +67,8 @@ impl CpuPool {
     pub(crate) fn new(workers: u32, queue: u32, recorder: Arc<Recorder>) -> Result<Self, ExecutorError> {
         let (jobs, jobs_out) = unbounded();
         let (leave, leave_out) = unbounded();
-        let shared = Shared { places: Places::new(queue), stopping: AtomicBool::new(false), recorder };
+        let shared =
+            Shared { room: ResizableSemaphore::new(queue), stopping: AtomicBool::new(false), recorder };
         let pool = Self {
             shared: Arc::new(shared),
             queue,
@@ -81,31 +82,19 @@ impl CpuPool {
         Ok(pool)
     }
 
-    /// Waits for a place in the queue.
+    /// Waits for room in the queue.
     pub(crate) async fn submit(
         &self,
         class: ClassId,
         job: Box<dyn Job>,
         submitted: Instant,
     ) -> Result<(), TaskError> {
-        self.shared.places.take().await?;
-        self.send(Queued { job, class, submitted })
-    }
-
-    pub(crate) fn try_submit(&self, class: ClassId, job: Box<dyn Job>) -> Result<(), TaskError> {
-        let submitted = Instant::now();
-        match self.shared.places.try_take()? {
-            Some(()) => self.send(Queued { job, class, submitted }),
-            None => Err(TaskError::QueueFull { places: self.queue }),
-        }
-    }
-
-    fn send(&self, queued: Queued) -> Result<(), TaskError> {
-        self.jobs.send(queued).map_err(|_| TaskError::Stopped)
+        self.shared.room.acquire().await?;
+        self.jobs.send(Queued { job, class, submitted }).map_err(|_| TaskError::Stopped)
     }
 
     pub(crate) fn queued(&self) -> u64 {
-        u64::from(self.queue.saturating_sub(self.shared.places.free()))
+        u64::from(self.queue.saturating_sub(self.shared.room.free()))
     }
 
     /// Grows or shrinks to `workers`. `changed` is told the number in force, under the lock.
@@ -142,7 +131,7 @@ impl CpuPool {
     /// Lets every worker leave after its present task, and drops what is queued. Does not wait.
     pub(crate) fn close(&self) {
         self.shared.stopping.store(true, Ordering::Release);
-        self.shared.places.close();
+        self.shared.room.close();
         for _ in 0..self.crew.lock().threads.len() {
             // The receiver lives as long as the pool: cannot fail.
             let _ = self.leave.send(());
@@ -178,7 +167,7 @@ fn work(shared: &Shared, jobs: &Receiver<Queued>, leave: &Receiver<()>) {
             recv(jobs) -> queued => queued,
         };
         let Ok(queued) = queued else { return };
-        shared.places.release();
+        shared.room.release();
         if shared.stopping.load(Ordering::Acquire) {
             continue;
         }
@@ -188,11 +177,11 @@ fn work(shared: &Shared, jobs: &Receiver<Queued>, leave: &Receiver<()>) {
 
 fn run(recorder: &Recorder, Queued { mut job, class, submitted }: Queued) {
     let task = recorder.start(Pool::Cpu, class, submitted);
-    let meter = if task.metered { Meter::begin() } else { None };
-    let panicked = job.run();
-    let measured = meter.map(Meter::end);
+    let timer = if task.timed { CpuTimer::begin() } else { None };
+    let outcome = job.run();
+    let measured = timer.map(CpuTimer::end);
     // Noted before the result is handed over: who has the result finds the task in the statistics.
-    recorder.finish(&task, Ended { measured, panicked });
+    recorder.finish(&task, Ended { measured, outcome });
     // Nobody may be waiting any more; then the result is dropped here, and its `drop` may panic.
     let _ = catch_unwind(AssertUnwindSafe(move || job.deliver()));
 }

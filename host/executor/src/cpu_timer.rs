@@ -14,13 +14,13 @@ use std::time::{Duration, Instant};
 use cpu_time::ThreadTime;
 
 /// Begun; not to be moved to another thread (`ThreadTime` cannot be).
-pub(crate) struct Meter {
+pub(crate) struct CpuTimer {
     begun: Instant,
     cpu: ThreadTime,
     switches: Option<c_long>,
 }
 
-impl Meter {
+impl CpuTimer {
     /// None where the system does not tell the CPU time of a thread.
     pub(crate) fn begin() -> Option<Self> {
         Some(Self { cpu: ThreadTime::try_now().ok()?, switches: voluntary_switches(), begun: Instant::now() })

@@ -39,12 +39,6 @@ pub enum ExecutorError {
 /// A task did not run to its end.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TaskError {
-    /// Every place in the queue is taken.
-    #[error("the queue is full, all of its {places} places are taken: try again later, or wait for a place")]
-    QueueFull {
-        /// Places the queue has.
-        places: u32,
-    },
     /// The task panicked, with this message.
     #[error("the task panicked: {0}")]
     Panicked(String),
@@ -71,10 +65,6 @@ mod tests {
     fn texts_say_what_was_expected() {
         let error = ExecutorError::Setting { field: "cpu_workers", value: 0, least: 1, most: 64 };
         assert_eq!(error.to_string(), "executor setting `cpu_workers` is 0, expected 1 to 64");
-        assert_eq!(
-            TaskError::QueueFull { places: 8 }.to_string(),
-            "the queue is full, all of its 8 places are taken: try again later, or wait for a place"
-        );
         assert_eq!(TaskError::panicked(&"boom").to_string(), "the task panicked: boom");
         assert_eq!(TaskError::panicked(&String::from("bang")).to_string(), "the task panicked: bang");
         assert_eq!(TaskError::panicked(&7).to_string(), "the task panicked: no message");

@@ -16,9 +16,9 @@ use crate::config::Config;
 use crate::cpu::{CpuPool, Job};
 use crate::error::{ExecutorError, TaskError};
 use crate::io::IoPool;
-use crate::recorder::{ClassId, Pool, Recorder};
+use crate::pool_window::PoolWindow;
+use crate::recorder::{ClassId, Outcome, Pool, Recorder};
 use crate::stats::ExecutorStats;
-use crate::window::PoolMeter;
 
 /// How long dropping waits for IO tasks that run.
 const GRACE: Duration = Duration::from_secs(2);
@@ -39,8 +39,8 @@ pub struct Executor {
     recorder: Arc<Recorder>,
     cpu: CpuPool,
     io: IoPool,
-    cpu_meter: PoolMeter,
-    io_meter: PoolMeter,
+    cpu_window: PoolWindow,
+    io_window: PoolWindow,
 }
 
 impl Executor {
@@ -63,8 +63,8 @@ impl Executor {
         )
         .inspect_err(|_| cpu.close())?;
         Ok(Self {
-            cpu_meter: PoolMeter::new(config.cpu_workers),
-            io_meter: PoolMeter::new(config.io_workers),
+            cpu_window: PoolWindow::new(config.cpu_workers),
+            io_window: PoolWindow::new(config.io_workers),
             config,
             recorder,
             cpu,
@@ -78,7 +78,7 @@ impl Executor {
         self.recorder.class(name)
     }
 
-    /// Runs a closure on a CPU worker: waits for a place in the queue, then for the result.
+    /// Runs a closure on a CPU worker: waits for room in the queue, then for the result.
     ///
     /// # Errors
     ///
@@ -91,7 +91,7 @@ impl Executor {
         self.submit_cpu(class, task).await?.await
     }
 
-    /// Runs a future on the IO pool: waits for a place in the queue, then for the result.
+    /// Runs a future on the IO pool: waits for room in the queue, then for the result.
     ///
     /// # Errors
     ///
@@ -104,7 +104,7 @@ impl Executor {
         self.submit_io(class, task).await?.await
     }
 
-    /// Queues a closure for a CPU worker: waits for a place in the queue only.
+    /// Queues a closure for a CPU worker: waits for room in the queue only.
     ///
     /// # Errors
     ///
@@ -114,13 +114,35 @@ impl Executor {
         class: ClassId,
         task: impl FnOnce() -> T + Send + 'static,
     ) -> Result<Pending<T>, TaskError> {
+        self.queue_cpu(class, task, |_| false).await
+    }
+
+    /// As [`submit_cpu`](Self::submit_cpu), for a task whose error counts as failed.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Stopped`] if the executor is shutting down.
+    pub async fn submit_cpu_fallible<T: Send + 'static, E: Send + 'static>(
+        &self,
+        class: ClassId,
+        task: impl FnOnce() -> Result<T, E> + Send + 'static,
+    ) -> Result<Pending<Result<T, E>>, TaskError> {
+        self.queue_cpu(class, task, Result::is_err).await
+    }
+
+    async fn queue_cpu<T: Send + 'static>(
+        &self,
+        class: ClassId,
+        task: impl FnOnce() -> T + Send + 'static,
+        failed: fn(&T) -> bool,
+    ) -> Result<Pending<T>, TaskError> {
         let submitted = Instant::now();
-        let (job, pending) = closure(task);
+        let (job, pending) = closure(task, failed);
         self.cpu.submit(class, job, submitted).await?;
         Ok(pending)
     }
 
-    /// Queues a future for the IO pool: waits for a place in the queue only.
+    /// Queues a future for the IO pool: waits for room in the queue only.
     ///
     /// # Errors
     ///
@@ -130,35 +152,25 @@ impl Executor {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        Ok(Pending(Way::Io(self.io.submit(class, task, Instant::now()).await?)))
+        Ok(Pending(Way::Io(self.io.submit(class, task, |_| false).await?)))
     }
 
-    /// Queues a closure for a CPU worker, if there is a place now.
+    /// As [`submit_io`](Self::submit_io), for a task whose error counts as failed.
     ///
     /// # Errors
     ///
-    /// [`TaskError::QueueFull`] if there is none, [`TaskError::Stopped`] if the executor is shutting down.
-    pub fn try_cpu<T: Send + 'static>(
+    /// [`TaskError::Stopped`] if the executor is shutting down.
+    pub async fn submit_io_fallible<F, T, E>(
         &self,
         class: ClassId,
-        task: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<Pending<T>, TaskError> {
-        let (job, pending) = closure(task);
-        self.cpu.try_submit(class, job)?;
-        Ok(pending)
-    }
-
-    /// Queues a future for the IO pool, if there is a place now.
-    ///
-    /// # Errors
-    ///
-    /// [`TaskError::QueueFull`] if there is none, [`TaskError::Stopped`] if the executor is shutting down.
-    pub fn try_io<F>(&self, class: ClassId, task: F) -> Result<Pending<F::Output>, TaskError>
+        task: F,
+    ) -> Result<Pending<Result<T, E>>, TaskError>
     where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: Send + 'static,
     {
-        Ok(Pending(Way::Io(self.io.try_submit(class, task)?)))
+        Ok(Pending(Way::Io(self.io.submit(class, task, Result::is_err).await?)))
     }
 
     /// The runtime of the IO pool, for what has to be spawned past the queue (timers, servers).
@@ -184,7 +196,7 @@ impl Executor {
     /// The operating system refuses a thread. Those that did start work.
     pub fn resize_cpu(&self, workers: u32) -> Result<u32, ExecutorError> {
         let workers = workers.clamp(1, self.config.max_cpu_workers);
-        self.cpu.resize(workers, |now| self.cpu_meter.resized(now))
+        self.cpu.resize(workers, |now| tell_resized("cpu", self.cpu_window.resized(now), now))
     }
 
     /// Raises or lowers the number of IO tasks that run at once to `workers`, clamped to 1 and the
@@ -192,16 +204,22 @@ impl Executor {
     /// number is below the limit.
     pub fn resize_io(&self, workers: u32) -> u32 {
         let workers = workers.clamp(1, self.config.max_io_workers);
-        self.io.resize(workers, |now| self.io_meter.resized(now))
+        self.io.resize(workers, |now| tell_resized("io", self.io_window.resized(now), now))
     }
 
     /// What happened since the last call, or since the start.
     pub fn window(&self) -> ExecutorStats {
         ExecutorStats {
-            cpu: self.cpu_meter.window(&self.recorder, Pool::Cpu, self.cpu.queued()),
-            io: self.io_meter.window(&self.recorder, Pool::Io, self.io.queued()),
-            classes: self.recorder.classes(),
+            cpu: self.cpu_window.window(&self.recorder, Pool::Cpu, self.cpu.queued()),
+            io: self.io_window.window(&self.recorder, Pool::Io, self.io.queued()),
+            classes: self.recorder.window(),
         }
+    }
+}
+
+fn tell_resized(pool: &'static str, from: u32, to: u32) {
+    if from != to {
+        tracing::info!(pool, from, to, "pool resized");
     }
 }
 
@@ -253,18 +271,19 @@ impl<T> Future for Pending<T> {
 
 struct Closure<F, T> {
     task: Option<F>,
-    outcome: Result<T, TaskError>,
+    failed: fn(&T) -> bool,
+    result: Result<T, TaskError>,
     waiting: oneshot::Sender<Result<T, TaskError>>,
 }
 
-fn closure<F, T>(task: F) -> (Box<dyn Job>, Pending<T>)
+fn closure<F, T>(task: F, failed: fn(&T) -> bool) -> (Box<dyn Job>, Pending<T>)
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
     let (waiting, result) = oneshot::channel();
     (
-        Box::new(Closure { task: Some(task), outcome: Err(TaskError::Stopped), waiting }),
+        Box::new(Closure { task: Some(task), failed, result: Err(TaskError::Stopped), waiting }),
         Pending(Way::Cpu(result)),
     )
 }
@@ -274,17 +293,17 @@ where
     F: FnOnce() -> T + Send,
     T: Send,
 {
-    fn run(&mut self) -> bool {
+    fn run(&mut self) -> Outcome {
         if let Some(task) = self.task.take() {
             // The closure is consumed, so nobody sees what a panic left half done in it.
-            self.outcome =
+            self.result =
                 catch_unwind(AssertUnwindSafe(task)).map_err(|payload| TaskError::panicked(&*payload));
         }
-        self.outcome.is_err()
+        Outcome::of(&self.result, self.failed)
     }
 
     fn deliver(self: Box<Self>) {
         // Who waited may have gone; then the result is of no use to anybody.
-        let _ = self.waiting.send(self.outcome);
+        let _ = self.waiting.send(self.result);
     }
 }

@@ -1,7 +1,7 @@
 //! The IO pool: async tasks on a runtime of its own, so many at once and no more.
 //!
-//! A task that finds a free worker (a permit of `limit`) is spawned with it. Otherwise it takes a place in
-//! the queue and is spawned to wait for a worker, first come, first served. The runtime's few threads only
+//! A task that finds a free worker (a permit of `workers`) is spawned with it. Otherwise it takes a permit of
+//! the queue's room and is spawned to wait for a worker, first come, first served. The runtime's few threads only
 //! poll; how many tasks run at once is the limit alone, so it is resized without touching threads.
 
 use std::future::{Future, poll_fn};
@@ -15,10 +15,10 @@ use parking_lot::Mutex;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 
+use crate::cpu_timer::{CpuTimer, Measured};
 use crate::error::{ExecutorError, TaskError};
-use crate::meter::{Measured, Meter};
-use crate::places::Places;
-use crate::recorder::{ClassId, Ended, Pool, Recorder, Started};
+use crate::recorder::{ClassId, Ended, Outcome, Pool, Recorder, Started};
+use crate::resizable_semaphore::ResizableSemaphore;
 
 /// Tokio's own number of threads for blocking calls (`tokio::fs`); raised where more tasks may run at once.
 const BLOCKING_THREADS: usize = 512;
@@ -26,16 +26,16 @@ const BLOCKING_THREADS: usize = 512;
 const MOST_POLLING_THREADS: usize = 4;
 
 struct Shared {
-    limit: Places,
-    places: Places,
+    workers: ResizableSemaphore,
+    room: ResizableSemaphore,
     recorder: Arc<Recorder>,
 }
 
 pub(crate) struct IoPool {
     shared: Arc<Shared>,
     queue: u32,
-    /// Present limit. Held while resizing only.
-    workers: Mutex<u32>,
+    /// Present number of workers. Held while resizing only.
+    size: Mutex<u32>,
     /// None once shut down.
     runtime: Option<Runtime>,
     handle: Handle,
@@ -57,12 +57,16 @@ impl IoPool {
             .enable_all()
             .build()
             .map_err(ExecutorError::Runtime)?;
-        let shared = Shared { limit: Places::new(workers), places: Places::new(queue), recorder };
+        let shared = Shared {
+            workers: ResizableSemaphore::new(workers),
+            room: ResizableSemaphore::new(queue),
+            recorder,
+        };
         let handle = runtime.handle().clone();
         Ok(Self {
             shared: Arc::new(shared),
             queue,
-            workers: Mutex::new(workers),
+            size: Mutex::new(workers),
             runtime: Some(runtime),
             handle,
         })
@@ -72,60 +76,48 @@ impl IoPool {
         &self.handle
     }
 
-    /// Waits for a worker or a place in the queue, and spawns.
+    /// Waits for a worker or room in the queue, and spawns. `failed` says of the result whether the task
+    /// failed.
     pub(crate) async fn submit<F>(
         &self,
         class: ClassId,
         future: F,
-        submitted: Instant,
-    ) -> Result<JoinHandle<Result<F::Output, TaskError>>, TaskError>
-    where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
-    {
-        let seat = match self.seat()? {
-            Some(seat) => seat,
-            None => {
-                self.shared.places.take().await?;
-                Seat::place(&self.shared)
-            }
-        };
-        Ok(self.handle.spawn(run(seat, class, future, submitted)))
-    }
-
-    pub(crate) fn try_submit<F>(
-        &self,
-        class: ClassId,
-        future: F,
+        failed: fn(&F::Output) -> bool,
     ) -> Result<JoinHandle<Result<F::Output, TaskError>>, TaskError>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
         let submitted = Instant::now();
-        let seat = self.seat()?.ok_or(TaskError::QueueFull { places: self.queue })?;
-        Ok(self.handle.spawn(run(seat, class, future, submitted)))
+        let permit = match self.try_permit()? {
+            Some(permit) => permit,
+            None => {
+                self.shared.room.acquire().await?;
+                Permit::queued(&self.shared)
+            }
+        };
+        Ok(self.handle.spawn(run(permit, class, future, submitted, failed)))
     }
 
-    /// A free worker, else a free place.
-    fn seat(&self) -> Result<Option<Seat>, TaskError> {
-        if self.shared.limit.try_take()?.is_some() {
-            return Ok(Some(Seat { shared: Arc::clone(&self.shared), kind: SeatKind::Worker }));
+    /// A free worker, else room in the queue.
+    fn try_permit(&self) -> Result<Option<Permit>, TaskError> {
+        if self.shared.workers.try_acquire()?.is_some() {
+            return Ok(Some(Permit { shared: Arc::clone(&self.shared), kind: PermitKind::Worker }));
         }
-        Ok(self.shared.places.try_take()?.map(|()| Seat::place(&self.shared)))
+        Ok(self.shared.room.try_acquire()?.map(|()| Permit::queued(&self.shared)))
     }
 
     pub(crate) fn queued(&self) -> u64 {
-        u64::from(self.queue.saturating_sub(self.shared.places.free()))
+        u64::from(self.queue.saturating_sub(self.shared.room.free()))
     }
 
-    /// Raises or lowers the limit. `changed` is told the number in force, under the lock.
+    /// Raises or lowers the number of workers. `changed` is told the number in force, under the lock.
     pub(crate) fn resize(&self, workers: u32, changed: impl FnOnce(u32)) -> u32 {
-        let mut present = self.workers.lock();
+        let mut present = self.size.lock();
         if workers > *present {
-            self.shared.limit.grow(workers - *present);
+            self.shared.workers.grow(workers - *present);
         } else {
-            self.shared.limit.shrink(*present - workers);
+            self.shared.workers.shrink(*present - workers);
         }
         *present = workers;
         changed(workers);
@@ -134,8 +126,8 @@ impl IoPool {
 
     /// Stops what is queued. Does not wait.
     pub(crate) fn close(&self) {
-        self.shared.places.close();
-        self.shared.limit.close();
+        self.shared.room.close();
+        self.shared.workers.close();
     }
 
     /// Waits until no task runs, at most `grace`. Not to be called on the runtime itself.
@@ -154,39 +146,39 @@ impl IoPool {
     }
 }
 
-/// A permit, given back when dropped: also when the task is dropped before it ran.
-struct Seat {
+/// What a task holds, given back when dropped: also when the task is dropped before it ran.
+struct Permit {
     shared: Arc<Shared>,
-    kind: SeatKind,
+    kind: PermitKind,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum SeatKind {
+enum PermitKind {
     Worker,
-    Place,
+    Queued,
 }
 
-impl Seat {
-    fn place(shared: &Arc<Shared>) -> Self {
-        Self { shared: Arc::clone(shared), kind: SeatKind::Place }
+impl Permit {
+    fn queued(shared: &Arc<Shared>) -> Self {
+        Self { shared: Arc::clone(shared), kind: PermitKind::Queued }
     }
 
-    /// Gives up the place for a worker, once there is one.
+    /// Gives up the room in the queue for a worker, once there is one.
     async fn become_worker(&mut self) -> Result<(), TaskError> {
-        if self.kind == SeatKind::Place {
-            self.shared.limit.take().await?;
-            self.kind = SeatKind::Worker;
-            self.shared.places.release();
+        if self.kind == PermitKind::Queued {
+            self.shared.workers.acquire().await?;
+            self.kind = PermitKind::Worker;
+            self.shared.room.release();
         }
         Ok(())
     }
 }
 
-impl Drop for Seat {
+impl Drop for Permit {
     fn drop(&mut self) {
         match self.kind {
-            SeatKind::Worker => self.shared.limit.release(),
-            SeatKind::Place => self.shared.places.release(),
+            PermitKind::Worker => self.shared.workers.release(),
+            PermitKind::Queued => self.shared.room.release(),
         }
     }
 }
@@ -208,27 +200,28 @@ impl Drop for Running<'_> {
 }
 
 async fn run<F: Future>(
-    mut seat: Seat,
+    mut permit: Permit,
     class: ClassId,
     future: F,
     submitted: Instant,
+    failed: fn(&F::Output) -> bool,
 ) -> Result<F::Output, TaskError> {
-    seat.become_worker().await?;
-    let recorder = &*seat.shared.recorder;
+    permit.become_worker().await?;
+    let recorder = &*permit.shared.recorder;
     let task = recorder.start(Pool::Io, class, submitted);
-    let metered = task.metered;
+    let timed = task.timed;
     let mut running = Running { recorder, task, ended: None };
     let mut future = pin!(future);
     let (mut on_cpu, mut not_running) = (Duration::ZERO, Duration::ZERO);
     let mut first_polled = None;
     let mut measured = None;
-    let outcome = poll_fn(|context| {
-        let meter = if metered { Meter::begin() } else { None };
+    let result = poll_fn(|context| {
+        let timer = if timed { CpuTimer::begin() } else { None };
         // The future is not polled again after a panic, so nobody sees what it left behind.
         let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
-        if let Some(meter) = meter {
-            let begun = meter.begun();
-            let part = meter.end();
+        if let Some(timer) = timer {
+            let begun = timer.begun();
+            let part = timer.end();
             on_cpu += part.on_cpu;
             not_running += part.not_running;
             let elapsed = begun + part.elapsed - *first_polled.get_or_insert(begun);
@@ -241,6 +234,6 @@ async fn run<F: Future>(
         }
     })
     .await;
-    running.ended = Some(Ended { measured, panicked: outcome.is_err() });
-    outcome
+    running.ended = Some(Ended { measured, outcome: Outcome::of(&result, failed) });
+    result
 }

@@ -1,14 +1,14 @@
 //! Two pools of workers, resized while they run.
 //!
 //! Work that keeps a CPU busy runs on threads ([`Executor::cpu`]), work that waits runs as async tasks
-//! ([`Executor::io`]). Each pool has a bounded queue: who submits faster than the pool works waits for a
-//! place, so memory stays bounded. Each task belongs to a class, a name such as `index`; queue wait and
-//! service time are measured apart for each, and whether it is CPU or IO work is inferred from them
-//! rather than declared ([`TaskKind`]).
+//! ([`Executor::io`]). Each pool has a bounded queue: who submits faster than the pool works waits until
+//! there is room, so memory stays bounded. Each task belongs to a class, a name such as `index`. Of each
+//! class the wait in the queue and the time of service are measured, apart and together, and whether it is
+//! CPU or IO work is inferred from them rather than declared. A task that returns a `Result`
+//! ([`Executor::submit_io_fallible`]) counts as failed where that is an error.
 //!
-//! How it fails: a task that panics yields [`TaskError::Panicked`] and the worker goes on. A full queue
-//! answers `try_*` with [`TaskError::QueueFull`]. A task still queued when the executor is dropped is
-//! dropped too, and who waits for it gets [`TaskError::Stopped`].
+//! How it fails: a task that panics yields [`TaskError::Panicked`] and the worker goes on. A task still
+//! queued when the executor is dropped is dropped too, and who waits for it gets [`TaskError::Stopped`].
 //!
 //! ```
 //! use host_executor::{Config, Executor};
@@ -25,19 +25,18 @@
 
 mod config;
 mod cpu;
+mod cpu_timer;
 mod error;
 mod executor;
 mod io;
 mod kind;
-mod meter;
-mod places;
+mod pool_window;
 mod recorder;
+mod resizable_semaphore;
 mod stats;
-mod window;
 
 pub use config::Config;
 pub use error::{ExecutorError, TaskError};
 pub use executor::{Executor, Pending};
-pub use kind::{TaskKind, WorkerFactors, start_workers};
 pub use recorder::ClassId;
 pub use stats::{ClassStats, ExecutorStats, PoolStats};

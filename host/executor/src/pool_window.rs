@@ -7,16 +7,16 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
-use crate::recorder::{Pool, Recorder, Totals};
+use crate::recorder::{Pool, PoolTotals, Recorder};
 use crate::stats::PoolStats;
 
 /// Turns a pool's totals into figures of a window.
 #[derive(Debug)]
-pub(crate) struct PoolMeter(Mutex<Window>);
+pub(crate) struct PoolWindow(Mutex<Window>);
 
 #[derive(Debug)]
 struct Window {
-    totals: Totals,
+    totals: PoolTotals,
     busy_ns: u128,
     workers: u32,
     /// Since when there are that many, and the worker time offered in the window before that.
@@ -24,17 +24,18 @@ struct Window {
     offered_ns: u128,
 }
 
-impl PoolMeter {
+impl PoolWindow {
     pub(crate) fn new(workers: u32) -> Self {
         let now = Instant::now();
-        let (totals, busy_ns, offered_ns) = (Totals::default(), 0, 0);
+        let (totals, busy_ns, offered_ns) = (PoolTotals::default(), 0, 0);
         Self(Mutex::new(Window { totals, busy_ns, workers, since: now, offered_ns }))
     }
 
-    pub(crate) fn resized(&self, workers: u32) {
+    /// Notes that there are so many workers from now on. Answers how many there were before.
+    pub(crate) fn resized(&self, workers: u32) -> u32 {
         let mut window = self.0.lock();
         window.settle(Instant::now());
-        window.workers = workers;
+        std::mem::replace(&mut window.workers, workers)
     }
 
     #[expect(clippy::as_conversions, reason = "nanoseconds and counts of one window: a ratio needs no more")]

@@ -1,30 +1,31 @@
-//! What tasks did: how long they waited, ran, and were on a CPU.
+//! What tasks did: how long they waited, ran, and were on a CPU, and how many failed.
 //!
 //! Every task is noted twice, at its start and at its end. To keep workers from meeting at one lock the
 //! counts are split into shards, one for every few threads; a thread always uses its own, and the end of a
-//! task goes to the shard of its start, so that each shard balances. Histograms hold nanoseconds with two
-//! significant digits (1 % off at most), up to an hour.
+//! task goes to the shard of its start, so that each shard balances.
 //!
-//! Reading (the window) locks one shard after the other and adds up.
+//! A shard keeps the classes' figures of the window only. Who reads the window takes them out, one shard
+//! after the other, and holds each lock only to exchange them for empty ones; the figures since the start
+//! are added up by the reader.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use hdrhistogram::Histogram;
+use host_contract::Latency;
 use parking_lot::Mutex;
 
-use crate::kind::TaskKind;
-use crate::meter::Measured;
+use crate::cpu_timer::Measured;
+use crate::error::TaskError;
+use crate::kind;
 use crate::stats::ClassStats;
 
-/// More would only cost memory: a class takes up to 80 KB in each.
+/// More would only cost memory: a class takes up to 120 KB in each.
 const MOST_SHARDS: usize = 8;
-const LONGEST: Duration = Duration::from_secs(3600);
-/// A class's first tasks in a shard are all metered, so that its kind shows early...
-const METERED_FIRST: u64 = 32;
+/// A class's first tasks in a shard are all timed on the CPU, so that its kind shows early...
+const TIMED_FIRST: u64 = 32;
 /// ... and then one in this many.
-const METERED_EVERY: u64 = 8;
+const TIMED_EVERY: u64 = 8;
 
 /// A class of tasks, named with [`Executor::class`](crate::Executor::class). Means something only to the
 /// executor that gave it; another one counts such a task in its pool, but in no class of its own.
@@ -44,6 +45,8 @@ pub(crate) struct Recorder {
     /// Guards names only; taken to register a class and to read, never for a task.
     names: Mutex<Vec<String>>,
     shards: Box<[Shard]>,
+    /// Figures since the start, by class. Held by who reads the window, never by a task.
+    since_start: Mutex<Vec<Figures>>,
 }
 
 /// Two cache lines, because processors fetch them in pairs: neighbours must not slow each other down.
@@ -53,14 +56,14 @@ struct Shard(Mutex<Counts>);
 
 #[derive(Debug, Default)]
 struct Counts {
-    cpu: Totals,
-    io: Totals,
+    cpu: PoolTotals,
+    io: PoolTotals,
     classes: Vec<Class>,
 }
 
 /// One pool. Only ever grows, but for what is running.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Totals {
+pub(crate) struct PoolTotals {
     pub(crate) completed: u64,
     pub(crate) wait_ns: u128,
     pub(crate) service_ns: u128,
@@ -71,12 +74,24 @@ pub(crate) struct Totals {
     running_since_ns: u128,
 }
 
-#[derive(Debug)]
+/// One class in one shard.
+#[derive(Debug, Default)]
 struct Class {
+    /// Since the start.
     started: u64,
+    /// Of the window; none while no task has ended in it.
+    window: Option<Box<Figures>>,
+}
+
+/// What is known of the tasks of a class that have ended.
+#[derive(Debug, Clone, Default)]
+struct Figures {
+    failed: u64,
     panicked: u64,
-    wait: Histogram<u64>,
-    service: Histogram<u64>,
+    wait: Latency,
+    service: Latency,
+    /// From submission to end.
+    total: Latency,
     measured: Measured,
 }
 
@@ -89,14 +104,35 @@ pub(crate) struct Started {
     at: Instant,
     wait: Duration,
     /// Whether the time on a CPU is to be measured.
-    pub(crate) metered: bool,
+    pub(crate) timed: bool,
 }
 
 /// How a task ended.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ended {
     pub(crate) measured: Option<Measured>,
-    pub(crate) panicked: bool,
+    pub(crate) outcome: Outcome,
+}
+
+/// What a task came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Succeeded,
+    /// It returned an error.
+    Failed,
+    Panicked,
+}
+
+impl Outcome {
+    /// The outcome of a task that ran to its end or panicked; `failed` says of a result whether it is an
+    /// error.
+    pub(crate) fn of<T>(result: &Result<T, TaskError>, failed: fn(&T) -> bool) -> Self {
+        match result {
+            Ok(value) if failed(value) => Self::Failed,
+            Ok(_) => Self::Succeeded,
+            Err(_) => Self::Panicked,
+        }
+    }
 }
 
 impl Recorder {
@@ -106,6 +142,7 @@ impl Recorder {
             origin: Instant::now(),
             names: Mutex::default(),
             shards: (0..shards).map(|_| Shard::default()).collect(),
+            since_start: Mutex::default(),
         }
     }
 
@@ -126,11 +163,10 @@ impl Recorder {
         totals.running += 1;
         totals.running_since_ns += self.nanoseconds(at);
         let class_counts = counts.class(class);
-        let metered =
-            class_counts.started < METERED_FIRST || class_counts.started.is_multiple_of(METERED_EVERY);
+        let timed = class_counts.started < TIMED_FIRST || class_counts.started.is_multiple_of(TIMED_EVERY);
         class_counts.started += 1;
         drop(counts);
-        Started { pool, class, shard, at, wait: at.saturating_duration_since(submitted), metered }
+        Started { pool, class, shard, at, wait: at.saturating_duration_since(submitted), timed }
     }
 
     pub(crate) fn finish(&self, task: &Started, ended: Ended) {
@@ -143,13 +179,7 @@ impl Recorder {
         totals.wait_ns += task.wait.as_nanos();
         totals.service_ns += service.as_nanos();
         let class = counts.class(task.class);
-        class.wait.saturating_record(whole_nanoseconds(task.wait));
-        class.service.saturating_record(whole_nanoseconds(service));
-        class.panicked += u64::from(ended.panicked);
-        if let Some(measured) = ended.measured {
-            class.measured.elapsed += measured.elapsed.saturating_sub(measured.not_running);
-            class.measured.on_cpu += measured.on_cpu;
-        }
+        class.window.get_or_insert_default().add_task(task.wait, service, ended);
     }
 
     /// Notes that a task was dropped before its end, as on shutdown: it counts as busy, not as completed.
@@ -159,8 +189,8 @@ impl Recorder {
     }
 
     /// Totals of a pool, and the busy time up to `now`, tasks still running among it.
-    pub(crate) fn totals(&self, pool: Pool, now: Instant) -> (Totals, u128) {
-        let mut sum = Totals::default();
+    pub(crate) fn totals(&self, pool: Pool, now: Instant) -> (PoolTotals, u128) {
+        let mut sum = PoolTotals::default();
         for shard in &self.shards {
             sum.add(shard.0.lock().pool(pool));
         }
@@ -173,36 +203,35 @@ impl Recorder {
         self.totals(pool, self.origin).0.running
     }
 
-    /// Every class, in the order of the names.
-    pub(crate) fn classes(&self) -> Vec<ClassStats> {
+    /// Every class, in the order of the names, and begins a new window.
+    pub(crate) fn window(&self) -> Vec<ClassStats> {
         let names = self.names.lock().clone();
-        let mut classes: Vec<_> =
-            names.into_iter().enumerate().map(|(index, name)| self.class_stats(index, name)).collect();
-        classes.sort_by(|a, b| a.name.cmp(&b.name));
-        classes
+        let mut since_start = self.since_start.lock();
+        // Names are only ever added, but another reader may have come first.
+        let known = names.len().max(since_start.len());
+        since_start.resize_with(known, Figures::default);
+        let classes = names.into_iter().zip(since_start.iter_mut()).enumerate();
+        let mut stats: Vec<_> = classes
+            .map(|(index, (name, since_start))| {
+                let window = self.take_window(index);
+                since_start.add(&window);
+                since_start.stats(name, &window)
+            })
+            .collect();
+        stats.sort_by(|a, b| a.name.cmp(&b.name));
+        stats
     }
 
-    fn class_stats(&self, index: usize, name: String) -> ClassStats {
-        let mut sum = Class::new();
+    /// Takes the figures of a class out of all shards.
+    fn take_window(&self, index: usize) -> Figures {
+        let mut sum = Figures::default();
         for shard in &self.shards {
-            if let Some(class) = shard.0.lock().classes.get(index) {
-                sum.add(class);
+            let taken = shard.0.lock().classes.get_mut(index).and_then(|class| class.window.take());
+            if let Some(taken) = taken {
+                sum.add(&taken);
             }
         }
-        let completed = sum.service.len();
-        let whole = sum.measured.elapsed.as_secs_f64();
-        let cpu_share = if whole > 0.0 { (sum.measured.on_cpu.as_secs_f64() / whole).min(1.0) } else { 0.0 };
-        ClassStats {
-            name,
-            kind: TaskKind::infer(completed, cpu_share),
-            completed,
-            panicked: sum.panicked,
-            cpu_share,
-            wait_p50_us: quantile_us(&sum.wait, 0.50),
-            wait_p99_us: quantile_us(&sum.wait, 0.99),
-            service_p50_us: quantile_us(&sum.service, 0.50),
-            service_p99_us: quantile_us(&sum.service, 0.99),
-        }
+        sum
     }
 
     #[expect(clippy::indexing_slicing, reason = "a shard's number is made modulo the number of shards")]
@@ -216,7 +245,7 @@ impl Recorder {
 }
 
 impl Counts {
-    fn pool(&mut self, pool: Pool) -> &mut Totals {
+    fn pool(&mut self, pool: Pool) -> &mut PoolTotals {
         match pool {
             Pool::Cpu => &mut self.cpu,
             Pool::Io => &mut self.io,
@@ -226,13 +255,13 @@ impl Counts {
     #[expect(clippy::indexing_slicing, reason = "the vector was just made long enough")]
     fn class(&mut self, ClassId(index): ClassId) -> &mut Class {
         if self.classes.len() <= index {
-            self.classes.resize_with(index + 1, Class::new);
+            self.classes.resize_with(index + 1, Class::default);
         }
         &mut self.classes[index]
     }
 }
 
-impl Totals {
+impl PoolTotals {
     fn end(&mut self, since_ns: u128, service: Duration) {
         self.running -= 1;
         self.running_since_ns -= since_ns;
@@ -249,39 +278,56 @@ impl Totals {
     }
 }
 
-impl Class {
-    fn new() -> Self {
-        #[expect(clippy::expect_used, reason = "the bounds are constants that the constructor accepts")]
-        let histogram =
-            Histogram::new_with_bounds(1, whole_nanoseconds(LONGEST), 2).expect("constant bounds");
-        Self {
-            started: 0,
-            panicked: 0,
-            wait: histogram.clone(),
-            service: histogram,
-            measured: Measured::default(),
+impl Figures {
+    fn add_task(&mut self, wait: Duration, service: Duration, ended: Ended) {
+        self.wait.record(wait);
+        self.service.record(service);
+        self.total.record(wait.saturating_add(service));
+        self.panicked += u64::from(ended.outcome == Outcome::Panicked);
+        self.failed += u64::from(ended.outcome != Outcome::Succeeded);
+        if let Some(measured) = ended.measured {
+            self.measured.elapsed += measured.elapsed.saturating_sub(measured.not_running);
+            self.measured.on_cpu += measured.on_cpu;
         }
     }
 
-    #[expect(clippy::expect_used, reason = "adding fails only for a histogram with a wider range")]
     fn add(&mut self, other: &Self) {
-        self.started += other.started;
+        self.failed += other.failed;
         self.panicked += other.panicked;
-        self.wait.add(&other.wait).expect("equal bounds");
-        self.service.add(&other.service).expect("equal bounds");
+        self.wait.merge(&other.wait);
+        self.service.merge(&other.service);
+        self.total.merge(&other.total);
         self.measured.elapsed += other.measured.elapsed;
         self.measured.on_cpu += other.measured.on_cpu;
     }
-}
 
-#[expect(clippy::as_conversions, reason = "at most an hour in nanoseconds, far below 2^53")]
-fn quantile_us(histogram: &Histogram<u64>, quantile: f64) -> f64 {
-    // A bucket is answered by its upper edge, which may lie above the largest figure.
-    histogram.value_at_quantile(quantile).min(histogram.max()) as f64 / 1e3
-}
-
-fn whole_nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+    /// Of a class since the start, with its window.
+    fn stats(&self, name: String, window: &Self) -> ClassStats {
+        let (wait, service, total) =
+            (self.wait.percentiles(), self.service.percentiles(), self.total.percentiles());
+        let elapsed = self.measured.elapsed.as_secs_f64();
+        let on_cpu = self.measured.on_cpu.as_secs_f64();
+        let cpu_share = if elapsed > 0.0 { (on_cpu / elapsed).min(1.0) } else { 0.0 };
+        let in_window = window.total.percentiles();
+        ClassStats {
+            name,
+            kind: kind::infer(total.count, cpu_share),
+            completed: total.count,
+            panicked: self.panicked,
+            failed: self.failed,
+            cpu_share,
+            wait_p50_us: wait.p50_us,
+            wait_p99_us: wait.p99_us,
+            service_p50_us: service.p50_us,
+            service_p99_us: service.p99_us,
+            total_p50_us: total.p50_us,
+            total_p99_us: total.p99_us,
+            window_completed: in_window.count,
+            window_failed: window.failed,
+            window_total_p50_us: in_window.p50_us,
+            window_total_p99_us: in_window.p99_us,
+        }
+    }
 }
 
 /// Threads are numbered as they come, which spreads them evenly over shards.
@@ -312,7 +358,7 @@ mod tests {
         let (totals, busy) = recorder.totals(Pool::Cpu, later);
         assert_eq!((totals.completed, totals.running), (0, 1));
         assert_eq!(busy, Duration::from_secs(3).as_nanos());
-        recorder.finish(&task, Ended { measured: None, panicked: false });
+        recorder.finish(&task, Ended { measured: None, outcome: Outcome::Succeeded });
         let (totals, busy) = recorder.totals(Pool::Cpu, later);
         assert_eq!((totals.completed, totals.running, totals.running_since_ns), (1, 0, 0));
         assert_eq!(busy, totals.service_ns);
@@ -325,7 +371,7 @@ mod tests {
         let task = recorder.start(Pool::Io, recorder.class("x"), Instant::now());
         recorder.give_up(&task);
         assert_eq!(recorder.running(Pool::Io), 0);
-        assert_eq!(recorder.classes()[0].completed, 0);
+        assert_eq!(recorder.window()[0].completed, 0);
     }
 
     #[test]
@@ -335,9 +381,34 @@ mod tests {
         assert_eq!(recorder.class("walk"), walk);
         assert_ne!(index, walk);
         let task = recorder.start(Pool::Cpu, walk, Instant::now());
-        recorder.finish(&task, Ended { measured: None, panicked: true });
+        recorder.finish(&task, Ended { measured: None, outcome: Outcome::Panicked });
         let names: Vec<_> =
-            recorder.classes().into_iter().map(|c| (c.name, c.completed, c.panicked)).collect();
+            recorder.window().into_iter().map(|c| (c.name, c.completed, c.panicked)).collect();
         assert_eq!(names, [("index".to_owned(), 0, 0), ("walk".to_owned(), 1, 1)]);
+    }
+
+    #[test]
+    fn a_window_begins_anew_and_the_start_goes_on() {
+        let recorder = Recorder::new(3);
+        let class = recorder.class("load");
+        let end = |outcome, waited| {
+            let mut task = recorder.start(Pool::Io, class, Instant::now());
+            task.wait = waited;
+            recorder.finish(&task, Ended { measured: None, outcome });
+        };
+        end(Outcome::Succeeded, Duration::from_secs(2));
+        end(Outcome::Failed, Duration::from_secs(2));
+        end(Outcome::Panicked, Duration::from_secs(2));
+        let first = recorder.window().remove(0);
+        assert_eq!((first.window_completed, first.window_failed, first.completed), (3, 2, 3));
+        assert_eq!((first.failed, first.panicked), (2, 1));
+        assert!((1.98e6..2.1e6).contains(&first.window_total_p50_us), "the wait counts: {first:?}");
+
+        end(Outcome::Succeeded, Duration::from_secs(9));
+        let second = recorder.window().remove(0);
+        assert_eq!((second.window_completed, second.window_failed, second.completed), (1, 0, 4));
+        assert!(second.window_total_p50_us > 8.9e6 && second.total_p50_us < 2.1e6, "{second:?}");
+        let third = recorder.window().remove(0);
+        assert_eq!((third.window_completed, third.window_total_p99_us, third.failed), (0, 0.0, 2));
     }
 }

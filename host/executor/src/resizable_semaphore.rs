@@ -1,8 +1,9 @@
-//! Places in a bounded queue, and the limit on tasks at once: counted permits that can be awaited.
+//! A semaphore whose number of permits changes while they are in use.
 //!
-//! Both are tokio semaphores: first come, first served, and without a lock while permits are left.
-//! A semaphore cannot give up permits that are taken. So what a shrinking limit still lacks is kept as a
-//! debt, which the next tasks that end pay by not giving their permit back.
+//! It bounds the tasks that wait in a queue, and those that run at once. Below it is a tokio semaphore:
+//! first come, first served, and without a lock while permits are left. That one cannot withdraw permits
+//! that are held. So what a shrinking limit still lacks is kept as a debt, which the next tasks that end
+//! pay by not giving their permit back.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -12,24 +13,24 @@ use crate::error::TaskError;
 
 /// Permits whose number changes while they are in use.
 #[derive(Debug)]
-pub(crate) struct Places {
+pub(crate) struct ResizableSemaphore {
     permits: Semaphore,
     debt: AtomicU32,
 }
 
-impl Places {
+impl ResizableSemaphore {
     pub(crate) fn new(count: u32) -> Self {
-        Self { permits: Semaphore::new(count_of(count)), debt: AtomicU32::new(0) }
+        Self { permits: Semaphore::new(permits(count)), debt: AtomicU32::new(0) }
     }
 
     /// Takes a permit, which [`release`](Self::release) has to give back.
-    pub(crate) async fn take(&self) -> Result<(), TaskError> {
+    pub(crate) async fn acquire(&self) -> Result<(), TaskError> {
         self.permits.acquire().await.map_err(|_closed| TaskError::Stopped)?.forget();
         Ok(())
     }
 
     /// Takes a permit if one is free. None while all are taken.
-    pub(crate) fn try_take(&self) -> Result<Option<()>, TaskError> {
+    pub(crate) fn try_acquire(&self) -> Result<Option<()>, TaskError> {
         match self.permits.try_acquire() {
             Ok(permit) => {
                 permit.forget();
@@ -55,7 +56,7 @@ impl Places {
     /// Adds permits. Calls of `grow` and `shrink` must not overlap; the pool's lock sees to it.
     pub(crate) fn grow(&self, count: u32) {
         let settled = (0..count).take_while(|_| self.pay()).count();
-        self.permits.add_permits(count_of(count).saturating_sub(settled));
+        self.permits.add_permits(permits(count).saturating_sub(settled));
     }
 
     /// Withdraws permits: free ones now, the rest as they are released.
@@ -79,7 +80,7 @@ impl Places {
     }
 }
 
-fn count_of(count: u32) -> usize {
+fn permits(count: u32) -> usize {
     usize::try_from(count).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS)
 }
 
@@ -89,39 +90,39 @@ mod tests {
 
     #[test]
     fn a_debt_is_paid_by_those_who_hold() {
-        let places = Places::new(4);
+        let semaphore = ResizableSemaphore::new(4);
         for _ in 0..4 {
-            assert_eq!(places.try_take(), Ok(Some(())));
+            assert_eq!(semaphore.try_acquire(), Ok(Some(())));
         }
-        places.shrink(3);
+        semaphore.shrink(3);
         for _ in 0..3 {
-            places.release();
-            assert_eq!(places.try_take(), Ok(None));
+            semaphore.release();
+            assert_eq!(semaphore.try_acquire(), Ok(None));
         }
-        places.release();
-        assert_eq!(places.try_take(), Ok(Some(())), "one permit is left");
-        assert_eq!(places.try_take(), Ok(None));
+        semaphore.release();
+        assert_eq!(semaphore.try_acquire(), Ok(Some(())), "one permit is left");
+        assert_eq!(semaphore.try_acquire(), Ok(None));
     }
 
     #[test]
     fn growing_cancels_a_debt_first() {
-        let places = Places::new(2);
-        places.try_take().unwrap().unwrap();
-        places.try_take().unwrap().unwrap();
-        places.shrink(1);
-        places.grow(3);
-        assert_eq!(places.free(), 2, "1 + 3 permits, of which 2 are held");
-        places.release();
-        places.release();
-        assert_eq!(places.free(), 4);
+        let semaphore = ResizableSemaphore::new(2);
+        semaphore.try_acquire().unwrap().unwrap();
+        semaphore.try_acquire().unwrap().unwrap();
+        semaphore.shrink(1);
+        semaphore.grow(3);
+        assert_eq!(semaphore.free(), 2, "1 + 3 permits, of which 2 are held");
+        semaphore.release();
+        semaphore.release();
+        assert_eq!(semaphore.free(), 4);
     }
 
     #[test]
     fn shrinking_takes_free_ones_at_once() {
-        let places = Places::new(5);
-        places.shrink(3);
-        assert_eq!(places.free(), 2);
-        places.close();
-        assert_eq!(places.try_take(), Err(TaskError::Stopped));
+        let semaphore = ResizableSemaphore::new(5);
+        semaphore.shrink(3);
+        assert_eq!(semaphore.free(), 2);
+        semaphore.close();
+        assert_eq!(semaphore.try_acquire(), Err(TaskError::Stopped));
     }
 }

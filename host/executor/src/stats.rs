@@ -1,8 +1,8 @@
 //! What [`Executor::window`](crate::Executor::window) answers with.
 
-use crate::kind::TaskKind;
+use host_contract::snapshot::TaskKind;
 
-/// Both pools since the last call, and every class since the start.
+/// Both pools since the last call, and every class since the last call and since the start.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ExecutorStats {
     /// Threads.
@@ -30,7 +30,7 @@ pub struct PoolStats {
     pub mean_service_us: f64,
 }
 
-/// A class of tasks since the start.
+/// A class of tasks, since the start where the field does not say otherwise.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ClassStats {
     /// Its name.
@@ -41,6 +41,8 @@ pub struct ClassStats {
     pub completed: u64,
     /// Of them, those that panicked.
     pub panicked: u64,
+    /// Of them, those that failed: panicked, or returned an error from a fallible task.
+    pub failed: u64,
     /// Time on a CPU, as a share of the time from start to end in which the task ran or waited for something;
     /// measured on a sample of the tasks. 0.0 to 1.0.
     pub cpu_share: f64,
@@ -52,4 +54,16 @@ pub struct ClassStats {
     pub service_p50_us: f64,
     /// 99th percentile of the time from start to end. Microseconds.
     pub service_p99_us: f64,
+    /// Median time from submission to end. Microseconds.
+    pub total_p50_us: f64,
+    /// 99th percentile of the time from submission to end. Microseconds.
+    pub total_p99_us: f64,
+    /// Tasks finished in the window, those that failed among them.
+    pub window_completed: u64,
+    /// Of them, those that failed.
+    pub window_failed: u64,
+    /// Median time from submission to end, of the tasks finished in the window. Microseconds.
+    pub window_total_p50_us: f64,
+    /// 99th percentile of the same.
+    pub window_total_p99_us: f64,
 }

@@ -1,11 +1,12 @@
 //! Both pools as a caller sees them.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use host_executor::{Config, Executor, Pending, TaskError};
+use host_executor::{ClassId, Config, Executor, Pending, TaskError};
 
 const SMALL: Config = Config {
     cpu_workers: 4,
@@ -23,6 +24,24 @@ fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(begun.elapsed() < Duration::from_secs(10), "in ten seconds not: {what}");
         thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// Queues a job from outside of async code; there must be room.
+fn queue_cpu<T: Send + 'static>(
+    executor: &Executor,
+    class: ClassId,
+    task: impl FnOnce() -> T + Send + 'static,
+) -> Pending<T> {
+    executor.block_on(executor.submit_cpu(class, task)).unwrap()
+}
+
+/// Queues a task from outside of async code; there must be room.
+fn queue_io<T: Send + 'static>(
+    executor: &Executor,
+    class: ClassId,
+    task: impl Future<Output = T> + Send + 'static,
+) -> Pending<T> {
+    executor.block_on(executor.submit_io(class, task)).unwrap()
 }
 
 /// Counts who is inside, and the most there ever were.
@@ -67,7 +86,7 @@ fn the_limit_is_4_then_8_on_threads() {
     let room = Arc::new(Room::default());
     for _ in 0..20 {
         let room = Arc::clone(&room);
-        executor.try_cpu(class, move || room.stay()).unwrap();
+        queue_cpu(&executor, class, move || room.stay());
     }
     eventually("four run", || room.inside() == 4);
     thread::sleep(Duration::from_millis(20));
@@ -87,7 +106,7 @@ fn the_limit_is_4_then_8_then_2_on_tasks() {
     let (first, second) = (Arc::new(Room::default()), Arc::new(Room::default()));
     for _ in 0..20 {
         let room = Arc::clone(&first);
-        executor.try_io(class, async move { room.stay_async().await }).unwrap();
+        queue_io(&executor, class, async move { room.stay_async().await });
     }
     eventually("four run", || first.inside() == 4);
     assert_eq!(executor.window().io.queued, 16);
@@ -101,7 +120,7 @@ fn the_limit_is_4_then_8_then_2_on_tasks() {
     assert_eq!(executor.resize_io(2), 2);
     for _ in 0..20 {
         let room = Arc::clone(&second);
-        executor.try_io(class, async move { room.stay_async().await }).unwrap();
+        queue_io(&executor, class, async move { room.stay_async().await });
     }
     first.open.store(true, Ordering::SeqCst);
     eventually("two of the second lot run", || second.inside() == 2);
@@ -155,18 +174,15 @@ fn a_full_queue_holds_submitters_back() {
     let class = executor.class("stay");
     let room = Arc::new(Room::default());
     let on_cpu = Arc::clone(&room);
-    executor.try_cpu(class, move || on_cpu.stay()).unwrap();
+    queue_cpu(&executor, class, move || on_cpu.stay());
     let on_io = Arc::clone(&room);
-    executor.try_io(class, async move { on_io.stay_async().await }).unwrap();
+    queue_io(&executor, class, async move { on_io.stay_async().await });
     eventually("one of each runs", || room.inside() == 2);
 
     for _ in 0..4 {
-        executor.try_cpu(class, || ()).unwrap();
-        executor.try_io(class, async {}).unwrap();
+        queue_cpu(&executor, class, || ());
+        queue_io(&executor, class, async {});
     }
-    let full = TaskError::QueueFull { places: 4 };
-    assert_eq!(executor.try_cpu(class, || ()).err(), Some(full.clone()));
-    assert_eq!(executor.try_io(class, async {}).err(), Some(full));
     let stats = executor.window();
     assert_eq!((stats.cpu.queued, stats.io.queued), (4, 4), "not more than the queue allows");
 
@@ -206,6 +222,24 @@ fn a_panic_stays_in_its_task() {
 }
 
 #[test]
+fn an_error_of_a_fallible_task_counts_as_failed() {
+    let executor = Executor::new(SMALL).unwrap();
+    let class = executor.class("load");
+    executor.block_on(async {
+        for n in 0..6_u32 {
+            let task = move || if n % 3 == 0 { Err(n) } else { Ok(n) };
+            let cpu = executor.submit_cpu_fallible(class, task).await.unwrap();
+            let io = executor.submit_io_fallible(class, async move { task() }).await.unwrap();
+            assert_eq!((cpu.await, io.await), (Ok(task()), Ok(task())), "the result comes back as it is");
+        }
+        assert_eq!(executor.cpu(class, || Err::<(), _>(7)).await, Ok(Err(7)), "only a value here");
+    });
+    let class = executor.window().classes.remove(0);
+    assert_eq!((class.window_completed, class.window_failed), (13, 4));
+    assert_eq!((class.completed, class.failed, class.panicked), (13, 4, 0));
+}
+
+#[test]
 fn a_result_nobody_waits_for_may_panic_when_dropped() {
     struct Bomb;
     impl Drop for Bomb {
@@ -215,8 +249,8 @@ fn a_result_nobody_waits_for_may_panic_when_dropped() {
     }
     let executor = Executor::new(Config { cpu_workers: 1, io_workers: 1, ..SMALL }).unwrap();
     let class = executor.class("bomb");
-    drop(executor.try_cpu(class, || Bomb).unwrap());
-    drop(executor.try_io(class, async { Bomb }).unwrap());
+    drop(queue_cpu(&executor, class, || Bomb));
+    drop(queue_io(&executor, class, async { Bomb }));
     assert_eq!(executor.block_on(executor.cpu(class, || 7)), Ok(7));
     assert_eq!(executor.block_on(executor.io(class, async { 8 })), Ok(8));
 }
@@ -229,15 +263,15 @@ fn dropping_drops_what_is_queued_and_finishes_what_runs() {
     let ran = Arc::new(AtomicU32::new(0));
     let (on_cpu, on_io) = (Arc::clone(&room), Arc::clone(&room));
     let running: [Pending<()>; 2] = [
-        executor.try_cpu(class, move || on_cpu.stay()).unwrap(),
-        executor.try_io(class, async move { on_io.stay_async().await }).unwrap(),
+        queue_cpu(&executor, class, move || on_cpu.stay()),
+        queue_io(&executor, class, async move { on_io.stay_async().await }),
     ];
     eventually("one of each runs", || room.inside() == 2);
     let mut queued = Vec::new();
     for _ in 0..10 {
         let (cpu, io) = (Arc::clone(&ran), Arc::clone(&ran));
-        queued.push(executor.try_cpu(class, move || cpu.fetch_add(1, Ordering::SeqCst)).unwrap());
-        queued.push(executor.try_io(class, async move { io.fetch_add(1, Ordering::SeqCst) }).unwrap());
+        queued.push(queue_cpu(&executor, class, move || cpu.fetch_add(1, Ordering::SeqCst)));
+        queued.push(queue_io(&executor, class, async move { io.fetch_add(1, Ordering::SeqCst) }));
     }
     let opener = {
         let room = Arc::clone(&room);
@@ -268,8 +302,8 @@ fn dropping_in_async_code_or_on_a_worker_waits_for_nothing() {
     let class = executor.class("stay");
     let room = Arc::new(Room::default());
     let on_cpu = Arc::clone(&room);
-    let running = executor.try_cpu(class, move || on_cpu.stay()).unwrap();
-    executor.try_io(class, std::future::pending::<()>()).unwrap();
+    let running = queue_cpu(&executor, class, move || on_cpu.stay());
+    queue_io(&executor, class, std::future::pending::<()>());
     eventually("it runs", || room.inside() == 1);
     outside.block_on(async move {
         drop(executor);
@@ -281,14 +315,12 @@ fn dropping_in_async_code_or_on_a_worker_waits_for_nothing() {
     let executor = Arc::new(Executor::new(SMALL).unwrap());
     let (owner, alone) = (Arc::clone(&executor), Arc::new(AtomicBool::new(false)));
     let go = Arc::clone(&alone);
-    let last = executor
-        .try_cpu(executor.class("own"), move || {
-            while !go.load(Ordering::SeqCst) {
-                thread::sleep(Duration::from_millis(1));
-            }
-            drop(owner);
-        })
-        .unwrap();
+    let last = queue_cpu(&executor, executor.class("own"), move || {
+        while !go.load(Ordering::SeqCst) {
+            thread::sleep(Duration::from_millis(1));
+        }
+        drop(owner);
+    });
     drop(executor);
     alone.store(true, Ordering::SeqCst);
     assert_eq!(outside.block_on(last), Ok(()));

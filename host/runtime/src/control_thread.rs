@@ -243,10 +243,10 @@ fn pools(stats: host_executor::ExecutorStats, bounds: &host_control::Bounds) -> 
     let class = |class: host_executor::ClassStats| snapshot::Class {
         name: class.name,
         kind: match class.kind {
-            host_executor::TaskKind::Unknown => snapshot::TaskKind::Unknown,
-            host_executor::TaskKind::Cpu => snapshot::TaskKind::Cpu,
-            host_executor::TaskKind::Io => snapshot::TaskKind::Io,
-            host_executor::TaskKind::Mixed => snapshot::TaskKind::Mixed,
+            host_contract::snapshot::TaskKind::Unknown => snapshot::TaskKind::Unknown,
+            host_contract::snapshot::TaskKind::Cpu => snapshot::TaskKind::Cpu,
+            host_contract::snapshot::TaskKind::Io => snapshot::TaskKind::Io,
+            host_contract::snapshot::TaskKind::Mixed => snapshot::TaskKind::Mixed,
         },
         completed: class.completed,
         cpu_share: class.cpu_share,
