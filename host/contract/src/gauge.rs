@@ -61,7 +61,7 @@ pub const BUILT_IN: &[GaugeSpec] = &[
     row(
         "run-queue-wait",
         "ratio",
-        "time this process's threads waited for a CPU in the window, as a share of it",
+        "of the time in which this process's threads wanted a CPU in the window, the share they waited for one",
     ),
     row("throughput", "per-second", "requests that finished in the window"),
 ];

@@ -1,4 +1,4 @@
-//! How much may be loaded ahead, and how much of that is taken.
+//! How much may be prefetched, and how much of that is taken.
 //!
 //! All of it is atomic numbers: a request that takes from the budget waits for nobody, and a strategy that
 //! changes a figure holds nobody up. Two requests that meet here may each see the other's half-made
@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-/// How much may be loaded ahead at the start. Each of the two figures is set alone later.
+/// How much may be prefetched at the start. Each of the two figures is set alone later.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Budget {
     /// Most loads under way at once. 0 switches prefetching off.

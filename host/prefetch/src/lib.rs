@@ -1,8 +1,8 @@
-//! Loading ahead of demand: which keys, within which budget, and what became of them.
+//! Prefetching: which keys to load before they are asked for, within which budget, and what became of them.
 //!
 //! Rules are data, installed by their owners (strategies) and applied at access time. The data path asks
 //! [`Prefetcher::on_access`] at each demand access and is told which keys to load; it reports back when a
-//! load has ended and when an entry was evicted. Each key loaded ahead is counted exactly once: *timely*
+//! load has ended and when an entry was evicted. Each prefetched key is counted exactly once: *timely*
 //! (asked for after it was there), *late* (asked for while it was being loaded) or *wasted* (failed,
 //! evicted, grown old or left over).
 //!

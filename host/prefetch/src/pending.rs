@@ -1,4 +1,4 @@
-//! Keys loaded ahead and not asked for yet.
+//! Keys prefetched and not asked for yet.
 //!
 //! An entry is in flight from the moment it is issued until its load is reported; then it is unused until
 //! it is asked for, evicted or too old. One asked for while in flight is decided (late) but stays on the
@@ -93,7 +93,7 @@ impl Pending {
         !self.is_empty() && self.stripe(key).lock().contains_key(&key)
     }
 
-    /// Notes a demand access: decides the key, if it was loaded ahead, and those grown old.
+    /// Notes a demand access: decides the key, if it was prefetched, and those that are too old.
     pub(crate) fn access(&self, key: u64) {
         let now = self.clock.fetch_add(1, Ordering::Relaxed) + 1;
         let mut stripe = self.stripe(key).lock();

@@ -174,7 +174,7 @@ impl Prefetcher {
         self.arrived(key, resident, out);
     }
 
-    /// Notes that `key` is asked of the cache now: if it was loaded ahead, this decides whether in time.
+    /// Notes that `key` is asked of the cache now: if it was prefetched, this decides whether it came in time.
     pub fn demanded(&self, key: u64) {
         if !self.pending.is_empty() {
             self.pending.access(key);
@@ -185,7 +185,7 @@ impl Prefetcher {
     /// is to be loaded now, in the order of owner, id and distance. `resident` tells whether a key is in the
     /// cache; it is called under no lock.
     ///
-    /// Keys that are resident, in flight, or loaded ahead and unused are left out, and so is all beyond the
+    /// Keys that are resident, in flight, or prefetched and unused are left out, and so is all beyond the
     /// budget. The share of the cache is kept by the mean weight so far: until loads in flight report their
     /// weight it can be off by the difference.
     pub fn arrived(&self, key: u64, resident: impl Fn(u64) -> bool, out: &mut Vec<Load>) {
@@ -243,7 +243,7 @@ impl Prefetcher {
         self.pending.failed(key);
     }
 
-    /// Reports that an entry has left the cache. Loaded ahead and never asked for, it counts as wasted.
+    /// Reports that an entry has left the cache. Prefetched and never asked for, it counts as wasted.
     pub fn evicted(&self, key: u64) {
         if !self.pending.is_empty() {
             self.pending.waste(key, None);

@@ -1,4 +1,4 @@
-//! What became of the keys that rules loaded ahead.
+//! What became of the keys that rules prefetched.
 //!
 //! At any time `issued = timely + late + wasted + pending`, for each rule and for all of them together, and
 //! nobody has to be stopped for it: what is pending is not counted but is the rest. The decided ones are
@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Keys loaded ahead, by what became of them.
+/// Keys prefetched, by what became of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Loads asked for.

@@ -32,7 +32,7 @@ fn first(prefetcher: &Prefetcher) -> [u64; 5] {
 }
 
 #[test]
-fn a_run_of_three_loads_ahead_and_does_not_ask_twice() {
+fn a_run_of_three_prefetches_and_does_not_ask_twice() {
     let p = prefetcher(AMPLE);
     p.install(3, 9, NEXT_2).unwrap();
     assert!(access(&p, &[10, 11]).is_empty(), "two in a row may be chance");
