@@ -1,8 +1,8 @@
 //! What values must be to one another, and to the machine.
 //!
 //! Two steps, in this order. First a start outside its own bounds is an error: two lines contradict each
-//! other, and only their author knows which is meant. Then capacities are lowered to what there is: the
-//! total cap beats a tier's floor, and the machine's real memory beats both. Lowering is no error, since
+//! other, and only their author knows which is meant. Then capacities are lowered to what there is:
+//! `memory.cap` beats the minimum, and the machine's real memory beats both. Lowering is no error, since
 //! the same file serves machines of many sizes, but each one is told in a sentence.
 
 use host_telemetry::Machine;

@@ -52,6 +52,12 @@ pub enum ProfileError {
         /// The nearest valid name, where the value is a name.
         nearest: Option<String>,
     },
+    /// A variable of the environment that begins as ours do and is not text.
+    #[error("environment {name}: its name or its value is not UTF-8; unset it or set it again")]
+    NotText {
+        /// The variable's name, with what is no text in it replaced.
+        name: String,
+    },
     /// A `--set` that is not `KEY=VALUE`.
     #[error("flag --set: expected KEY=VALUE, such as cache.capacity=100MB, got {got:?}")]
     BadSet {
@@ -73,14 +79,40 @@ pub enum ProfileError {
         other: String,
     },
     /// No profile of that name.
-    #[error("no profile {name:?}{}", hint(nearest.as_deref(), expected))]
+    #[error("{place}no profile {name:?}{}", hint(nearest.as_deref(), expected))]
     UnknownProfile {
+        /// Where it was asked for, with `: ` behind it; empty for the flag.
+        place: String,
         /// The name as given.
         name: String,
         /// The nearest profile.
         nearest: Option<String>,
         /// The profiles there are.
         expected: String,
+    },
+    /// A `base` in a file that is laid over a profile.
+    #[error(
+        "{place}: base: only a profile builds on another (--profile FILE); this file is laid over one already"
+    )]
+    BaseOutsideProfile {
+        /// File and line.
+        place: String,
+    },
+    /// Profiles that build on each other in a circle.
+    #[error("{place}: base: the profiles build on each other in a circle: {}; take one `base` out", chain.join(" -> "))]
+    BaseCycle {
+        /// File and line of the `base` that closes the circle.
+        place: String,
+        /// The files, each followed by what it builds on.
+        chain: Vec<String>,
+    },
+    /// A file that is far too long for settings.
+    #[error("{}: has more than {limit} bytes, which no settings need", path.display())]
+    TooLong {
+        /// The file, as it was named.
+        path: PathBuf,
+        /// The most that is read.
+        limit: u64,
     },
     /// A `[strategies.NAME]` that no component answers to.
     #[error("{place}: strategies.{name}: no strategy of that name{}", hint(nearest.as_deref(), expected))]

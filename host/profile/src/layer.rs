@@ -17,6 +17,8 @@ use crate::value::{self, Raw, Value};
 #[derive(Debug, Default)]
 pub(crate) struct Layer {
     pub(crate) values: BTreeMap<Path, (Value, Source)>,
+    /// The profile that a profile's file builds on, and where the file says so.
+    pub(crate) base: Option<(String, Source)>,
     /// Each strategy that has a table, even an empty one, and where it was first named.
     pub(crate) strategies: BTreeMap<String, Source>,
 }
@@ -45,7 +47,7 @@ impl Layer {
         Ok(())
     }
 
-    /// Lays `other` over this one.
+    /// Lays `other` over this one. What `other` builds on is the loader's to lay below both.
     pub(crate) fn merge(&mut self, other: Self) {
         self.values.extend(other.values);
         for (name, source) in other.strategies {

@@ -1,6 +1,8 @@
 //! The loader: which layers there are, and their order.
 
+use std::ffi::OsString;
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use directories::ProjectDirs;
@@ -12,13 +14,23 @@ use crate::settings::Settings;
 use crate::source::Source;
 use crate::{bounds, builtin};
 
+/// The most that is read of a file, bytes. A profile with every key has some thousand.
+const LONGEST_FILE: u64 = 1 << 20;
+
+/// Who asked for a profile: nobody but the caller, or the `base` of a file, with the files that led to it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Asked<'a> {
+    by: Option<&'a Source>,
+    chain: &'a [PathBuf],
+}
+
 /// The policies that the cache has without any component.
 const POLICIES: [&str; 3] = ["lru", "lfu", "arc"];
 
 /// Collects the layers and loads them. A later layer wins over an earlier one:
 ///
 /// 1. the built-in defaults
-/// 2. the profile, with its overlays
+/// 2. the profile, with its overlays; below a profile that is a file, the one that its `base` names
 /// 3. the user's file
 /// 4. the environment, `HOST_CACHE_CAPACITY` for `cache.capacity`
 /// 5. flags, `cache.capacity=100MB`
@@ -26,7 +38,7 @@ const POLICIES: [&str; 3] = ["lru", "lfu", "arc"];
 pub struct Loader {
     profile: Option<String>,
     user_file: UserFile,
-    variables: Vec<(String, String)>,
+    variables: Vec<(OsString, OsString)>,
     sets: Vec<String>,
     policies: Vec<String>,
 }
@@ -74,10 +86,10 @@ impl Loader {
         self
     }
 
-    /// The environment, whole: what is not ours is passed over.
+    /// The environment, whole: what is not ours is passed over, and need not be text.
     #[must_use]
-    pub fn env(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
-        self.variables = variables.into_iter().collect();
+    pub fn env<T: Into<OsString>>(mut self, variables: impl IntoIterator<Item = (T, T)>) -> Self {
+        self.variables = variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         // Of several mistakes the same one is reported each time.
         self.variables.sort();
         self
@@ -105,11 +117,15 @@ impl Loader {
     pub fn load(&self, machine: &Machine) -> Result<Settings, ProfileError> {
         let mut merged = file::read(builtin::DEFAULTS, &|_| Source::Default, &self.policies)?;
         if let Some(profile) = &self.profile {
-            self.merge_profile(&mut merged, profile)?;
+            self.merge_profile(&mut merged, profile, Asked::default())?;
         }
         let dirs = ProjectDirs::from("", "", "host");
         if let Some(path) = self.user_file_path(dirs.as_ref()) {
-            merged.merge(self.read_file(&path, &|line| Source::File(path.clone(), line))?);
+            let layer = self.read_file(&path, &|line| Source::File(path.clone(), line))?;
+            if let Some((_, source)) = &layer.base {
+                return Err(ProfileError::BaseOutsideProfile { place: source.place() });
+            }
+            merged.merge(layer);
         }
         let strategies: Vec<String> = merged.strategies.keys().cloned().collect();
         merged.merge(text::environment(&self.variables, &strategies, &self.policies)?);
@@ -123,19 +139,46 @@ impl Loader {
         Settings::from_layer(profile, &merged, plugins, notes)
     }
 
-    fn merge_profile(&self, merged: &mut Layer, profile: &str) -> Result<(), ProfileError> {
+    /// Lays a profile over what is merged, and what it builds on first.
+    fn merge_profile(&self, merged: &mut Layer, profile: &str, asked: Asked<'_>) -> Result<(), ProfileError> {
         if profile.ends_with(".toml") || profile.contains(std::path::is_separator) {
-            let path = Path::new(profile);
-            merged.merge(self.read_file(path, &|line| Source::ProfileFile(path.to_owned(), line))?);
-            return Ok(());
+            // Relative to the file that names it, so that files can be moved together.
+            let folder = asked.by.and_then(Source::folder);
+            let path = folder.map_or_else(|| PathBuf::from(profile), |folder| folder.join(profile));
+            return self.merge_profile_file(merged, &path, asked);
         }
+        let place = asked.by.map(|source| format!("{}: base: ", source.place())).unwrap_or_default();
         let mut names = profile.split('+').map(str::trim);
-        let (name, text) = builtin::find(names.next().unwrap_or_default())?;
+        let (name, text) = builtin::find(names.next().unwrap_or_default(), &place)?;
         merged.merge(file::read(text, &|_| Source::Profile(name.to_owned()), &self.policies)?);
         for overlay in names {
-            let (name, text) = builtin::find(overlay)?;
+            let (name, text) = builtin::find(overlay, &place)?;
             merged.overlay(file::read(text, &|_| Source::Overlay(name.to_owned()), &self.policies)?);
         }
+        Ok(())
+    }
+
+    fn merge_profile_file(
+        &self,
+        merged: &mut Layer,
+        path: &Path,
+        asked: Asked<'_>,
+    ) -> Result<(), ProfileError> {
+        // Two names of one file are one file; a file that is not there is told of when it is read.
+        let file = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let mut chain = asked.chain.to_vec();
+        chain.push(file.clone());
+        if let Some(by) = asked.by
+            && asked.chain.contains(&file)
+        {
+            let chain = chain.iter().map(|path| path.display().to_string()).collect();
+            return Err(ProfileError::BaseCycle { place: by.place(), chain });
+        }
+        let layer = self.read_file(path, &|line| Source::ProfileFile(path.to_owned(), line))?;
+        if let Some((base, source)) = &layer.base {
+            self.merge_profile(merged, base, Asked { by: Some(source), chain: &chain })?;
+        }
+        merged.merge(layer);
         Ok(())
     }
 
@@ -150,8 +193,15 @@ impl Loader {
     }
 
     fn read_file(&self, path: &Path, source: &dyn Fn(usize) -> Source) -> Result<Layer, ProfileError> {
-        let text = fs::read_to_string(path)
-            .map_err(|error| ProfileError::Read { path: path.to_owned(), source: error })?;
+        let unreadable = |source| ProfileError::Read { path: path.to_owned(), source };
+        let mut text = String::new();
+        // What a file says of its own length is not to be trusted: a device has none.
+        fs::File::open(path)
+            .and_then(|file| file.take(LONGEST_FILE + 1).read_to_string(&mut text))
+            .map_err(unreadable)?;
+        if u64::try_from(text.len()).unwrap_or(u64::MAX) > LONGEST_FILE {
+            return Err(ProfileError::TooLong { path: path.to_owned(), limit: LONGEST_FILE });
+        }
         file::read(&text, source, &self.policies)
     }
 }

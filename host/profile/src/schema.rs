@@ -110,6 +110,9 @@ pub(crate) const RANGES: [&[&str]; 4] = [
     &["prefetch.max-in-flight", "prefetch.max-in-flight-limit"],
 ];
 
+/// The key of a profile's file that names the profile it builds on. It is no setting: it says which layers there are.
+pub(crate) const BASE: &str = "base";
+
 /// The table of the strategies, whose keys are names of the user's choice.
 pub(crate) const STRATEGIES: &str = "strategies";
 
@@ -203,6 +206,7 @@ pub(crate) fn children(path: &str) -> Vec<&'static str> {
         }
     }
     if path.is_empty() {
+        names.insert(0, BASE);
         names.push(STRATEGIES);
     }
     names

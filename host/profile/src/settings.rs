@@ -59,7 +59,7 @@ pub enum Optimise {
 /// Limits over all parts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MemorySettings {
-    /// What all tiers of the cache may hold together.
+    /// What the cache may hold, whoever asks for more.
     pub cap: Bytes,
 }
 
@@ -68,7 +68,7 @@ pub struct MemorySettings {
 pub struct CacheSettings {
     /// The eviction policy to start with: a name of [`crate::Loader::policies`].
     pub policy: String,
-    /// What the memory tier may hold at the start.
+    /// What the cache may hold at the start.
     pub capacity: Bytes,
     /// The least a strategy may shrink it to; at most `capacity`.
     pub min_capacity: Bytes,
@@ -135,7 +135,7 @@ pub struct ControlSettings {
 pub struct ArbitrationSettings {
     /// Always [`Mode::Priority`]: names have no smallest.
     pub cache_policy: Mode,
-    /// Of the memory tier's capacity.
+    /// Of the cache's capacity.
     pub cache_capacity: Mode,
     /// Of the CPU threads.
     pub cpu_workers: Mode,

@@ -10,10 +10,10 @@ pub(crate) enum Source {
     Default,
     /// An embedded profile, by name.
     Profile(String),
-    /// A profile given as a file.
-    ProfileFile(PathBuf, usize),
     /// An embedded profile laid over the one before, by name.
     Overlay(String),
+    /// A profile given as a file.
+    ProfileFile(PathBuf, usize),
     /// A line of the user's file.
     File(PathBuf, usize),
     /// A variable of the environment, by name.

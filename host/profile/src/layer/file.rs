@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::Layer;
 use crate::error::ProfileError;
 use crate::nearest::nearest;
-use crate::schema::{self, Field, KEYS, Path, STRATEGIES};
+use crate::schema::{self, BASE, Field, KEYS, Path, STRATEGIES};
 use crate::source::Source;
 use crate::value::Raw;
 
@@ -58,7 +58,16 @@ impl Reader<'_> {
     fn table(&mut self, prefix: &str, table: &DeTable<'_>) -> Result<(), ProfileError> {
         for (name, value) in in_order(table) {
             let path = join(prefix, name.get_ref());
-            if path == STRATEGIES {
+            if path == BASE {
+                let base = value.get_ref().as_str().ok_or_else(|| ProfileError::WrongValue {
+                    place: self.source_at(name).place(),
+                    key: path,
+                    expected: "the name of a profile or the path of a .toml file, in quotes".into(),
+                    got: Raw::toml(value.get_ref()).describe(),
+                    nearest: None,
+                })?;
+                self.layer.base = Some((base.to_owned(), self.source_at(name)));
+            } else if path == STRATEGIES {
                 for (strategy, fields) in in_order(self.subtable(&path, value)?) {
                     self.strategy(strategy, fields)?;
                 }

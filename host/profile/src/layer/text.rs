@@ -4,6 +4,8 @@
 //! be told from what follows it in such a name, so only strategies that a lower layer has named can be
 //! set this way; `--set` knows no such limit.
 
+use std::ffi::OsString;
+
 use super::Layer;
 use crate::error::ProfileError;
 use crate::nearest::{nearest, nearest_within};
@@ -21,18 +23,24 @@ fn variable(path: &str) -> String {
 /// Reads the variables that are ours; an empty one counts as not set. `strategies` are the names known
 /// from lower layers.
 pub(crate) fn environment(
-    variables: &[(String, String)],
+    variables: &[(OsString, OsString)],
     strategies: &[String],
     policies: &[String],
 ) -> Result<Layer, ProfileError> {
     let mut layer = Layer::default();
     for (name, text) in variables {
-        if !name.starts_with(PREFIX) || text.trim().is_empty() {
+        if !name.as_encoded_bytes().starts_with(PREFIX.as_bytes()) {
+            continue;
+        }
+        let (Some(name), Some(text)) = (name.to_str(), text.to_str()) else {
+            return Err(ProfileError::NotText { name: name.to_string_lossy().into_owned() });
+        };
+        if text.trim().is_empty() {
             continue;
         }
         match key_of_variable(name, strategies) {
             Some((path, kind)) => {
-                layer.read(path, kind, &Raw::bare(text), Source::Environment(name.clone()), policies)?;
+                layer.read(path, kind, &Raw::bare(text), Source::Environment(name.to_owned()), policies)?;
             }
             None => refuse_if_ours(name, strategies)?,
         }

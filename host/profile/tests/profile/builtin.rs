@@ -8,7 +8,7 @@ const MB: u64 = 1_000_000;
 
 #[test]
 fn the_six_have_the_figures_they_are_known_by() {
-    // Name, all tiers, memory tier, workers.
+    // Name, cap, capacity, workers.
     let known = [
         ("small", 400 * MB, 50 * MB, 4),
         ("medium", 2_600 * MB, 260 * MB, 8),

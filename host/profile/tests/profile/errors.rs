@@ -32,7 +32,7 @@ fn wrong_key() {
         ("[memory]\nbudget = 3", "host.toml:2: memory.budget: no such key; [memory] has cap"),
         (
             "[warm]\nsize = 3",
-            "host.toml:1: warm: no such table; a profile has summary, optimise, memory, cache, executor, \
+            "host.toml:1: warm: no such table; a profile has base, summary, optimise, memory, cache, executor, \
              prefetch, control, limits, plugins, strategies",
         ),
         (

@@ -1,4 +1,4 @@
-//! Capacities against the machine: the cap beats a tier's floor, the machine's memory beats both.
+//! Capacities against the machine: the cap beats the minimum, the machine's memory beats both.
 
 use host_profile::{Bytes, Settings};
 

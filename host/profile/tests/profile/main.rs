@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test: a panic is a failure")]
 
+mod bases;
 mod builtin;
 mod detect;
 mod errors;
