@@ -33,6 +33,9 @@ pub enum RunError {
     /// A capacity in percent of something that has no size.
     #[error("--capacity {0}: percent need a trace; for a directory give bytes, for example 50MB")]
     PercentOfWhat(String),
+    /// The ledger would overwrite what is to be read.
+    #[error("{}: is the input and cannot be the ledger; give --ledger another file", .0.display())]
+    LedgerIsInput(PathBuf),
     /// The ledger cannot be written.
     #[error("{}: the ledger cannot be created: {source}", path.display())]
     Ledger {

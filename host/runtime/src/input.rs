@@ -1,6 +1,6 @@
 //! What a run works on, made ready: measured, opened, with the cache that it gets.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use host_executor::Executor;
@@ -29,6 +29,16 @@ pub enum Input {
     Directory(PathBuf),
     /// A recorded trace.
     Trace(PathBuf, trace::Options),
+}
+
+impl Input {
+    /// The file or directory, where there is one.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::BuiltIn => None,
+            Self::Directory(path) | Self::Trace(path, _) => Some(path),
+        }
+    }
 }
 
 /// Share of a trace's footprint that the cache holds where nothing else is said, percent. A cache that
@@ -83,6 +93,9 @@ impl Source {
 
 impl Prepared {
     pub(crate) fn new(options: &RunOptions, progress: &dyn Progress, stop: &Stop) -> Result<Self, RunError> {
+        if let Some(path) = options.input.path() {
+            progress.doing(&format!("opening {}", path.display()));
+        }
         match &options.input {
             Input::BuiltIn => Self::built_in(options),
             Input::Directory(root) => Self::directory(options, root.clone()),
@@ -157,14 +170,14 @@ impl Prepared {
     }
 
     pub(crate) fn workload(&self, options: &RunOptions) -> Workload {
-        let (kind, path) = match &options.input {
-            Input::BuiltIn => ("built-in", None),
-            Input::Directory(path) => ("directory", Some(path)),
-            Input::Trace(path, _) => ("trace", Some(path)),
+        let kind = match &options.input {
+            Input::BuiltIn => "built-in",
+            Input::Directory(_) => "directory",
+            Input::Trace(..) => "trace",
         };
         Workload {
             kind: kind.to_owned(),
-            path: path.map(|path| path.display().to_string()),
+            path: options.input.path().map(|path| path.display().to_string()),
             seed: options.seed,
             totals: None,
         }

@@ -5,6 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Who is told of the progress of a run. Called from the thread that drives the run.
 pub trait Progress: Send + Sync {
+    /// What the run does from here on, in words such as "loading strategy cache-policy": what it waits for, if it
+    /// has to be ended from outside.
+    fn doing(&self, _what: &str) {}
     /// A part of the run begins. `total` is how many steps it has, where that is known.
     fn begin(&self, name: &str, total: Option<u64>);
     /// So many steps are done since the part began.

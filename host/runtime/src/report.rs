@@ -168,6 +168,15 @@ pub struct Cost {
     pub strategies: BTreeMap<String, host_control::seat::Cost>,
 }
 
+/// What was clamped or refused, a sentence for each strategy: a hint for its author.
+pub(crate) fn objections(strategies: &BTreeMap<String, host_control::seat::Cost>) -> Vec<String> {
+    let said = |(name, cost): (&String, &host_control::seat::Cost)| {
+        let first = cost.first_objection.as_ref()?;
+        Some(format!("{name}: {} proposals clamped, {} refused; first: {first}", cost.clamped, cost.refused))
+    };
+    strategies.iter().filter_map(said).collect()
+}
+
 /// `part / whole`; none where there is no whole.
 #[must_use]
 #[expect(clippy::as_conversions, reason = "counts of requests stay far below 2^53")]

@@ -16,11 +16,12 @@ use crate::control_thread::{ControlThread, Settled};
 use crate::drive::{self, Drive};
 use crate::error::RunError;
 use crate::input::{Input, Prepared};
+use crate::ledger_file::LedgerFile;
 use crate::meter::Meter;
 use crate::origin::Origin;
 use crate::plane::Plane;
 use crate::progress::{Progress, Stop};
-use crate::report::{Cost, Figures, Phase, Report, Totals, Workload, share};
+use crate::report::{self, Cost, Figures, Phase, Report, Totals, Workload, share};
 use crate::requests::{Pace, Requests};
 use crate::sense::per_second;
 use crate::sim::Capacity;
@@ -56,18 +57,13 @@ pub struct RunOptions {
 /// changes under the run.
 pub fn run(options: &RunOptions, progress: &dyn Progress, stop: &Stop) -> Result<Report, RunError> {
     let settings = &options.settings;
-    let ledger = match &options.ledger {
-        Some(path) => {
-            let failed = |source| RunError::Ledger { path: path.clone(), source };
-            Some(crate::ledger_file::create(path).map_err(failed)?)
-        }
-        None => None,
-    };
+    let ledger = LedgerFile::open(options.ledger.as_deref(), options.input.path(), progress)?;
     let loaded = match settings.control.enabled {
         true => strategies::load(settings, strategies::limits(settings), options.seed, progress)?,
         false => Loaded::default(),
     };
     let prepared = Prepared::new(options, progress, stop)?;
+    let ledger = ledger.map(LedgerFile::begin).transpose()?;
 
     let mut notes = settings.notes.clone();
     notes.extend(prepared.notes.iter().cloned());
@@ -102,7 +98,7 @@ pub fn run(options: &RunOptions, progress: &dyn Progress, stop: &Stop) -> Result
         report.set_aside.extend(done.settled.set_aside);
         report.cost = done.settled.cost;
         report.notes.extend(done.notes);
-        report.notes.extend(objections(&report.cost));
+        report.notes.extend(report::objections(&report.cost.strategies));
         report.notes.extend(done.unsampled);
         if let Some(error) = done.settled.ledger_error {
             report.notes.push(format!("the ledger is not whole: {error}"));
@@ -117,15 +113,6 @@ fn unsampled(dropped: u64) -> Option<String> {
     let note =
         || format!("the shadows did not see {dropped} requests: the control thread had no time for them");
     (dropped > 0).then(note)
-}
-
-/// What was clamped or refused: a hint for the author of a strategy.
-fn objections(cost: &Cost) -> Vec<String> {
-    let said = |(name, cost): (&String, &host_control::seat::Cost)| {
-        let first = cost.first_objection.as_ref()?;
-        Some(format!("{name}: {} proposals clamped, {} refused; first: {first}", cost.clamped, cost.refused))
-    };
-    cost.strategies.iter().filter_map(said).collect()
 }
 
 /// One of the two sides of a comparison.

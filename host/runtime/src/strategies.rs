@@ -73,6 +73,7 @@ pub fn load(
     loaded.notes.extend(unnamed(settings, &found, &known, dir));
     for strategy in settings.strategies.iter().filter(|s| s.enabled) {
         let Some(component) = known.get(&strategy.name).and_then(|at| found.get(*at)) else { continue };
+        progress.doing(&format!("loading strategy {}", strategy.name));
         let began = std::time::Instant::now();
         match loader.load(component.source(), &grants(strategy), &strategy.settings, &limits, seed) {
             Ok(ready) => {

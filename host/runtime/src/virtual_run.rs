@@ -6,7 +6,7 @@
 //! fuel alone, so that the same input gives the same bytes twice.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,6 +27,7 @@ use crate::compose;
 use crate::drive::trace::Footprint;
 use crate::entry::Entry;
 use crate::error::RunError;
+use crate::ledger_file::LedgerFile;
 use crate::meter::Meter;
 use crate::plane::Plane;
 use crate::progress::{Progress, Stop};
@@ -90,6 +91,8 @@ pub struct VirtualReport {
     pub decisions: Vec<Decision>,
     /// Strategies that were set aside, and why.
     pub set_aside: Vec<SetAside>,
+    /// What each strategy asked for and burnt.
+    pub strategies: BTreeMap<String, host_control::seat::Cost>,
     /// What else is worth knowing.
     pub notes: Vec<String>,
     /// Whether it was ended early.
@@ -117,21 +120,17 @@ pub fn run_virtual(
     stop: &Stop,
 ) -> Result<VirtualReport, RunError> {
     let settings = &options.settings;
-    let ledger = match &options.ledger {
-        Some(path) => {
-            let failed = |source| RunError::Ledger { path: path.clone(), source };
-            Some(crate::ledger_file::create(path).map_err(failed)?)
-        }
-        None => None,
-    };
+    let ledger = LedgerFile::open(options.ledger.as_deref(), Some(&options.trace), progress)?;
     let limits =
         Limits { deadline: NO_DEADLINE, start_deadline: NO_DEADLINE, ..strategies::limits(settings) };
     let loaded = strategies::load(settings, limits, options.seed, progress)?;
+    progress.doing(&format!("opening {}", options.trace.display()));
     let open = || TraceReader::open(&options.trace, &options.format);
     // An object without a size weighs 1, as it does where capacities are in objects.
     let footprint = Footprint::read(open()?, 1, progress, stop)?;
     let capacity = options.capacity.resolve(footprint.distinct());
 
+    let ledger = ledger.map(LedgerFile::begin).transpose()?;
     let mut replay = Replay::new(options, &footprint, capacity, loaded.seats, ledger);
     progress.begin("replay", Some(footprint.requests));
     let mut trace = open()?;
@@ -377,6 +376,10 @@ impl<'a> Replay<'a> {
         self.prefetcher.finish();
         let prefetch = self.prefetcher.totals();
         let requests = self.meter.count();
+        let strategies: BTreeMap<_, _> =
+            self.control.costs().map(|(who, cost)| (who.name.clone(), cost.clone())).collect();
+        let mut notes = report::objections(&strategies);
+        notes.extend(self.ledger_error.map(|e| format!("the ledger is not whole: {e}")));
         VirtualReport {
             profile: options.settings.profile.clone(),
             trace: options.trace.display().to_string(),
@@ -396,7 +399,8 @@ impl<'a> Replay<'a> {
             },
             decisions,
             set_aside: self.control.set_aside().cloned().collect(),
-            notes: self.ledger_error.map(|e| format!("the ledger is not whole: {e}")).into_iter().collect(),
+            strategies,
+            notes,
             interrupted: false,
         }
     }
