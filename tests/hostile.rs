@@ -132,6 +132,31 @@ fn nonsense_is_clamped_or_refused_and_on_the_ledger() {
 }
 
 #[test]
+fn virtual_time_tells_of_refusals_and_of_fuel_as_a_run_does() {
+    let dir = plugin_dir(&["nonsense"]);
+    let trace = trace(dir.path(), 3_000);
+    let simulate = |json: bool| {
+        let mut command = host();
+        command.args(["sim", "--profile", "small", "--capacity", "10%", "--plugin-dir"]).arg(dir.path());
+        command.args(["--set", &format!("strategies.nonsense.{ALL}")]).args(json.then_some("--json"));
+        let output = command.arg(&trace).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let report: Value = serde_json::from_str(&simulate(true)).unwrap();
+    let cost = &report["strategies"]["nonsense"];
+    assert!(cost["clamped"].as_u64().unwrap() > 0 && cost["refused"].as_u64().unwrap() > 0, "{cost}");
+    let fuel = cost["fuel"].as_u64().unwrap();
+    let text = simulate(false);
+    assert!(
+        text.lines().any(|line| line.starts_with("note: nonsense: ") && line.contains("refused; first: ")),
+        "{text}"
+    );
+    let line = text.lines().find(|line| line.starts_with("cost of tuning: ")).unwrap().replace(',', "");
+    assert!(line.contains(&format!("nonsense {fuel}")), "{line}");
+}
+
+#[test]
 fn a_hundred_thousand_calls_a_tick_are_answered_and_not_kept() {
     let (report, ledger) = run_with("chatty");
     let cost = &report["cost"]["strategies"]["chatty"];

@@ -8,6 +8,8 @@ mod command_line;
 #[cfg(test)]
 mod drop_in;
 #[cfg(test)]
+mod edges;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod runs;

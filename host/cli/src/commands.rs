@@ -6,13 +6,14 @@ pub(crate) mod run;
 pub(crate) mod sim;
 pub(crate) mod trace;
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 
 use clap::Args;
 use host_workload::trace::{Format, Options};
 use serde::Serialize;
 
 use crate::exit::Failure;
+use crate::out;
 
 /// How a trace is read.
 #[derive(Debug, Args)]
@@ -44,8 +45,8 @@ impl TraceFormat {
 
 /// Prints a value as one JSON object and a line end.
 pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, value)?;
+    let mut out = out::stdout();
+    serde_json::to_writer_pretty(&mut out, value).map_err(io::Error::from)?;
     writeln!(out)?;
     Ok(())
 }

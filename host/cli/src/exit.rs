@@ -1,16 +1,22 @@
 //! Exit codes, and how an error reaches the terminal.
 
 use std::error::Error;
-use std::io::ErrorKind;
 use std::process::ExitCode;
+
+use host_profile::ProfileError;
+use host_runtime::RunError;
+
+use crate::out;
 
 /// Shown below `--help`.
 pub(crate) const HELP: &str = "\
 Exit codes:
-  0    done; strategies that were set aside are in the report
-  1    something handed in is wrong: a file, a profile, a trace, a component
-  2    wrong arguments
-  130  ended by Ctrl-C; the report covers what was done";
+  0    done; the report names strategies that were disabled. Also where whoever reads the output has
+       closed it (host sim ... | head)
+  1    something cannot be used: a file, a trace, a component, standard output
+  2    wrong arguments or settings
+  130  ended by Ctrl-C or SIGTERM. The report covers what was done; without a report, the work could not
+       end within 5 s, and the last line says what it waited for";
 
 /// Why a command failed.
 pub(crate) type Failure = Box<dyn Error>;
@@ -22,31 +28,55 @@ pub(crate) enum End {
     Interrupted,
 }
 
+/// The code of wrong arguments; clap's own.
+pub(crate) const WRONG_ARGUMENTS: u8 = 2;
+
 /// The code of a result; an error is printed with what caused it.
 pub(crate) fn code(result: Result<End, Failure>) -> ExitCode {
     match result {
         Ok(End::Done) => ExitCode::SUCCESS,
         Ok(End::Interrupted) => ExitCode::from(130),
-        // Whoever reads our output has seen enough (`host sim … | head`).
-        Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
+        // Whoever reads our output has seen enough.
+        Err(error) if is_closed_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
             let mut said = error.to_string();
-            eprintln!("error: {said}");
+            out::say(&format!("error: {said}"));
             let mut source = error.source();
             while let Some(cause) = source {
                 // Most texts quote their cause already.
                 let text = cause.to_string();
                 if !said.contains(&text) {
-                    eprintln!("  because: {text}");
+                    out::say(&format!("  because: {text}"));
                     said = text;
                 }
                 source = cause.source();
             }
-            ExitCode::FAILURE
+            if is_setting(&*error) { ExitCode::from(WRONG_ARGUMENTS) } else { ExitCode::FAILURE }
         }
     }
 }
 
-fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
-    error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == ErrorKind::BrokenPipe)
+fn is_closed_pipe(error: &(dyn Error + 'static)) -> bool {
+    error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe && out::failed(error))
+}
+
+/// Whether a key, a value or a name of the settings is wrong, in whichever layer it was written.
+fn is_setting(error: &(dyn Error + 'static)) -> bool {
+    match error.downcast_ref::<RunError>() {
+        Some(RunError::Profile(error)) => is_written_wrong(error),
+        Some(_) => false,
+        None => error.downcast_ref::<ProfileError>().is_some_and(is_written_wrong),
+    }
+}
+
+fn is_written_wrong(error: &ProfileError) -> bool {
+    !matches!(
+        error,
+        ProfileError::Read { .. }
+            | ProfileError::TooLong { .. }
+            | ProfileError::Walk { .. }
+            | ProfileError::Incomplete { .. }
+    )
 }

@@ -25,8 +25,8 @@ pub(crate) struct Layers {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Settings")]
 pub(crate) struct Above {
-    /// A user file laid over the profile; by default `host/host.toml` in the configuration directory,
-    /// where it exists.
+    /// A file with settings that win over the profile's [default: host/host.toml in the configuration
+    /// directory, where it exists].
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
@@ -34,7 +34,7 @@ pub(crate) struct Above {
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
 
-    /// Where further components are looked for; the same as `--set plugins.dir=DIR`.
+    /// Directory of further components; the same as `--set plugins.dir=DIR`.
     #[arg(long, value_name = "DIR")]
     plugin_dir: Option<PathBuf>,
 }
@@ -57,7 +57,7 @@ impl Above {
 
     /// The effective configuration on a machine.
     pub(crate) fn load(&self, profile: &str, machine: &Machine) -> Result<Settings, Failure> {
-        let mut loader = Loader::new().profile(profile).env(std::env::vars());
+        let mut loader = Loader::new().profile(profile).env(std::env::vars_os());
         if let Some(file) = &self.config {
             loader = loader.user_file(Some(file.clone()));
         }

@@ -3,17 +3,23 @@
 //! One file a command, under [`commands`]. A command returns an exit code; an error becomes one
 //! message on standard error and the code of its kind (see [`exit`]).
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod commands;
 mod exit;
 mod format;
 mod interrupt;
 mod layers;
+mod out;
 mod plot;
 mod progress;
 
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::exit::{End, Failure};
 
 /// A cache, an executor and a prefetcher, tuned by sandboxed WebAssembly strategies.
 #[derive(Debug, Parser)]
@@ -33,13 +39,39 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let result = match arguments.command {
-        Command::Run(run) => run.execute(),
-        Command::Sim(sim) => sim.execute(),
-        Command::Trace(trace) => trace.execute(),
-        Command::Plugin(plugin) => plugin.execute(),
-        Command::Profile(profile) => profile.execute(),
-    };
-    exit::code(result)
+    match Arguments::try_parse() {
+        Ok(arguments) => exit::code(arguments.execute()),
+        // Help and version are output like any other.
+        Err(text) if !text.use_stderr() => exit::code(print_help(&text)),
+        Err(wrong) => {
+            // Where nobody can read what is wrong, the code says it.
+            drop(wrong.print());
+            ExitCode::from(exit::WRONG_ARGUMENTS)
+        }
+    }
+}
+
+fn print_help(text: &clap::Error) -> Result<End, Failure> {
+    let text = text.render();
+    let mut out = out::stdout();
+    // Styles only where somebody sees them.
+    if std::io::stdout().is_terminal() {
+        write!(out, "{}", text.ansi())?
+    } else {
+        write!(out, "{text}")?
+    }
+    out.flush()?;
+    Ok(End::Done)
+}
+
+impl Arguments {
+    fn execute(self) -> Result<End, Failure> {
+        match self.command {
+            Command::Run(run) => run.execute(),
+            Command::Sim(sim) => sim.execute(),
+            Command::Trace(trace) => trace.execute(),
+            Command::Plugin(plugin) => plugin.execute(),
+            Command::Profile(profile) => profile.execute(),
+        }
+    }
 }

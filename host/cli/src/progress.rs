@@ -7,6 +7,8 @@ use host_runtime::Progress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use parking_lot::Mutex;
 
+use crate::{interrupt, out};
+
 /// Draws to standard error, so that standard output stays the report's.
 pub(crate) struct Terminal {
     bars: bool,
@@ -22,13 +24,18 @@ impl Terminal {
 
     fn line(&self, text: &str) {
         if !self.quiet {
-            eprintln!("{text}");
+            out::say(text);
         }
     }
 }
 
 impl Progress for Terminal {
+    fn doing(&self, what: &str) {
+        interrupt::doing(what);
+    }
+
     fn begin(&self, name: &str, total: Option<u64>) {
+        interrupt::doing(&format!("at work on {name}"));
         if self.quiet || !self.bars {
             return;
         }
@@ -40,7 +47,7 @@ impl Progress for Terminal {
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr_with_hz(10));
         bar.set_style(style.progress_chars("━╸─"));
-        bar.set_prefix(name.to_owned());
+        bar.set_prefix(out::escape(name).into_owned());
         bar.enable_steady_tick(Duration::from_millis(200));
         *self.bar.lock() = Some((name.to_owned(), bar));
     }

@@ -13,6 +13,7 @@ use crate::commands::print_json;
 use crate::exit::{End, Failure};
 use crate::format::{short_digest, table};
 use crate::layers::Layers;
+use crate::out::outln;
 
 /// List strategies, or look into a component.
 #[derive(Debug, Args)]
@@ -114,29 +115,35 @@ fn list(layers: &Layers, json: bool) -> Result<(), Failure> {
     if json {
         return print_json(&rows);
     }
-    let mut table = table::new(["STRATEGY", "VERSION", "STATE", "DIGEST", "FROM", "WHAT IT DOES"]);
+    let mut out = table::new(["STRATEGY", "VERSION", "STATE", "DIGEST", "FROM", "WHAT IT DOES"]);
     for row in &rows {
         let digest = row.digest.as_deref().map(short_digest).unwrap_or_default();
-        table.add_row([
-            row.name.as_str(),
-            row.version.as_deref().unwrap_or("-"),
-            &row.state,
-            digest,
-            &row.from,
-            row.summary.as_deref().unwrap_or("-"),
-        ]);
+        out.add_row(
+            [
+                row.name.as_str(),
+                row.version.as_deref().unwrap_or("-"),
+                &row.state,
+                digest,
+                &row.from,
+                row.summary.as_deref().unwrap_or("-"),
+            ]
+            .map(table::text),
+        );
     }
-    table::print(&table)?;
+    table::print(&out)?;
     for row in rows.iter().filter(|row| row.state == "not in the profile") {
         let grants: Vec<String> = row.grants.iter().map(|grant| format!("\"{grant}\"")).collect();
-        println!("\nto run {}, add to a profile:", row.name);
-        println!("strategies.{} = {{ grants = [{}] }}", row.name, grants.join(", "));
+        outln!()?;
+        outln!("to run {}, add to a profile:", row.name)?;
+        outln!("strategies.{} = {{ grants = [{}] }}", row.name, grants.join(", "))?;
     }
     for error in rows.iter().filter_map(|row| row.error.as_ref()) {
-        println!("\n{error}");
+        outln!()?;
+        outln!("{error}")?;
     }
     if let Some(dir) = &settings.plugins.dir {
-        println!("\nplugin directory: {}", dir.display());
+        outln!()?;
+        outln!("plugin directory: {}", dir.display())?;
     }
     Ok(())
 }
@@ -162,15 +169,16 @@ fn inspect(file: &Path, layers: &Layers, json: bool) -> Result<(), Failure> {
         return print_json(&Inspected { inspection: &inspection, granted, profile: &settings.profile });
     }
     let description = &inspection.description;
-    println!("{} {}: {}", description.name, description.version, description.summary);
-    println!("  from      {}", inspection.place);
-    println!("  world     {}", inspection.world);
-    println!("  size      {} bytes", inspection.size_bytes);
-    println!("  digest    {}", inspection.digest);
-    println!("  exports   {}", inspection.exports.join(", "));
+    outln!("{} {}: {}", description.name, description.version, description.summary)?;
+    outln!("  from      {}", inspection.place)?;
+    outln!("  world     {}", inspection.world)?;
+    outln!("  size      {} bytes", inspection.size_bytes)?;
+    outln!("  digest    {}", inspection.digest)?;
+    outln!("  exports   {}", inspection.exports.join(", "))?;
     let controls: Vec<&str> = description.controls.iter().map(|c| c.name()).collect();
-    println!("  controls  {}", if controls.is_empty() { "none".to_owned() } else { controls.join(", ") });
-    println!("\nimports:");
+    outln!("  controls  {}", if controls.is_empty() { "none".to_owned() } else { controls.join(", ") })?;
+    outln!()?;
+    outln!("imports:")?;
     for import in &inspection.imports {
         let state = match granted.get(import.name.as_str()).copied().flatten() {
             Some(true) => format!("granted by profile {}", settings.profile),
@@ -181,12 +189,13 @@ fn inspect(file: &Path, layers: &Layers, json: bool) -> Result<(), Failure> {
             None if import.name.starts_with("wasi:") => "linked, and leads nowhere".to_owned(),
             None => "types only".to_owned(),
         };
-        println!("  {:46} {state}", import.name);
+        outln!("  {:46} {state}", import.name)?;
     }
     if !description.settings.is_empty() {
-        println!("\nsettings:");
+        outln!()?;
+        outln!("settings:")?;
         for setting in &description.settings {
-            println!("  {:20} {:8} {}", setting.name, setting.default, setting.summary);
+            outln!("  {:20} {:8} {}", setting.name, setting.default, setting.summary)?;
         }
     }
     Ok(())

@@ -10,6 +10,7 @@ use crate::commands::print_json;
 use crate::exit::{End, Failure};
 use crate::format::table;
 use crate::layers::Above;
+use crate::out::outln;
 
 /// Show profiles, the effective configuration, and which profile fits.
 #[derive(Debug, Args)]
@@ -60,11 +61,12 @@ impl Profile {
                 if json {
                     print_json(&detection)?;
                 } else {
-                    println!("{}", detection.profile);
+                    outln!("{}", detection.profile)?;
                     for reason in &detection.reasons {
-                        println!("  {reason}");
+                        outln!("  {reason}")?;
                     }
-                    println!("\nhost run --profile {} {}", detection.profile, path.display());
+                    outln!()?;
+                    outln!("host run --profile {} {}", detection.profile, path.display())?;
                 }
             }
         }
@@ -77,13 +79,13 @@ fn show(name: &str, above: &Above, json: bool) -> Result<(), Failure> {
     if json {
         return print_json(&settings.rows());
     }
-    let mut table = table::new(["KEY", "VALUE", "FROM"]);
+    let mut out = table::new(["KEY", "VALUE", "FROM"]);
     for row in settings.rows() {
-        table.add_row([&row.key, &row.value, &row.source]);
+        out.add_row([&row.key, &row.value, &row.source].map(|text| table::text(text)));
     }
-    table::print(&table)?;
+    table::print(&out)?;
     for note in &settings.notes {
-        println!("note: {note}");
+        outln!("note: {note}")?;
     }
     Ok(())
 }

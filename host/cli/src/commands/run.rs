@@ -12,13 +12,14 @@ use crate::exit::{End, Failure};
 use crate::format;
 use crate::interrupt::stop_on_ctrl_c;
 use crate::layers::Layers;
+use crate::out::outln;
 use crate::progress::Terminal;
 
 /// Run an input under a profile and report what tuning gained.
 ///
 /// Without INPUT the built-in workload runs: six seeded phases, about ten seconds, first with strategies
-/// off, then on. A directory is read and indexed, file by file and pass by pass, honouring .gitignore. A
-/// trace is replayed against an origin that takes its time.
+/// off, then on. A directory is read and indexed, file by file and pass by pass, without what .gitignore
+/// names. A trace is replayed against an origin with the latency of --origin-latency.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -31,7 +32,7 @@ pub(crate) struct Run {
     /// A directory or a trace file; the built-in workload where it is missing.
     input: Option<PathBuf>,
 
-    /// First run the same input with strategies off, to compare. On for the built-in workload.
+    /// Run the same input with strategies off first, to compare. On for the built-in workload.
     #[arg(long, action = ArgAction::SetTrue, overrides_with = "no_baseline")]
     baseline: bool,
 
@@ -48,8 +49,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "AMOUNT")]
     capacity: Option<Capacity>,
 
-    /// Time the origin takes for an object that is not in the cache: 500us, 1ms, 2s. The clock's resolution
-    /// is a millisecond.
+    /// Time the origin takes to load an object: 500us, 1ms, 2s. The clock's resolution is a millisecond.
     #[arg(long, value_name = "TIME", default_value = "1ms", value_parser = humantime::parse_duration)]
     origin_latency: Duration,
 
@@ -57,7 +57,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "BYTES", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
     object_size: u32,
 
-    /// Where all chance comes from: the built-in workload, the randomness a strategy asks for.
+    /// Seed of all random numbers: the built-in workload's, and those that a strategy asks for.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
 
@@ -81,7 +81,7 @@ impl Run {
     pub(crate) fn execute(self) -> Result<End, Failure> {
         let terminal = Terminal::new(self.json);
         if !self.json {
-            println!("{}", self.first_line());
+            outln!("{}", self.first_line())?;
         }
         let stop = stop_on_ctrl_c()?;
         let input = self.input()?;

@@ -11,7 +11,7 @@ use crate::exit::Failure;
 
 /// Prints the curves.
 pub(crate) fn print(grid: &Grid<'_>, sizes: bool) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::out::stdout();
     writeln!(out, "{}", simulation::headline(grid.simulation))?;
     let kind = if sizes { ", by object" } else { "" };
     writeln!(out, "miss ratio in percent{kind}; the cold start counts\n")?;

@@ -7,6 +7,7 @@ use host_runtime::report::{Cost, Figures, Report, Share, Totals};
 
 use super::{micros, percent, table, thousands};
 use crate::exit::Failure;
+use crate::out::outln;
 
 /// Decisions shown; the ledger has them all.
 const DECISIONS: usize = 10;
@@ -16,22 +17,22 @@ const REASON: usize = 96;
 
 /// Prints the report.
 pub(crate) fn print(report: &Report) -> Result<(), Failure> {
-    println!();
+    outln!()?;
     figures(report)?;
     phases(report)?;
     if let Some(totals) = &report.workload.totals {
         totals_of(totals)?;
     }
     if report.tuned.is_some() {
-        decisions(&report.decisions);
+        decisions(&report.decisions)?;
     }
-    set_aside(report);
-    cost(&report.cost);
+    set_aside(report)?;
+    cost(&report.cost)?;
     for note in &report.notes {
-        println!("note: {note}");
+        outln!("note: {note}")?;
     }
     if report.interrupted {
-        println!("ended early by Ctrl-C; the figures cover what was done");
+        outln!("ended early by Ctrl-C; the figures cover what was done")?;
     }
     Ok(())
 }
@@ -85,7 +86,7 @@ fn figures(report: &Report) -> Result<(), Failure> {
             let p = f.prefetch;
             format!("{} / {} / {}", p.timely, p.late, p.wasted)
         };
-        row("ahead: timely/late/wasted", &text, None);
+        row("prefetch: timely/late/wasted", &text, None);
     }
     table::print(&out)
 }
@@ -96,7 +97,7 @@ fn phases(report: &Report) -> Result<(), Failure> {
         return Ok(());
     }
     let before = report.baseline.as_ref().filter(|_| report.tuned.is_some());
-    println!();
+    outln!()?;
     let mut out = table::bare();
     let headings: &[&str] = match before {
         Some(_) => &["hits before", "after", "time before", "after"],
@@ -112,21 +113,22 @@ fn phases(report: &Report) -> Result<(), Failure> {
             None => vec![thousands(phase.requests), ratio(phase), seconds(phase)],
         };
         let cells = cells.into_iter().map(table::figure);
-        out.add_row(std::iter::once(comfy_table::Cell::new(&phase.name)).chain(cells));
+        out.add_row(std::iter::once(table::text(&phase.name)).chain(cells));
     }
     table::print(&out)
 }
 
 fn totals_of(totals: &Totals) -> Result<(), Failure> {
-    println!(
-        "\n{} text files, {} bytes, {} lines, {} tokens (o200k); {} binary, {} unreadable",
+    outln!()?;
+    outln!(
+        "{} text files, {} bytes, {} lines, {} tokens (o200k); {} binary, {} unreadable",
         thousands(totals.files),
         thousands(totals.bytes),
         thousands(totals.lines),
         thousands(totals.tokens),
         thousands(totals.binary),
         thousands(totals.unreadable)
-    );
+    )?;
     breakdown("most tokens in", &totals.directories)?;
     breakdown("languages", &totals.languages)
 }
@@ -140,19 +142,21 @@ fn breakdown(title: &str, shares: &[Share]) -> Result<(), Failure> {
     out.set_header(std::iter::once(comfy_table::Cell::new(title)).chain(heading));
     for share in shares {
         let cells = [share.files, share.lines, share.tokens].map(|n| table::figure(thousands(n)));
-        out.add_row(std::iter::once(comfy_table::Cell::new(&share.name)).chain(cells));
+        out.add_row(std::iter::once(table::text(&share.name)).chain(cells));
     }
     table::print(&out)
 }
 
 /// Decisions, one a line; rules come and go in numbers, so that theirs share one. Shared with the report
 /// of a run in virtual time.
-pub(crate) fn decisions(all: &[Decision]) {
+pub(crate) fn decisions(all: &[Decision]) -> Result<(), Failure> {
     if all.is_empty() {
-        println!("\nno decision: nothing promised to be better than the settings in force");
-        return;
+        outln!()?;
+        outln!("no decision: no strategy proposed a change that was applied")?;
+        return Ok(());
     }
-    println!("\ndecisions");
+    outln!()?;
+    outln!("decisions")?;
     let (rules, others): (Vec<_>, Vec<_>) = all.iter().partition(|d| d.control == Control::PrefetchRules);
     for decision in others.iter().take(DECISIONS) {
         let mut reason: String = decision.reason.chars().take(REASON).collect();
@@ -164,13 +168,13 @@ pub(crate) fn decisions(all: &[Decision]) {
             value(decision.control, &decision.from),
             value(decision.control, &decision.to)
         );
-        println!("  {:>6.2} s  {:14} {change:14} {reason}", seconds(decision.at_ms), decision.control.name());
+        outln!("  {:>6.2} s  {:14} {change:14} {reason}", seconds(decision.at_ms), decision.control.name())?;
         if let Some(effect) = decision.effect.as_ref().map(effect) {
-            println!("  {:>40}{effect}", "");
+            outln!("  {:>40}{effect}", "")?;
         }
     }
     if others.len() > DECISIONS {
-        println!("  and {} more; --ledger FILE keeps them all", others.len() - DECISIONS);
+        outln!("  and {} more; --ledger FILE keeps them all", others.len() - DECISIONS)?;
     }
     if let (Some(first), Some(last)) = (rules.first(), rules.last()) {
         let change = format!("{} -> {}", first.from, last.to);
@@ -179,8 +183,9 @@ pub(crate) fn decisions(all: &[Decision]) {
             1 => "in one change".to_owned(),
             n => format!("in {n} changes"),
         };
-        println!("  {:>6.2} s  {name:14} {change:14} {changes}: {}", seconds(first.at_ms), last.reason);
+        outln!("  {:>6.2} s  {name:14} {change:14} {changes}: {}", seconds(first.at_ms), last.reason)?;
     }
+    Ok(())
 }
 
 fn value(control: Control, value: &Value) -> String {
@@ -208,29 +213,33 @@ fn seconds(ms: u64) -> f64 {
     std::time::Duration::from_millis(ms).as_secs_f64()
 }
 
-fn set_aside(report: &Report) {
+fn set_aside(report: &Report) -> Result<(), Failure> {
     if report.set_aside.is_empty() {
-        return;
+        return Ok(());
     }
-    println!("\nset aside");
+    outln!()?;
+    outln!("disabled")?;
     for aside in &report.set_aside {
         let when = match aside.tick {
             0 => "at the start".to_owned(),
             tick => format!("in tick {tick}"),
         };
-        println!("  {} {when}: {}", aside.strategy, aside.text);
+        outln!("  {} {when}: {}", aside.strategy, aside.text)?;
     }
+    Ok(())
 }
 
-fn cost(cost: &Cost) {
+fn cost(cost: &Cost) -> Result<(), Failure> {
     if cost.ticks == 0 {
-        return;
+        return Ok(());
     }
-    println!(
-        "\ncost of tuning: {:.2} % of the machine's CPU, {:.1} % of what the run used of it ({:.0} ms in {} ticks)",
+    outln!()?;
+    outln!(
+        "cost of tuning: {:.2} % of the machine's CPU, {:.1} % of the CPU time of the run ({:.0} ms in {} ticks)",
         cost.machine_share * 100.0,
         cost.process_share * 100.0,
         cost.cpu_seconds * 1_000.0,
         cost.ticks
-    );
+    )?;
+    Ok(())
 }

@@ -7,10 +7,11 @@ use host_runtime::sim::{Row, Simulation};
 use super::grid::{Column, Grid};
 use super::{table, thousands};
 use crate::exit::Failure;
+use crate::out::{self, escape};
 
 /// What was simulated: the first line of every view.
 pub(crate) fn headline(simulation: &Simulation) -> String {
-    format!("{}: {}", simulation.trace, counts(simulation))
+    format!("{}: {}", escape(&simulation.trace), counts(simulation))
 }
 
 /// Requests and distinct keys.
@@ -24,7 +25,7 @@ pub(crate) fn counts(simulation: &Simulation) -> String {
 pub(crate) fn table(grid: &Grid<'_>, sizes: bool) -> Result<(), Failure> {
     let kind = if sizes { ", by object and by byte" } else { "" };
     let head = format!("{}\nhit ratio in percent{kind}; the cold start counts\n", headline(grid.simulation));
-    writeln!(std::io::stdout(), "{head}")?;
+    writeln!(out::stdout(), "{head}")?;
     let mut out = table::bare();
     let mut header = vec![comfy_table::Cell::new("POLICY")];
     for heading in grid.columns.iter().map(Column::heading) {
@@ -50,7 +51,7 @@ pub(crate) fn table(grid: &Grid<'_>, sizes: bool) -> Result<(), Failure> {
 
 /// One line a row, with the columns of the JSON.
 pub(crate) fn csv(grid: &Grid<'_>, sizes: bool) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
+    let mut out = out::stdout();
     let byte_column = if sizes { ",byte_miss_ratio" } else { "" };
     writeln!(out, "policy,capacity,requests,misses,miss_ratio{byte_column},seconds")?;
     for row in grid.rows() {

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
 use crate::exit::Failure;
+use crate::out::{self, escape};
 
 /// A table with these headings.
 pub(crate) fn new<const N: usize>(headings: [&str; N]) -> Table {
@@ -20,6 +21,11 @@ pub(crate) fn bare() -> Table {
     table
 }
 
+/// A cell that shows a text from outside.
+pub(crate) fn text(text: &str) -> Cell {
+    Cell::new(escape(text))
+}
+
 /// A cell that is a figure.
 pub(crate) fn figure(text: impl Into<String>) -> Cell {
     Cell::new(text.into()).set_alignment(CellAlignment::Right)
@@ -32,7 +38,7 @@ pub(crate) fn percentage(share: Option<f64>) -> Cell {
 
 /// Prints a table without the blanks that would end its lines.
 pub(crate) fn print(table: &Table) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
+    let mut out = out::stdout();
     let mut table = table.clone();
     if let Some(first) = table.column_mut(0) {
         first.set_padding((0, 1));

@@ -6,11 +6,13 @@ use host_profile::Bytes;
 use super::{percent, table, thousands};
 use crate::commands::trace::Described;
 use crate::exit::Failure;
+use crate::out::outln;
 
 /// Prints the figures of a trace, each with what it means.
 pub(crate) fn print(described: &Described) -> Result<(), Failure> {
     let Described { trace, format, compression, interrupted, info } = described;
-    println!("{trace}: {format}, {compression}\n");
+    outln!("{trace}: {format}, {compression}")?;
+    outln!()?;
     let mut out = table::bare();
     let mut row = |name: &str, figure: String, meaning: &str| {
         out.add_row([Cell::new(name), table::figure(figure), Cell::new(meaning)]);
@@ -48,7 +50,8 @@ pub(crate) fn print(described: &Described) -> Result<(), Failure> {
     }
     table::print(&out)?;
     if *interrupted {
-        println!("\nended early by Ctrl-C; the figures cover the requests read");
+        outln!()?;
+        outln!("ended early by Ctrl-C; the figures cover the requests read")?;
     }
     Ok(())
 }

@@ -1,21 +1,26 @@
 //! The report of a run in virtual time.
 
+use std::collections::BTreeMap;
+
+use host_control::seat::Cost;
 use host_runtime::VirtualReport;
 
 use super::{report, table, thousands};
 use crate::exit::Failure;
+use crate::out::outln;
 
 /// Prints the report. Nothing in it depends on the machine: the same command gives the same bytes.
 pub(crate) fn print(run: &VirtualReport) -> Result<(), Failure> {
-    println!(
-        "{}: {} requests, {} distinct keys, capacity {}, {} ticks, profile {}\n",
+    outln!(
+        "{}: {} requests, {} distinct keys, capacity {}, {} ticks, profile {}",
         run.trace,
         thousands(run.requests),
         thousands(run.distinct),
         thousands(run.capacity),
         thousands(run.ticks),
         run.profile
-    );
+    )?;
+    outln!()?;
     let hit_ratio = |miss_ratio: f64| table::figure(format!("{:.2}", (1.0 - miss_ratio) * 100.0));
     let mut out = table::bare();
     out.set_header(vec![
@@ -32,19 +37,35 @@ pub(crate) fn print(run: &VirtualReport) -> Result<(), Failure> {
     table::print(&out)?;
     let ahead = run.prefetch;
     if ahead.issued > 0 {
-        println!(
-            "\nloaded ahead: {} timely, {} late, {} wasted",
+        outln!()?;
+        outln!(
+            "prefetched: {} timely, {} late, {} wasted",
             thousands(ahead.timely),
             thousands(ahead.late),
             thousands(ahead.wasted)
-        );
+        )?;
     }
-    report::decisions(&run.decisions);
+    report::decisions(&run.decisions)?;
     for aside in &run.set_aside {
-        println!("\nset aside: {} in tick {}: {}", aside.strategy, aside.tick, aside.text);
+        outln!()?;
+        outln!("disabled: {} in tick {}: {}", aside.strategy, aside.tick, aside.text)?;
     }
+    fuel(&run.strategies, run.ticks)?;
     for note in &run.notes {
-        println!("note: {note}");
+        outln!("note: {note}")?;
     }
+    Ok(())
+}
+
+/// What tuning cost. Time would be another each time, so that the measure is fuel.
+fn fuel(strategies: &BTreeMap<String, Cost>, ticks: u64) -> Result<(), Failure> {
+    if strategies.is_empty() {
+        return Ok(());
+    }
+    let all: u64 = strategies.values().map(|cost| cost.fuel).sum();
+    let each: Vec<String> =
+        strategies.iter().map(|(name, cost)| format!("{name} {}", thousands(cost.fuel))).collect();
+    outln!()?;
+    outln!("cost of tuning: {} units of fuel in {ticks} ticks ({})", thousands(all), each.join(", "))?;
     Ok(())
 }

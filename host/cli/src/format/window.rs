@@ -15,7 +15,7 @@ const LINE: usize = 42;
 
 /// Prints the windows of a simulation of one capacity.
 pub(crate) fn print(grid: &Grid<'_>, length: NonZeroU64, sizes: bool) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::out::stdout();
     writeln!(out, "{}", simulation::headline(grid.simulation))?;
     let capacity = grid.columns.first().map_or_else(String::new, super::grid::Column::heading);
     let length = thousands(length.get());
@@ -77,7 +77,7 @@ fn summary(grid: &Grid<'_>, sizes: bool) -> Result<(), Failure> {
 
 /// One line a policy and window.
 pub(crate) fn csv(grid: &Grid<'_>) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::out::stdout();
     writeln!(out, "policy,capacity,first,requests,hits,hit_ratio")?;
     for row in grid.rows() {
         for window in &row.windows {

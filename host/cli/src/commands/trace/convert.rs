@@ -20,6 +20,7 @@ use crate::commands::TraceFormat;
 use crate::exit::{End, Failure};
 use crate::format::thousands;
 use crate::interrupt::stop_on_ctrl_c;
+use crate::out::outln;
 use crate::progress::Terminal;
 
 /// Write traces in another format, joined and repeated.
@@ -144,8 +145,8 @@ impl Convert {
             file.persist_noclobber(&output).map_err(|error| failed(error.error))?;
         }
         terminal.end(&format!("{} requests written", thousands(written)));
-        println!("{}: {} requests, {format}, {compression}", self.output.display(), thousands(written));
-        self.hint(format);
+        outln!("{}: {} requests, {format}, {compression}", self.output.display(), thousands(written))?;
+        self.hint(format)?;
         Ok(End::Done)
     }
 
@@ -200,11 +201,12 @@ impl Convert {
     }
 
     /// Says how to read the output where that is not told by itself, as of plain keys with blanks in a `.txt`.
-    fn hint(&self, format: Format) {
+    fn hint(&self, format: Format) -> Result<(), Failure> {
         let told = TraceReader::open(&self.output, &Options::default());
         if !told.is_ok_and(|reader| reader.format() == format) {
-            println!("read it with `--format {format}`: neither its name nor its content tells");
+            outln!("read it with `--format {format}`: neither its name nor its content tells")?;
         }
+        Ok(())
     }
 }
 
