@@ -1,6 +1,6 @@
 //! Every command as a stranger would call it.
 
-use crate::support::{fail, succeed};
+use crate::support::{fail, host, succeed};
 
 #[test]
 fn every_command_explains_itself() {
@@ -100,4 +100,39 @@ fn bundled_strategies_are_listed_and_inspected() {
         "strategies.cache-policy.grants=[\"metrics\"]",
     ]);
     assert!(text.contains("NOT granted by profile medium: add \"cache-control\""), "{text}");
+}
+
+#[test]
+fn the_log_is_silent_until_it_is_asked_for() {
+    let show = |arguments: &[&str], variable: &str| {
+        let output =
+            host().args(arguments).args(["profile", "list"]).env("HOST_LOG", variable).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (list, silence) = show(&[], "");
+    assert_eq!(silence, "");
+    for (arguments, variable) in
+        [(&["--log", "info"][..], ""), (&[], "host=info"), (&["--log", "info"], "off")]
+    {
+        let (same, text) = show(arguments, variable);
+        assert_eq!(same, list, "the log is not part of the output");
+        assert!(text.contains("INFO host::log: the log begins"), "{arguments:?}: {text}");
+    }
+    assert_eq!(show(&["--log", "warn"], "info").1, "", "the flag wins");
+    let (_, lines) = show(&["--log", "trace", "--log-format", "json"], "");
+    assert!(!lines.is_empty());
+    for line in lines.lines() {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(event["level"].is_string() && event["target"].is_string(), "{line}");
+    }
+}
+
+#[test]
+fn a_wrong_filter_of_the_log_is_named() {
+    let text = fail(2, ["--log", "loud", "profile", "list"]);
+    assert!(text.contains("flag --log") && text.contains("\"loud\""), "{text}");
+    let output = host().args(["profile", "list"]).env("HOST_LOG", "host=loud").output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(String::from_utf8(output.stderr).unwrap().contains("environment HOST_LOG"));
 }

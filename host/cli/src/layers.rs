@@ -57,7 +57,9 @@ impl Above {
 
     /// The effective configuration on a machine.
     pub(crate) fn load(&self, profile: &str, machine: &Machine) -> Result<Settings, Failure> {
-        let mut loader = Loader::new().profile(profile).env(std::env::vars_os());
+        // Not a setting, though its name begins as theirs do.
+        let variables = std::env::vars_os().filter(|(name, _)| name != crate::log::VARIABLE);
+        let mut loader = Loader::new().profile(profile).env(variables);
         if let Some(file) = &self.config {
             loader = loader.user_file(Some(file.clone()));
         }

@@ -10,6 +10,7 @@ mod exit;
 mod format;
 mod interrupt;
 mod layers;
+mod log;
 mod out;
 mod plot;
 mod progress;
@@ -25,6 +26,9 @@ use crate::exit::{End, Failure};
 #[derive(Debug, Parser)]
 #[command(version, about, max_term_width = 100, after_help = exit::HELP)]
 struct Arguments {
+    #[command(flatten)]
+    log: log::Log,
+
     #[command(subcommand)]
     command: Command,
 }
@@ -66,6 +70,7 @@ fn print_help(text: &clap::Error) -> Result<End, Failure> {
 
 impl Arguments {
     fn execute(self) -> Result<End, Failure> {
+        self.log.install()?;
         match self.command {
             Command::Run(run) => run.execute(),
             Command::Sim(sim) => sim.execute(),
