@@ -1,5 +1,7 @@
 //! Every command as a stranger would call it.
 
+use host_contract::{Dials, Gauges};
+
 use crate::support::{fail, host, succeed};
 
 #[test]
@@ -14,6 +16,8 @@ fn every_command_explains_itself() {
         &["plugin", "--help"],
         &["plugin", "list", "--help"],
         &["plugin", "inspect", "--help"],
+        &["plugin", "gauges", "--help"],
+        &["plugin", "dials", "--help"],
         &["profile", "--help"],
         &["profile", "list", "--help"],
         &["profile", "show", "--help"],
@@ -100,6 +104,36 @@ fn bundled_strategies_are_listed_and_inspected() {
         "strategies.cache-policy.grants=[\"metrics\"]",
     ]);
     assert!(text.contains("NOT granted by profile medium: add \"cache-control\""), "{text}");
+}
+
+#[test]
+fn gauges_and_dials_are_those_of_the_contract() {
+    let rows = |what: &str| -> Vec<serde_json::Value> {
+        serde_json::from_str(&succeed(["plugin", what, "--json"])).unwrap()
+    };
+    let (gauges, dials) = (rows("gauges"), rows("dials"));
+    let (gauges_text, dials_text) = (succeed(["plugin", "gauges"]), succeed(["plugin", "dials"]));
+    assert_eq!(gauges.len(), Gauges::built_in().iter().count());
+    assert_eq!(dials.len(), Dials::built_in().iter().count());
+    for (row, known) in gauges.iter().zip(Gauges::built_in().iter()) {
+        assert_eq!((&row["name"], &row["unit"]), (&known.name.into(), &known.unit.into()));
+        let told = |line: &str| line.starts_with(known.name) && line.ends_with(known.meaning);
+        assert!(gauges_text.lines().any(told), "{gauges_text}");
+    }
+    for (row, known) in dials.iter().zip(Dials::built_in().iter()) {
+        assert_eq!((&row["name"], &row["start"]), (&known.dial.name().into(), &known.keys.start.into()));
+        let told = |line: &str| {
+            line.starts_with(known.dial.name())
+                && line.contains(known.keys.start)
+                && line.ends_with(known.meaning)
+        };
+        assert!(dials_text.lines().any(told), "{dials_text}");
+    }
+    // Each key that is named is a key of the profile.
+    let shown = succeed(["profile", "show", "medium"]);
+    for key in dials.iter().flat_map(|row| ["start", "min", "max"].map(|key| row[key].as_str())).flatten() {
+        assert!(shown.lines().any(|line| line.split(' ').next() == Some(key)), "{key}: {shown}");
+    }
 }
 
 #[test]

@@ -1,4 +1,6 @@
-//! `host plugin`: which strategies there are, and what a component is.
+//! `host plugin`: which strategies there are, what a component is, and what a strategy may read and propose.
+
+mod contract;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +17,7 @@ use crate::format::{short_digest, table};
 use crate::layers::Layers;
 use crate::out::outln;
 
-/// List strategies, or look into a component.
+/// List strategies, look into a component, and list what strategies may read and propose.
 #[derive(Debug, Args)]
 pub(crate) struct Plugin {
     #[command(subcommand)]
@@ -42,6 +44,18 @@ enum Command {
         #[command(flatten)]
         layers: Layers,
     },
+    /// The figures that a strategy may read by name, with unit and meaning.
+    Gauges {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// The settings of the host that a strategy may propose to change, with unit, grant and profile keys.
+    Dials {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 impl Plugin {
@@ -49,6 +63,8 @@ impl Plugin {
         match self.command {
             Command::List { layers, json } => list(&layers, json)?,
             Command::Inspect { file, layers, json } => inspect(&file, &layers, json)?,
+            Command::Gauges { json } => contract::gauges(json)?,
+            Command::Dials { json } => contract::dials(json)?,
         }
         Ok(End::Done)
     }
