@@ -11,9 +11,10 @@ pub(crate) mod trace;
 pub(crate) mod virtual_run;
 pub(crate) mod window;
 
-/// The start of a digest: enough to tell components apart by eye.
+/// The algorithm of a digest and its start: enough to tell components apart by eye.
 pub(crate) fn short_digest(digest: &str) -> &str {
-    digest.get(..12).unwrap_or(digest)
+    let end = digest.find(':').map_or(12, |colon| colon + 1 + 12);
+    digest.get(..end).unwrap_or(digest)
 }
 
 /// A ratio as a percentage.
@@ -66,6 +67,7 @@ mod tests {
         assert_eq!([thousands(0), thousands(999), thousands(1_234_567)], ["0", "999", "1,234,567"]);
         assert_eq!([micros(12.4), micros(1_500.0), micros(2_000_000.0)], ["12 us", "1.50 ms", "2.00 s"]);
         assert_eq!(percent(0.3283), "32.8 %");
+        assert_eq!(short_digest("blake3:0123456789abcdef"), "blake3:0123456789ab");
         assert_eq!((short_digest("0123456789abcdef"), short_digest("ab")), ("0123456789ab", "ab"));
     }
 }

@@ -16,7 +16,7 @@ pub struct Identity {
     pub name: String,
     /// Its own version.
     pub version: String,
-    /// BLAKE3 digest of the component, hexadecimal.
+    /// Digest of the component with its algorithm, such as `blake3:` and 64 hexadecimal digits.
     pub digest: String,
     /// The controls it said it means to use.
     pub controls: Vec<Control>,
@@ -78,18 +78,65 @@ pub enum Fault {
     #[error("{0}")]
     NotLoaded(String),
     /// It trapped: a panic, an out-of-bounds access, too deep a recursion.
-    #[error("trapped: {0}")]
-    Trap(String),
+    #[error("trapped: {reason}{}", quoted(.printed))]
+    Trap {
+        /// Why, with the message of a panic.
+        reason: String,
+        /// The last lines that it printed before, oldest first.
+        printed: Vec<String>,
+    },
     /// It burnt its fuel.
-    #[error("ran out of fuel after {0} units; raise `fuel` in [limits] if it needs more")]
-    OutOfFuel(u64),
+    #[error("ran out of fuel after {units} units; raise `{key}` if it needs more")]
+    OutOfFuel {
+        /// The fuel that it had.
+        units: u64,
+        /// The key of the profile that gives more.
+        key: String,
+    },
     /// It was still running at its deadline.
-    #[error("still running after its deadline of {0} ms")]
-    Deadline(u64),
+    #[error("still running after its deadline of {ms} ms; raise `{key}` if it needs more")]
+    Deadline {
+        /// The time that it had, milliseconds.
+        ms: u64,
+        /// The key of the profile that gives more.
+        key: String,
+    },
     /// It asked for more memory than it may have.
-    #[error("asked for more memory than its limit of {0} bytes")]
-    OutOfMemory(u64),
+    #[error("asked for more memory than its limit of {bytes} bytes; raise `{key}` if it needs more")]
+    OutOfMemory {
+        /// The memory that it may have.
+        bytes: u64,
+        /// The key of the profile that gives more.
+        key: String,
+    },
     /// It answered with an error of its own.
     #[error("answered: {0}")]
     Answer(String),
+}
+
+/// The lines, each in quotes, as the end of a sentence; nothing where there are none.
+fn quoted(printed: &[String]) -> String {
+    if printed.is_empty() {
+        return String::new();
+    }
+    let lines: Vec<String> = printed.iter().map(|line| format!("{line:?}")).collect();
+    format!("; the last it printed: {}", lines.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_strategy_printed_stands_beside_its_trap() {
+        let trap = |printed: &[&str]| {
+            let printed = printed.iter().map(|line| (*line).to_owned()).collect();
+            Fault::Trap { reason: "unreachable".to_owned(), printed }.to_string()
+        };
+        assert_eq!(trap(&[]), "trapped: unreachable");
+        assert_eq!(
+            trap(&["one", "a \"b\""]),
+            r#"trapped: unreachable; the last it printed: "one", "a \"b\"""#
+        );
+    }
 }

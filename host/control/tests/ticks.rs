@@ -203,7 +203,10 @@ fn a_fault_sets_aside_and_returns_what_was_held_to_the_starting_settings() {
     let rule = PrefetchRule::Sequential { stride: 1, depth: 4 };
     let script = vec![
         (vec![Proposal::IoWorkers(32), Proposal::InstallRule { id: 1, rule }], None),
-        (vec![Proposal::CachePolicy("arc".into())], Some(Fault::Trap("unreachable".into()))),
+        (
+            vec![Proposal::CachePolicy("arc".into())],
+            Some(Fault::Trap { reason: "unreachable".into(), printed: Vec::new() }),
+        ),
         (vec![Proposal::IoWorkers(33)], None),
     ];
     let mut control = ControlLoop::new(config(), vec![seat("a", 1, script)], &plane);

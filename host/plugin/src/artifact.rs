@@ -19,14 +19,16 @@ use tempfile::NamedTempFile;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::digest::Digest;
+
 /// The format of `KEY.json`.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// What vouches for an entry.
 #[derive(Debug, Serialize, Deserialize)]
 struct Entry {
     format: u32,
-    /// BLAKE3 digest of the component.
+    /// Digest of the component, with its algorithm.
     component: String,
     /// Length of the component, bytes.
     component_bytes: u64,
@@ -52,33 +54,32 @@ impl Artifacts {
     }
 
     /// The compiled component, where there is a sound entry for it.
-    pub(crate) fn find(&self, engine: &Engine, digest: &str) -> Option<Component> {
+    pub(crate) fn find(&self, engine: &Engine, digest: &Digest) -> Option<Component> {
         let key = self.key(digest);
         let entry: Entry = serde_json::from_slice(&fs::read(self.path(&key, "json")).ok()?).ok()?;
         let compiled = fs::read(self.path(&key, "cwasm")).ok()?;
         let sound = entry.format == FORMAT
-            && entry.component == digest
+            && entry.component == digest.as_str()
             && entry.compiled == blake3::hash(&compiled).to_hex().as_str();
         if !sound {
             return None;
         }
-        deserialize(engine, &compiled)
+        deserialize(engine, &compiled).ok()
     }
 
     /// Keeps a compiled component.
-    pub(crate) fn keep(&self, component: &Component, digest: &str, bytes: usize) -> io::Result<()> {
-        let compiled = component.serialize().map_err(io::Error::other)?;
+    pub(crate) fn keep(&self, compiled: &[u8], digest: &Digest, bytes: usize) -> io::Result<()> {
         let entry = Entry {
             format: FORMAT,
-            component: digest.to_owned(),
+            component: digest.to_string(),
             component_bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
-            compiled: blake3::hash(&compiled).to_hex().to_string(),
+            compiled: blake3::hash(compiled).to_hex().to_string(),
             compiled_bytes: u64::try_from(compiled.len()).unwrap_or(u64::MAX),
         };
         let key = self.key(digest);
         // The code first: what vouches for it must not be there before it. Where two hosts write at
         // once and one's note meets the other's code, the digests differ and the entry counts as none.
-        self.write(&key, "cwasm", &compiled)?;
+        self.write(&key, "cwasm", compiled)?;
         self.write(&key, "json", &serde_json::to_vec_pretty(&entry)?)
     }
 
@@ -89,10 +90,10 @@ impl Artifacts {
         Ok(())
     }
 
-    fn key(&self, digest: &str) -> String {
+    fn key(&self, digest: &Digest) -> String {
         let mut hasher = blake3::Hasher::new();
         hasher.update(self.engine_key.as_bytes());
-        hasher.update(digest.as_bytes());
+        hasher.update(digest.as_str().as_bytes());
         hasher.finalize().to_hex().chars().take(32).collect()
     }
 
@@ -105,12 +106,13 @@ impl Artifacts {
     unsafe_code,
     reason = "running compiled code from disk cannot be made safe, only its origin checked"
 )]
-fn deserialize(engine: &Engine, compiled: &[u8]) -> Option<Component> {
-    // SAFETY: the bytes must come from `Component::serialize`. They have the digest that `keep` noted
-    // for what it serialized, under a key of the same engine settings and wasmtime version, in a directory that
-    // only this user can write to (`check_private`); whoever writes there as this user can already run any
-    // code as this user. wasmtime itself refuses code of another version or of other settings.
-    unsafe { Component::deserialize(engine, compiled) }.ok()
+pub(crate) fn deserialize(engine: &Engine, compiled: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: the bytes must come from `Engine::precompile_component`. Those that were just compiled do. Those from
+    // disk have the digest that `keep` noted for what was compiled, under a key of the same engine settings and
+    // wasmtime version, in a directory that only this user can write to (`check_private`); whoever writes there as
+    // this user can already run any code as this user. wasmtime itself refuses code of another version or of other
+    // settings.
+    unsafe { Component::deserialize(engine, compiled) }
 }
 
 /// A digest of everything but the component that changes compiled code.

@@ -1,7 +1,7 @@
 //! One call of a guest, under fuel, deadline and memory cap, and what its failure means.
 //!
 //! Fuel decides, so that a run gives the same outcome twice: a guest has it once for its own instructions, and
-//! as much again for its calls of the host. The machine's clock is asked at every
+//! as much again for its calls of the host (see `charge.rs`). The machine's clock is asked at every
 //! tick of the epoch: a guest that is stopped by it was slow rather than wrong, and may get further
 //! in another run. A guest that waits is driven through virtual time right here (see `clock.rs`):
 //! no thread is ever held by a guest that sleeps, and no async runtime is needed.
@@ -19,20 +19,27 @@ use wasmtime_wasi::I32Exit;
 
 use crate::clock::Clock;
 use crate::names;
+use crate::printed::Printed;
 use crate::state::State;
 use crate::ticker::Ticker;
 
-/// Bytes that a guest may hand to the host in one call of an import.
-const HOSTCALL_BYTES: usize = 4 << 20;
+/// Bytes that a guest may hand to the host in one call of an import. The host has copied them before a call is
+/// charged for, so this bounds what a call costs that burns the last of the fuel.
+const HOSTCALL_BYTES: usize = 256 << 10;
 
-/// Bytes kept of what a guest said before it trapped.
-const MAX_LAST_WORDS: usize = 512;
+/// Bytes kept of a reason that wasmtime gives.
+const MAX_REASON: usize = 512;
 
 /// What one call may use.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Allowance {
     pub(crate) fuel: u64,
+    /// By the guest's own clock.
     pub(crate) deadline: Duration,
+    /// The limit that gives it.
+    pub(crate) deadline_key: &'static str,
+    /// By the machine's clock.
+    pub(crate) wall: Duration,
     /// The time that the guest is shown.
     pub(crate) now: Duration,
 }
@@ -40,14 +47,16 @@ pub(crate) struct Allowance {
 /// Raised to stop a guest whose time is up.
 #[derive(Debug, thiserror::Error)]
 #[error("the deadline has passed")]
-struct TimeIsUp;
+pub(crate) struct TimeIsUp;
 
 /// A store with everything that bounds its calls.
 pub(crate) fn store(engine: &wasmtime::Engine, state: State) -> Store<State> {
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.memory);
     store.set_hostcall_fuel(HOSTCALL_BYTES);
+    store.data().work.stops(engine);
     store.epoch_deadline_callback(|context| {
+        context.data().work.check()?;
         if Instant::now() >= context.data().stop_at {
             return Err(TimeIsUp.into());
         }
@@ -68,22 +77,25 @@ pub(crate) fn run<T>(
 ) -> Result<(T, u64), (Fault, u64)> {
     let clock = std::sync::Arc::clone(&store.data().clock);
     clock.enter(allowance.now, allowance.deadline);
-    store.data_mut().stop_at = Instant::now() + allowance.deadline;
-    store.data_mut().fuel_left = allowance.fuel;
-    store.data_mut().memory.take_refused();
+    store.data_mut().stop_at = Instant::now() + allowance.wall;
+    store.data().work.refill(allowance.fuel);
+    store.data_mut().memory.forget_refused();
     store.set_epoch_deadline(1);
     let filled = store.set_fuel(allowance.fuel);
     let answer = filled.and_then(|()| {
-        let _ticking = ticker.during(allowance.deadline);
-        drive(call(store), &clock)
+        let _ticking = ticker.during(allowance.wall);
+        let answer = drive(call(store), &clock)?;
+        // The last call of a guest may have emptied the tank without ending it.
+        store.data().work.check()?;
+        Ok(answer)
     });
     let instructions = allowance.fuel.saturating_sub(store.get_fuel().unwrap_or_default());
-    let calls = allowance.fuel.saturating_sub(store.data().fuel_left);
+    let calls = allowance.fuel.saturating_sub(store.data().work.left());
     let fuel = instructions.saturating_add(calls);
-    let last_words = store.data_mut().drain_streams();
+    let printed = store.data_mut().drain_streams();
     match answer {
         Ok(answer) => Ok((answer, fuel)),
-        Err(error) => Err((fault(&error, store.data_mut(), allowance, &last_words), fuel)),
+        Err(error) => Err((fault(&error, store.data(), allowance, &printed), fuel)),
     }
 }
 
@@ -100,16 +112,18 @@ fn drive<T>(call: impl Future<Output = wasmtime::Result<T>>, clock: &Clock) -> w
     }
 }
 
-fn fault(error: &wasmtime::Error, state: &mut State, allowance: Allowance, last_words: &str) -> Fault {
+fn fault(error: &wasmtime::Error, state: &State, allowance: Allowance, printed: &Printed) -> Fault {
     let trap = error.downcast_ref::<Trap>().copied();
+    let key = |limit: &str| format!("{}.{limit}", state.limits_table);
     if error.is::<TimeIsUp>() || trap == Some(Trap::Interrupt) {
-        return Fault::Deadline(u64::try_from(allowance.deadline.as_millis()).unwrap_or(u64::MAX));
+        let ms = u64::try_from(allowance.deadline.as_millis()).unwrap_or(u64::MAX);
+        return Fault::Deadline { ms, key: key(allowance.deadline_key) };
     }
     if trap == Some(Trap::OutOfFuel) {
-        return Fault::OutOfFuel(allowance.fuel);
+        return Fault::OutOfFuel { units: allowance.fuel, key: key("fuel") };
     }
-    if state.memory.take_refused() {
-        return Fault::OutOfMemory(state.memory.limit());
+    if state.memory.refused() {
+        return Fault::OutOfMemory { bytes: state.memory.limit(), key: key("memory") };
     }
     let reason = match (error.downcast_ref::<I32Exit>(), trap) {
         (Some(exit), _) => format!("it called exit({})", exit.0),
@@ -119,33 +133,11 @@ fn fault(error: &wasmtime::Error, state: &mut State, allowance: Allowance, last_
             "out of bounds memory access (too deep a recursion shows like this, too)".to_owned()
         }
         (None, Some(trap)) => trap.to_string().trim_start_matches("wasm trap: ").to_owned(),
-        (None, None) => names::tame(&error.root_cause().to_string(), MAX_LAST_WORDS),
+        (None, None) => names::tame(&error.root_cause().to_string(), MAX_REASON),
     };
-    Fault::Trap(match said(last_words) {
-        Some(said) => format!("{said} ({reason})"),
+    let reason = match printed.panic() {
+        Some(panic) => format!("{panic} ({reason})"),
         None => reason,
-    })
-}
-
-/// The last words of a guest as one line: a panic's place and message, without its advice.
-fn said(stderr: &str) -> Option<String> {
-    let start = stderr.rfind("panicked at ").unwrap_or_default();
-    let text = stderr.get(start..).unwrap_or_default();
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("note: "));
-    let joined = lines.collect::<Vec<_>>().join(" ");
-    (!joined.is_empty()).then(|| names::tame(&joined, MAX_LAST_WORDS))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_panic_is_told_in_one_line() {
-        let stderr = "hello\n\nthread '<unnamed>' (1) panicked at src/lib.rs:12:5:\nindex out of range\n\
-                      note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n";
-        assert_eq!(said(stderr).as_deref(), Some("panicked at src/lib.rs:12:5: index out of range"));
-        assert_eq!(said("  \n"), None);
-        assert_eq!(said("assertion failed\n").as_deref(), Some("assertion failed"));
-    }
+    };
+    Fault::Trap { reason, printed: printed.last_lines() }
 }

@@ -12,8 +12,9 @@ use parking_lot::Mutex;
 use wasmtime::component::Resource;
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::p2::bindings::cli::{stderr, stdout};
-use wasmtime_wasi::p2::{DynOutputStream, OutputStream, Pollable, StreamResult};
+use wasmtime_wasi::p2::{DynOutputStream, OutputStream, Pollable, StreamError, StreamResult};
 
+use crate::charge::HostWork;
 use crate::state::State;
 
 /// Bytes kept of each stream between two calls.
@@ -23,19 +24,26 @@ const CAPACITY: usize = 8 << 10;
 const PERMIT: usize = 64 << 10;
 
 /// The end of what was written to one stream. Streams that the guest holds share it; it is locked
-/// only to append and to take.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Capture(Arc<Mutex<VecDeque<u8>>>);
+/// only to append and to take. The guest pays for what it writes.
+#[derive(Debug, Clone)]
+pub(crate) struct Capture {
+    kept: Arc<Mutex<VecDeque<u8>>>,
+    work: Arc<HostWork>,
+}
 
 impl Capture {
+    pub(crate) fn new(work: Arc<HostWork>) -> Self {
+        Self { kept: Arc::default(), work }
+    }
+
     /// What was written since the last call.
     pub(crate) fn take(&self) -> String {
-        let bytes: Vec<u8> = std::mem::take(&mut *self.0.lock()).into();
+        let bytes: Vec<u8> = std::mem::take(&mut *self.kept.lock()).into();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
     fn append(&self, bytes: &[u8]) {
-        let mut kept = self.0.lock();
+        let mut kept = self.kept.lock();
         kept.extend(bytes);
         let excess = kept.len().saturating_sub(CAPACITY);
         kept.drain(..excess);
@@ -50,6 +58,7 @@ impl Pollable for Capture {
 #[async_trait]
 impl OutputStream for Capture {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.work.bytes(bytes.len()).map_err(StreamError::Trap)?;
         self.append(&bytes);
         Ok(())
     }
@@ -70,6 +79,7 @@ fn stream(state: &mut State, capture: Capture) -> wasmtime::Result<Resource<DynO
 
 impl stdout::Host for State {
     fn get_stdout(&mut self) -> wasmtime::Result<Resource<DynOutputStream>> {
+        self.work.wasi_call();
         let capture = self.stdout.clone();
         stream(self, capture)
     }
@@ -77,6 +87,7 @@ impl stdout::Host for State {
 
 impl stderr::Host for State {
     fn get_stderr(&mut self) -> wasmtime::Result<Resource<DynOutputStream>> {
+        self.work.wasi_call();
         let capture = self.stderr.clone();
         stream(self, capture)
     }
@@ -88,7 +99,7 @@ mod tests {
 
     #[test]
     fn the_end_is_kept() {
-        let capture = Capture::default();
+        let capture = Capture::new(Arc::new(HostWork::new(Arc::default())));
         capture.append(&vec![b'a'; CAPACITY]);
         capture.append(b"the end");
         let text = capture.take();

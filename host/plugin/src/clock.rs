@@ -24,11 +24,18 @@ const START_OF_RUN: Duration = Duration::from_secs(1_767_225_600);
 
 /// Where a guest is in time, nanoseconds since the run began. Only one call of one store touches it
 /// at a time, so the order of the loads and stores does not matter.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Clock {
     now: AtomicU64,
     limit: AtomicU64,
     wake: AtomicU64,
+}
+
+impl Default for Clock {
+    /// The start of the run, and no deadline yet.
+    fn default() -> Self {
+        Self { now: AtomicU64::new(0), limit: AtomicU64::new(u64::MAX), wake: AtomicU64::new(u64::MAX) }
+    }
 }
 
 impl Clock {
@@ -50,6 +57,14 @@ impl Clock {
             self.now.fetch_max(wake, Relaxed);
         }
         within
+    }
+
+    /// Brings the deadline nearer by what the host did for the guest. The guest is not shown it. False where that was
+    /// the last of its time.
+    pub(crate) fn spend(&self, nanos: u64) -> bool {
+        let limit = self.limit.load(Relaxed).saturating_sub(nanos);
+        self.limit.store(limit, Relaxed);
+        self.now() <= limit
     }
 
     fn now(&self) -> u64 {
@@ -109,6 +124,7 @@ pub(crate) struct MonotonicView<'a> {
 
 impl<'a> MonotonicView<'a> {
     pub(crate) fn of(state: &'a mut State) -> Self {
+        state.work.wasi_call();
         Self { clock: &state.clock, table: &mut state.table }
     }
 
@@ -151,6 +167,17 @@ mod tests {
         clock.wake.fetch_min(151, Relaxed);
         assert!(!clock.jump());
         assert_eq!(clock.now(), 120);
+    }
+
+    #[test]
+    fn what_the_host_does_brings_the_deadline_nearer() {
+        let clock = Clock::default();
+        clock.enter(Duration::from_nanos(100), Duration::from_nanos(50));
+        assert!(clock.spend(30));
+        clock.wake.fetch_min(121, Relaxed);
+        assert!(!clock.jump(), "20 are left");
+        assert!(clock.spend(20));
+        assert!(!clock.spend(1));
     }
 
     #[test]

@@ -149,11 +149,13 @@ impl Description {
 }
 
 fn name(what: &str, text: String) -> Result<String, String> {
-    if names::is_kebab(&text, MAX_NAME) {
-        return Ok(text);
+    match names::fault(&text, MAX_NAME) {
+        None => Ok(text),
+        Some(fault) => {
+            let shown = names::tame(&text, MAX_NAME);
+            Err(format!("{what} `{shown}` {fault}; a name is for example `cache-policy` or `tuner-2`"))
+        }
     }
-    let shown = names::tame(&text, MAX_NAME);
-    Err(format!("{what} `{shown}` is not kebab-case of 1 to {MAX_NAME} characters, such as `cache-policy`"))
 }
 
 fn line(what: &str, text: String, max: usize) -> Result<String, String> {

@@ -87,6 +87,7 @@ impl types::Host for State {}
 
 impl cache_control::Host for State {
     fn propose_policy(&mut self, name: String) -> Answer {
+        self.charge_bytes(name.len())?;
         self.propose(Proposal::CachePolicy(names::tame(&name, MAX_NAME)))
     }
 
@@ -107,6 +108,9 @@ impl executor_control::Host for State {
 
 impl prefetch_control::Host for State {
     fn install(&mut self, id: u32, rule: prefetch_control::Rule) -> Answer {
+        if let prefetch_control::Rule::Association(rule) = &rule {
+            self.charge(rule.targets.len())?;
+        }
         let rule = match rule {
             prefetch_control::Rule::Sequential(rule) => {
                 PrefetchRule::Sequential { stride: rule.stride, depth: rule.depth }
@@ -130,6 +134,7 @@ impl prefetch_control::Host for State {
 impl store::Host for State {
     fn get(&mut self, key: String) -> wasmtime::Result<Result<Option<String>, store::Error>> {
         self.charge(0)?;
+        self.charge_bytes(key.len())?;
         Ok(Ok(self.settings.get(&key).cloned()))
     }
 
@@ -142,6 +147,7 @@ impl store::Host for State {
 impl logging::Host for State {
     fn log(&mut self, level: logging::Level, context: String, message: String) -> wasmtime::Result<()> {
         self.charge(0)?;
+        self.charge_bytes(context.len().saturating_add(message.len()))?;
         let level = match level {
             logging::Level::Trace => "trace",
             logging::Level::Debug => "debug",

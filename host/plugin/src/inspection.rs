@@ -1,9 +1,11 @@
 //! What a component is, for people and for `--json`.
 
+use host_control::Grant;
 use serde::Serialize;
 
 use crate::description::Description;
-use host_control::Grant;
+use crate::shape::Shape;
+use crate::wasi;
 
 /// What a component says of itself and needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -19,7 +21,7 @@ pub struct Inspection {
     pub exports: Vec<String>,
     /// Its length, bytes.
     pub size_bytes: u64,
-    /// BLAKE3 digest of its bytes, hexadecimal.
+    /// Digest of its bytes, with its algorithm.
     pub digest: String,
     /// The path of the file, or the name of a bundled component.
     pub place: String,
@@ -30,8 +32,21 @@ pub struct Inspection {
 pub struct Import {
     /// Full name of the interface, with its version.
     pub name: String,
-    /// The grant that it needs; none for what every component is given (types, and WASI with nothing behind it).
+    /// The grant that it needs; none for what every component is given (types, and WASI).
     pub grant: Option<Grant>,
+    /// Where no grant is needed: what is behind it, in words.
+    pub behind: Option<&'static str>,
+}
+
+impl Import {
+    pub(crate) fn of(name: &str) -> Self {
+        let grant = Shape::grant_for(name);
+        let behind = match grant {
+            Some(_) => None,
+            None => Some(wasi::behind(name).unwrap_or("types only")),
+        };
+        Self { name: name.to_owned(), grant, behind }
+    }
 }
 
 impl Inspection {

@@ -1,46 +1,40 @@
-//! From a file to a running strategy.
+//! From a file to a component that can be started.
 //!
-//! Read, look at the names, compile or fetch what was compiled, link what is granted, start, describe, check the
-//! settings: in this order, so that cheap checks come first and a mistake is told before anything runs.
+//! Read, check shape and names, compile or fetch what was compiled, ask it for its description: in this order, so that
+//! cheap checks come first and a mistake is told before anything runs. What comes out is a [`Plugin`].
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::fs;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use host_control::{Grant, Identity, Usage};
+use host_control::Grant;
 use wasmtime::Engine;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::Component;
 
-use crate::artifact::Artifacts;
-use crate::bindings::{Strategy as Bindings, StrategyPre};
-use crate::call::{self, Allowance};
-use crate::description::Description;
-use crate::inspection::{Import, Inspection};
+use crate::artifact::{self, Artifacts};
+use crate::digest::Digest;
+use crate::engine;
+use crate::inspection::Inspection;
 use crate::limits::Limits;
 use crate::load_error::{Label, LoadError};
+use crate::plugin::Plugin;
 use crate::shape::Shape;
-use crate::state::State;
-use crate::strategy::{Running, WasmStrategy};
+use crate::strategy::WasmStrategy;
 use crate::ticker::Ticker;
-use crate::{engine, imports, wasi};
 
 /// A component to load.
 #[derive(Debug, Clone, Copy)]
 pub enum Source<'a> {
     /// A file.
-    File {
-        /// The name that the profile uses.
-        name: &'a str,
-        /// Where it is.
-        path: &'a Path,
-    },
+    File(&'a Path),
     /// Bytes, as those of a bundled component.
     Bytes {
-        /// The name that the profile uses.
+        /// What error texts call it.
         name: &'a str,
         /// The component.
         bytes: &'a [u8],
@@ -48,34 +42,30 @@ pub enum Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// A file, by the name that it has without `.wasm`.
-    #[must_use]
-    pub fn file(path: &'a Path) -> Self {
-        let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("component");
-        Self::File { name, path }
-    }
-
-    fn name(&self) -> &'a str {
-        match *self {
-            Self::File { name, .. } | Self::Bytes { name, .. } => name,
-        }
-    }
-
     fn read(&self) -> Result<(Cow<'a, [u8]>, Label), LoadError> {
         let (bytes, place) = match *self {
             Self::Bytes { name, bytes } => (Cow::Borrowed(bytes), name.to_owned()),
-            Self::File { path, .. } => {
+            Self::File(path) => {
                 let unreadable = |source| LoadError::Unreadable { path: path.to_owned(), source };
-                // A pipe or a device would be read for ever.
-                if !fs::metadata(path).map_err(unreadable)?.is_file() {
-                    return Err(unreadable(std::io::Error::other("not a file")));
-                }
-                (Cow::Owned(fs::read(path).map_err(unreadable)?), path.display().to_string())
+                let bytes = read_file(path).map_err(unreadable)?;
+                (Cow::Owned(bytes), path.display().to_string())
             }
         };
-        let digest = blake3::hash(&bytes).to_hex().as_str().into();
+        let digest = Digest::of(&bytes);
         Ok((bytes, Label { place, digest }))
     }
+}
+
+/// The bytes of a file, of one that is too long no more than shows that it is.
+fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
+    // A pipe or a device would be read for ever, and a pipe that nobody writes to is not even opened.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("not a file"));
+    }
+    // What the metadata say is not trusted: files of `/proc` say 0.
+    let mut bytes = Vec::new();
+    File::open(path)?.take(crate::shape::MAX_BYTES.saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// How a loader works.
@@ -123,7 +113,7 @@ impl Loader {
         Ok(Self { engine, ticker: Arc::new(ticker), artifacts, note, on_compile: None })
     }
 
-    /// Calls `tell` with the name and the size in bytes of a component that is about to be compiled, which can take
+    /// Calls `tell` with the place and the size in bytes of a component that is about to be compiled, which can take
     /// seconds.
     #[must_use]
     pub fn on_compile(mut self, tell: impl Fn(&str, usize) + Send + Sync + 'static) -> Self {
@@ -137,30 +127,33 @@ impl Loader {
         self.note.as_deref()
     }
 
-    /// Reads, compiles and links a component with exactly these grants.
+    /// Reads and compiles a component, and asks it for its description: with nothing measured, no dial granted, and
+    /// no more than these limits give for a start.
     ///
     /// # Errors
-    /// Not a component of world `strategy`, or one that imports what is not granted.
-    pub fn prepare(&self, source: Source<'_>, grants: &BTreeSet<Grant>) -> Result<Prepared, LoadError> {
+    /// Not a component of world `strategy`, one that is too large for its shape, or one that fails to describe itself.
+    pub fn open(&self, source: Source<'_>, limits: &Limits) -> Result<Plugin, LoadError> {
         let (bytes, label) = source.read()?;
+        let span = tracing::info_span!("open", component = %label.place, digest = %label.digest.short());
+        let _inside = span.enter();
         let shape = Shape::read(&bytes, &label)?;
-        shape.check_grants(source.name(), &label, grants)?;
-        let component = self.compile(source.name(), &bytes, &label)?;
-        let mismatch = |error: wasmtime::Error| LoadError::Mismatch {
-            component: label.clone(),
-            reason: format!("{error:#}"),
-        };
-        let mut linker = Linker::new(&self.engine);
-        wasi::link(&mut linker).map_err(mismatch)?;
-        imports::link(&mut linker, grants).map_err(mismatch)?;
-        let pre = linker.instantiate_pre(&component).and_then(StrategyPre::new).map_err(mismatch)?;
-        Ok(Prepared { pre, ticker: Arc::clone(&self.ticker), shape, size: bytes.len(), label })
+        let (component, compile_time) = self.compile(&bytes, &label)?;
+        let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let plugin = Plugin::new(component, Arc::clone(&self.ticker), shape, size, label, limits)?;
+        tracing::info!(
+            name = plugin.name(),
+            version = plugin.description().version,
+            bytes = size,
+            compiled = compile_time.is_some(),
+            "opened"
+        );
+        Ok(plugin.compiled_in(compile_time))
     }
 
-    /// Loads a component, starts it, and gives it its settings.
+    /// Opens a component, starts it with exactly these grants, and gives it its settings.
     ///
     /// # Errors
-    /// Everything that [`Loader::prepare`] and [`Prepared::start`] refuse.
+    /// Everything that [`Loader::open`] and [`Plugin::start`] refuse.
     pub fn load(
         &self,
         source: Source<'_>,
@@ -169,44 +162,45 @@ impl Loader {
         limits: &Limits,
         seed: u64,
     ) -> Result<WasmStrategy, LoadError> {
-        self.prepare(source, grants)?.start(settings, limits, seed)
+        self.open(source, limits)?.start(grants, settings, limits, seed)
     }
 
-    /// What a component says of itself and needs. It is run to be asked, with nothing measured and no control granted.
+    /// What a component says of itself and needs.
     ///
     /// # Errors
-    /// It cannot be loaded, even with every grant.
+    /// It cannot be opened.
     pub fn inspect(&self, source: Source<'_>) -> Result<Inspection, LoadError> {
-        let prepared = self.prepare(source, &Grant::ALL.into())?;
-        let (_, description) = prepared.run_start(&Limits::default(), 0)?;
-        let imports = prepared.shape.imports.iter();
-        let imports = imports.map(|name| Import { name: name.clone(), grant: Shape::grant_for(name) });
-        Ok(Inspection {
-            description,
-            world: crate::WORLD,
-            imports: imports.collect(),
-            exports: prepared.shape.exports.clone(),
-            size_bytes: u64::try_from(prepared.size).unwrap_or(u64::MAX),
-            digest: prepared.label.digest.to_string(),
-            place: prepared.label.place.clone(),
-        })
+        Ok(self.open(source, &Limits::default())?.inspection())
     }
 
-    fn compile(&self, name: &str, bytes: &[u8], label: &Label) -> Result<Component, LoadError> {
-        let kept = self.artifacts.as_ref().and_then(|a| a.find(&self.engine, &label.digest));
-        if let Some(component) = kept {
-            return Ok(component);
+    /// The compiled component, and how long it took where it was not kept from earlier.
+    fn compile(&self, bytes: &[u8], label: &Label) -> Result<(Component, Option<Duration>), LoadError> {
+        if let Some(artifacts) = &self.artifacts {
+            if let Some(component) = artifacts.find(&self.engine, &label.digest) {
+                tracing::debug!("found in the cache of compiled components");
+                return Ok((component, None));
+            }
+            tracing::debug!("not in the cache of compiled components");
         }
         if let Some(tell) = &self.on_compile {
-            tell(name, bytes.len());
+            tell(&label.place, bytes.len());
         }
-        let component = Component::new(&self.engine, bytes)
-            .map_err(|error| LoadError::Invalid { component: label.clone(), reason: format!("{error:#}") })?;
-        if let Some(artifacts) = &self.artifacts {
+        let began = Instant::now();
+        let invalid = |error: wasmtime::Error| LoadError::Invalid {
+            component: label.clone(),
+            reason: format!("{error:#}"),
+        };
+        let compiled = self.engine.precompile_component(bytes).map_err(invalid)?;
+        let took = began.elapsed();
+        tracing::info!(bytes = bytes.len(), compiled_bytes = compiled.len(), ?took, "compiled");
+        if let Some(artifacts) = &self.artifacts
+            && let Err(error) = artifacts.keep(&compiled, &label.digest, bytes.len())
+        {
             // A full disk costs the next start its time, and nothing else.
-            drop(artifacts.keep(&component, &label.digest, bytes.len()));
+            tracing::warn!(%error, "the compiled component is not kept");
         }
-        Ok(component)
+        let component = artifact::deserialize(&self.engine, &compiled).map_err(invalid)?;
+        Ok((component, Some(took)))
     }
 }
 
@@ -216,69 +210,5 @@ impl fmt::Debug for Loader {
             .field("artifacts", &self.artifacts)
             .field("note", &self.note)
             .finish_non_exhaustive()
-    }
-}
-
-/// A component that is compiled and linked. Each start makes a fresh strategy, in microseconds.
-pub struct Prepared {
-    pre: StrategyPre<State>,
-    ticker: Arc<Ticker>,
-    shape: Shape,
-    size: usize,
-    label: Label,
-}
-
-impl fmt::Debug for Prepared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Prepared")
-            .field("label", &self.label)
-            .field("shape", &self.shape)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Prepared {
-    /// Starts a strategy of its own store and gives it its settings. The seed decides every random byte it is given.
-    ///
-    /// # Errors
-    /// It fails while it starts, its description is nonsense, or the settings are not those it declares.
-    pub fn start(
-        &self,
-        settings: &BTreeMap<String, String>,
-        limits: &Limits,
-        seed: u64,
-    ) -> Result<WasmStrategy, LoadError> {
-        let (mut running, description) = self.run_start(limits, seed)?;
-        description.check_settings(settings, &self.label)?;
-        let state = running.store.data_mut();
-        state.settings.clone_from(settings);
-        state.name.clone_from(&description.name);
-        let identity = Identity {
-            name: description.name.clone(),
-            version: description.version.clone(),
-            digest: self.label.digest.to_string(),
-            controls: description.controls.clone(),
-        };
-        Ok(WasmStrategy::new(identity, description, running, Arc::clone(&self.ticker), *limits))
-    }
-
-    fn run_start(&self, limits: &Limits, seed: u64) -> Result<(Running, Description), LoadError> {
-        let state = State::new(limits.memory_bytes, seed);
-        let mut store = call::store(self.pre.engine(), state);
-        let allowance =
-            Allowance { fuel: limits.start_fuel(), deadline: limits.start_deadline, now: Duration::ZERO };
-        let started = call::run(&mut store, &self.ticker, allowance, async |store| {
-            let bindings: Bindings = self.pre.instantiate_async(&mut *store).await?;
-            let description = bindings.call_describe(&mut *store).await?;
-            Ok((bindings, description))
-        });
-        match started {
-            Ok(((bindings, description), fuel)) => {
-                let description = Description::check(description, &self.label)?;
-                let start = Usage { fuel, memory_bytes: store.data().memory.held(), wall: Duration::ZERO };
-                Ok((Running { store, bindings, start }, description))
-            }
-            Err((fault, _)) => Err(LoadError::Start { component: self.label.clone(), fault }),
-        }
     }
 }

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use host_control::Fault;
 
 use crate::description::SettingKind;
+use crate::digest::Digest;
 use crate::names;
 use crate::shape::PACKAGE_VERSION;
 
@@ -18,14 +19,13 @@ use crate::shape::PACKAGE_VERSION;
 pub struct Label {
     /// The path of the file, or the name of a bundled component.
     pub place: String,
-    /// BLAKE3 digest of the bytes, hexadecimal.
-    pub digest: Box<str>,
+    /// Digest of the bytes.
+    pub digest: Digest,
 }
 
 impl fmt::Display for Label {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let short = self.digest.get(..12).unwrap_or(&self.digest);
-        write!(f, "{} (digest {short})", self.place)
+        write!(f, "{} ({})", self.place, self.digest.short())
     }
 }
 
@@ -191,6 +191,19 @@ pub enum LoadError {
         value: String,
         /// How it would have been read.
         kind: SettingKind,
+    },
+    /// Two files of the plugin directory give themselves one name.
+    #[error(
+        "{} and {} both call themselves `{name}`, so that a profile cannot tell them apart. Remove one of them from the \
+         plugin directory, or build it with another name", first.display(), second.display()
+    )]
+    TwoOfOneName {
+        /// The name.
+        name: String,
+        /// The first of the files.
+        first: PathBuf,
+        /// The second.
+        second: PathBuf,
     },
     /// The sandbox itself cannot be set up on this machine.
     #[error("the WebAssembly sandbox cannot be set up on this machine: {0}")]

@@ -40,9 +40,14 @@ impl MemoryCap {
         self.held
     }
 
-    /// Whether growth was refused since the last call.
-    pub(crate) fn take_refused(&mut self) -> bool {
-        std::mem::take(&mut self.refused)
+    /// Whether growth was refused in the call under way.
+    pub(crate) fn refused(&self) -> bool {
+        self.refused
+    }
+
+    /// A new call begins.
+    pub(crate) fn forget_refused(&mut self) {
+        self.refused = false;
     }
 }
 
@@ -102,10 +107,11 @@ mod tests {
         assert!(cap.memory_growing(0, 60, None).unwrap());
         assert!(cap.memory_growing(0, 40, None).unwrap());
         assert_eq!(cap.held(), 100);
-        assert!(!cap.take_refused());
+        assert!(!cap.refused());
         assert!(!cap.memory_growing(40, 41, None).unwrap());
-        assert!(cap.take_refused());
-        assert!(!cap.take_refused());
+        assert!(cap.refused());
+        cap.forget_refused();
+        assert!(!cap.refused());
         assert_eq!(cap.held(), 100);
     }
 

@@ -25,6 +25,9 @@ pub const WORLD: &str = "optimizer:plugin/strategy@0.1.0";
 /// What a strategy exports.
 const EXPORTS: [&str; 2] = ["describe", "tick"];
 
+/// Most bytes of a component.
+pub(crate) const MAX_BYTES: u64 = 96 << 20;
+
 /// Most names quoted in one error.
 const MAX_QUOTED: usize = 12;
 
@@ -139,7 +142,7 @@ fn known(import: &str) -> bool {
     if Grant::ALL.iter().any(|grant| imports::interface_of(*grant) == import) {
         return true;
     }
-    wasi::INTERFACES.contains(&name)
+    wasi::behind(name).is_some()
         && version(import).is_some_and(|v| v.major == 0 && v.minor == 2 && v.pre.is_empty())
 }
 
@@ -149,7 +152,7 @@ fn quoted(import: &str) -> String {
     let tamed = names::tame(import, 128);
     if let Some(grant) = Shape::grant_for(import) {
         format!("`{tamed}` (the host has `{}`)", imports::interface_of(grant))
-    } else if wasi::INTERFACES.contains(&name) {
+    } else if wasi::behind(name).is_some() {
         format!("`{tamed}` (the host has WASI 0.2)")
     } else {
         format!("`{tamed}`")

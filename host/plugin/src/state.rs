@@ -8,33 +8,31 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use host_control::{Desk, Snapshot};
+use host_control::{Desk, LogLine, Snapshot};
 use rand_pcg::Pcg64;
 use rand_pcg::rand_core::{Rng, SeedableRng};
-use wasmtime::Trap;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use crate::capture::Capture;
+use crate::charge::HostWork;
 use crate::clock::{Clock, Wall};
+use crate::limits::Limits;
 use crate::log::Log;
 use crate::memory::MemoryCap;
+use crate::printed::Printed;
 
 /// Handles of WASI resources (streams, timers) that a guest may hold at once.
 const MAX_HANDLES: usize = 4096;
 
-/// Fuel that a call of the host burns, whatever it does: it takes as long as some hundred instructions.
-const FUEL_PER_CALL: u64 = 500;
-
-/// Fuel that a number burns which the host hands over in a list.
-const FUEL_PER_NUMBER: u64 = 8;
-
 /// Random bytes that a guest may ask for in one call.
-const MAX_RANDOM: u64 = 64 << 10;
+const MAX_RANDOM: u64 = 4 << 10;
 
 pub(crate) struct State {
     /// Name by which the rules of this strategy are known; empty until it has described itself.
     pub(crate) name: String,
+    /// The table of the profile that gives its limits.
+    pub(crate) limits_table: String,
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) desk: Desk,
     pub(crate) settings: BTreeMap<String, String>,
@@ -45,61 +43,76 @@ pub(crate) struct State {
     pub(crate) clock: Arc<Clock>,
     /// When the call under way has to be over, by the machine's clock.
     pub(crate) stop_at: Instant,
-    /// Fuel that calls of the host may still burn in the call under way.
-    pub(crate) fuel_left: u64,
+    /// What calls of the host may still cost in the call under way.
+    pub(crate) work: Arc<HostWork>,
     pub(crate) table: ResourceTable,
     wasi: WasiCtx,
 }
 
 impl State {
     /// The state of a new store. The seed decides every random byte that the guest is given.
-    pub(crate) fn new(memory_bytes: u64, seed: u64) -> Self {
+    pub(crate) fn new(limits: &Limits, seed: u64) -> Self {
         let clock = Arc::new(Clock::default());
+        let work = Arc::new(HostWork::new(Arc::clone(&clock)));
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_HANDLES);
         Self {
             name: String::new(),
+            limits_table: "limits".to_owned(),
             snapshot: Arc::default(),
             desk: Desk::closed(),
             settings: BTreeMap::new(),
-            log: Log::default(),
-            stdout: Capture::default(),
-            stderr: Capture::default(),
-            memory: MemoryCap::new(memory_bytes),
+            log: Log::new(limits.log_lines, limits.log_bytes),
+            stdout: Capture::new(Arc::clone(&work)),
+            stderr: Capture::new(Arc::clone(&work)),
+            memory: MemoryCap::new(limits.memory_bytes),
             wasi: locked_down(&clock, seed),
             clock,
             stop_at: Instant::now(),
-            fuel_left: 0,
+            work,
             table,
         }
     }
 
-    /// Charges the guest for a call of the host that hands it this many numbers. Its own
-    /// instructions are counted by wasmtime, but those that the host spends for it are not: without this
-    /// a guest that does nothing but call would only ever be stopped by the clock, and not at the same place twice.
-    ///
-    /// # Errors
-    /// The fuel is used up.
-    pub(crate) fn charge(&mut self, numbers: usize) -> wasmtime::Result<()> {
-        let numbers = u64::try_from(numbers).unwrap_or(u64::MAX);
-        let cost = numbers.saturating_mul(FUEL_PER_NUMBER).saturating_add(FUEL_PER_CALL);
-        match self.fuel_left.checked_sub(cost) {
-            Some(left) => {
-                self.fuel_left = left;
-                Ok(())
-            }
-            None => Err(Trap::OutOfFuel.into()),
-        }
+    /// Names the strategy, once it has described itself.
+    pub(crate) fn known_as(&mut self, name: &str) {
+        name.clone_into(&mut self.name);
+        self.limits_table = format!("strategies.{name}.limits");
     }
 
-    /// Turns what was written to the standard streams into messages, and answers what was written to
-    /// standard error.
-    pub(crate) fn drain_streams(&mut self) -> String {
-        let stdout = self.stdout.take();
-        self.log.push_lines("info", "stdout", &stdout);
-        let stderr = self.stderr.take();
-        self.log.push_lines("warn", "stderr", &stderr);
-        stderr
+    /// Charges the guest for a call of the host that moves this many numbers.
+    ///
+    /// # Errors
+    /// The fuel or the time is used up.
+    pub(crate) fn charge(&self, numbers: usize) -> wasmtime::Result<()> {
+        self.work.call(numbers)
+    }
+
+    /// Charges the guest for text of so many bytes that it hands over, besides [`State::charge`].
+    ///
+    /// # Errors
+    /// The fuel or the time is used up.
+    pub(crate) fn charge_bytes(&self, bytes: usize) -> wasmtime::Result<()> {
+        self.work.bytes(bytes)
+    }
+
+    /// This state, for a call of WASI that is paid for.
+    pub(crate) fn paid(&mut self) -> &mut Self {
+        self.work.wasi_call();
+        self
+    }
+
+    /// The messages since the last call.
+    pub(crate) fn take_log(&mut self) -> Vec<LogLine> {
+        self.log.take(&self.limits_table)
+    }
+
+    /// Turns what was written to the standard streams into messages, and answers it.
+    pub(crate) fn drain_streams(&mut self) -> Printed {
+        let printed = Printed { stdout: self.stdout.take(), stderr: self.stderr.take() };
+        self.log.push_lines("info", "stdout", &printed.stdout);
+        self.log.push_lines("warn", "stderr", &printed.stderr);
+        printed
     }
 }
 

@@ -13,7 +13,7 @@ use wasmtime::Store;
 
 use crate::bindings::Strategy as Bindings;
 use crate::bindings::optimizer::plugin::types::{TickError, TickInfo};
-use crate::call::{self, Allowance};
+use crate::call;
 use crate::description::Description;
 use crate::limits::Limits;
 use crate::names;
@@ -70,8 +70,7 @@ impl WasmStrategy {
             now_ns: nanos(snapshot.now),
             elapsed_ns: nanos(snapshot.elapsed),
         };
-        let allowance =
-            Allowance { fuel: self.limits.fuel, deadline: self.limits.deadline, now: snapshot.now };
+        let allowance = self.limits.tick(snapshot.now);
         match call::run(store, &self.ticker, allowance, async |store| bindings.call_tick(store, info).await) {
             Ok((Ok(()), fuel)) => (fuel, None),
             Ok((Err(error), fuel)) => (fuel, Some(Fault::Answer(answer(error)))),
@@ -99,7 +98,7 @@ impl Strategy for WasmStrategy {
         state.snapshot = Arc::default();
         let usage = Usage { fuel, memory_bytes: state.memory.held(), wall: began.elapsed() };
         let desk = std::mem::replace(&mut state.desk, Desk::closed());
-        Outcome { desk, usage, log: state.log.take(), fault }
+        Outcome { desk, usage, log: state.take_log(), fault }
     }
 }
 

@@ -1,8 +1,8 @@
-//! WASI 0.2, linked whole and with nothing behind it.
+//! WASI 0.2, linked whole, with nothing of the machine behind it.
 //!
 //! A component from any toolchain loads: some import files and sockets that they never use, so those
 //! are linked too, over a context in which there is no directory to open and no socket to make
-//! (`state.rs`). Three things are ours rather than `wasmtime-wasi`'s: the monotonic clock, which is virtual and on
+//! (`state.rs`). The guest pays for each call. Three things are ours rather than `wasmtime-wasi`'s: the monotonic clock, which is virtual and on
 //! which waiting takes no time, and the two output streams, which are captured.
 
 use wasmtime::component::{HasData, HasSelf, Linker, ResourceTable};
@@ -16,36 +16,42 @@ use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsView as _};
 use crate::clock::{Monotonic, MonotonicView};
 use crate::state::State;
 
-/// Every interface of WASI that is linked, without its version, which is any 0.2.
-pub(crate) const INTERFACES: [&str; 27] = [
-    "wasi:cli/environment",
-    "wasi:cli/exit",
-    "wasi:cli/stderr",
-    "wasi:cli/stdin",
-    "wasi:cli/stdout",
-    "wasi:cli/terminal-input",
-    "wasi:cli/terminal-output",
-    "wasi:cli/terminal-stderr",
-    "wasi:cli/terminal-stdin",
-    "wasi:cli/terminal-stdout",
-    "wasi:clocks/monotonic-clock",
-    "wasi:clocks/wall-clock",
-    "wasi:filesystem/preopens",
-    "wasi:filesystem/types",
-    "wasi:io/error",
-    "wasi:io/poll",
-    "wasi:io/streams",
-    "wasi:random/insecure",
-    "wasi:random/insecure-seed",
-    "wasi:random/random",
-    "wasi:sockets/instance-network",
-    "wasi:sockets/ip-name-lookup",
-    "wasi:sockets/network",
-    "wasi:sockets/tcp",
-    "wasi:sockets/tcp-create-socket",
-    "wasi:sockets/udp",
-    "wasi:sockets/udp-create-socket",
+/// Every interface of WASI that is linked, without its version, which is any 0.2, and what is behind it.
+const INTERFACES: [(&str, &str); 27] = [
+    ("wasi:cli/environment", "empty: no variables, arguments or directory"),
+    ("wasi:cli/exit", "ends the strategy"),
+    ("wasi:cli/stderr", "kept as log messages"),
+    ("wasi:cli/stdin", "empty"),
+    ("wasi:cli/stdout", "kept as log messages"),
+    ("wasi:cli/terminal-input", "no terminal"),
+    ("wasi:cli/terminal-output", "no terminal"),
+    ("wasi:cli/terminal-stderr", "no terminal"),
+    ("wasi:cli/terminal-stdin", "no terminal"),
+    ("wasi:cli/terminal-stdout", "no terminal"),
+    ("wasi:clocks/monotonic-clock", "the time of the run"),
+    ("wasi:clocks/wall-clock", "the time of the run, from a fixed date"),
+    ("wasi:filesystem/preopens", "empty: no directory"),
+    ("wasi:filesystem/types", "no file can be opened"),
+    ("wasi:io/error", "for the streams"),
+    ("wasi:io/poll", "waits in the time of the run"),
+    ("wasi:io/streams", "for output and empty input"),
+    ("wasi:random/insecure", "numbers from the seed of the run"),
+    ("wasi:random/insecure-seed", "numbers from the seed of the run"),
+    ("wasi:random/random", "numbers from the seed of the run"),
+    ("wasi:sockets/instance-network", "no network"),
+    ("wasi:sockets/ip-name-lookup", "no network"),
+    ("wasi:sockets/network", "no network"),
+    ("wasi:sockets/tcp", "no network"),
+    ("wasi:sockets/tcp-create-socket", "no network"),
+    ("wasi:sockets/udp", "no network"),
+    ("wasi:sockets/udp-create-socket", "no network"),
 ];
+
+/// What is behind an interface of WASI, by its name with or without a version; none where it is not linked.
+pub(crate) fn behind(import: &str) -> Option<&'static str> {
+    let name = import.split_once('@').map_or(import, |(name, _)| name);
+    INTERFACES.iter().find(|(interface, _)| *interface == name).map(|(_, behind)| *behind)
+}
 
 struct Table;
 
@@ -54,38 +60,38 @@ impl HasData for Table {
 }
 
 pub(crate) fn link(l: &mut Linker<State>) -> wasmtime::Result<()> {
-    io::error::add_to_linker::<State, Table>(l, |s| &mut s.table)?;
-    io::poll::add_to_linker::<State, Table>(l, |s| &mut s.table)?;
-    io::streams::add_to_linker::<State, Table>(l, |s| &mut s.table)?;
+    io::error::add_to_linker::<State, Table>(l, |s| &mut s.paid().table)?;
+    io::poll::add_to_linker::<State, Table>(l, |s| &mut s.paid().table)?;
+    io::streams::add_to_linker::<State, Table>(l, |s| &mut s.paid().table)?;
 
-    clocks::wall_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;
+    clocks::wall_clock::add_to_linker::<State, WasiClocks>(l, |s| s.paid().clocks())?;
     clocks::monotonic_clock::add_to_linker::<State, Monotonic>(l, |s| MonotonicView::of(s))?;
 
-    random::random::add_to_linker::<State, WasiRandom>(l, State::random)?;
-    random::insecure::add_to_linker::<State, WasiRandom>(l, State::random)?;
-    random::insecure_seed::add_to_linker::<State, WasiRandom>(l, State::random)?;
+    random::random::add_to_linker::<State, WasiRandom>(l, |s| s.paid().random())?;
+    random::insecure::add_to_linker::<State, WasiRandom>(l, |s| s.paid().random())?;
+    random::insecure_seed::add_to_linker::<State, WasiRandom>(l, |s| s.paid().random())?;
 
     cli::stdout::add_to_linker::<State, HasSelf<State>>(l, |s| s)?;
     cli::stderr::add_to_linker::<State, HasSelf<State>>(l, |s| s)?;
-    cli::stdin::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::exit::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::environment::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::terminal_input::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::terminal_output::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::terminal_stdin::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::terminal_stdout::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::terminal_stderr::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    cli::stdin::add_to_linker::<State, WasiCli>(l, |s| s.paid().cli())?;
+    cli::exit::add_to_linker::<State, WasiCli>(l, |s| s.paid().cli())?;
+    cli::environment::add_to_linker::<State, WasiCli>(l, |s| s.paid().cli())?;
+    cli::terminal_input::add_to_linker::<State, WasiCli>(l, |s| s.paid().cli())?;
+    cli::terminal_output::add_to_linker::<State, WasiCli>(l, |s| s.paid().cli())?;
+    cli::terminal_stdin::add_to_linker::<State, WasiCli>(l, |s| s.paid().cli())?;
+    cli::terminal_stdout::add_to_linker::<State, WasiCli>(l, |s| s.paid().cli())?;
+    cli::terminal_stderr::add_to_linker::<State, WasiCli>(l, |s| s.paid().cli())?;
 
-    filesystem::preopens::add_to_linker::<State, WasiFilesystem>(l, State::filesystem)?;
-    filesystem::types::add_to_linker::<State, WasiFilesystem>(l, State::filesystem)?;
+    filesystem::preopens::add_to_linker::<State, WasiFilesystem>(l, |s| s.paid().filesystem())?;
+    filesystem::types::add_to_linker::<State, WasiFilesystem>(l, |s| s.paid().filesystem())?;
 
     let network = sockets::network::LinkOptions::default();
-    sockets::network::add_to_linker::<State, WasiSockets>(l, &network, State::sockets)?;
-    sockets::instance_network::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
-    sockets::ip_name_lookup::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
-    sockets::tcp::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
-    sockets::tcp_create_socket::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
-    sockets::udp::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
-    sockets::udp_create_socket::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
+    sockets::network::add_to_linker::<State, WasiSockets>(l, &network, |s| s.paid().sockets())?;
+    sockets::instance_network::add_to_linker::<State, WasiSockets>(l, |s| s.paid().sockets())?;
+    sockets::ip_name_lookup::add_to_linker::<State, WasiSockets>(l, |s| s.paid().sockets())?;
+    sockets::tcp::add_to_linker::<State, WasiSockets>(l, |s| s.paid().sockets())?;
+    sockets::tcp_create_socket::add_to_linker::<State, WasiSockets>(l, |s| s.paid().sockets())?;
+    sockets::udp::add_to_linker::<State, WasiSockets>(l, |s| s.paid().sockets())?;
+    sockets::udp_create_socket::add_to_linker::<State, WasiSockets>(l, |s| s.paid().sockets())?;
     Ok(())
 }

@@ -58,6 +58,18 @@ pub enum ProfileError {
         /// The variable's name, with what is no text in it replaced.
         name: String,
     },
+    /// Two names of one file that are alike.
+    #[error(
+        "{place}: {key} is given twice: {earlier} gives it too, and `_` and `-` are alike. Remove one of the two"
+    )]
+    Twice {
+        /// Where the second was written.
+        place: String,
+        /// The key, with `-`.
+        key: String,
+        /// Where the first was written.
+        earlier: String,
+    },
     /// A `--set` that is not `KEY=VALUE`.
     #[error("flag --set: expected KEY=VALUE, such as cache.capacity=100MB, got {got:?}")]
     BadSet {

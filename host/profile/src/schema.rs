@@ -99,6 +99,8 @@ pub(crate) const KEYS: &[Key] = &[
     key("limits.deadline", Kind::Span(MILLISECOND, MINUTE)),
     key("limits.memory", Kind::Bytes(1_000_000, 4_294_967_296)),
     key("limits.start-deadline", Kind::Span(MILLISECOND, MINUTE)),
+    key("limits.log-lines", Kind::Count(0, 100_000)),
+    key("limits.log-bytes", Kind::Bytes(0, 100_000_000)),
     key("plugins.dir", Kind::Text),
 ];
 
@@ -116,20 +118,36 @@ pub(crate) const BASE: &str = "base";
 /// The table of the strategies, whose keys are names of the user's choice.
 pub(crate) const STRATEGIES: &str = "strategies";
 
+/// The table of limits, and the part of a strategy's table that overrides it key by key.
+pub(crate) const LIMITS: &str = "limits";
+
+/// A name of a strategy or of one of its settings as components write it: `_` and `-` are alike.
+pub(crate) fn fold(name: &str) -> String {
+    name.replace('_', "-")
+}
+
+/// The names of the limits, without their table.
+pub(crate) fn limits() -> impl Iterator<Item = &'static str> {
+    KEYS.iter().filter_map(|key| key.path.strip_prefix(LIMITS)?.strip_prefix('.'))
+}
+
 /// What a strategy's table may hold.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Field {
     Enabled,
     Priority,
     Grants,
+    /// One of [`limits`].
+    Limit(&'static str),
+    /// By its folded name.
     Setting(String),
 }
 
 impl Field {
-    /// Names of the fields in a file; `settings` is a table.
-    pub(crate) const NAMES: [&'static str; 4] = ["enabled", "priority", "grants", "settings"];
+    /// Names of the fields in a file; `limits` and `settings` are tables.
+    pub(crate) const NAMES: [&'static str; 5] = ["enabled", "priority", "grants", LIMITS, "settings"];
 
-    /// The field of that name, settings apart.
+    /// The field of that name, limits and settings apart.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         match name {
             "enabled" => Some(Self::Enabled),
@@ -139,11 +157,18 @@ impl Field {
         }
     }
 
+    /// The limit of that name.
+    pub(crate) fn limit(name: &str) -> Option<Self> {
+        limits().find(|limit| *limit == name).map(Self::Limit)
+    }
+
     pub(crate) fn kind(&self) -> Kind {
         match self {
             Self::Enabled => Kind::Flag,
             Self::Priority => Kind::Count(0, 1_000),
             Self::Grants => Kind::Grants,
+            // Every limit is a key; the other kind would only refuse less.
+            Self::Limit(name) => find(&format!("{LIMITS}.{name}")).map_or(Kind::Scalar, |(_, key)| key.kind),
             Self::Setting(_) => Kind::Scalar,
         }
     }
@@ -168,6 +193,7 @@ impl std::fmt::Display for Path {
                     Field::Enabled => f.write_str("enabled"),
                     Field::Priority => f.write_str("priority"),
                     Field::Grants => f.write_str("grants"),
+                    Field::Limit(limit) => write!(f, "{LIMITS}.{limit}"),
                     Field::Setting(setting) => write!(f, "settings.{setting}"),
                 }
             }

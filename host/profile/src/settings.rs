@@ -33,7 +33,7 @@ pub struct Settings {
     pub prefetch: PrefetchSettings,
     /// The control loop.
     pub control: ControlSettings,
-    /// What one tick of one strategy may use.
+    /// What one tick of a strategy may use whose own table says nothing else.
     pub limits: LimitSettings,
     /// Where further components are found.
     pub plugins: PluginSettings,
@@ -158,6 +158,10 @@ pub struct LimitSettings {
     pub memory: Bytes,
     /// Wall time for the start of a component: instantiation and `describe`.
     pub start_deadline: Duration,
+    /// Messages that are kept of one tick.
+    pub log_lines: u32,
+    /// Bytes of messages that are kept of one tick.
+    pub log_bytes: Bytes,
 }
 
 /// Where further components are found.
@@ -170,7 +174,7 @@ pub struct PluginSettings {
 /// One strategy's table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StrategySettings {
-    /// The strategy's own name, or the component's file name without `.wasm`.
+    /// The name that the strategy gives itself, with `-` where the profile writes `_`.
     pub name: String,
     /// Whether it is loaded.
     pub enabled: bool,
@@ -178,7 +182,9 @@ pub struct StrategySettings {
     pub priority: u32,
     /// What it may import.
     pub grants: Vec<Grant>,
-    /// Its own settings, each as text.
+    /// What one tick of it may use: its own limits where its table gives them, those of `[limits]` elsewhere.
+    pub limits: LimitSettings,
+    /// Its own settings, each as text, by names with `-`.
     pub settings: BTreeMap<String, String>,
     /// Where it is named first ("default", "file host.toml:3"), for error texts.
     pub source: String,
@@ -224,8 +230,8 @@ impl Settings {
         self.strategies.iter().find(|strategy| strategy.name == name)
     }
 
-    /// Checks that each strategy's table belongs to a component that was found. `known` are the names of
-    /// all of them, bundled ones included, and their file names without `.wasm`.
+    /// Checks that each strategy's table belongs to a component that was found. `known` are the names that
+    /// these give themselves, bundled ones included.
     ///
     /// # Errors
     /// [`ProfileError::UnknownStrategy`] for the first that none answers to.

@@ -8,6 +8,7 @@ use cpu_time::ProcessTime;
 use host_control::ControlLoop;
 use host_control::ledger::Run;
 use host_executor::Executor;
+use host_plugin::Time;
 use host_profile::Settings;
 use host_telemetry::Sampler;
 
@@ -59,7 +60,7 @@ pub fn run(options: &RunOptions, progress: &dyn Progress, stop: &Stop) -> Result
     let settings = &options.settings;
     let ledger = LedgerFile::open(options.ledger.as_deref(), options.input.path(), progress)?;
     let loaded = match settings.control.enabled {
-        true => strategies::load(settings, strategies::limits(settings), options.seed, progress)?,
+        true => strategies::load(settings, Time::Machine, options.seed, progress)?,
         false => Loaded::default(),
     };
     let prepared = Prepared::new(options, progress, stop)?;

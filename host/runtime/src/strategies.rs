@@ -1,13 +1,12 @@
 //! From a profile's list of strategies to seats at the control loop.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use host_control::ledger::SetAside;
 use host_control::{Control, Fault, Grant, Seat, Strategy};
-use host_plugin::{Found, Limits, LoadError, Loader, LoaderConfig, WasmStrategy};
-use host_profile::{Settings, StrategySettings};
+use host_plugin::{Catalogue, Limits, LoadError, Loader, LoaderConfig, Place, Plugin, Time, WasmStrategy};
+use host_profile::{LimitSettings, Settings, StrategySettings};
 
 use crate::error::RunError;
 use crate::progress::Progress;
@@ -31,15 +30,26 @@ pub fn loader() -> Result<Loader, LoadError> {
     Loader::new(&LoaderConfig { cache_dir: host_plugin::default_cache_dir() })
 }
 
-/// The limits that the settings give.
+/// The limits of a strategy, or those of all.
 #[must_use]
-pub fn limits(settings: &Settings) -> Limits {
+pub fn limits(limits: &LimitSettings, time: Time) -> Limits {
     Limits {
-        fuel: settings.limits.fuel,
-        deadline: settings.limits.deadline,
-        memory_bytes: settings.limits.memory.get(),
-        start_deadline: settings.limits.start_deadline,
+        fuel: limits.fuel,
+        deadline: limits.deadline,
+        memory_bytes: limits.memory.get(),
+        start_deadline: limits.start_deadline,
+        log_lines: limits.log_lines,
+        log_bytes: limits.log_bytes.get(),
+        time,
     }
+}
+
+/// What a component may use while it is asked for its name, and whose limits it has is not known yet: of each limit the
+/// largest that the settings give to anybody.
+#[must_use]
+pub fn start_limits(settings: &Settings, time: Time) -> Limits {
+    let own = settings.strategies.iter().map(|strategy| limits(&strategy.limits, time));
+    own.fold(limits(&settings.limits, time), Limits::max)
 }
 
 /// The grants of a strategy.
@@ -48,43 +58,40 @@ pub fn grants(strategy: &StrategySettings) -> BTreeSet<Grant> {
     strategy.grants.iter().copied().collect()
 }
 
-/// In virtual time only fuel may decide: a slow machine must not change the outcome.
-pub(crate) const NO_DEADLINE: Duration = Duration::from_secs(600);
-
 /// Loads every strategy that the settings switch on.
 ///
 /// # Errors
-/// The plugin directory cannot be listed, the sandbox cannot be set up, or the settings name a strategy
-/// that does not exist. A strategy that cannot be loaded is no error: it is set aside.
-pub fn load(
-    settings: &Settings,
-    limits: Limits,
-    seed: u64,
-    progress: &dyn Progress,
-) -> Result<Loaded, RunError> {
+/// The plugin directory cannot be listed or holds two components of one name, the sandbox cannot be set up, or the
+/// settings name a strategy that does not exist. A strategy that cannot be loaded is no error: it is disabled.
+pub fn load(settings: &Settings, time: Time, seed: u64, progress: &dyn Progress) -> Result<Loaded, RunError> {
     let dir = settings.plugins.dir.as_deref();
-    let found = host_plugin::available(dir)?;
     let loader = loader()?;
-    let known = names(settings, &found, &loader);
-    settings.check_strategies(known.keys().map(String::as_str))?;
+    progress.doing("opening the strategies");
+    let catalogue = Catalogue::read(dir, &loader, &start_limits(settings, time))?;
+    catalogue.check_names()?;
+    settings.check_strategies(catalogue.components().iter().map(|listed| listed.name.as_str()))?;
 
     let mut loaded = Loaded::default();
     loaded.notes.extend(loader.note().map(str::to_owned));
-    loaded.notes.extend(unnamed(settings, &found, &known, dir));
+    loaded.notes.extend(catalogue.notes());
+    loaded.notes.extend(unnamed(settings, &catalogue));
+    for listed in catalogue.components() {
+        let took = listed.plugin.as_ref().ok().and_then(Plugin::compile_time);
+        if let Some(took) = took.filter(|took| *took > Duration::from_millis(100)) {
+            let took = took.as_secs_f64();
+            progress.say(&format!("  {}: compiled in {took:.1} s, kept for next time", listed.name));
+        }
+    }
     for strategy in settings.strategies.iter().filter(|s| s.enabled) {
-        let Some(component) = known.get(&strategy.name).and_then(|at| found.get(*at)) else { continue };
-        progress.doing(&format!("loading strategy {}", strategy.name));
-        let began = std::time::Instant::now();
-        match loader.load(component.source(), &grants(strategy), &strategy.settings, &limits, seed) {
-            Ok(ready) => {
-                if began.elapsed() > Duration::from_millis(100) {
-                    let took = began.elapsed().as_secs_f64();
-                    progress
-                        .say(&format!("  {}: compiled in {took:.1} s, kept for next time", strategy.name));
-                }
-                loaded.seats.push(seat(ready, strategy));
-            }
-            Err(error) => loaded.set_aside.push(set_aside(&strategy.name, &error)),
+        let Some(listed) = catalogue.find(&strategy.name) else { continue };
+        let started = listed.plugin.as_ref().map_err(ToString::to_string).and_then(|plugin| {
+            let limits = limits(&strategy.limits, time);
+            let started = plugin.start(&grants(strategy), &strategy.settings, &limits, seed);
+            started.map_err(|error| error.to_string())
+        });
+        match started {
+            Ok(ready) => loaded.seats.push(seat(ready, strategy)),
+            Err(text) => loaded.set_aside.push(set_aside(&strategy.name, text)),
         }
     }
     Ok(loaded)
@@ -99,8 +106,7 @@ fn seat(ready: WasmStrategy, strategy: &StrategySettings) -> Seat {
     Seat::new(Box::new(ready), i64::from(strategy.priority), both)
 }
 
-fn set_aside(name: &str, error: &LoadError) -> SetAside {
-    let text = error.to_string();
+fn set_aside(name: &str, text: String) -> SetAside {
     SetAside {
         tick: 0,
         strategy: name.to_owned(),
@@ -110,43 +116,56 @@ fn set_aside(name: &str, error: &LoadError) -> SetAside {
     }
 }
 
-/// Every name that a profile may use for a component, with its place in `found`: the name of its file,
-/// and, where the settings ask for a name that no file has, the name that it gives itself.
-fn names(settings: &Settings, found: &[Found], loader: &Loader) -> BTreeMap<String, usize> {
-    let mut names: BTreeMap<String, usize> =
-        found.iter().enumerate().map(|(at, component)| (component.name.clone(), at)).collect();
-    let asked_for = |name: &str| settings.strategies.iter().any(|s| s.name == name);
-    if settings.strategies.iter().all(|s| names.contains_key(&s.name)) {
-        return names;
+/// A sentence for each component that no line of the settings names.
+fn unnamed(settings: &Settings, catalogue: &Catalogue) -> Vec<String> {
+    let named = |name: &str| settings.strategies.iter().any(|strategy| strategy.name == name);
+    let mut notes = Vec::new();
+    for listed in catalogue.components().iter().filter(|listed| !named(&listed.name)) {
+        let Place::File(path) = &listed.place else { continue };
+        let (path, name) = (path.display(), &listed.name);
+        notes.push(match &listed.plugin {
+            Ok(plugin) => {
+                let grants = plugin.inspection().grants();
+                let grants: Vec<String> = grants.iter().map(|grant| format!("\"{grant}\"")).collect();
+                let grants = grants.join(", ");
+                format!(
+                    "{path}: `{name}` is there, but no profile names it; to run it, add \
+                     `strategies.{name} = {{ grants = [{grants}] }}`"
+                )
+            }
+            Err(error) => {
+                format!("{path} is there, but no profile names it and it cannot be opened: {error}")
+            }
+        });
     }
-    for (at, component) in found.iter().enumerate().filter(|(_, c)| !asked_for(&c.name)) {
-        // One that cannot be inspected has no name of its own, and is reported where it is listed.
-        if let Ok(inspection) = loader.inspect(component.source()) {
-            names.entry(inspection.description.name).or_insert(at);
-        }
-    }
-    names
+    notes
 }
 
-fn unnamed(
-    settings: &Settings,
-    found: &[Found],
-    known: &BTreeMap<String, usize>,
-    dir: Option<&Path>,
-) -> Vec<String> {
-    let named: BTreeSet<usize> =
-        settings.strategies.iter().filter_map(|s| known.get(&s.name).copied()).collect();
-    let dir = dir.map(|dir| dir.display().to_string()).unwrap_or_default();
-    found
-        .iter()
-        .enumerate()
-        .filter(|(at, _)| !named.contains(at))
-        .map(|(_, component)| {
-            format!(
-                "{dir}: {name}.wasm is there, but no profile names it; to run it, add \
-                 `strategies.{name} = {{ grants = [\"metrics\"] }}` with the grants it needs",
-                name = component.name
-            )
-        })
-        .collect()
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use host_profile::Loader;
+    use host_telemetry::Machine;
+
+    use super::*;
+
+    fn settings(sets: &[&str]) -> Settings {
+        Loader::new().user_file(None).set(sets.iter().copied()).load(&Machine::read(Path::new("."))).unwrap()
+    }
+
+    #[test]
+    fn the_limits_of_a_profile_that_says_nothing_are_the_sandbox_s_own() {
+        assert_eq!(limits(&settings(&[]).limits, Time::Machine), Limits::default());
+    }
+
+    #[test]
+    fn a_component_is_asked_for_its_name_under_the_largest_limits() {
+        let settings = settings(&[
+            "strategies.cache-policy.limits.fuel=100000",
+            "strategies.worker-sizing.limits.memory=200MB",
+        ]);
+        let asked = start_limits(&settings, Time::Virtual);
+        assert_eq!(asked, Limits { memory_bytes: 200_000_000, time: Time::Virtual, ..Limits::default() });
+    }
 }

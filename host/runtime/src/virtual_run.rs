@@ -3,7 +3,7 @@
 //! Single-threaded, with a clock that only requests move: a hit takes [`HIT_TIME`], a miss the origin's
 //! latency, a load ahead of demand is there when its latency has passed. There is no executor, and its
 //! controls answer `unavailable`. The cache has one shard and a fixed hasher, strategies are bounded by
-//! fuel alone, so that the same input gives the same bytes twice.
+//! fuel and by their own time alone, so that the same input gives the same bytes twice.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
@@ -17,7 +17,7 @@ use host_cache::{Cache, Exact, PolicyKind, Shadows};
 use host_control::ledger::{Decision, End, Record, Run, SetAside};
 use host_control::snapshot::{Snapshot, System};
 use host_control::{ControlLoop, Controls as _};
-use host_plugin::Limits;
+use host_plugin::Time;
 use host_prefetch::Prefetcher;
 use host_profile::Settings;
 use host_workload::trace::{Options as TraceOptions, TraceReader};
@@ -34,7 +34,7 @@ use crate::progress::{Progress, Stop};
 use crate::report::{self, share};
 use crate::sense::{Prefetch, Readings, Sense};
 use crate::sim::Capacity;
-use crate::strategies::{self, NO_DEADLINE};
+use crate::strategies;
 
 /// Virtual time of a request served from the cache.
 const HIT_TIME: Duration = Duration::from_micros(10);
@@ -121,9 +121,7 @@ pub fn run_virtual(
 ) -> Result<VirtualReport, RunError> {
     let settings = &options.settings;
     let ledger = LedgerFile::open(options.ledger.as_deref(), Some(&options.trace), progress)?;
-    let limits =
-        Limits { deadline: NO_DEADLINE, start_deadline: NO_DEADLINE, ..strategies::limits(settings) };
-    let loaded = strategies::load(settings, limits, options.seed, progress)?;
+    let loaded = strategies::load(settings, Time::Virtual, options.seed, progress)?;
     progress.doing(&format!("opening {}", options.trace.display()));
     let open = || TraceReader::open(&options.trace, &options.format);
     // An object without a size weighs 1, as it does where capacities are in objects.

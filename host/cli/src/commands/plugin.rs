@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use host_control::Grant;
-use host_plugin::{Inspection, Place, Source};
+use host_plugin::{Catalogue, Inspection, Place, Source, Time};
 use host_profile::Settings;
 use host_runtime::strategies;
 
@@ -89,17 +89,19 @@ fn list(layers: &Layers, json: bool) -> Result<(), Failure> {
     let settings = layers.load(Path::new("."))?;
     let loader = strategies::loader()?;
     let mut rows = Vec::new();
-    for found in host_plugin::available(settings.plugins.dir.as_deref())? {
-        let from = match &found.place {
+    let limits = strategies::start_limits(&settings, Time::Machine);
+    let catalogue = Catalogue::read(settings.plugins.dir.as_deref(), &loader, &limits)?;
+    for listed in catalogue.components() {
+        let from = match &listed.place {
             Place::File(path) => path.display().to_string(),
-            Place::Bundled(_) => "bundled".to_owned(),
+            Place::Bundled(..) => "bundled".to_owned(),
         };
-        let row = match loader.inspect(found.source()) {
-            Ok(inspection) => {
+        let row = match &listed.plugin {
+            Ok(plugin) => {
+                let inspection = plugin.inspection();
                 let grants = inspection.grants();
                 let Inspection { description, digest, .. } = inspection;
-                let named = settings.strategy(&found.name).or_else(|| settings.strategy(&description.name));
-                let state = match named {
+                let state = match settings.strategy(&description.name) {
                     Some(strategy) if strategy.enabled => "runs",
                     Some(_) => "switched off",
                     None => "not in the profile",
@@ -116,7 +118,7 @@ fn list(layers: &Layers, json: bool) -> Result<(), Failure> {
                 }
             }
             Err(error) => Listed {
-                name: found.name,
+                name: listed.name.clone(),
                 version: None,
                 summary: None,
                 state: "cannot be loaded".to_owned(),
@@ -157,11 +159,14 @@ fn list(layers: &Layers, json: bool) -> Result<(), Failure> {
         outln!()?;
         outln!("{error}")?;
     }
+    for note in catalogue.notes() {
+        println!("\n{note}");
+    }
     if let Some(dir) = &settings.plugins.dir {
         outln!()?;
         outln!("plugin directory: {}", dir.display())?;
     }
-    Ok(())
+    Ok(catalogue.check_names()?)
 }
 
 #[derive(serde::Serialize)]
@@ -177,10 +182,12 @@ fn inspect(file: &Path, layers: &Layers, json: bool) -> Result<(), Failure> {
     let settings = layers.load(Path::new("."))?;
     let loader = strategies::loader()?;
     let bundled = host_plugin::bundled();
-    let named = bundled.iter().find(|found| !file.exists() && Path::new(&found.name) == file);
-    let source = named.map_or_else(|| Source::file(file), |found| found.source());
-    let inspection = loader.inspect(source)?;
-    let granted = granted(&inspection, &settings, file);
+    let is_named = |place: &&Place| matches!(place, Place::Bundled(name, _) if Path::new(name) == file);
+    let named = bundled.iter().find(|place| !file.exists() && is_named(place));
+    let source = named.map_or(Source::File(file), Place::source);
+    let limits = strategies::start_limits(&settings, Time::Machine);
+    let inspection = loader.open(source, &limits)?.inspection();
+    let granted = granted(&inspection, &settings);
     if json {
         return print_json(&Inspected { inspection: &inspection, granted, profile: &settings.profile });
     }
@@ -202,8 +209,7 @@ fn inspect(file: &Path, layers: &Layers, json: bool) -> Result<(), Failure> {
                 Some(grant) => format!("NOT granted by profile {}: add \"{grant}\"", settings.profile),
                 None => "not granted".to_owned(),
             },
-            None if import.name.starts_with("wasi:") => "linked, and leads nowhere".to_owned(),
-            None => "types only".to_owned(),
+            None => import.behind.unwrap_or_default().to_owned(),
         };
         outln!("  {:46} {state}", import.name)?;
     }
@@ -217,13 +223,8 @@ fn inspect(file: &Path, layers: &Layers, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-fn granted<'a>(
-    inspection: &'a Inspection,
-    settings: &Settings,
-    file: &Path,
-) -> BTreeMap<&'a str, Option<bool>> {
-    let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-    let strategy = settings.strategy(stem).or_else(|| settings.strategy(&inspection.description.name));
+fn granted<'a>(inspection: &'a Inspection, settings: &Settings) -> BTreeMap<&'a str, Option<bool>> {
+    let strategy = settings.strategy(&inspection.description.name);
     let grants = strategy.map(strategies::grants).unwrap_or_default();
     let state = |import: &'a host_plugin::Import| {
         (import.name.as_str(), import.grant.map(|grant| grants.contains(&grant)))

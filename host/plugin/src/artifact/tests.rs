@@ -1,6 +1,8 @@
 use super::*;
 
-const DIGEST: &str = "d1";
+fn digest() -> Digest {
+    Digest::of(b"one")
+}
 
 fn entry_files(dir: &Path) -> (PathBuf, PathBuf) {
     let mut files: Vec<_> = fs::read_dir(dir).unwrap().map(|e| e.unwrap().path()).collect();
@@ -17,12 +19,15 @@ struct Kept {
     _dir: tempfile::TempDir,
 }
 
+fn compiled(engine: &Engine) -> Vec<u8> {
+    engine.precompile_component(&wat::parse_str("(component)").unwrap()).unwrap()
+}
+
 fn kept() -> Kept {
     let dir = tempfile::tempdir().unwrap();
     let engine = crate::engine::engine().unwrap();
     let artifacts = Artifacts::open(dir.path(), &engine).unwrap();
-    let component = Component::new(&engine, wat::parse_str("(component)").unwrap()).unwrap();
-    artifacts.keep(&component, DIGEST, 8).unwrap();
+    artifacts.keep(&compiled(&engine), &digest(), 8).unwrap();
     let (cwasm, json) = entry_files(dir.path());
     Kept { engine, artifacts, cwasm, json, _dir: dir }
 }
@@ -30,8 +35,8 @@ fn kept() -> Kept {
 #[test]
 fn what_is_kept_is_found_under_its_digest_only() {
     let kept = kept();
-    assert!(kept.artifacts.find(&kept.engine, DIGEST).is_some());
-    assert!(kept.artifacts.find(&kept.engine, "d2").is_none());
+    assert!(kept.artifacts.find(&kept.engine, &digest()).is_some());
+    assert!(kept.artifacts.find(&kept.engine, &Digest::of(b"two")).is_none());
 }
 
 #[test]
@@ -40,20 +45,20 @@ fn an_entry_that_was_cut_changed_or_lost_counts_as_none() {
     let code = fs::read(&kept.cwasm).unwrap();
 
     fs::write(&kept.cwasm, &code[..code.len() / 2]).unwrap();
-    assert!(kept.artifacts.find(&kept.engine, DIGEST).is_none());
+    assert!(kept.artifacts.find(&kept.engine, &digest()).is_none());
 
     let mut changed = code.clone();
     *changed.last_mut().unwrap() ^= 1;
     fs::write(&kept.cwasm, changed).unwrap();
-    assert!(kept.artifacts.find(&kept.engine, DIGEST).is_none());
+    assert!(kept.artifacts.find(&kept.engine, &digest()).is_none());
 
     fs::write(&kept.cwasm, &code).unwrap();
-    assert!(kept.artifacts.find(&kept.engine, DIGEST).is_some());
+    assert!(kept.artifacts.find(&kept.engine, &digest()).is_some());
 
     fs::write(&kept.json, "{").unwrap();
-    assert!(kept.artifacts.find(&kept.engine, DIGEST).is_none());
+    assert!(kept.artifacts.find(&kept.engine, &digest()).is_none());
     fs::remove_file(&kept.json).unwrap();
-    assert!(kept.artifacts.find(&kept.engine, DIGEST).is_none());
+    assert!(kept.artifacts.find(&kept.engine, &digest()).is_none());
 }
 
 #[test]
@@ -63,7 +68,7 @@ fn code_that_the_note_vouches_for_but_wasmtime_did_not_write_is_refused() {
     let mut entry: Entry = serde_json::from_slice(&fs::read(&kept.json).unwrap()).unwrap();
     entry.compiled = blake3::hash(b"not compiled code").to_hex().to_string();
     fs::write(&kept.json, serde_json::to_vec(&entry).unwrap()).unwrap();
-    assert!(kept.artifacts.find(&kept.engine, DIGEST).is_none());
+    assert!(kept.artifacts.find(&kept.engine, &digest()).is_none());
 }
 
 #[test]
@@ -92,18 +97,18 @@ fn the_directory_is_made_for_the_user_alone_and_refused_where_others_can_write()
 #[test]
 fn hosts_that_write_and_read_at_once_leave_a_sound_entry() {
     let kept = kept();
-    let component = Component::new(&kept.engine, wat::parse_str("(component)").unwrap()).unwrap();
+    let compiled = compiled(&kept.engine);
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
                 for _ in 0..25 {
-                    kept.artifacts.keep(&component, DIGEST, 8).unwrap();
+                    kept.artifacts.keep(&compiled, &digest(), 8).unwrap();
                     // None while another's note waits for its code would be sound as well.
-                    drop(kept.artifacts.find(&kept.engine, DIGEST));
+                    drop(kept.artifacts.find(&kept.engine, &digest()));
                 }
             });
         }
     });
-    assert!(kept.artifacts.find(&kept.engine, DIGEST).is_some());
+    assert!(kept.artifacts.find(&kept.engine, &digest()).is_some());
     assert_eq!(entry_files(kept.cwasm.parent().unwrap()), (kept.cwasm.clone(), kept.json.clone()));
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::digest::Digest;
 
 fn raw() -> types::Description {
     types::Description {
@@ -19,7 +20,7 @@ fn declared(name: &str, kind: types::SettingKind, default: &str) -> types::Setti
 }
 
 fn label() -> Label {
-    Label { place: "x.wasm".to_owned(), digest: "0123456789abcdef".into() }
+    Label { place: "x.wasm".to_owned(), digest: Digest::of(b"") }
 }
 
 fn refusal(change: impl FnOnce(&mut types::Description)) -> String {
@@ -45,11 +46,11 @@ fn a_good_description_is_read() {
 fn nonsense_is_refused_and_named() {
     assert_eq!(
         refusal(|d| d.name = "Cache Policy".to_owned()),
-        "x.wasm (digest 0123456789ab): bad description: name `Cache Policy` is not kebab-case of 1 to 64 \
-         characters, such as `cache-policy`. The component's `describe` has to change"
+        "x.wasm (blake3:af1349b9f5f9): bad description: name `Cache Policy` holds `C`: only lower-case \
+         letters, digits and `-` are allowed; a name is for example `cache-policy` or `tuner-2`. The component's `describe` has to change"
     );
-    assert!(refusal(|d| d.name.clear()).contains("name ``"));
-    assert!(refusal(|d| d.name = "a".repeat(65)).contains("1 to 64"));
+    assert!(refusal(|d| d.name.clear()).contains("name `` is empty"));
+    assert!(refusal(|d| d.name = "a".repeat(65)).contains("has 65 bytes, at most 64 are allowed"));
     assert!(refusal(|d| d.version = "new".to_owned()).contains("version `new`"));
     assert!(refusal(|d| d.summary = "\u{1b}[2J".to_owned()).contains("control character"));
     assert!(refusal(|d| d.summary = "x".repeat(257)).contains("summary has 257 bytes"));
@@ -76,12 +77,12 @@ fn settings_are_checked_against_their_kind() {
 
     assert_eq!(
         setting_refusal("margn", "1"),
-        "x.wasm (digest 0123456789ab): strategy `cache-policy` has no setting `margn` (did you mean `margin`?); \
+        "x.wasm (blake3:af1349b9f5f9): strategy `cache-policy` has no setting `margn` (did you mean `margin`?); \
          it has `margin`, `dwell`, `eager`. Change the profile"
     );
     assert_eq!(
         setting_refusal("dwell", "1.5"),
-        "x.wasm (digest 0123456789ab): strategy `cache-policy`: setting `dwell` is `1.5`, expected a whole number \
+        "x.wasm (blake3:af1349b9f5f9): strategy `cache-policy`: setting `dwell` is `1.5`, expected a whole number \
          such as `10`. Change the profile"
     );
     assert!(setting_refusal("margin", "inf").contains("expected a number"));

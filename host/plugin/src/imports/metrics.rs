@@ -167,6 +167,7 @@ mod tests {
     use host_control::Snapshot;
 
     use super::*;
+    use crate::limits::Limits;
 
     #[test]
     fn the_last_items_are_answered_and_never_more_than_the_cap() {
@@ -184,9 +185,9 @@ mod tests {
             rules: vec![rule("mine", 7), rule("other", 1), rule("mine", 2)],
             ..Default::default()
         };
-        let mut state = State::new(0, 0);
+        let mut state = State::new(&Limits::default(), 0);
         state.name = "mine".to_owned();
-        state.fuel_left = u64::MAX;
+        state.work.refill(u64::MAX);
         state.snapshot = Arc::new(Snapshot { prefetch, ..Default::default() });
         let ids: Vec<_> = metrics::Host::prefetch(&mut state).unwrap().rules.iter().map(|r| r.id).collect();
         assert_eq!(ids, [2, 7]);

@@ -103,7 +103,11 @@ fn a_hundred_thousand_messages_are_cut_short() {
     let outcome = tick(&mut probe("log", 100_000), 1);
     assert_eq!(outcome.fault, None);
     assert_eq!(outcome.log.len(), 65);
-    assert_eq!(outcome.log[64].message, "99936 more messages in this tick were dropped; 64 are kept");
+    assert_eq!(
+        outcome.log[64].message,
+        "99936 more messages of this tick were dropped: 64 are kept; raise `strategies.probe.limits.log-lines` to keep \
+         more"
+    );
 }
 
 #[test]
@@ -131,7 +135,7 @@ fn the_same_component_costs_the_same_fuel_twice() {
 
 #[test]
 fn an_inspection_tells_all_there_is_to_know() {
-    let inspection = LOADER.inspect(Source::file(&PROBE)).unwrap();
+    let inspection = LOADER.inspect(Source::File(&PROBE)).unwrap();
     assert_eq!(inspection.description.name, "probe");
     assert_eq!(inspection.description.version, "0.1.0");
     assert_eq!(inspection.description.settings[1].kind, SettingKind::Integer);
@@ -140,7 +144,7 @@ fn an_inspection_tells_all_there_is_to_know() {
     assert_eq!(inspection.grants(), Grant::ALL);
     let bytes = std::fs::read(&*PROBE).unwrap();
     assert_eq!(inspection.size_bytes, u64::try_from(bytes.len()).unwrap());
-    assert_eq!(inspection.digest, blake3::hash(&bytes).to_hex().to_string());
+    assert_eq!(inspection.digest, format!("blake3:{}", blake3::hash(&bytes).to_hex()));
     let names: Vec<_> = inspection.imports.iter().map(|import| import.name.as_str()).collect();
     assert!(names.contains(&"optimizer:plugin/metrics@0.1.0"), "{names:?}");
 }

@@ -4,10 +4,9 @@ use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
-use host_control::Grant;
 use host_plugin::{LoadError, Loader, LoaderConfig, Source};
 
-use super::PROBE;
+use super::{PROBE, limits};
 
 fn counting(cache_dir: Option<std::path::PathBuf>) -> (Loader, Arc<AtomicU32>) {
     let compiled = Arc::new(AtomicU32::new(0));
@@ -20,7 +19,7 @@ fn counting(cache_dir: Option<std::path::PathBuf>) -> (Loader, Arc<AtomicU32>) {
 }
 
 fn load(loader: &Loader) -> Result<(), LoadError> {
-    loader.prepare(Source::file(&PROBE), &Grant::ALL.into()).map(drop)
+    loader.open(Source::File(&PROBE), &limits()).map(drop)
 }
 
 #[test]

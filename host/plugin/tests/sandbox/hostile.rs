@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use host_control::{Fault, Outcome};
 use host_plugin::{Limits, LoadError, Source, WasmStrategy};
 
-use super::{LOADER, all, build, limits, tick};
+use super::{LOADER, all, build, limits, out_of_fuel, past_deadline, tick};
 
 /// Copies, because other tests build the same sources into the same place at the same time.
 static COMPONENTS: LazyLock<PathBuf> = LazyLock::new(|| {
@@ -20,7 +20,7 @@ static COMPONENTS: LazyLock<PathBuf> = LazyLock::new(|| {
 
 fn load(name: &str, limits: &Limits) -> Result<WasmStrategy, LoadError> {
     let path = COMPONENTS.join(format!("{name}.wasm"));
-    LOADER.load(Source::file(&path), &all(), &Default::default(), limits, 1)
+    LOADER.load(Source::File(&path), &all(), &Default::default(), limits, 1)
 }
 
 /// What the second tick led to, which must be the same twice.
@@ -44,8 +44,9 @@ fn fault(name: &str) -> Fault {
 
 #[test]
 fn each_is_stopped_for_what_it_did() {
-    assert_eq!(fault("loop-forever"), Fault::OutOfFuel(limits().fuel));
-    assert_eq!(fault("allocate-forever"), Fault::OutOfMemory(limits().memory_bytes));
+    assert_eq!(fault("loop-forever"), out_of_fuel("loop-forever", limits().fuel));
+    let key = "strategies.allocate-forever.limits.memory".to_owned();
+    assert_eq!(fault("allocate-forever"), Fault::OutOfMemory { bytes: limits().memory_bytes, key });
     assert_eq!(fault("bad-answer"), Fault::Answer("no idea what to do at tick 2".to_owned()));
     let text = fault("recurse-forever").to_string();
     assert!(text.contains("recursion"), "{text}");
@@ -62,7 +63,7 @@ fn sleeping_is_no_way_to_hold_a_thread() {
     let mut strategy = load("sleeps", &Limits { deadline, ..limits() }).unwrap();
     assert_eq!(tick(&mut strategy, 1).fault, None);
     let outcome = tick(&mut strategy, 2);
-    assert_eq!(outcome.fault, Some(Fault::Deadline(30_000)));
+    assert_eq!(outcome.fault, Some(past_deadline("sleeps", 30_000)));
     assert!(outcome.usage.wall < deadline);
 }
 
@@ -89,7 +90,13 @@ fn a_start_that_fails_is_a_load_error() {
         "{text}"
     );
     let text = load("bad-name", &limits()).unwrap_err().to_string();
-    assert!(text.contains("bad description: name `../Bad Name ` is not kebab-case"), "{text}");
+    assert!(
+        text.ends_with(
+            "bad description: name `../Bad Name ` holds `.`: only lower-case letters, digits and `-` are allowed; a name is \
+             for example `cache-policy` or `tuner-2`. The component's `describe` has to change"
+        ),
+        "{text}"
+    );
 }
 
 #[test]

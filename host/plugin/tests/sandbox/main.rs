@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test: what cannot be set up fails it")]
 
 mod bundled;
+mod catalogue;
 mod contract;
 mod faults;
 mod files;
@@ -16,7 +17,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use host_control::Grant;
-use host_control::{Bounds, Control, Desk, Outcome, Snapshot, Strategy};
+use host_control::{Bounds, Control, Desk, Fault, Outcome, Snapshot, Strategy};
 use host_plugin::{Limits, Loader, LoaderConfig, Source, WasmStrategy};
 
 /// The component of `tests/guests/probe`, built once.
@@ -41,7 +42,17 @@ static LOADER: LazyLock<Loader> = LazyLock::new(|| {
 fn limits() -> Limits {
     // Wall time is generous: these tests are about fuel, which gives the same outcome in every run.
     let minute = Duration::from_secs(60);
-    Limits { deadline: minute, start_deadline: minute, ..Limits::default() }
+    Limits { fuel: 100_000_000, deadline: minute, start_deadline: minute, ..Limits::default() }
+}
+
+/// The fault of a strategy of that name that burnt its fuel.
+fn out_of_fuel(name: &str, units: u64) -> Fault {
+    Fault::OutOfFuel { units, key: format!("strategies.{name}.limits.fuel") }
+}
+
+/// The fault of a strategy of that name that met its deadline.
+fn past_deadline(name: &str, ms: u64) -> Fault {
+    Fault::Deadline { ms, key: format!("strategies.{name}.limits.deadline") }
 }
 
 fn all() -> BTreeSet<Grant> {
@@ -57,7 +68,7 @@ fn probe(act: &str, times: u32) -> WasmStrategy {
 }
 
 fn probe_with(act: &str, times: u32, limits: &Limits, seed: u64) -> WasmStrategy {
-    let source = Source::file(&PROBE);
+    let source = Source::File(&PROBE);
     LOADER.load(source, &all(), &settings(act, times), limits, seed).unwrap_or_else(|error| panic!("{error}"))
 }
 

@@ -7,19 +7,18 @@ use host_plugin::{Limits, LoadError, Source};
 
 use super::{LOADER, PROBE, all, limits, settings};
 
-/// What loading these bytes as `odd` answers.
-fn refusal(bytes: &[u8], grants: &BTreeSet<Grant>) -> String {
-    let source = Source::Bytes { name: "odd", bytes };
-    LOADER.prepare(source, grants).unwrap_err().to_string()
+/// What opening these bytes as `odd` answers.
+fn refusal(bytes: &[u8]) -> String {
+    LOADER.open(Source::Bytes { name: "odd", bytes }, &limits()).unwrap_err().to_string()
 }
 
 fn refused(wat: &str) -> String {
-    refusal(&wat::parse_str(wat).unwrap(), &all())
+    refusal(&wat::parse_str(wat).unwrap())
 }
 
 /// Checks a text without the digest, which depends on the encoder of the test.
 fn assert_text(text: &str, expected: &str) {
-    let (head, tail) = text.split_once(" (digest ").unwrap();
+    let (head, tail) = text.split_once(" (blake3:").unwrap();
     let (digest, tail) = tail.split_once(')').unwrap();
     assert_eq!(digest.len(), 12);
     assert_eq!(format!("{head}{tail}"), expected);
@@ -28,19 +27,19 @@ fn assert_text(text: &str, expected: &str) {
 #[test]
 fn not_a_wasm_file() {
     assert_text(
-        &refusal(b"#!/bin/sh", &all()),
+        &refusal(b"#!/bin/sh"),
         "odd: not a WebAssembly file: it starts with 23 21 2f 62 69 6e 2f 73, a component starts with 00 61 73 6d 0d 00 \
          01 00. Put only components in the plugin directory",
     );
-    assert!(refusal(b"(component)", &all()).contains("`wasm-tools parse FILE -o FILE.wasm`"));
-    assert!(refusal(b"\x7fELF\x02\x01", &all()).contains("It is native code"));
-    assert!(refusal(b"\0asm\x07\0\0\0", &all()).contains("another binary version"));
+    assert!(refusal(b"(component)").contains("`wasm-tools parse FILE -o FILE.wasm`"));
+    assert!(refusal(b"\x7fELF\x02\x01").contains("It is native code"));
+    assert!(refusal(b"\0asm\x07\0\0\0").contains("another binary version"));
 }
 
 #[test]
 fn an_empty_file() {
     assert_text(
-        &refusal(b"", &all()),
+        &refusal(b""),
         "odd: the file is empty; was the build or the copy interrupted? Build and copy it again: `cargo build --release \
          --target wasm32-wasip2`",
     );
@@ -50,9 +49,9 @@ fn an_empty_file() {
 fn an_unreadable_file() {
     let dir = tempfile::tempdir().unwrap();
     let missing = dir.path().join("missing.wasm");
-    let error = LOADER.prepare(Source::file(&missing), &all()).unwrap_err().to_string();
+    let error = LOADER.open(Source::File(&missing), &limits()).unwrap_err().to_string();
     assert!(error.contains("missing.wasm: cannot be read: No such file"), "{error}");
-    let error = LOADER.prepare(Source::file(dir.path()), &all()).unwrap_err().to_string();
+    let error = LOADER.open(Source::File(dir.path()), &limits()).unwrap_err().to_string();
     assert!(error.ends_with(": cannot be read: not a file"), "{error}");
 }
 
@@ -69,7 +68,7 @@ fn a_core_module() {
 fn a_damaged_component() {
     let mut bytes = std::fs::read(&*PROBE).unwrap();
     bytes.truncate(bytes.len() / 2);
-    let text = refusal(&bytes, &all());
+    let text = refusal(&bytes);
     assert!(text.contains(": not a valid component: ") && text.contains("Build it again"), "{text}");
 }
 
@@ -135,20 +134,21 @@ fn imports_that_no_host_has() {
 
 #[test]
 fn an_import_that_is_not_granted() {
-    let bytes = std::fs::read(&*PROBE).unwrap();
-    let grants = all().into_iter().filter(|grant| *grant != Grant::ExecutorControl).collect();
+    let grants: BTreeSet<_> = all().into_iter().filter(|grant| *grant != Grant::ExecutorControl).collect();
+    let plugin = LOADER.open(Source::File(&PROBE), &limits()).unwrap();
+    let text = plugin.start(&grants, &BTreeMap::new(), &limits(), 1).unwrap_err().to_string();
     assert_text(
-        &refusal(&bytes, &grants),
-        "odd: strategy `odd` imports `optimizer:plugin/executor-control@0.1.0`, which the profile does not grant. Add to the \
-         profile: strategies.odd = { grants = [\"metrics\", \"cache-control\", \"executor-control\", \"prefetch-control\", \
-         \"config\", \"logging\"] }",
+        text.strip_prefix(&*PROBE.with_file_name("").to_string_lossy()).unwrap(),
+        "probe.wasm: strategy `probe` imports `optimizer:plugin/executor-control@0.1.0`, which the profile does not \
+         grant. Add to the profile: strategies.probe = { grants = [\"metrics\", \"cache-control\", \
+         \"executor-control\", \"prefetch-control\", \"config\", \"logging\"] }",
     );
 }
 
 #[test]
 fn settings_that_are_not_declared_or_not_of_their_kind() {
     let load = |given: BTreeMap<String, String>| {
-        LOADER.load(Source::file(&PROBE), &all(), &given, &limits(), 1).unwrap_err().to_string()
+        LOADER.load(Source::File(&PROBE), &all(), &given, &limits(), 1).unwrap_err().to_string()
     };
     let mut given = settings("nothing", 1);
     given.insert("time".to_owned(), "1".to_owned());
@@ -166,16 +166,30 @@ fn settings_that_are_not_declared_or_not_of_their_kind() {
 #[test]
 fn a_start_that_needs_more_than_it_may_have() {
     let starve = |limits: Limits| {
-        let loaded = LOADER.load(Source::file(&PROBE), &all(), &settings("nothing", 1), &limits, 1);
+        let loaded = LOADER.load(Source::File(&PROBE), &all(), &settings("nothing", 1), &limits, 1);
         let error = loaded.unwrap_err();
         assert!(matches!(error, LoadError::Start { .. }));
         error.to_string()
     };
+    // It has not said its name yet, so that only the limits of all can be meant.
     let text = starve(Limits { fuel: 1, ..limits() });
     assert!(
-        text.contains("failed at its start, before the first tick: ran out of fuel after 10 units"),
+        text.ends_with(
+            ": failed at its start, before the first tick: ran out of fuel after 10 units; raise `limits.fuel` if it \
+             needs more"
+        ),
         "{text}"
     );
     let text = starve(Limits { memory_bytes: 1 << 16, ..limits() });
-    assert!(text.contains("asked for more memory than its limit of 65536 bytes"), "{text}");
+    assert!(
+        text.ends_with(
+            "asked for more memory than its limit of 65536 bytes; raise `limits.memory` if it needs more"
+        ),
+        "{text}"
+    );
+    // Once it has, its own table is named.
+    let plugin = LOADER.open(Source::File(&PROBE), &limits()).unwrap();
+    let starved = Limits { memory_bytes: 1 << 16, ..limits() };
+    let text = plugin.start(&all(), &settings("nothing", 1), &starved, 1).unwrap_err().to_string();
+    assert!(text.ends_with("raise `strategies.probe.limits.memory` if it needs more"), "{text}");
 }

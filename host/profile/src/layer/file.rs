@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::Layer;
 use crate::error::ProfileError;
 use crate::nearest::nearest;
-use crate::schema::{self, BASE, Field, KEYS, Path, STRATEGIES};
+use crate::schema::{self, BASE, Field, KEYS, LIMITS, Path, STRATEGIES};
 use crate::source::Source;
 use crate::value::Raw;
 
@@ -89,28 +89,59 @@ impl Reader<'_> {
         name: &Spanned<toml::de::DeString<'_>>,
         fields: &Spanned<DeValue<'_>>,
     ) -> Result<(), ProfileError> {
-        let strategy = name.get_ref().to_string();
+        let strategy = schema::fold(name.get_ref());
         let path = join(STRATEGIES, &strategy);
         let source = self.source_at(name);
         self.layer.strategies.entry(strategy.clone()).or_insert(source);
         for (name, value) in in_order(self.subtable(&path, fields)?) {
-            if name.get_ref() == "settings" {
-                for (name, value) in in_order(self.subtable(&join(&path, "settings"), value)?) {
-                    self.field(&strategy, Field::Setting(name.get_ref().to_string()), name, value)?;
+            match name.get_ref().as_ref() {
+                "settings" => {
+                    for (name, value) in in_order(self.subtable(&join(&path, "settings"), value)?) {
+                        self.field(&strategy, Field::Setting(schema::fold(name.get_ref())), name, value)?;
+                    }
                 }
-            } else if let Some(field) = Field::from_name(name.get_ref()) {
-                self.field(&strategy, field, name, value)?;
-            } else {
-                return Err(ProfileError::UnknownKey {
-                    place: self.source_at(name).place(),
-                    key: join(&path, name.get_ref()),
-                    what: "key",
-                    nearest: nearest(name.get_ref(), Field::NAMES).map(str::to_owned),
-                    expected: format!("a strategy has {}", Field::NAMES.join(", ")),
-                });
+                LIMITS => self.limits(&strategy, &join(&path, LIMITS), value)?,
+                other => match Field::from_name(other) {
+                    Some(field) => self.field(&strategy, field, name, value)?,
+                    None => {
+                        let has = ("a strategy has", Field::NAMES.to_vec());
+                        return Err(self.unknown_field(&path, name, has));
+                    }
+                },
             }
         }
         Ok(())
+    }
+
+    fn limits(
+        &mut self,
+        strategy: &str,
+        path: &str,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<(), ProfileError> {
+        for (name, value) in in_order(self.subtable(path, value)?) {
+            let Some(field) = Field::limit(name.get_ref()) else {
+                let has = ("the limits of a strategy are", schema::limits().collect());
+                return Err(self.unknown_field(path, name, has));
+            };
+            self.field(strategy, field, name, value)?;
+        }
+        Ok(())
+    }
+
+    fn unknown_field(
+        &self,
+        path: &str,
+        name: &Spanned<toml::de::DeString<'_>>,
+        (has, names): (&str, Vec<&'static str>),
+    ) -> ProfileError {
+        ProfileError::UnknownKey {
+            place: self.source_at(name).place(),
+            key: join(path, name.get_ref()),
+            what: "key",
+            nearest: nearest(name.get_ref(), names.iter().copied()).map(str::to_owned),
+            expected: format!("{has} {}", names.join(", ")),
+        }
     }
 
     fn field(
@@ -123,6 +154,14 @@ impl Reader<'_> {
         let kind = field.kind();
         let path = Path::Strategy(strategy.to_owned(), field);
         let source = self.source_at(name);
+        // TOML itself refuses a name that stands twice, but not two that are alike.
+        if let Some((_, earlier)) = self.layer.values.get(&path) {
+            return Err(ProfileError::Twice {
+                place: source.place(),
+                key: path.to_string(),
+                earlier: earlier.place(),
+            });
+        }
         self.layer.read(path, kind, &Raw::toml(value.get_ref()), source, self.policies)
     }
 

@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use super::Layer;
 use crate::error::ProfileError;
 use crate::nearest::{nearest, nearest_within};
-use crate::schema::{self, Field, KEYS, Kind, Path, STRATEGIES};
+use crate::schema::{self, Field, KEYS, Kind, LIMITS, Path, STRATEGIES};
 use crate::source::Source;
 use crate::value::Raw;
 
@@ -55,9 +55,10 @@ fn key_of_variable(name: &str, strategies: &[String]) -> Option<(Path, Kind)> {
     strategies.iter().find_map(|strategy| {
         let rest = name.strip_prefix(&variable(&format!("{STRATEGIES}.{strategy}.")))?;
         let rest = rest.to_lowercase().replace('_', "-");
-        let field = match rest.strip_prefix("settings-") {
-            Some(setting) => Field::Setting(setting.to_owned()),
-            None => Field::from_name(&rest)?,
+        let field = match (rest.strip_prefix("settings-"), rest.strip_prefix("limits-")) {
+            (Some(setting), _) => Field::Setting(setting.to_owned()),
+            (None, Some(limit)) => Field::limit(limit)?,
+            (None, None) => Field::from_name(&rest)?,
         };
         let kind = field.kind();
         Some((Path::Strategy(strategy.clone(), field), kind))
@@ -69,7 +70,8 @@ fn key_of_variable(name: &str, strategies: &[String]) -> Option<(Path, Kind)> {
 fn refuse_if_ours(name: &str, strategies: &[String]) -> Result<(), ProfileError> {
     let mut known: Vec<String> = KEYS.iter().map(|key| variable(key.path)).collect();
     for strategy in strategies {
-        for field in ["enabled", "priority", "grants"] {
+        let limits = schema::limits().map(|limit| format!("{LIMITS}.{limit}"));
+        for field in ["enabled", "priority", "grants"].map(str::to_owned).into_iter().chain(limits) {
             known.push(variable(&format!("{STRATEGIES}.{strategy}.{field}")));
         }
     }
@@ -108,24 +110,34 @@ fn key_of_flag(name: &str) -> Option<(Path, Kind)> {
         return Some((path, key.kind));
     }
     let rest = name.strip_prefix(STRATEGIES)?.strip_prefix('.')?;
-    let (strategy, field) = match rest.split_once(".settings.") {
-        Some((strategy, setting)) if !setting.is_empty() => (strategy, Field::Setting(setting.to_owned())),
+    let (strategy, field) = match (rest.split_once(".settings."), rest.split_once(".limits.")) {
+        (Some((strategy, setting)), _) if !setting.is_empty() => {
+            (strategy, Field::Setting(schema::fold(setting)))
+        }
+        (None, Some((strategy, limit))) => (strategy, Field::limit(limit)?),
         _ => {
             let (strategy, field) = rest.rsplit_once('.')?;
             (strategy, Field::from_name(field)?)
         }
     };
     let kind = field.kind();
-    (!strategy.is_empty()).then(|| (Path::Strategy(strategy.to_owned(), field), kind))
+    (!strategy.is_empty()).then(|| (Path::Strategy(schema::fold(strategy), field), kind))
 }
 
 fn unknown_flag(name: &str) -> ProfileError {
     let strategys = name.strip_prefix(STRATEGIES).is_some_and(|rest| rest.starts_with('.'));
     let (near, expected) = if strategys {
-        let near = name.rsplit_once('.').and_then(|(strategy, field)| {
-            nearest(field, Field::NAMES).map(|field| format!("{strategy}.{field}"))
+        let split = name.rsplit_once('.');
+        let of_limits = split.is_some_and(|(table, _)| table.ends_with(".limits"));
+        let (has, names): (_, Vec<_>) = if of_limits {
+            ("the limits of a strategy are".to_owned(), schema::limits().collect())
+        } else {
+            (format!("{STRATEGIES}.NAME has"), Field::NAMES.to_vec())
+        };
+        let near = split.and_then(|(table, field)| {
+            nearest(field, names.iter().copied()).map(|field| format!("{table}.{field}"))
         });
-        (near, format!("{STRATEGIES}.NAME has {}", Field::NAMES.join(", ")))
+        (near, format!("{has} {}", names.join(", ")))
     } else {
         let near = nearest(name, KEYS.iter().map(|key| key.path)).map(str::to_owned);
         (near, "`host profile show` lists the keys".into())

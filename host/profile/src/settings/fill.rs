@@ -13,7 +13,7 @@ use super::{
 use crate::bytes::Bytes;
 use crate::error::ProfileError;
 use crate::layer::Layer;
-use crate::schema::{self, Field, Path};
+use crate::schema::{self, Field, LIMITS, Path};
 use crate::source::Source;
 use crate::value::Value;
 
@@ -25,7 +25,7 @@ impl Settings {
         default_plugins: Option<PathBuf>,
         notes: Vec<String>,
     ) -> Result<Self, ProfileError> {
-        let get = Get(layer);
+        let get = Get { layer, strategy: None };
         let plugins = PluginSettings { dir: get.folder("plugins.dir")?.or(default_plugins) };
         Ok(Self {
             profile,
@@ -74,15 +74,14 @@ impl Settings {
                     prefetch_budget: get.arbitration("control.arbitration.prefetch-budget")?,
                 },
             },
-            limits: LimitSettings {
-                fuel: get.count("limits.fuel")?,
-                deadline: get.span("limits.deadline")?,
-                memory: get.bytes("limits.memory")?,
-                start_deadline: get.span("limits.start-deadline")?,
-            },
+            limits: get.limits()?,
             rows: rows(layer, &plugins),
             plugins,
-            strategies: layer.strategies.iter().map(|(name, source)| strategy(layer, name, source)).collect(),
+            strategies: layer
+                .strategies
+                .iter()
+                .map(|(name, source)| strategy(layer, name, source))
+                .collect::<Result<_, _>>()?,
             notes,
         })
     }
@@ -101,12 +100,13 @@ fn rows(layer: &Layer, plugins: &PluginSettings) -> Vec<Row> {
     layer.values.iter().map(row).collect()
 }
 
-fn strategy(layer: &Layer, name: &str, source: &Source) -> StrategySettings {
+fn strategy(layer: &Layer, name: &str, source: &Source) -> Result<StrategySettings, ProfileError> {
     let mut strategy = StrategySettings {
         name: name.to_owned(),
         enabled: true,
         priority: 0,
         grants: Vec::new(),
+        limits: Get { layer, strategy: Some(name) }.limits()?,
         settings: BTreeMap::new(),
         source: source.to_string(),
         place: source.place(),
@@ -128,15 +128,34 @@ fn strategy(layer: &Layer, name: &str, source: &Source) -> StrategySettings {
             _ => {}
         }
     }
-    strategy
+    Ok(strategy)
 }
 
 /// Typed access to merged layers. The defaults hold every key, so a miss is a fault of this build.
-struct Get<'a>(&'a Layer);
+struct Get<'a> {
+    layer: &'a Layer,
+    /// Whose own limits come before those of all.
+    strategy: Option<&'a str>,
+}
 
 impl Get<'_> {
     fn entry(&self, key: &str) -> Option<&(Value, Source)> {
-        schema::find(key).and_then(|(path, _)| self.0.values.get(&path))
+        let own = self.strategy.zip(key.strip_prefix(LIMITS).and_then(|rest| rest.strip_prefix('.')));
+        let own = own.and_then(|(strategy, limit)| {
+            self.layer.values.get(&Path::Strategy(strategy.to_owned(), Field::limit(limit)?))
+        });
+        own.or_else(|| schema::find(key).and_then(|(path, _)| self.layer.values.get(&path)))
+    }
+
+    fn limits(&self) -> Result<LimitSettings, ProfileError> {
+        Ok(LimitSettings {
+            fuel: self.count("limits.fuel")?,
+            deadline: self.span("limits.deadline")?,
+            memory: self.bytes("limits.memory")?,
+            start_deadline: self.span("limits.start-deadline")?,
+            log_lines: self.count("limits.log-lines")?,
+            log_bytes: self.bytes("limits.log-bytes")?,
+        })
     }
 
     fn value<T>(&self, key: &str, pick: impl FnOnce(&Value) -> Option<T>) -> Result<T, ProfileError> {

@@ -146,7 +146,7 @@ fn rows_are_in_the_order_of_the_defaults_file() {
     let keys: Vec<_> = settings.rows().iter().map(|row| row.key.as_str()).collect();
     assert_eq!(keys[..4], ["summary", "optimise", "memory.cap", "cache.policy"]);
     assert_eq!(
-        keys[36..],
+        keys[38..],
         [
             "strategies.cache-policy.enabled",
             "strategies.cache-policy.priority",

@@ -50,6 +50,18 @@ fn act(what: &str, ticks: u64, info: TickInfo) -> Result<(), TickError> {
             eprintln!("to stderr");
         }
         "log" => log::info("a line"),
+        "log-large" => log::info("x".repeat(200_000)),
+        "print-large" => print!("{}", "x".repeat(64 << 10)),
+        "print-and-exit" => {
+            println!("to stdout");
+            eprintln!("to stderr");
+            std::process::exit(1);
+        }
+        "print-and-panic" => {
+            println!("to stdout");
+            eprintln!("to stderr");
+            panic!("no such policy");
+        }
         "loop" => loop {
             black_box(0);
         },

@@ -1,0 +1,195 @@
+//! The components there are, by the names that they give themselves: those in the plugin directory, and those that come
+//! with the host.
+//!
+//! A file is known by what its `describe` answers, and by nothing else: two names for one component would make it two
+//! strategies. So every file is opened. One that cannot be opened cannot be asked; it is known by its file's name, so
+//! that whoever looks for it is told what is wrong with it, and it takes nobody's place.
+//!
+//! A file that gives itself the name of a bundled strategy runs in its place: that is how a strategy is replaced. Two
+//! files of one name are an error.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::limits::Limits;
+use crate::load::{Loader, Source};
+use crate::load_error::LoadError;
+use crate::plugin::Plugin;
+
+/// Where a component is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// A file.
+    File(PathBuf),
+    /// Inside the host's binary.
+    Bundled(&'static str, &'static [u8]),
+}
+
+impl Place {
+    /// What the loader takes.
+    #[must_use]
+    pub fn source(&self) -> Source<'_> {
+        match self {
+            Self::File(path) => Source::File(path),
+            Self::Bundled(name, bytes) => Source::Bytes { name, bytes },
+        }
+    }
+}
+
+/// A component of the catalogue.
+#[derive(Debug)]
+pub struct Listed {
+    /// The name that it gives itself; where it cannot be asked, that of its file without `.wasm` and with `-` for `_`.
+    pub name: String,
+    /// Where it is.
+    pub place: Place,
+    /// The component, or why it cannot be opened.
+    pub plugin: Result<Plugin, LoadError>,
+    /// Whether it runs in the place of a bundled strategy.
+    pub replaces_bundled: bool,
+}
+
+/// The components there are.
+#[derive(Debug)]
+pub struct Catalogue {
+    components: Vec<Listed>,
+}
+
+impl Catalogue {
+    /// Opens every `.wasm` file of the directory, and every bundled component that none of them replaces. A directory
+    /// that does not exist is an empty one. The limits are those of a start.
+    ///
+    /// # Errors
+    /// The directory cannot be listed. A component that cannot be opened is no error here.
+    pub fn read(dir: Option<&Path>, loader: &Loader, limits: &Limits) -> Result<Self, LoadError> {
+        let bundled = bundled();
+        let mut components: Vec<Listed> = Vec::new();
+        for path in dir.map_or_else(|| Ok(Vec::new()), files)? {
+            let plugin = loader.open(Source::File(&path), limits);
+            let name = match &plugin {
+                Ok(plugin) => plugin.name().to_owned(),
+                Err(_) => file_name(&path),
+            };
+            let replaces_bundled = plugin.is_ok()
+                && bundled.iter().any(|place| matches!(place, Place::Bundled(n, _) if *n == name));
+            components.push(Listed { name, place: Place::File(path), plugin, replaces_bundled });
+        }
+        for place in bundled {
+            let Place::Bundled(name, _) = place else { continue };
+            if components.iter().any(|listed| listed.replaces_bundled && listed.name == name) {
+                continue;
+            }
+            let plugin = loader.open(place.source(), limits);
+            components.push(Listed { name: name.to_owned(), place, plugin, replaces_bundled: false });
+        }
+        components.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(Self { components })
+    }
+
+    /// Every component, by name.
+    #[must_use]
+    pub fn components(&self) -> &[Listed] {
+        &self.components
+    }
+
+    /// The component of that name; where none can be opened, one that cannot.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&Listed> {
+        let named = || self.components.iter().filter(|listed| listed.name == name);
+        named().find(|listed| listed.plugin.is_ok()).or_else(|| named().next())
+    }
+
+    /// Refuses two components of one name.
+    ///
+    /// # Errors
+    /// [`LoadError::TwoOfOneName`] for the first two.
+    pub fn check_names(&self) -> Result<(), LoadError> {
+        let opened: Vec<&Listed> = self.components.iter().filter(|listed| listed.plugin.is_ok()).collect();
+        for (one, next) in opened.iter().zip(opened.iter().skip(1)) {
+            if let (Place::File(first), Place::File(second)) = (&one.place, &next.place)
+                && one.name == next.name
+            {
+                let (first, second) = (first.clone(), second.clone());
+                return Err(LoadError::TwoOfOneName { name: one.name.clone(), first, second });
+            }
+        }
+        Ok(())
+    }
+
+    /// Which files run in the place of a bundled strategy, and which do not though they have its name: a sentence each.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        for listed in &self.components {
+            let Place::File(path) = &listed.place else { continue };
+            let (name, path) = (&listed.name, path.display());
+            if listed.replaces_bundled {
+                notes.push(format!(
+                    "{name}: {path} runs in the place of the bundled strategy; remove the file to have that one back"
+                ));
+            } else if let Err(error) = &listed.plugin
+                && bundled().iter().any(|place| matches!(place, Place::Bundled(n, _) if *n == name))
+            {
+                notes.push(format!(
+                    "{name}: the bundled strategy runs, because {path} cannot be opened: {error}"
+                ));
+            }
+        }
+        notes
+    }
+}
+
+/// The components that come with the host, by name.
+#[must_use]
+pub fn bundled() -> Vec<Place> {
+    host_bundled::COMPONENTS.iter().map(|b| Place::Bundled(b.name, b.bytes)).collect()
+}
+
+/// Every `.wasm` file of a directory, by name.
+fn files(dir: &Path) -> Result<Vec<PathBuf>, LoadError> {
+    let unlisted = |source| LoadError::Directory { path: dir.to_owned(), source };
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(unlisted(error)),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(unlisted)?.path();
+        if path.extension().is_some_and(|extension| extension == "wasm") && path.is_file() {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().replace('_', "-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_wasm_files_are_found_in_the_order_of_their_names() {
+        let dir = tempfile::tempdir().unwrap();
+        for file in ["b.wasm", "a.wasm", "notes.txt", "c.wasm.bak"] {
+            std::fs::write(dir.path().join(file), "").unwrap();
+        }
+        std::fs::create_dir(dir.path().join("d.wasm")).unwrap();
+        let found = files(dir.path()).unwrap();
+        assert_eq!(found, [dir.path().join("a.wasm"), dir.path().join("b.wasm")]);
+    }
+
+    #[test]
+    fn a_directory_that_is_missing_is_empty_and_one_that_is_a_file_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(files(&dir.path().join("none")).unwrap().is_empty());
+        let file = dir.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let error = files(&file).unwrap_err().to_string();
+        assert!(error.contains("file: the plugin directory cannot be listed"), "{error}");
+    }
+}

@@ -1,0 +1,174 @@
+//! A component that is compiled and has described itself.
+//!
+//! It is run once to be asked, with every interface linked and nothing behind them. Each start is a store of its own,
+//! linked with exactly what the profile grants; it takes microseconds.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use host_control::{Grant, Identity, Usage};
+use wasmtime::component::{Component, Linker};
+
+use crate::bindings::{Strategy as Bindings, StrategyPre};
+use crate::call;
+use crate::description::Description;
+use crate::inspection::{Import, Inspection};
+use crate::limits::Limits;
+use crate::load_error::{Label, LoadError};
+use crate::shape::Shape;
+use crate::state::State;
+use crate::strategy::{Running, WasmStrategy};
+use crate::ticker::Ticker;
+use crate::{imports, wasi};
+
+/// A component that is compiled and has described itself.
+pub struct Plugin {
+    component: Component,
+    ticker: Arc<Ticker>,
+    shape: Shape,
+    size: u64,
+    label: Label,
+    description: Description,
+    compile_time: Option<Duration>,
+}
+
+impl fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plugin")
+            .field("label", &self.label)
+            .field("description", &self.description)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Plugin {
+    pub(crate) fn new(
+        component: Component,
+        ticker: Arc<Ticker>,
+        shape: Shape,
+        size: u64,
+        label: Label,
+        limits: &Limits,
+    ) -> Result<Self, LoadError> {
+        let pre = link(&component, &Grant::ALL.into(), &label)?;
+        let (_, description) = run_start(&pre, &ticker, &label, State::new(limits, 0), limits)?;
+        Ok(Self { component, ticker, shape, size, label, description, compile_time: None })
+    }
+
+    pub(crate) fn compiled_in(self, compile_time: Option<Duration>) -> Self {
+        Self { compile_time, ..self }
+    }
+
+    /// The name that it gives itself.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.description.name
+    }
+
+    /// What it says of itself.
+    #[must_use]
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// How long it took to compile; none where it was compiled before.
+    #[must_use]
+    pub fn compile_time(&self) -> Option<Duration> {
+        self.compile_time
+    }
+
+    /// What there is to know of it.
+    #[must_use]
+    pub fn inspection(&self) -> Inspection {
+        Inspection {
+            description: self.description.clone(),
+            world: crate::WORLD,
+            imports: self.shape.imports.iter().map(|name| Import::of(name)).collect(),
+            exports: self.shape.exports.clone(),
+            size_bytes: self.size,
+            digest: self.label.digest.to_string(),
+            place: self.label.place.clone(),
+        }
+    }
+
+    /// Starts a strategy in a store of its own with exactly these grants, and gives it its settings. The seed decides
+    /// every random byte it is given.
+    ///
+    /// # Errors
+    /// It imports what is not granted, the settings are not those it declares, or it fails while it starts.
+    pub fn start(
+        &self,
+        grants: &BTreeSet<Grant>,
+        settings: &BTreeMap<String, String>,
+        limits: &Limits,
+        seed: u64,
+    ) -> Result<WasmStrategy, LoadError> {
+        let name = self.name();
+        self.shape.check_grants(name, &self.label, grants)?;
+        self.description.check_settings(settings, &self.label)?;
+        let pre = link(&self.component, grants, &self.label)?;
+        let mut state = State::new(limits, seed);
+        state.known_as(name);
+        let (mut running, description) = run_start(&pre, &self.ticker, &self.label, state, limits)?;
+        if description != self.description {
+            return Err(LoadError::BadDescription {
+                component: self.label.clone(),
+                reason: "it describes itself differently each time it is asked".to_owned(),
+            });
+        }
+        running.store.data_mut().settings.clone_from(settings);
+        let identity = Identity {
+            name: description.name.clone(),
+            version: description.version.clone(),
+            digest: self.label.digest.to_string(),
+            controls: description.controls.clone(),
+        };
+        tracing::info!(name, digest = %self.label.digest.short(), "started");
+        Ok(WasmStrategy::new(identity, description, running, Arc::clone(&self.ticker), *limits))
+    }
+}
+
+/// Links WASI, the types of the contract, and exactly the granted interfaces.
+fn link(
+    component: &Component,
+    grants: &BTreeSet<Grant>,
+    label: &Label,
+) -> Result<StrategyPre<State>, LoadError> {
+    let mismatch = |error: wasmtime::Error| LoadError::Mismatch {
+        component: label.clone(),
+        reason: format!("{error:#}"),
+    };
+    let mut linker = Linker::new(component.engine());
+    wasi::link(&mut linker).map_err(mismatch)?;
+    imports::link(&mut linker, grants).map_err(mismatch)?;
+    linker.instantiate_pre(component).and_then(StrategyPre::new).map_err(mismatch)
+}
+
+/// Instantiates a component and asks it for its description.
+fn run_start(
+    pre: &StrategyPre<State>,
+    ticker: &Ticker,
+    label: &Label,
+    state: State,
+    limits: &Limits,
+) -> Result<(Running, Description), LoadError> {
+    let mut store = call::store(pre.engine(), state);
+    let started = call::run(&mut store, ticker, limits.start(), async |store| {
+        let bindings: Bindings = pre.instantiate_async(&mut *store).await?;
+        let description = bindings.call_describe(&mut *store).await?;
+        Ok((bindings, description))
+    });
+    match started {
+        Ok(((bindings, description), fuel)) => {
+            let description = Description::check(description, label)?;
+            let start = Usage { fuel, memory_bytes: store.data().memory.held(), wall: Duration::ZERO };
+            Ok((Running { store, bindings, start }, description))
+        }
+        Err((fault, _)) => {
+            tracing::warn!(component = %label, %fault, "failed at its start");
+            Err(LoadError::Start { component: label.clone(), fault })
+        }
+    }
+}
