@@ -47,16 +47,20 @@ fn set_aside(name: &str) -> (u64, String) {
 fn one_that_loops_for_ever_runs_out_of_fuel() {
     let (tick, text) = set_aside("loop-forever");
     assert_eq!(tick, 2);
-    assert!(
-        text.starts_with("ran out of fuel after ") && text.contains("raise `fuel` in [limits]"),
-        "{text}"
+    assert_eq!(
+        text,
+        "ran out of fuel after 50000000 units; raise `strategies.loop-forever.limits.fuel` if it needs more"
     );
 }
 
 #[test]
 fn one_that_allocates_for_ever_meets_its_memory_limit() {
     let (_, text) = set_aside("allocate-forever");
-    assert_eq!(text, "asked for more memory than its limit of 16000000 bytes");
+    assert_eq!(
+        text,
+        "asked for more memory than its limit of 16000000 bytes; raise `strategies.allocate-forever.limits.memory` if it \
+         needs more"
+    );
 }
 
 #[test]
@@ -84,7 +88,10 @@ fn one_that_answers_with_an_error_is_quoted() {
 fn one_that_sleeps_does_not_hold_up_the_run() {
     let began = std::time::Instant::now();
     let (_, text) = set_aside("sleeps");
-    assert_eq!(text, "still running after its deadline of 2000 ms");
+    assert_eq!(
+        text,
+        "still running after its deadline of 2000 ms; raise `strategies.sleeps.limits.deadline` if it needs more"
+    );
     assert!(began.elapsed() < std::time::Duration::from_secs(40), "it asked for a minute");
 }
 
@@ -198,6 +205,110 @@ fn an_import_that_is_not_granted_is_named_with_the_line_to_add() {
         "{text}"
     );
     assert!(text.contains("strategies.nonsense") && text.contains("\"cache-control\""), "{text}");
+}
+
+#[test]
+fn a_strategy_has_limits_of_its_own() {
+    let dir = plugin_dir(&["loop-forever"]);
+    let trace = trace(dir.path(), 1_000);
+    let output = host()
+        .args(["run", "--json", "--set", &format!("strategies.loop_forever.{ALL}")])
+        .args(["--set", "strategies.loop-forever.limits.fuel=20000", "--set", "control.tick-requests=100"])
+        .arg("--plugin-dir")
+        .arg(dir.path())
+        .arg(&trace)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let aside = report["set_aside"].as_array().unwrap();
+    assert_eq!(aside.len(), 1, "the others have the fuel of all: {aside:?}");
+    assert_eq!(
+        aside[0]["text"],
+        "ran out of fuel after 20000 units; raise `strategies.loop-forever.limits.fuel` if it needs more"
+    );
+    assert!(aside[0]["digest"].as_str().unwrap().starts_with("blake3:"), "{aside:?}");
+}
+
+#[test]
+fn a_component_has_the_name_that_it_gives_itself_and_no_other() {
+    let dir = plugin_dir(&["nonsense"]);
+    let trace = trace(dir.path(), 1_000);
+    std::fs::rename(dir.path().join("nonsense.wasm"), dir.path().join("renamed.wasm")).unwrap();
+    let run = |set: &str| {
+        host()
+            .args(["run", "--json", "--set", set, "--plugin-dir"])
+            .arg(dir.path())
+            .arg(&trace)
+            .output()
+            .unwrap()
+    };
+    let output = run(&format!("strategies.renamed.{ALL}"));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("strategies.renamed: no strategy of that name"), "{text}");
+    let output = run(&format!("strategies.nonsense.{ALL}"));
+    assert!(output.status.success(), "{output:?}");
+
+    // Two that call themselves the same cannot be told apart.
+    std::fs::copy(dir.path().join("renamed.wasm"), dir.path().join("again.wasm")).unwrap();
+    let output = run(&format!("strategies.nonsense.{ALL}"));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success(), "{text}");
+    let both = format!(
+        "{} and {} both call themselves `nonsense`",
+        dir.path().join("again.wasm").display(),
+        dir.path().join("renamed.wasm").display()
+    );
+    assert!(text.contains(&both), "{text}");
+}
+
+#[test]
+fn the_list_says_what_would_happen() {
+    let dir = plugin_dir(&["nonsense"]);
+    let list = |sets: &[&str]| {
+        let mut command = host();
+        command.args(["plugin", "list", "--plugin-dir"]).arg(dir.path());
+        for set in sets {
+            command.args(["--set", set]);
+        }
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let all = format!("strategies.nonsense.{ALL}");
+    assert!(!list(&[&all]).contains("cannot start"));
+    let text = list(&[r#"strategies.nonsense.grants=["metrics"]"#]);
+    assert!(text.contains("cannot start") && text.contains("which the profile does not grant"), "{text}");
+    let text = list(&[&all, "strategies.nonsense.settings.colour=red"]);
+    assert!(text.contains("cannot start") && text.contains("has no setting `colour`"), "{text}");
+}
+
+#[test]
+fn compiling_has_limits_of_its_own() {
+    let dir = plugin_dir(&["nonsense"]);
+    let file = dir.path().join("nonsense.wasm");
+    let inspect = |sets: &[&str]| {
+        let mut command = host();
+        // A cache of its own, in which nothing was compiled before.
+        command.env("XDG_CACHE_HOME", dir.path().join("cache")).args(["plugin", "inspect"]).arg(&file);
+        for set in sets {
+            command.args(["--set", set]);
+        }
+        command.output().unwrap()
+    };
+    let output = inspect(&["plugins.compile-memory=100MB"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        text.trim_end().ends_with(
+            "needs more than 100 MB of memory to compile; raise `plugins.compile-memory` in the profile if it is meant to"
+        ),
+        "{text}"
+    );
+    let output = inspect(&[]);
+    assert!(output.status.success(), "{output:?}");
+    let output = inspect(&["plugins.compile-memory=100MB"]);
+    assert!(output.status.success(), "what was compiled once is kept: {output:?}");
 }
 
 #[test]

@@ -43,6 +43,10 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    // Compiling a component is done in a child of this binary: before anything else is set up.
+    if let Some(code) = host_plugin::serve() {
+        return code;
+    }
     match Arguments::try_parse() {
         Ok(arguments) => exit::code(arguments.execute()),
         // Help and version are output like any other.

@@ -25,7 +25,7 @@ use crate::ticker::Ticker;
 
 /// Bytes that a guest may hand to the host in one call of an import. The host has copied them before a call is
 /// charged for, so this bounds what a call costs that burns the last of the fuel.
-const HOSTCALL_BYTES: usize = 256 << 10;
+const HOSTCALL_BYTES: usize = 1 << 20;
 
 /// Bytes kept of a reason that wasmtime gives.
 const MAX_REASON: usize = 512;
@@ -95,7 +95,12 @@ pub(crate) fn run<T>(
     let printed = store.data_mut().drain_streams();
     match answer {
         Ok(answer) => Ok((answer, fuel)),
-        Err(error) => Err((fault(&error, store.data(), allowance, &printed), fuel)),
+        Err(error) => {
+            let state = store.data();
+            let fault = fault(&error, state, allowance, &printed);
+            tracing::warn!(name = state.name, digest = state.digest, %fault, "failed");
+            Err((fault, fuel))
+        }
     }
 }
 

@@ -62,9 +62,9 @@ impl Clock {
     /// Brings the deadline nearer by what the host did for the guest. The guest is not shown it. False where that was
     /// the last of its time.
     pub(crate) fn spend(&self, nanos: u64) -> bool {
-        let limit = self.limit.load(Relaxed).saturating_sub(nanos);
-        self.limit.store(limit, Relaxed);
-        self.now() <= limit
+        let left = self.limit.load(Relaxed).saturating_sub(self.now());
+        self.limit.store(self.now().saturating_add(left.saturating_sub(nanos)), Relaxed);
+        nanos <= left
     }
 
     fn now(&self) -> u64 {

@@ -4,7 +4,7 @@ use host_control::Grant;
 use serde::Serialize;
 
 use crate::description::Description;
-use crate::shape::Shape;
+use crate::interfaces::Interfaces;
 use crate::wasi;
 
 /// What a component says of itself and needs.
@@ -40,7 +40,7 @@ pub struct Import {
 
 impl Import {
     pub(crate) fn of(name: &str) -> Self {
-        let grant = Shape::grant_for(name);
+        let grant = Interfaces::grant_for(name);
         let behind = match grant {
             Some(_) => None,
             None => Some(wasi::behind(name).unwrap_or("types only")),

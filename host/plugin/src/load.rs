@@ -17,13 +17,15 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::artifact::{self, Artifacts};
+use crate::compile::{self, CompileError, CompileLimits};
 use crate::digest::Digest;
 use crate::engine;
 use crate::inspection::Inspection;
+use crate::interfaces::Interfaces;
 use crate::limits::Limits;
 use crate::load_error::{Label, LoadError};
 use crate::plugin::Plugin;
-use crate::shape::Shape;
+use crate::shape;
 use crate::strategy::WasmStrategy;
 use crate::ticker::Ticker;
 
@@ -71,6 +73,8 @@ fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
 /// How a loader works.
 #[derive(Debug, Clone, Default)]
 pub struct LoaderConfig {
+    /// What compiling one component may use, in a program that calls [`crate::serve`].
+    pub compile: CompileLimits,
     /// Where compiled components are kept; none compiles each time. [`default_cache_dir`] is the usual place.
     pub cache_dir: Option<PathBuf>,
 }
@@ -88,6 +92,7 @@ pub struct Loader {
     engine: Engine,
     ticker: Arc<Ticker>,
     artifacts: Option<Artifacts>,
+    compile_limits: CompileLimits,
     note: Option<String>,
     on_compile: Option<OnCompile>,
 }
@@ -110,7 +115,14 @@ impl Loader {
                 }
             }
         }
-        Ok(Self { engine, ticker: Arc::new(ticker), artifacts, note, on_compile: None })
+        Ok(Self {
+            engine,
+            ticker: Arc::new(ticker),
+            artifacts,
+            compile_limits: config.compile,
+            note,
+            on_compile: None,
+        })
     }
 
     /// Calls `tell` with the place and the size in bytes of a component that is about to be compiled, which can take
@@ -136,10 +148,10 @@ impl Loader {
         let (bytes, label) = source.read()?;
         let span = tracing::info_span!("open", component = %label.place, digest = %label.digest.short());
         let _inside = span.enter();
-        let shape = Shape::read(&bytes, &label)?;
+        let interfaces = Interfaces::read(&bytes, &label)?;
         let (component, compile_time) = self.compile(&bytes, &label)?;
         let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        let plugin = Plugin::new(component, Arc::clone(&self.ticker), shape, size, label, limits)?;
+        let plugin = Plugin::new(component, Arc::clone(&self.ticker), interfaces, size, label, limits)?;
         tracing::info!(
             name = plugin.name(),
             version = plugin.description().version,
@@ -182,15 +194,16 @@ impl Loader {
             }
             tracing::debug!("not in the cache of compiled components");
         }
+        shape::check(bytes).map_err(|error| LoadError::of_shape(error, label))?;
         if let Some(tell) = &self.on_compile {
             tell(&label.place, bytes.len());
         }
         let began = Instant::now();
-        let invalid = |error: wasmtime::Error| LoadError::Invalid {
-            component: label.clone(),
-            reason: format!("{error:#}"),
-        };
-        let compiled = self.engine.precompile_component(bytes).map_err(invalid)?;
+        let limits = &self.compile_limits;
+        let compiled = compile::compile(&self.engine, bytes, limits).map_err(|error| {
+            tracing::warn!(bytes = bytes.len(), ?error, "not compiled");
+            LoadError::of_compiling(error, label, limits)
+        })?;
         let took = began.elapsed();
         tracing::info!(bytes = bytes.len(), compiled_bytes = compiled.len(), ?took, "compiled");
         if let Some(artifacts) = &self.artifacts
@@ -199,7 +212,9 @@ impl Loader {
             // A full disk costs the next start its time, and nothing else.
             tracing::warn!(%error, "the compiled component is not kept");
         }
-        let component = artifact::deserialize(&self.engine, &compiled).map_err(invalid)?;
+        let component = artifact::deserialize(&self.engine, &compiled).map_err(|error| {
+            LoadError::of_compiling(CompileError::Failed(format!("{error:#}")), label, limits)
+        })?;
         Ok((component, Some(took)))
     }
 }

@@ -6,13 +6,16 @@
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use host_control::Fault;
 
+use crate::compile::{CompileError, CompileLimits};
 use crate::description::SettingKind;
 use crate::digest::Digest;
+use crate::interfaces::PACKAGE_VERSION;
 use crate::names;
-use crate::shape::PACKAGE_VERSION;
+use crate::shape::ShapeError;
 
 /// A component as error texts call it: where it came from, and the start of its digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +89,44 @@ pub enum LoadError {
         /// The component.
         component: Label,
         /// What is wrong with it.
+        reason: String,
+    },
+    /// A component that is too large in one respect.
+    #[error("{component}: {excess}. No key of a profile changes that: a smaller component has to be built")]
+    TooLarge {
+        /// The component.
+        component: Label,
+        /// In what.
+        excess: ShapeError,
+    },
+    /// A component that takes too much memory to compile.
+    #[error(
+        "{component}: needs more than {} MB of memory to compile; raise `plugins.compile-memory` in the profile if it is \
+         meant to", bytes / 1_000_000
+    )]
+    CompileMemory {
+        /// The component.
+        component: Label,
+        /// The memory that there was, bytes.
+        bytes: u64,
+    },
+    /// A component that takes too long to compile.
+    #[error(
+        "{component}: takes longer than {} s to compile; raise `plugins.compile-time` in the profile if it is meant to",
+        time.as_secs()
+    )]
+    CompileTime {
+        /// The component.
+        component: Label,
+        /// The time that there was.
+        time: Duration,
+    },
+    /// The compiler ended in a way that says nothing of the component.
+    #[error("{component}: the compiler failed: {reason}")]
+    Compiler {
+        /// The component.
+        component: Label,
+        /// How it ended.
         reason: String,
     },
     /// A component of another world.
@@ -208,6 +249,26 @@ pub enum LoadError {
     /// The sandbox itself cannot be set up on this machine.
     #[error("the WebAssembly sandbox cannot be set up on this machine: {0}")]
     Sandbox(String),
+}
+
+impl LoadError {
+    pub(crate) fn of_shape(error: ShapeError, component: &Label) -> Self {
+        let component = component.clone();
+        match error {
+            ShapeError::Malformed(reason) => Self::Invalid { component, reason },
+            excess => Self::TooLarge { component, excess },
+        }
+    }
+
+    pub(crate) fn of_compiling(error: CompileError, component: &Label, limits: &CompileLimits) -> Self {
+        let component = component.clone();
+        match error {
+            CompileError::Invalid(reason) => Self::Invalid { component, reason },
+            CompileError::Memory => Self::CompileMemory { component, bytes: limits.memory_bytes },
+            CompileError::Time => Self::CompileTime { component, time: limits.time },
+            CompileError::Failed(reason) => Self::Compiler { component, reason },
+        }
+    }
 }
 
 /// Which side is behind.

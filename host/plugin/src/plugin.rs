@@ -14,10 +14,11 @@ use wasmtime::component::{Component, Linker};
 use crate::bindings::{Strategy as Bindings, StrategyPre};
 use crate::call;
 use crate::description::Description;
+use crate::digest::Digest;
 use crate::inspection::{Import, Inspection};
+use crate::interfaces::Interfaces;
 use crate::limits::Limits;
 use crate::load_error::{Label, LoadError};
-use crate::shape::Shape;
 use crate::state::State;
 use crate::strategy::{Running, WasmStrategy};
 use crate::ticker::Ticker;
@@ -27,7 +28,7 @@ use crate::{imports, wasi};
 pub struct Plugin {
     component: Component,
     ticker: Arc<Ticker>,
-    shape: Shape,
+    interfaces: Interfaces,
     size: u64,
     label: Label,
     description: Description,
@@ -47,14 +48,14 @@ impl Plugin {
     pub(crate) fn new(
         component: Component,
         ticker: Arc<Ticker>,
-        shape: Shape,
+        interfaces: Interfaces,
         size: u64,
         label: Label,
         limits: &Limits,
     ) -> Result<Self, LoadError> {
         let pre = link(&component, &Grant::ALL.into(), &label)?;
         let (_, description) = run_start(&pre, &ticker, &label, State::new(limits, 0), limits)?;
-        Ok(Self { component, ticker, shape, size, label, description, compile_time: None })
+        Ok(Self { component, ticker, interfaces, size, label, description, compile_time: None })
     }
 
     pub(crate) fn compiled_in(self, compile_time: Option<Duration>) -> Self {
@@ -73,6 +74,12 @@ impl Plugin {
         &self.description
     }
 
+    /// The digest of its bytes.
+    #[must_use]
+    pub fn digest(&self) -> &Digest {
+        &self.label.digest
+    }
+
     /// How long it took to compile; none where it was compiled before.
     #[must_use]
     pub fn compile_time(&self) -> Option<Duration> {
@@ -85,8 +92,8 @@ impl Plugin {
         Inspection {
             description: self.description.clone(),
             world: crate::WORLD,
-            imports: self.shape.imports.iter().map(|name| Import::of(name)).collect(),
-            exports: self.shape.exports.clone(),
+            imports: self.interfaces.imports.iter().map(|name| Import::of(name)).collect(),
+            exports: self.interfaces.exports.clone(),
             size_bytes: self.size,
             digest: self.label.digest.to_string(),
             place: self.label.place.clone(),
@@ -106,11 +113,11 @@ impl Plugin {
         seed: u64,
     ) -> Result<WasmStrategy, LoadError> {
         let name = self.name();
-        self.shape.check_grants(name, &self.label, grants)?;
+        self.interfaces.check_grants(name, &self.label, grants)?;
         self.description.check_settings(settings, &self.label)?;
         let pre = link(&self.component, grants, &self.label)?;
         let mut state = State::new(limits, seed);
-        state.known_as(name);
+        state.known_as(name, &self.label.digest);
         let (mut running, description) = run_start(&pre, &self.ticker, &self.label, state, limits)?;
         if description != self.description {
             return Err(LoadError::BadDescription {
@@ -166,9 +173,6 @@ fn run_start(
             let start = Usage { fuel, memory_bytes: store.data().memory.held(), wall: Duration::ZERO };
             Ok((Running { store, bindings, start }, description))
         }
-        Err((fault, _)) => {
-            tracing::warn!(component = %label, %fault, "failed at its start");
-            Err(LoadError::Start { component: label.clone(), fault })
-        }
+        Err((fault, _)) => Err(LoadError::Start { component: label.clone(), fault }),
     }
 }

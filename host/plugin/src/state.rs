@@ -17,6 +17,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use crate::capture::Capture;
 use crate::charge::HostWork;
 use crate::clock::{Clock, Wall};
+use crate::digest::Digest;
 use crate::limits::Limits;
 use crate::log::Log;
 use crate::memory::MemoryCap;
@@ -31,6 +32,8 @@ const MAX_RANDOM: u64 = 4 << 10;
 pub(crate) struct State {
     /// Name by which the rules of this strategy are known; empty until it has described itself.
     pub(crate) name: String,
+    /// The digest of its component; empty until then.
+    pub(crate) digest: String,
     /// The table of the profile that gives its limits.
     pub(crate) limits_table: String,
     pub(crate) snapshot: Arc<Snapshot>,
@@ -58,6 +61,7 @@ impl State {
         table.set_max_capacity(MAX_HANDLES);
         Self {
             name: String::new(),
+            digest: String::new(),
             limits_table: "limits".to_owned(),
             snapshot: Arc::default(),
             desk: Desk::closed(),
@@ -75,8 +79,9 @@ impl State {
     }
 
     /// Names the strategy, once it has described itself.
-    pub(crate) fn known_as(&mut self, name: &str) {
+    pub(crate) fn known_as(&mut self, name: &str, digest: &Digest) {
         name.clone_into(&mut self.name);
+        digest.short().clone_into(&mut self.digest);
         self.limits_table = format!("strategies.{name}.limits");
     }
 

@@ -35,7 +35,7 @@ pub struct Settings {
     pub control: ControlSettings,
     /// What one tick of a strategy may use whose own table says nothing else.
     pub limits: LimitSettings,
-    /// Where further components are found.
+    /// Where further components are found, and what compiling one may take.
     pub plugins: PluginSettings,
     /// The strategies that have a table, by name, those switched off included.
     pub strategies: Vec<StrategySettings>,
@@ -164,11 +164,15 @@ pub struct LimitSettings {
     pub log_bytes: Bytes,
 }
 
-/// Where further components are found.
+/// Where further components are found, and what compiling one may take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginSettings {
     /// A folder of `.wasm` files, which need not exist; none where none is set and the user has no home.
     pub dir: Option<PathBuf>,
+    /// Memory that compiling one component may take.
+    pub compile_memory: Bytes,
+    /// Time that compiling one component may take.
+    pub compile_time: Duration,
 }
 
 /// One strategy's table.

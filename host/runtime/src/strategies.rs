@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use host_control::ledger::SetAside;
 use host_control::{Control, Fault, Grant, Seat, Strategy};
-use host_plugin::{Catalogue, Limits, LoadError, Loader, LoaderConfig, Place, Plugin, Time, WasmStrategy};
+use host_plugin::{
+    Catalogue, CompileLimits, Limits, LoadError, Loader, LoaderConfig, Place, Plugin, Time, WasmStrategy,
+};
 use host_profile::{LimitSettings, Settings, StrategySettings};
 
 use crate::error::RunError;
@@ -26,8 +28,12 @@ pub struct Loaded {
 ///
 /// # Errors
 /// This machine cannot run compiled WebAssembly.
-pub fn loader() -> Result<Loader, LoadError> {
-    Loader::new(&LoaderConfig { cache_dir: host_plugin::default_cache_dir() })
+pub fn loader(settings: &Settings) -> Result<Loader, LoadError> {
+    let plugins = &settings.plugins;
+    Loader::new(&LoaderConfig {
+        compile: CompileLimits { memory_bytes: plugins.compile_memory.get(), time: plugins.compile_time },
+        cache_dir: host_plugin::default_cache_dir(),
+    })
 }
 
 /// The limits of a strategy, or those of all.
@@ -65,7 +71,7 @@ pub fn grants(strategy: &StrategySettings) -> BTreeSet<Grant> {
 /// settings name a strategy that does not exist. A strategy that cannot be loaded is no error: it is disabled.
 pub fn load(settings: &Settings, time: Time, seed: u64, progress: &dyn Progress) -> Result<Loaded, RunError> {
     let dir = settings.plugins.dir.as_deref();
-    let loader = loader()?;
+    let loader = loader(settings)?;
     progress.doing("opening the strategies");
     let catalogue = Catalogue::read(dir, &loader, &start_limits(settings, time))?;
     catalogue.check_names()?;
@@ -91,7 +97,10 @@ pub fn load(settings: &Settings, time: Time, seed: u64, progress: &dyn Progress)
         });
         match started {
             Ok(ready) => loaded.seats.push(seat(ready, strategy)),
-            Err(text) => loaded.set_aside.push(set_aside(&strategy.name, text)),
+            Err(text) => {
+                let digest = listed.plugin.as_ref().map(|plugin| plugin.digest().to_string());
+                loaded.set_aside.push(set_aside(&strategy.name, digest.unwrap_or_default(), text));
+            }
         }
     }
     Ok(loaded)
@@ -106,14 +115,8 @@ fn seat(ready: WasmStrategy, strategy: &StrategySettings) -> Seat {
     Seat::new(Box::new(ready), i64::from(strategy.priority), both)
 }
 
-fn set_aside(name: &str, text: String) -> SetAside {
-    SetAside {
-        tick: 0,
-        strategy: name.to_owned(),
-        digest: String::new(),
-        fault: Fault::NotLoaded(text.clone()),
-        text,
-    }
+fn set_aside(name: &str, digest: String, text: String) -> SetAside {
+    SetAside { tick: 0, strategy: name.to_owned(), digest, fault: Fault::NotLoaded(text.clone()), text }
 }
 
 /// A sentence for each component that no line of the settings names.
@@ -156,7 +159,13 @@ mod tests {
 
     #[test]
     fn the_limits_of_a_profile_that_says_nothing_are_the_sandbox_s_own() {
-        assert_eq!(limits(&settings(&[]).limits, Time::Machine), Limits::default());
+        let settings = settings(&[]);
+        assert_eq!(limits(&settings.limits, Time::Machine), Limits::default());
+        let compile = CompileLimits {
+            memory_bytes: settings.plugins.compile_memory.get(),
+            time: settings.plugins.compile_time,
+        };
+        assert_eq!(compile, CompileLimits::default());
     }
 
     #[test]

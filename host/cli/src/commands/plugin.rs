@@ -81,13 +81,13 @@ struct Listed {
     digest: Option<String>,
     /// What it has to be granted.
     grants: Vec<Grant>,
-    /// Why it cannot be loaded.
+    /// Why it cannot be loaded or started.
     error: Option<String>,
 }
 
 fn list(layers: &Layers, json: bool) -> Result<(), Failure> {
     let settings = layers.load(Path::new("."))?;
-    let loader = strategies::loader()?;
+    let loader = strategies::loader(&settings)?;
     let mut rows = Vec::new();
     let limits = strategies::start_limits(&settings, Time::Machine);
     let catalogue = Catalogue::read(settings.plugins.dir.as_deref(), &loader, &limits)?;
@@ -101,10 +101,17 @@ fn list(layers: &Layers, json: bool) -> Result<(), Failure> {
                 let inspection = plugin.inspection();
                 let grants = inspection.grants();
                 let Inspection { description, digest, .. } = inspection;
-                let state = match settings.strategy(&description.name) {
-                    Some(strategy) if strategy.enabled => "runs",
-                    Some(_) => "switched off",
-                    None => "not in the profile",
+                let strategy = settings.strategy(&description.name);
+                // What would happen is known only to who tries.
+                let error = strategy.filter(|strategy| strategy.enabled).and_then(|strategy| {
+                    let limits = strategies::limits(&strategy.limits, Time::Machine);
+                    plugin.start(&strategies::grants(strategy), &strategy.settings, &limits, 0).err()
+                });
+                let state = match (strategy, &error) {
+                    (Some(_), Some(_)) => "cannot start",
+                    (Some(strategy), None) if strategy.enabled => "runs",
+                    (Some(_), None) => "switched off",
+                    (None, _) => "not in the profile",
                 };
                 Listed {
                     name: description.name,
@@ -114,7 +121,7 @@ fn list(layers: &Layers, json: bool) -> Result<(), Failure> {
                     from,
                     digest: Some(digest),
                     grants,
-                    error: None,
+                    error: error.map(|error| error.to_string()),
                 }
             }
             Err(error) => Listed {
@@ -160,7 +167,8 @@ fn list(layers: &Layers, json: bool) -> Result<(), Failure> {
         outln!("{error}")?;
     }
     for note in catalogue.notes() {
-        println!("\n{note}");
+        outln!()?;
+        outln!("{note}")?;
     }
     if let Some(dir) = &settings.plugins.dir {
         outln!()?;
@@ -180,7 +188,7 @@ struct Inspected<'a> {
 
 fn inspect(file: &Path, layers: &Layers, json: bool) -> Result<(), Failure> {
     let settings = layers.load(Path::new("."))?;
-    let loader = strategies::loader()?;
+    let loader = strategies::loader(&settings)?;
     let bundled = host_plugin::bundled();
     let is_named = |place: &&Place| matches!(place, Place::Bundled(name, _) if Path::new(name) == file);
     let named = bundled.iter().find(|place| !file.exists() && is_named(place));

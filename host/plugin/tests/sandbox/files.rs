@@ -11,7 +11,7 @@ use super::{PROBE, limits};
 fn counting(cache_dir: Option<std::path::PathBuf>) -> (Loader, Arc<AtomicU32>) {
     let compiled = Arc::new(AtomicU32::new(0));
     let counter = Arc::clone(&compiled);
-    let loader = Loader::new(&LoaderConfig { cache_dir }).unwrap();
+    let loader = Loader::new(&LoaderConfig { cache_dir, ..LoaderConfig::default() }).unwrap();
     let loader = loader.on_compile(move |_, _| {
         counter.fetch_add(1, SeqCst);
     });

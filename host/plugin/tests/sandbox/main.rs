@@ -36,7 +36,7 @@ fn build(folder: &str) -> Vec<guest_build::Artifact> {
 /// Keeps what it compiles from one run of the tests to the next.
 static LOADER: LazyLock<Loader> = LazyLock::new(|| {
     let cache_dir = Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("components"));
-    Loader::new(&LoaderConfig { cache_dir }).unwrap()
+    Loader::new(&LoaderConfig { cache_dir, ..LoaderConfig::default() }).unwrap()
 });
 
 fn limits() -> Limits {

@@ -26,7 +26,11 @@ impl Settings {
         notes: Vec<String>,
     ) -> Result<Self, ProfileError> {
         let get = Get { layer, strategy: None };
-        let plugins = PluginSettings { dir: get.folder("plugins.dir")?.or(default_plugins) };
+        let plugins = PluginSettings {
+            dir: get.folder("plugins.dir")?.or(default_plugins),
+            compile_memory: get.bytes("plugins.compile-memory")?,
+            compile_time: get.span("plugins.compile-time")?,
+        };
         Ok(Self {
             profile,
             summary: get.text("summary")?,

@@ -37,7 +37,26 @@ fn wrong_key() {
         ),
         (
             "[strategies]\nmine = { prio = 3 }",
-            "host.toml:2: strategies.mine.prio: no such key; a strategy has enabled, priority, grants, settings",
+            "host.toml:2: strategies.mine.prio: no such key; a strategy has enabled, priority, grants, limits, settings",
+        ),
+        (
+            "[strategies.mine]\nlimits = { memry = \"1 MB\" }",
+            "host.toml:2: strategies.mine.limits.memry: no such key; did you mean \"memory\"?",
+        ),
+        (
+            "[strategies.mine]\nlimits = { threads = 1 }",
+            "host.toml:2: strategies.mine.limits.threads: no such key; the limits of a strategy are fuel, deadline, memory, \
+             start-deadline, log-lines, log-bytes",
+        ),
+        (
+            "[strategies.mine]\nlimits = { fuel = 1 }",
+            "host.toml:2: strategies.mine.limits.fuel: expected a whole number from 10000 to 1000000000000, got 1",
+        ),
+        ("[strategies.mine]\nlimits = 3", "host.toml:2: strategies.mine.limits: expected a table, got 3"),
+        (
+            "[strategies.mine.settings]\na-b = 1\na_b = 2",
+            "host.toml:3: strategies.mine.settings.a-b is given twice: host.toml:2 gives it too, and `_` and `-` are \
+             alike. Remove one of the two",
         ),
         (
             "[strategies.mine]\ngrant = []",
@@ -247,8 +266,12 @@ fn flags() {
         "flag --set: strategies.mine.enable: no such key; did you mean \"strategies.mine.enabled\"?"
     );
     assert_eq!(
+        flag_error("strategies.mine.limits.fule=20000"),
+        "flag --set: strategies.mine.limits.fule: no such key; did you mean \"strategies.mine.limits.fuel\"?"
+    );
+    assert_eq!(
         flag_error("strategies.mine=true"),
-        "flag --set: strategies.mine: no such key; strategies.NAME has enabled, priority, grants, settings"
+        "flag --set: strategies.mine: no such key; strategies.NAME has enabled, priority, grants, limits, settings"
     );
     assert_eq!(
         flag_error("executor.queue=many"),

@@ -110,6 +110,42 @@ fn a_strategys_table_merges_field_by_field() {
 }
 
 #[test]
+fn a_strategy_s_limits_stand_over_those_of_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("host.toml");
+    let text = "[limits]\nfuel = 20_000_000\n[strategies.mine]\nlimits = { memory = \"200 MB\", deadline = \"1 s\" }";
+    fs::write(&path, text).unwrap();
+    let settings = loader()
+        .user_file(Some(path.clone()))
+        .env(env(&[("HOST_STRATEGIES_MINE_LIMITS_LOG_LINES", "7")]))
+        .set(["strategies.mine.limits.deadline=2s", "strategies.cache-policy.limits.log-bytes=1KB"])
+        .load(&big())
+        .unwrap();
+    let mine = &settings.strategy("mine").unwrap().limits;
+    assert_eq!((mine.fuel, mine.memory, mine.log_lines), (20_000_000, Bytes(200_000_000), 7));
+    assert_eq!((mine.deadline, mine.start_deadline), (Duration::from_secs(2), Duration::from_secs(5)));
+    assert_eq!(settings.strategy("cache-policy").unwrap().limits.log_bytes, Bytes(1_000));
+    assert_eq!(settings.strategy("worker-sizing").unwrap().limits, settings.limits);
+    let source = |limit: &str| settings.source(&format!("strategies.mine.limits.{limit}"));
+    assert_eq!(source("memory"), Some(format!("file {}:4", path.display()).as_str()));
+    assert_eq!(source("deadline"), Some("flag --set"));
+    assert_eq!(source("log-lines"), Some("environment HOST_STRATEGIES_MINE_LIMITS_LOG_LINES"));
+    assert_eq!(source("fuel"), None, "what a strategy does not say is said once, for all");
+}
+
+#[test]
+fn underscores_and_hyphens_are_alike_in_names() {
+    let (settings, _) = load_file("[strategies.cache_policy]\nsettings = { best_margin = 1 }\n");
+    let settings = settings.unwrap();
+    let policy = settings.strategy("cache-policy").unwrap();
+    assert_eq!(policy.settings.get("best-margin").map(String::as_str), Some("1"));
+    assert_eq!(policy.priority, 10, "it is the bundled one");
+    let settings = loader().set(["strategies.cache_policy.settings.best_margin=2"]).load(&big()).unwrap();
+    let policy = settings.strategy("cache-policy").unwrap();
+    assert_eq!(policy.settings.get("best-margin").map(String::as_str), Some("2"));
+}
+
+#[test]
 fn other_programs_variables_and_empty_ones_are_passed_over() {
     let others = env(&[
         ("HOSTNAME", "a"),
@@ -146,7 +182,7 @@ fn rows_are_in_the_order_of_the_defaults_file() {
     let keys: Vec<_> = settings.rows().iter().map(|row| row.key.as_str()).collect();
     assert_eq!(keys[..4], ["summary", "optimise", "memory.cap", "cache.policy"]);
     assert_eq!(
-        keys[38..],
+        keys[40..],
         [
             "strategies.cache-policy.enabled",
             "strategies.cache-policy.priority",
