@@ -249,8 +249,19 @@ fn a_result_nobody_waits_for_may_panic_when_dropped() {
     }
     let executor = Executor::new(Config { cpu_workers: 1, io_workers: 1, ..SMALL }).unwrap();
     let class = executor.class("bomb");
-    drop(queue_cpu(&executor, class, || Bomb));
-    drop(queue_io(&executor, class, async { Bomb }));
+    // They end only when nobody waits any more; else the one who waits drops the result.
+    let room = Arc::new(Room::default());
+    let (on_cpu, on_io) = (Arc::clone(&room), Arc::clone(&room));
+    let cpu = queue_cpu(&executor, class, move || {
+        on_cpu.stay();
+        Bomb
+    });
+    let io = queue_io(&executor, class, async move {
+        on_io.stay_async().await;
+        Bomb
+    });
+    drop((cpu, io));
+    room.open.store(true, Ordering::SeqCst);
     assert_eq!(executor.block_on(executor.cpu(class, || 7)), Ok(7));
     assert_eq!(executor.block_on(executor.io(class, async { 8 })), Ok(8));
 }
