@@ -12,6 +12,8 @@ mod edges;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod inputs;
+#[cfg(test)]
 mod runs;
 #[cfg(test)]
 mod simulator;

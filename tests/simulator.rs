@@ -101,8 +101,16 @@ fn a_profile_in_virtual_time_gives_the_same_bytes_twice() {
 
 /// Points that choosing misses more than the best of the fixed policies, in virtual time without prefetching.
 fn over_the_best(path: &Path, capacity: &str, more: &[&str]) -> f64 {
-    let arguments =
-        ["--profile", "medium", "--capacity", capacity, "--set", "prefetch.enabled=false", "--json"];
+    let arguments = [
+        "--hash-keys",
+        "--profile",
+        "medium",
+        "--capacity",
+        capacity,
+        "--set",
+        "prefetch.enabled=false",
+        "--json",
+    ];
     let text = succeed([&["sim", path.to_str().unwrap()], &arguments[..], more].concat());
     let report: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(report["set_aside"], Value::Array(vec![]));

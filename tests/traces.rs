@@ -38,6 +38,7 @@ fn a_trace_is_described() {
     let expected = "\
 a.csv: csv, uncompressed
 
+keys                hashed  column \"key\" of csv may hold names
 requests                 6
 distinct keys            4
 one-hit keys        50.0 %  of the keys are asked for once
@@ -61,6 +62,10 @@ without a size      16.7 %  of the requests
     assert_eq!(json["reuse_distance"]["p90"], 2);
     assert_eq!(json["sizes"]["footprint_bytes"], 3150);
     assert_eq!(json["interrupted"], false);
+    assert_eq!(
+        (json["keys"].as_str(), json["numbered_by_first_appearance"].as_bool()),
+        (Some("hashed"), Some(false))
+    );
 
     let texts = write(dir.path(), "b.keys", "x\ny\nx\n");
     let json = info(&texts);

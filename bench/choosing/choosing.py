@@ -2,7 +2,7 @@
 
 Fixed and chosen runs differ in the choice alone. Both come from one `host sim --profile medium`, which reports what each
 policy alone would have missed; that figure is held against `host sim --policy` of its own. Prefetching is off: what it
-loads ahead would be hits of the chosen run only. Keys are hashed when a trace is read, as everywhere in `host`.
+loads ahead would be hits of the chosen run only. Keys are hashed, whatever the format, so that nothing follows from them.
 The worst start is the profile's `cache.policy` set to the policy with the most misses, the first by name of equals.
 """
 
@@ -64,7 +64,7 @@ def host(*arguments):
 def chosen(path, capacity, settings):
     """The report of a run under the profile."""
     sets = [part for setting in ["prefetch.enabled=false", *settings] for part in ("--set", setting)]
-    report = host("sim", path, "--profile", "medium", "--capacity", capacity, "--json", *sets)
+    report = host("sim", path, "--hash-keys", "--profile", "medium", "--capacity", capacity, "--json", *sets)
     if report["set_aside"] or report["interrupted"]:
         sys.exit(f"{path} at {capacity}: {report['set_aside'] or 'interrupted'}")
     return report
@@ -72,7 +72,7 @@ def chosen(path, capacity, settings):
 
 def rows_of(name, path, capacities):
     """The fixed misses at each capacity that is one."""
-    grid = host("sim", path, "--policy", ",".join(POLICIES), "--capacity", ",".join(capacities), "--json")["rows"]
+    grid = host("sim", path, "--hash-keys", "--policy", ",".join(POLICIES), "--capacity", ",".join(capacities), "--json")["rows"]
     rows = []
     for at, capacity in enumerate(capacities):
         fixed = {row["policy"]: row for row in grid[at :: len(capacities)]}

@@ -7,9 +7,10 @@ pub(crate) mod sim;
 pub(crate) mod trace;
 
 use std::io::{self, Write as _};
+use std::path::Path;
 
 use clap::Args;
-use host_workload::trace::{Format, Options};
+use host_workload::trace::{Format, KeyForm, Options, reads_once};
 use serde::Serialize;
 
 use crate::exit::Failure;
@@ -31,6 +32,15 @@ pub(crate) struct TraceFormat {
     /// CSV: the column with the size in bytes.
     #[arg(long, value_name = "NAME")]
     size_column: Option<String>,
+
+    /// Hash every key, so that nothing follows from its value. By default keys keep their order in lis, lirs,
+    /// vscsi and msr, and in csv where the key column is lbn, lba, block, sector or offset.
+    #[arg(long, conflicts_with = "ordered_keys")]
+    hash_keys: bool,
+
+    /// Keep the order of keys that are numbers, whatever the format: for plain numbers that are places.
+    #[arg(long)]
+    ordered_keys: bool,
 }
 
 impl TraceFormat {
@@ -39,7 +49,20 @@ impl TraceFormat {
             format: self.format,
             key_column: self.key_column.clone(),
             size_column: self.size_column.clone(),
+            keys: match (self.hash_keys, self.ordered_keys) {
+                (true, _) => Some(KeyForm::Hashed),
+                (_, true) => Some(KeyForm::Ordered),
+                _ => None,
+            },
         }
+    }
+}
+
+/// Says what a command waits for where its trace is a pipe: opening one waits for whoever writes into it.
+pub(crate) fn announce_waiting(trace: &Path) {
+    if reads_once(trace) {
+        let text = "is a pipe or a device: waiting for what is written into it";
+        out::say(&format!("{}: {text}", trace.display()));
     }
 }
 

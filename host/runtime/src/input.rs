@@ -100,6 +100,8 @@ impl Prepared {
             Input::BuiltIn => Self::built_in(options),
             Input::Directory(root) => Self::directory(options, root.clone()),
             Input::Trace(path, how) => {
+                // The footprint, the baseline, the run.
+                trace::check_readings(path, 2 + u64::from(options.baseline))?;
                 let open = OpenTrace { path: path.clone(), options: how.clone() };
                 let footprint = Footprint::read(open.open()?, options.object_size, progress, stop)?;
                 Ok(Self::trace(options, open, footprint))
@@ -165,6 +167,7 @@ impl Prepared {
                 Bytes(capacity)
             ));
         }
+        notes.extend(footprint.notes.iter().cloned());
         let mean_weight = footprint.mean_size();
         Self { kind: Kind::Trace { open, footprint }, capacity, mean_weight, notes }
     }

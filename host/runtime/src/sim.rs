@@ -236,6 +236,8 @@ pub fn simulate(
     let format = trace.format().to_string();
     let task = Task { path, format, methods, capacities, options, progress, stop };
     task.check_belady()?;
+    // No policy learns anything from the value of a key.
+    let trace = trace.with_ids();
     // Blocks that nobody takes any more end the thread that reads them, and with it the scope.
     std::thread::scope(|scope| task.run(blocks::read(scope, trace)))
 }

@@ -20,7 +20,8 @@ use host_control::{ControlLoop, Controls as _};
 use host_plugin::Time;
 use host_prefetch::Prefetcher;
 use host_profile::Settings;
-use host_workload::trace::{Options as TraceOptions, TraceReader};
+use host_workload::key;
+use host_workload::trace::{Options as TraceOptions, TraceReader, check_readings};
 use serde::Serialize;
 
 use crate::compose;
@@ -122,6 +123,8 @@ pub fn run_virtual(
     let settings = &options.settings;
     let ledger = LedgerFile::open(options.ledger.as_deref(), Some(&options.trace), progress)?;
     let loaded = strategies::load(settings, Time::Virtual, options.seed, progress)?;
+    // The footprint, the run, the policies alone.
+    check_readings(&options.trace, 3)?;
     progress.doing(&format!("opening {}", options.trace.display()));
     let open = || TraceReader::open(&options.trace, &options.format);
     // An object without a size weighs 1, as it does where capacities are in objects.
@@ -147,7 +150,7 @@ pub fn run_virtual(
     let mut report = replay.settle(options, &footprint, capacity);
     report.fixed = fixed(open()?, options.capacity, capacity, &footprint, stop)?;
     report.set_aside.splice(0..0, loaded.set_aside);
-    report.notes.splice(0..0, loaded.notes);
+    report.notes.splice(0..0, loaded.notes.into_iter().chain(footprint.notes));
     report.interrupted = stop.asked();
     Ok(report)
 }
@@ -172,7 +175,7 @@ fn fixed(
         for request in &batch {
             let weight = weight(asked, footprint, request.key);
             for cache in &mut caches {
-                cache.access(request.key, weight);
+                cache.access(id(request.key), weight);
             }
         }
     }
@@ -182,6 +185,11 @@ fn fixed(
         miss_ratio: share(cache.misses(), requests).unwrap_or(0.0),
     };
     Ok(caches.iter().map(row).collect())
+}
+
+/// What a policy knows an object by: nothing follows from its value, whatever a key tells.
+fn id(key: u64) -> u64 {
+    key::hash_number(key)
 }
 
 fn weight(asked: Capacity, footprint: &Footprint, key: u64) -> u64 {
@@ -274,7 +282,7 @@ impl<'a> Replay<'a> {
             self.options.origin_latency
         };
         if let Some(shadows) = &mut self.plane.shadows {
-            shadows.feed(key, weight(self.options.capacity, self.footprint, key));
+            shadows.feed(id(key), weight(self.options.capacity, self.footprint, key));
         }
         self.now += took;
         if self.meter.finished(took).is_multiple_of(self.options.tick_requests.max(1)) {

@@ -6,13 +6,16 @@
 //!
 //! It fails where there are more than [`MAX_KEYS`] distinct keys.
 
+mod first_appearance;
 mod stack;
 
 use hashbrown::HashMap;
 use serde::Serialize;
 
+pub use first_appearance::FirstAppearance;
 pub use stack::{MAX_KEYS, StackDistances};
 
+use crate::key;
 use crate::trace::{RawBatch, RawKey, Request};
 
 /// More distinct keys than can be told apart.
@@ -33,6 +36,8 @@ pub struct Analysis {
     requested_bytes: u64,
     sized: u64,
     runs: Runs,
+    first_appearance: FirstAppearance,
+    without_place: u64,
 }
 
 /// How many requests go on where the one before ended.
@@ -63,6 +68,10 @@ pub struct TraceInfo {
     /// where a key is no number or where there is one request. It says nothing of the recorded system where keys were
     /// numbered by first appearance.
     pub sequential_share: Option<f64>,
+    /// Whether keys seem to be numbered by first appearance, see [`FirstAppearance`].
+    pub numbered_by_first_appearance: bool,
+    /// Requests whose key is no number up to [`key::MAX`]: it is hashed even where keys are ordered.
+    pub requests_without_place: u64,
     /// Requests for a key that was asked for before: the hits of a cache that holds everything, as a share of the requests.
     pub reuse_share: f64,
     /// Over these requests, the exact LRU stack distance: how many objects an LRU cache has to hold for them to hit.
@@ -106,16 +115,25 @@ impl Analysis {
     /// # Errors
     /// [`TooManyKeys`].
     pub fn add(&mut self, batch: &RawBatch) -> Result<(), TooManyKeys> {
-        for (request, key) in batch.iter() {
-            self.request(request)?;
-            self.runs.note(key);
+        for (request, name) in batch.iter() {
+            let number = match name {
+                RawKey::Number(number) => Some(number),
+                RawKey::Text(_) => None,
+            };
+            if self.request(request)? {
+                self.first_appearance.note(number);
+            }
+            self.without_place += u64::from(number.is_none_or(|number| number > key::MAX));
+            self.runs.note(number);
         }
         Ok(())
     }
 
-    fn request(&mut self, request: Request) -> Result<(), TooManyKeys> {
-        let number = match self.numbers.get(&request.key) {
-            Some(&number) => number,
+    /// Takes in a request; true where its key is new.
+    fn request(&mut self, request: Request) -> Result<bool, TooManyKeys> {
+        let known = self.numbers.get(&request.key).copied();
+        let number = match known {
+            Some(number) => number,
             None => {
                 let number = u32::try_from(self.counts.len())
                     .ok()
@@ -140,7 +158,7 @@ impl Analysis {
                 *size = request.size;
             }
         }
-        Ok(())
+        Ok(known.is_none())
     }
 
     /// What the requests taken in so far are like.
@@ -166,6 +184,8 @@ impl Analysis {
             one_hit_share: share(once, distinct),
             top_percent_share: share(top_requests, self.requests),
             sequential_share: self.runs.share(self.requests),
+            numbered_by_first_appearance: self.first_appearance.is_likely(),
+            requests_without_place: self.without_place,
             reuse_share: share(self.requests - distinct, self.requests),
             reuse_distance,
             sizes: self.sizes(),
@@ -188,11 +208,11 @@ impl Analysis {
 }
 
 impl Runs {
-    fn note(&mut self, key: RawKey<'_>) {
-        *self = match (&*self, key) {
-            (Self::Texts, _) | (_, RawKey::Text(_)) => Self::Texts,
-            (Self::Unknown, RawKey::Number(last)) => Self::Numbers { last, sequential: 0 },
-            (&Self::Numbers { last, sequential }, RawKey::Number(number)) => {
+    fn note(&mut self, number: Option<u64>) {
+        *self = match (&*self, number) {
+            (Self::Texts, _) | (_, None) => Self::Texts,
+            (Self::Unknown, Some(last)) => Self::Numbers { last, sequential: 0 },
+            (&Self::Numbers { last, sequential }, Some(number)) => {
                 let follows = last.checked_add(1) == Some(number);
                 Self::Numbers { last: number, sequential: sequential + u64::from(follows) }
             }
@@ -271,6 +291,7 @@ mod tests {
         let found = info(&[(RawKey::Number(1), 0), (RawKey::Text(b"a"), 0), (RawKey::Number(2), 0)]);
         assert_eq!(found.sequential_share, None);
         assert_eq!((found.distinct, found.reuse_distance), (3, None));
+        assert_eq!(found.requests_without_place, 1);
     }
 
     #[test]

@@ -1,15 +1,29 @@
 //! Hashes of the keys of a trace.
 //!
-//! A trace often numbers its keys by first appearance; a policy or a prefetcher that saw those numbers would know which
-//! key comes next. So every key is hashed before anything sees it. The hashes are part of what a trace *is*: they
-//! decide which keys a sampled shadow looks at, so they must be the same on every machine and in every version. That
-//! rules out hashers that are seeded per process or that promise nothing between releases.
+//! A hash is part of what a trace *is*: it decides which keys a sampled shadow looks at. So it is the same on every machine
+//! and in every version, which rules out hashers that are seeded per process or that promise nothing between releases.
+//!
+//! Policies and simulators take a whole hash as the id of an object. A key that a strategy may see fits [`BITS`] bits, so
+//! that JavaScript does not round it.
 //!
 //! ```
 //! use host_workload::key;
 //! assert_eq!(key::hash_text(b"42"), key::hash_number(42));
 //! assert_ne!(key::hash_text(b"042"), key::hash_number(42));
+//! assert!(key::cut(key::hash_number(42)) <= key::MAX);
 //! ```
+
+/// Bits of a key that leaves a reader: as many as a double holds exactly.
+pub const BITS: u32 = 53;
+
+/// The largest key.
+pub const MAX: u64 = (1 << BITS) - 1;
+
+/// The upper [`BITS`] bits of a hash.
+#[must_use]
+pub const fn cut(hash: u64) -> u64 {
+    hash >> (u64::BITS - BITS)
+}
 
 /// Hashes a number: one step of splitmix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators",
 /// OOPSLA 2014).
@@ -26,9 +40,8 @@ pub const fn hash_number(number: u64) -> u64 {
 
 /// The number that [`hash_number`] maps to this hash.
 ///
-/// Every 64-bit value is the hash of exactly one number. So a reader may hand on hashes alone and whoever needs the
-/// numbers of numeric keys still has them; and a text has a number that hashes to what the text hashes to, which stands
-/// for it in a format that holds numbers only.
+/// Every 64-bit value is the hash of exactly one number. So whoever has the hash of a numeric key has its number; and a
+/// text has a number that hashes to what the text hashes to, which stands for it in a format that holds numbers only.
 ///
 /// ```
 /// use host_workload::key;

@@ -1,7 +1,8 @@
 //! Recorded traces: a stream of requests out of a file, plain or compressed.
 //!
 //! A reader never holds more of the file than a buffer of [`BUFFER_BYTES`], whatever the file decompresses to, and copies
-//! no line. Keys arrive hashed (see [`crate::key`]). The format is taken from the options, else from the file's name, else
+//! no line. A key arrives as the number in the file where numbers are places, else as a hash (see [`KeyForm`]), and fits
+//! [`key::BITS`](crate::key::BITS) bits. The format is taken from the options, else from the file's name, else
 //! from its first bytes; gzip and zstd are recognised by their magic bytes, whatever the name says.
 //!
 //! It fails with a [`TraceError`] that names the file and the line or record. An error ends the stream: what came before
@@ -18,7 +19,7 @@
 //!
 //! let mut requests = Vec::new();
 //! assert_eq!(trace.read_batch(&mut requests, 1_000)?, 3);
-//! assert_eq!(requests[1].key, host_workload::key::hash_number(8));
+//! assert_eq!(requests[1].key, 8);
 //! assert_eq!(trace.read_batch(&mut requests, 1_000)?, 0);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -31,6 +32,7 @@ mod error;
 mod format;
 mod input;
 mod join;
+mod keys;
 mod lirs;
 mod lis;
 mod mooncake;
@@ -49,20 +51,21 @@ pub use error::{Place, TraceError};
 pub use format::{Format, UnknownFormatName};
 pub use input::{BUFFER_BYTES, MAX_LINE_BYTES};
 pub use join::{Join, Keys, Part};
+pub use keys::{KeyChoice, KeyForm};
 pub use lis::MAX_COUNT;
 pub use next_access::NextAccess;
-pub use open::Compression;
+pub use open::{Compression, check_readings, reads_once};
 pub use raw::{RawBatch, RawKey, RawReader};
 pub use write::{NotWritable, TraceWriter};
 
 use error::Fault;
 use input::Input;
-use raw::Texts;
+use keys::{KeyEncoder, Sink};
 
 /// One request of a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Request {
-    /// Hash of the key, see [`crate::key`].
+    /// The key: at most [`key::MAX`](crate::key::MAX), or a whole hash where [`TraceReader::with_ids`] was asked for.
     pub key: u64,
     /// Size of the object in bytes; 0 where the trace does not say.
     pub size: u32,
@@ -79,20 +82,15 @@ pub struct Options {
     /// CSV only: the column that holds the size in bytes. By default the first that exists of `size`, `obj_size`,
     /// `bytes`; without one, sizes are unknown (0).
     pub size_column: Option<String>,
+    /// The form of the keys; by default the one that suits the format.
+    pub keys: Option<KeyForm>,
 }
 
 /// Turns the bytes of one format into requests.
 trait Decode: Send {
-    /// Appends up to `max` requests to `out`; none at the end of the trace. On a fault `out` holds what came before it.
-    fn decode(&mut self, input: &mut Input, out: &mut Vec<Request>, max: usize) -> Result<(), Fault>;
-
-    /// From now on keeps the texts of keys. A format whose keys are numbers has none.
-    fn keep_texts(&mut self) {}
-
-    /// The texts kept since they were last taken, in the order of the requests.
-    fn texts(&mut self) -> Option<&mut Texts> {
-        None
-    }
+    /// Puts requests into `out` until it is full; none at the end of the trace. On a fault `out` holds what came before
+    /// it.
+    fn decode(&mut self, input: &mut Input, out: &mut Sink<'_>) -> Result<(), Fault>;
 }
 
 /// Reads the requests of a trace in order.
@@ -104,6 +102,8 @@ pub struct TraceReader {
     compression: Compression,
     input: Input,
     decoder: Box<dyn Decode>,
+    choice: KeyChoice,
+    keys: KeyEncoder,
     state: State,
     delivered: u64,
     decoded: u64,
@@ -130,7 +130,20 @@ impl TraceReader {
     /// [`TraceError`]: the file is missing, a directory or unreadable, it holds nothing, its format cannot be told, or
     /// its CSV header lacks a column. A file that holds only comments opens, and the first read reports it as empty.
     pub fn open(path: &Path, options: &Options) -> Result<Self, TraceError> {
-        let (mut input, compression) = open::open(path)?;
+        Self::from_reader(path, open::open(path)?, options)
+    }
+
+    /// Reads a trace from elsewhere than a file. `path` is the name that it would have: errors name it, and it tells the
+    /// format where it would tell that of a file.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open), but for those of opening.
+    pub fn from_reader(
+        path: &Path,
+        bytes: impl std::io::Read + Send + 'static,
+        options: &Options,
+    ) -> Result<Self, TraceError> {
+        let (mut input, compression) = open::decompress(path, bytes)?;
         let place = Place::Line(1);
         let blame = |fault: Fault, format| fault.at(path, format, compression);
         input.peek().map_err(|source| blame(Fault::read(place, source), Format::Plain))?;
@@ -146,8 +159,9 @@ impl TraceReader {
         if !matches!(format, Format::OracleGeneral | Format::Vscsi) {
             input.skip_byte_order_mark();
         }
+        let mut choice = format.keys();
         let decoder: Box<dyn Decode> = match format {
-            Format::Plain => Box::new(plain::Plain::default()),
+            Format::Plain => Box::new(plain::Plain),
             Format::Lis => Box::new(lis::Lis::default()),
             Format::Lirs => Box::new(lirs::Lirs),
             Format::OracleGeneral => Box::new(oracle::Oracle::default()),
@@ -158,15 +172,22 @@ impl TraceReader {
                 Box::new(vscsi::Vscsi::with_version(&input).map_err(|fault| blame(fault, format))?)
             }
             Format::Csv => {
-                Box::new(csv::Csv::with_header(&mut input, options).map_err(|fault| blame(fault, format))?)
+                let csv = csv::Csv::with_header(&mut input, options).map_err(|fault| blame(fault, format))?;
+                choice = csv.choice();
+                Box::new(csv)
             }
         };
+        if let Some(form) = options.keys {
+            choice = KeyChoice::new(form, "asked for");
+        }
         Ok(Self {
             path: path.to_owned(),
             format,
             compression,
             input,
             decoder,
+            keys: KeyEncoder::new(choice.form),
+            choice,
             state: State::Reading,
             delivered: 0,
             decoded: 0,
@@ -185,6 +206,27 @@ impl TraceReader {
     #[must_use]
     pub fn compression(&self) -> Compression {
         self.compression
+    }
+
+    /// The form of the keys, and why they have it.
+    #[must_use]
+    pub fn keys(&self) -> &KeyChoice {
+        &self.choice
+    }
+
+    /// From here on keys are ids: whole hashes, whatever their form would be. For policies and simulators, to which the
+    /// value of a key must tell nothing and no two keys may be the same.
+    #[must_use]
+    pub fn with_ids(mut self) -> Self {
+        self.keys.whole();
+        self
+    }
+
+    /// Requests decoded so far whose key has no place in the order and was hashed: a text, or a number above
+    /// [`key::MAX`](crate::key::MAX). Where keys are hashed anyway, 0.
+    #[must_use]
+    pub fn unordered(&self) -> u64 {
+        self.keys.unordered()
     }
 
     /// The file that is being read.
@@ -224,7 +266,8 @@ impl TraceReader {
             return;
         }
         let before = out.len();
-        let outcome = self.decoder.decode(&mut self.input, out, max);
+        let mut sink = Sink::new(out, max, &mut self.keys);
+        let outcome = self.decoder.decode(&mut self.input, &mut sink);
         let count = out.len() - before;
         self.decoded += u64::try_from(count).unwrap_or(u64::MAX);
         match outcome {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use host_workload::analysis::StackDistances;
 use host_workload::trace::{
-    Compression, Format, NextAccess, Options, RawBatch, RawReader, Request, TraceReader, TraceWriter,
+    Compression, Format, KeyForm, NextAccess, Options, RawBatch, RawReader, Request, TraceReader, TraceWriter,
 };
 
 fn folder() -> Option<PathBuf> {
@@ -21,8 +21,9 @@ fn folder() -> Option<PathBuf> {
     None
 }
 
+/// The requests, by whole hashes.
 fn read(path: &Path) -> (Format, Vec<Request>) {
-    let mut trace = TraceReader::open(path, &Options::default()).unwrap();
+    let mut trace = TraceReader::open(path, &Options::default()).unwrap().with_ids();
     let mut requests = Vec::new();
     while trace.read_batch(&mut requests, 4096).unwrap() > 0 {}
     (trace.format(), requests)
@@ -51,6 +52,23 @@ fn requests_and_distinct_keys_of_each_trace() {
         let keys: HashSet<u64> = found.iter().map(|request| request.key).collect();
         assert_eq!((found_format, found.len(), keys.len()), (format, requests, distinct), "{name}");
     }
+}
+
+/// Requests for the number after the one before, by the keys that a run sees.
+fn sequential(path: &Path, form: Option<KeyForm>) -> (KeyForm, usize) {
+    let options = Options { keys: form, ..Options::default() };
+    let trace = TraceReader::open(path, &options).unwrap();
+    let form = trace.keys().form;
+    let keys: Vec<u64> = trace.map(|request| request.unwrap().key).collect();
+    (form, keys.windows(2).filter(|pair| pair[1] == pair[0] + 1).count())
+}
+
+#[test]
+fn the_loop_of_a_trace_shows_in_its_keys_unless_they_are_hashed() {
+    let Some(folder) = folder() else { return };
+    let path = folder.join("loop.trace.gz");
+    assert_eq!(sequential(&path, None), (KeyForm::Ordered, 504_999));
+    assert_eq!(sequential(&path, Some(KeyForm::Hashed)), (KeyForm::Hashed, 0));
 }
 
 #[test]

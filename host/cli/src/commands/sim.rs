@@ -12,7 +12,7 @@ use host_runtime::sim::{Capacity, Method, PolicyKind, Simulation};
 use host_runtime::{VirtualOptions, sim};
 use host_workload::trace::TraceReader;
 
-use crate::commands::{TraceFormat, print_json};
+use crate::commands::{TraceFormat, announce_waiting, print_json};
 use crate::exit::{End, Failure};
 use crate::format;
 use crate::format::grid::Grid;
@@ -165,6 +165,7 @@ impl Sim {
         let plot = self.plot.as_deref().map(PlotFile::open).transpose()?;
         let stop = stop_on_ctrl_c()?;
         let terminal = Terminal::new(true);
+        announce_waiting(&self.trace);
         let trace = TraceReader::open(&self.trace, &self.format.options())?;
         let per_window = if let View::Windows(length) = view { Some(length) } else { None };
         let options = sim::Options { sizes: self.sizes, per_window, ..Default::default() };

@@ -10,7 +10,7 @@ use host_workload::analysis::{Analysis, TraceInfo};
 use host_workload::trace::{RawBatch, RawReader};
 use serde::Serialize;
 
-use crate::commands::{TraceFormat, print_json};
+use crate::commands::{TraceFormat, announce_waiting, print_json};
 use crate::exit::{End, Failure};
 use crate::format;
 use crate::interrupt::stop_on_ctrl_c;
@@ -35,6 +35,10 @@ Formats:
 
 Each is also read as .gz or .zst, and told from the file's name and content; --format overrides.
 
+Keys keep their order where numbers are places: in lis, lirs, vscsi, msr, and in csv where the key column is
+lbn, lba, block, sector or offset. So a strategy sees runs of blocks. Elsewhere keys are hashed, since their
+numbers may be names or tell which key comes next; --ordered-keys and --hash-keys override that.
+
 Examples:
   host trace info trace.lis.zst
   host trace convert trace.lis.zst --output trace.oracleGeneral.zst
@@ -55,7 +59,8 @@ enum Command {
 /// Everything is exact and from one reading. A reuse distance is an LRU stack distance: how many objects
 /// an LRU cache has to hold for the request to hit. A request is sequential if its key is the number
 /// after the one asked for just before; that says nothing of the recorded system where keys were
-/// numbered by first appearance. Memory: about 60 bytes a distinct key, whatever the number of requests.
+/// numbered by first appearance, which is told where it seems to be so. Whether keys are ordered or hashed
+/// is what a run would see. Memory: about 60 bytes a distinct key, whatever the number of requests.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -83,6 +88,10 @@ pub(crate) struct Described {
     pub(crate) format: String,
     /// Its compression.
     pub(crate) compression: String,
+    /// The form of its keys: `ordered` or `hashed`.
+    pub(crate) keys: String,
+    /// Why they have it.
+    pub(crate) keys_because: String,
     /// Whether reading was ended early; the figures are those of the requests read.
     pub(crate) interrupted: bool,
     #[serde(flatten)]
@@ -102,6 +111,7 @@ impl Info {
     fn execute(&self) -> Result<End, Failure> {
         let stop = stop_on_ctrl_c()?;
         let terminal = Terminal::new(false);
+        announce_waiting(&self.trace);
         let mut reader = RawReader::open(&self.trace, &self.format.options())?;
         let (mut batch, mut analysis) = (RawBatch::default(), Analysis::default());
         terminal.begin("reading", None);
@@ -114,6 +124,8 @@ impl Info {
             trace: self.trace.display().to_string(),
             format: reader.format().to_string(),
             compression: reader.compression().to_string(),
+            keys: reader.keys().form.to_string(),
+            keys_because: reader.keys().reason.clone(),
             interrupted: stop.asked(),
             info: analysis.finish(),
         };

@@ -10,13 +10,14 @@ use crate::out::outln;
 
 /// Prints the figures of a trace, each with what it means.
 pub(crate) fn print(described: &Described) -> Result<(), Failure> {
-    let Described { trace, format, compression, interrupted, info } = described;
+    let Described { trace, format, compression, keys, keys_because, interrupted, info } = described;
     outln!("{trace}: {format}, {compression}")?;
     outln!()?;
     let mut out = table::bare();
     let mut row = |name: &str, figure: String, meaning: &str| {
         out.add_row([Cell::new(name), table::figure(figure), Cell::new(meaning)]);
     };
+    row("keys", keys.clone(), keys_because);
     row("requests", thousands(info.requests), "");
     row("distinct keys", thousands(info.distinct), "");
     row("one-hit keys", percent(info.one_hit_share), "of the keys are asked for once");
@@ -49,6 +50,22 @@ pub(crate) fn print(described: &Described) -> Result<(), Failure> {
         row("footprint", "-".to_owned(), "the trace has no sizes");
     }
     table::print(&out)?;
+    let ordered = keys == "ordered";
+    if ordered && info.requests_without_place > 0 {
+        let requests = thousands(info.requests_without_place);
+        outln!()?;
+        outln!("note: {requests} requests have keys that are no number below 2^53: these keys are hashed")?;
+    }
+    if ordered && info.numbered_by_first_appearance {
+        outln!()?;
+        outln!(
+            "note: the next new key is always the next number: the keys were numbered in the order of their first"
+        )?;
+        outln!(
+            "requests, or the trace begins with one long scan. What prefetching gains by it need not be real;"
+        )?;
+        outln!("--hash-keys hides it.")?;
+    }
     if *interrupted {
         outln!()?;
         outln!("ended early by Ctrl-C; the figures cover the requests read")?;

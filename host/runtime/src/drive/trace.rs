@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use host_workload::trace::{TraceError, TraceReader};
+use host_workload::analysis::FirstAppearance;
+use host_workload::trace::{KeyForm, TraceError, TraceReader};
 
 use super::Drive;
 use crate::origin::Sizes;
@@ -11,6 +12,9 @@ use crate::progress::{Progress, Stop};
 use crate::report::Phase;
 
 const BATCH: usize = 4_096;
+
+const FIRST_APPEARANCE: &str = "the keys are numbered in the order of their first requests, so that the next new key is \
+    always the next number: what prefetching gains by that need not be real (--hash-keys hides it)";
 
 /// What a first reading of a trace says.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +24,8 @@ pub(crate) struct Footprint {
     pub(crate) sizes: Arc<HashMap<u64, u32>>,
     /// Sum of the sizes.
     pub(crate) bytes: u64,
+    /// What a user has to know of the keys.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Footprint {
@@ -33,6 +39,7 @@ impl Footprint {
         progress.begin("reading the trace", None);
         let mut sizes: HashMap<u64, u32> = HashMap::default();
         let mut requests = 0_u64;
+        let mut first_appearance = FirstAppearance::default();
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             batch.clear();
@@ -42,13 +49,26 @@ impl Footprint {
             }
             requests += u64::try_from(read).unwrap_or(0);
             for request in &batch {
-                sizes.insert(request.key, if request.size > 0 { request.size } else { object_size });
+                let size = if request.size > 0 { request.size } else { object_size };
+                if sizes.insert(request.key, size).is_none() {
+                    first_appearance.note(Some(request.key));
+                }
             }
             progress.at(requests);
         }
         let bytes = sizes.values().map(|size| u64::from(*size)).sum();
         progress.end(&format!("{requests} requests, {} distinct keys", sizes.len()));
-        Ok(Self { requests, sizes: Arc::new(sizes), bytes })
+        let mut notes = Vec::new();
+        if trace.keys().form == KeyForm::Ordered && first_appearance.is_likely() {
+            notes.push(FIRST_APPEARANCE.to_owned());
+        }
+        if trace.unordered() > 0 {
+            notes.push(format!(
+                "{} requests have keys that are no number below 2^53: they are hashed and have no place in the order",
+                trace.unordered()
+            ));
+        }
+        Ok(Self { requests, sizes: Arc::new(sizes), bytes, notes })
     }
 
     pub(crate) fn distinct(&self) -> u64 {

@@ -17,8 +17,8 @@ const SHIFTS: u64 = 8;
 
 /// The keys of a phase.
 ///
-/// A key's top byte is its phase, the next its group within the phase; so no two groups share a key, and consecutive
-/// keys stay consecutive.
+/// Of the 53 bits of a key the upper three are its phase, the next two its group within the phase; so no two groups share
+/// a key, and consecutive keys stay consecutive.
 #[derive(Clone, Debug)]
 pub(super) struct Access {
     groups: u64,
@@ -51,7 +51,7 @@ impl Access {
             PhaseKind::Shift => Pattern::Shift { hot: most, requests_each: requests.div_ceil(SHIFTS).max(1) },
             _ => Pattern::Loop { length: entries + entries / 4, next: 0 },
         };
-        Self { groups: kind.number() << 56, scatter: hash_number(seed), pattern }
+        Self { groups: kind.number() << 50, scatter: hash_number(seed), pattern }
     }
 
     /// The key of request `index`; to be asked in order.

@@ -135,7 +135,7 @@ fn related_keys_follow_their_lead() {
         let plan = Plan { related_after, ..long() };
         let generator = Generator::new(3, plan).unwrap();
         let keys = keys(&generator, PhaseKind::HotSet);
-        let group = |key: u64| key >> 48 & 0xff;
+        let group = |key: u64| key >> 48 & 3;
         let mut partner = HashMap::new();
         let mut leads = 0;
         for (at, key) in keys.iter().enumerate().filter(|(_, key)| group(**key) == 1) {
@@ -161,6 +161,7 @@ fn no_key_belongs_to_two_phases_and_hot_keys_do_not_collide() {
     for kind in PhaseKind::ALL.into_iter().filter(|kind| kind.uses_cache()) {
         let own: BTreeSet<u64> = keys(&generator, kind).into_iter().collect();
         assert!(own.is_disjoint(&seen));
+        assert!(own.iter().all(|&key| key <= crate::key::MAX));
         seen.extend(own);
     }
     let shift: HashSet<u64> = keys(&generator, PhaseKind::Shift).into_iter().collect();

@@ -2,21 +2,25 @@
 
 use super::error::{Fault, excerpt};
 use super::input::Input;
-use super::raw::{Texts, hash_key};
+use super::keys::{KeyChoice, KeyForm, Sink};
 use super::rows::{Quotes, Rows};
-use super::{Decode, Options, Request};
+use super::{Decode, Options};
 use crate::key;
 
 /// Columns looked for where none is named, in this order.
 pub(super) const KEY_COLUMNS: [&str; 7] = ["key", "lbn", "obj_id", "id", "block", "lba", "path"];
 const SIZE_COLUMNS: [&str; 3] = ["size", "obj_size", "bytes"];
 
+/// Key columns whose numbers are places.
+const PLACES: [&str; 5] = ["lbn", "lba", "block", "sector", "offset"];
+
 /// Decodes `csv`.
 pub(super) struct Csv {
     rows: Rows,
     key: usize,
     size: Option<usize>,
-    texts: Option<Texts>,
+    /// What the key column is called, and whether its numbers are places.
+    choice: KeyChoice,
 }
 
 impl Csv {
@@ -43,11 +47,23 @@ impl Csv {
             Some(name) => Some(named("size", name)?),
             None => SIZE_COLUMNS.into_iter().find_map(find),
         };
-        Ok(Self { rows, key, size, texts: None })
+        let name = names.get(key).map_or("", String::as_str);
+        let is_place = PLACES.iter().any(|place| name.eq_ignore_ascii_case(place));
+        let choice = if is_place {
+            KeyChoice::new(KeyForm::Ordered, format!("column \"{name}\" of csv holds places"))
+        } else {
+            KeyChoice::new(KeyForm::Hashed, format!("column \"{name}\" of csv may hold names"))
+        };
+        Ok(Self { rows, key, size, choice })
     }
 
-    /// The request of the present row.
-    fn request(&mut self) -> Result<Request, Fault> {
+    /// The form that its keys have by themselves.
+    pub(super) fn choice(&self) -> KeyChoice {
+        self.choice.clone()
+    }
+
+    /// Key and size of the present row.
+    fn request(&self) -> Result<(&[u8], u32), Fault> {
         let wrong = |expected| Fault::malformed(self.rows.place(), &self.rows.joined(), expected);
         let key = self.rows.field(self.key).unwrap_or_default();
         if key.is_empty() {
@@ -61,26 +77,16 @@ impl Csv {
                 .and_then(|size| u32::try_from(size).ok())
                 .ok_or_else(|| wrong("a row whose size column holds bytes, 0 to 4294967295"))?,
         };
-        Ok(Request { key: hash_key(key, self.texts.as_mut()), size })
+        Ok((key, size))
     }
 }
 
 impl Decode for Csv {
-    fn decode(&mut self, input: &mut Input, out: &mut Vec<Request>, max: usize) -> Result<(), Fault> {
-        for _ in 0..max {
-            if !self.rows.read(input)? {
-                break;
-            }
-            out.push(self.request()?);
+    fn decode(&mut self, input: &mut Input, out: &mut Sink<'_>) -> Result<(), Fault> {
+        while !out.is_full() && self.rows.read(input)? {
+            let (key, size) = self.request()?;
+            out.text(key, size);
         }
         Ok(())
-    }
-
-    fn keep_texts(&mut self) {
-        self.texts = Some(Texts::default());
-    }
-
-    fn texts(&mut self) -> Option<&mut Texts> {
-        self.texts.as_mut()
     }
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 use super::error::excerpt;
 use super::format::Format;
 use super::input::Input;
+use super::keys::{KeyEncoder, KeyForm, Sink};
 use super::{Decode, Options, csv, lis, mooncake, msr, oracle, twitter, vscsi};
 use crate::key;
 
@@ -61,7 +62,8 @@ fn without_header(row: &[u8], options: &Options) -> Option<Format> {
     }
     let reads = |mut decoder: Box<dyn Decode>| {
         let mut input = Input::new(Box::new(std::io::Cursor::new(row.to_vec())));
-        decoder.decode(&mut input, &mut Vec::new(), 1).is_ok()
+        let (mut out, mut keys) = (Vec::new(), KeyEncoder::new(KeyForm::Hashed));
+        decoder.decode(&mut input, &mut Sink::new(&mut out, 1, &mut keys)).is_ok()
     };
     if reads(Box::new(msr::Msr::new())) {
         Some(Format::Msr)

@@ -5,6 +5,8 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+use super::keys::{KeyChoice, KeyForm};
+
 /// How the requests of a trace are written down.
 ///
 /// | name | content | a file name that decides for it |
@@ -74,6 +76,19 @@ impl Format {
             Self::Twitter => "twitter",
             Self::Mooncake => "mooncake",
         }
+    }
+
+    /// The form of its keys, and why. A `csv` decides by its key column.
+    #[must_use]
+    pub(super) fn keys(self) -> KeyChoice {
+        let (form, reason) = match self {
+            Self::Lis | Self::Lirs | Self::Vscsi => (KeyForm::Ordered, "numbers blocks"),
+            Self::Msr => (KeyForm::Ordered, "gives offsets in bytes"),
+            Self::Plain | Self::Csv | Self::OracleGeneral => (KeyForm::Hashed, "may hold names"),
+            Self::Twitter => (KeyForm::Hashed, "holds names"),
+            Self::Mooncake => (KeyForm::Hashed, "numbers blocks by first appearance"),
+        };
+        KeyChoice::new(form, format!("{self} {reason}"))
     }
 
     /// The format that a file's name decides for, if it does.

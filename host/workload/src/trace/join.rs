@@ -13,6 +13,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::error::TraceError;
+use super::open::{check_readings, reads_once};
 use super::raw::{RawBatch, RawKey, RawReader};
 use super::{Format, Options};
 use crate::key;
@@ -112,7 +113,7 @@ impl Join {
             batch: RawBatch::default(),
         };
         join.check_readings(1)?;
-        for Numbered { part, .. } in join.parts.iter().filter(|numbered| !only_once(&numbered.part.path)) {
+        for Numbered { part, .. } in join.parts.iter().filter(|numbered| !reads_once(&numbered.part.path)) {
             RawReader::open(&part.path, &join.options)?;
         }
         Ok(join)
@@ -127,9 +128,7 @@ impl Join {
             let same = self.parts.iter().filter(|other| other.file == *file);
             let a_round: u64 = same.map(|other| u64::from(other.part.times)).sum();
             let times = a_round.saturating_mul(u64::from(self.repeat)).saturating_mul(u64::from(readings));
-            if times > 1 && only_once(&part.path) {
-                return Err(TraceError::OnlyOnce { path: part.path.clone(), times });
-            }
+            check_readings(&part.path, times)?;
         }
         Ok(())
     }
@@ -199,11 +198,6 @@ impl Join {
             (self.turn.part, self.turn.round) = (0, self.turn.round + 1);
         }
     }
-}
-
-/// Whether a path is a pipe or the like. What does not exist gets its error from opening it.
-fn only_once(path: &Path) -> bool {
-    path.metadata().is_ok_and(|about| !about.is_file() && !about.is_dir())
 }
 
 /// Copies a batch with keys that no other file has.

@@ -2,24 +2,24 @@
 //!
 //! The checkpoints separate the paper's measuring intervals; they ask for nothing.
 
+use super::Decode;
 use super::error::Fault;
 use super::input::Input;
-use super::{Decode, Request};
+use super::keys::Sink;
 use crate::key;
 
 /// Decodes `lirs`.
 pub(super) struct Lirs;
 
 impl Decode for Lirs {
-    fn decode(&mut self, input: &mut Input, out: &mut Vec<Request>, max: usize) -> Result<(), Fault> {
-        let full = out.len().saturating_add(max);
-        while out.len() < full {
+    fn decode(&mut self, input: &mut Input, out: &mut Sink<'_>) -> Result<(), Fault> {
+        while !out.is_full() {
             let place = match input.line()? {
                 None => break,
                 Some([] | [b'*']) => continue,
                 Some(text) => match key::number(text) {
                     Some(block) => {
-                        out.push(Request { key: key::hash_number(block), size: 0 });
+                        out.number(block, 0);
                         continue;
                     }
                     None => text.to_owned(),

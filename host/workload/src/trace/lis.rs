@@ -3,9 +3,10 @@
 //! A line may announce any count: the blocks are produced one by one, never as a list, and a count above [`MAX_COUNT`] is
 //! an error, so that a damaged file does not keep a run busy for hours. A count of 0 asks for nothing.
 
+use super::Decode;
 use super::error::Fault;
 use super::input::Input;
-use super::{Decode, Request};
+use super::keys::Sink;
 use crate::key;
 
 /// Most blocks that one line of a `.lis` trace may stand for.
@@ -21,11 +22,10 @@ pub(super) struct Lis {
 }
 
 impl Decode for Lis {
-    fn decode(&mut self, input: &mut Input, out: &mut Vec<Request>, max: usize) -> Result<(), Fault> {
-        let full = out.len().saturating_add(max);
-        while out.len() < full {
+    fn decode(&mut self, input: &mut Input, out: &mut Sink<'_>) -> Result<(), Fault> {
+        while !out.is_full() {
             if self.left > 0 {
-                out.push(Request { key: key::hash_number(self.next), size: 0 });
+                out.number(self.next, 0);
                 // The last block of a range may be the last number there is.
                 self.next = self.next.wrapping_add(1);
                 self.left -= 1;

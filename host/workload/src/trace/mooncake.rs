@@ -7,10 +7,10 @@
 
 use serde::Deserialize;
 
+use super::Decode;
 use super::error::Fault;
 use super::input::Input;
-use super::{Decode, Request};
-use crate::key;
+use super::keys::Sink;
 
 const EXPECTED: &str = "a JSON object with `hash_ids`, a list of whole numbers from 0 on";
 
@@ -28,13 +28,11 @@ pub(super) struct Mooncake {
 }
 
 impl Decode for Mooncake {
-    fn decode(&mut self, input: &mut Input, out: &mut Vec<Request>, max: usize) -> Result<(), Fault> {
-        let full = out.len().saturating_add(max);
+    fn decode(&mut self, input: &mut Input, out: &mut Sink<'_>) -> Result<(), Fault> {
         loop {
-            let room = full.saturating_sub(out.len());
-            let blocks = self.blocks.by_ref().take(room);
-            out.extend(blocks.map(|block| Request { key: key::hash_number(block), size: 0 }));
-            if out.len() == full {
+            let room = out.room();
+            self.blocks.by_ref().take(room).for_each(|block| out.number(block, 0));
+            if out.is_full() {
                 return Ok(());
             }
             let text = match input.line()? {

@@ -8,11 +8,11 @@
 //! SNIA's files hold one volume each. Where a file holds several, the offsets of another volume than the first row's are
 //! other keys: the text `hostname.disk:offset`.
 
+use super::Decode;
 use super::error::Fault;
 use super::input::Input;
-use super::raw::{Texts, hash_key, hash_number};
+use super::keys::Sink;
 use super::rows::{Quotes, Rows};
-use super::{Decode, Request};
 use crate::key;
 
 const EXPECTED: &str =
@@ -24,7 +24,6 @@ pub(super) struct Msr {
     /// Hostname and disk of the first row.
     volume: Option<Volume>,
     begun: bool,
-    texts: Option<Texts>,
 }
 
 #[derive(PartialEq, Eq)]
@@ -43,7 +42,7 @@ struct Io<'a> {
 
 impl Msr {
     pub(super) fn new() -> Self {
-        Self { rows: Rows::new(Quotes::Plain), volume: None, begun: false, texts: None }
+        Self { rows: Rows::new(Quotes::Plain), volume: None, begun: false }
     }
 }
 
@@ -66,9 +65,8 @@ fn io(rows: &Rows) -> Option<Io<'_>> {
 }
 
 impl Decode for Msr {
-    fn decode(&mut self, input: &mut Input, out: &mut Vec<Request>, max: usize) -> Result<(), Fault> {
-        let full = out.len().saturating_add(max);
-        while out.len() < full && self.rows.read(input)? {
+    fn decode(&mut self, input: &mut Input, out: &mut Sink<'_>) -> Result<(), Fault> {
+        while !out.is_full() && self.rows.read(input)? {
             let first = !std::mem::replace(&mut self.begun, true);
             if first && is_header(&self.rows) {
                 continue;
@@ -78,22 +76,13 @@ impl Decode for Msr {
             };
             let volume =
                 self.volume.get_or_insert_with(|| Volume { host: io.host.to_owned(), disk: io.disk });
-            let key = if volume.host == io.host && volume.disk == io.disk {
-                hash_number(io.offset, self.texts.as_mut())
+            if volume.host == io.host && volume.disk == io.disk {
+                out.number(io.offset, io.size);
             } else {
                 let name = [io.host, format!(".{}:{}", io.disk, io.offset).as_bytes()].concat();
-                hash_key(&name, self.texts.as_mut())
-            };
-            out.push(Request { key, size: io.size });
+                out.text(&name, io.size);
+            }
         }
         Ok(())
-    }
-
-    fn keep_texts(&mut self) {
-        self.texts = Some(Texts::default());
-    }
-
-    fn texts(&mut self) -> Option<&mut Texts> {
-        self.texts.as_mut()
     }
 }

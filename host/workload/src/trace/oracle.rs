@@ -2,10 +2,10 @@
 //!
 //! Time and next access are not used: the one belongs to the recording, the other is the future.
 
+use super::Decode;
 use super::error::{Fault, Place};
 use super::input::Input;
-use super::{Decode, Request};
-use crate::key;
+use super::keys::Sink;
 
 /// Bytes of a record.
 pub(super) const RECORD: usize = 24;
@@ -17,9 +17,8 @@ pub(super) struct Oracle {
 }
 
 impl Decode for Oracle {
-    fn decode(&mut self, input: &mut Input, out: &mut Vec<Request>, max: usize) -> Result<(), Fault> {
-        let full = out.len().saturating_add(max);
-        while out.len() < full {
+    fn decode(&mut self, input: &mut Input, out: &mut Sink<'_>) -> Result<(), Fault> {
+        while !out.is_full() {
             let next = Place::Record(self.records + 1);
             while input.available().len() < RECORD {
                 if input.fill().map_err(|error| Fault::read(next, error))? {
@@ -32,11 +31,11 @@ impl Decode for Oracle {
             }
             let (records, _) = input.available().as_chunks::<RECORD>();
             let mut taken = 0;
-            for record in records.iter().take(full - out.len()) {
+            for record in records.iter().take(out.room()) {
                 let [_, _, _, _, id @ .., _, _, _, _, _, _, _, _] = *record;
                 let [a, b, c, d, e, f, g, h, size @ ..] = id;
                 let id = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
-                out.push(Request { key: key::hash_number(id), size: u32::from_le_bytes(size) });
+                out.number(id, u32::from_le_bytes(size));
                 taken += 1;
             }
             input.consume(taken * RECORD);

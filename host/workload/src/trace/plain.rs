@@ -1,36 +1,22 @@
 //! One key a line. The line, without white space around it, is the key.
 
+use super::Decode;
 use super::error::Fault;
 use super::input::Input;
-use super::raw::{Texts, hash_key};
-use super::{Decode, Request};
+use super::keys::Sink;
 
 /// Decodes `plain`.
-#[derive(Default)]
-pub(super) struct Plain {
-    texts: Option<Texts>,
-}
+pub(super) struct Plain;
 
 impl Decode for Plain {
-    fn decode(&mut self, input: &mut Input, out: &mut Vec<Request>, max: usize) -> Result<(), Fault> {
-        let full = out.len().saturating_add(max);
-        while out.len() < full {
+    fn decode(&mut self, input: &mut Input, out: &mut Sink<'_>) -> Result<(), Fault> {
+        while !out.is_full() {
             match input.line()? {
                 None => break,
                 Some([] | [b'#', ..]) => {}
-                Some(text) => {
-                    out.push(Request { key: hash_key(text, self.texts.as_mut()), size: 0 });
-                }
+                Some(text) => out.text(text, 0),
             }
         }
         Ok(())
-    }
-
-    fn keep_texts(&mut self) {
-        self.texts = Some(Texts::default());
-    }
-
-    fn texts(&mut self) -> Option<&mut Texts> {
-        self.texts.as_mut()
     }
 }

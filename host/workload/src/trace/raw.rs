@@ -1,13 +1,13 @@
 //! The keys of a trace as they stand in the file, for those who describe or rewrite a trace.
 //!
-//! Policies, prefetchers and simulators read hashes ([`TraceReader`]), because numbers give away the order of first
-//! appearance. A converter has to write the same keys again, and an analysis of sequential access needs the numbers. The
-//! number of a numeric key follows from its hash ([`key::number_of_hash`]); so only the texts of the other keys are kept,
-//! and only here: reading hashes costs nothing for it.
+//! A converter has to write the same keys again, whatever their form, and an analysis of sequential access needs the
+//! numbers. The number of a numeric key follows from its hash ([`key::number_of_hash`]); so hashes are read, and beside
+//! them only the texts of the other keys are kept.
 
 use std::path::Path;
 
-use super::{Compression, Format, Options, Request, TraceError, TraceReader};
+use super::keys::Texts;
+use super::{Compression, Format, KeyChoice, Options, Request, TraceError, TraceReader};
 use crate::key;
 
 /// A key as it stands in a trace.
@@ -20,7 +20,7 @@ pub enum RawKey<'a> {
 }
 
 impl RawKey<'_> {
-    /// The hash that everything else sees, see [`crate::key`].
+    /// All bits of its hash, see [`crate::key`].
     #[must_use]
     pub fn hash(self) -> u64 {
         match self {
@@ -42,50 +42,6 @@ impl RawKey<'_> {
     }
 }
 
-/// The texts of a batch of keys, in order. A key that is a number has the empty text.
-#[derive(Debug, Default)]
-pub(super) struct Texts {
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
-}
-
-impl Texts {
-    fn push(&mut self, text: &[u8]) {
-        self.bytes.extend_from_slice(text);
-        self.ends.push(self.bytes.len());
-    }
-
-    fn get(&self, at: usize) -> Option<&[u8]> {
-        let start = match at.checked_sub(1) {
-            Some(before) => *self.ends.get(before)?,
-            None => 0,
-        };
-        self.bytes.get(start..*self.ends.get(at)?).filter(|text| !text.is_empty())
-    }
-
-    fn clear(&mut self) {
-        self.bytes.clear();
-        self.ends.clear();
-    }
-}
-
-/// Hashes a key that may be a text, and keeps the text where that is asked for.
-pub(super) fn hash_key(text: &[u8], texts: Option<&mut Texts>) -> u64 {
-    if let Some(texts) = texts {
-        let kept = if key::canonical_number(text).is_some() { &[] } else { text };
-        texts.push(kept);
-    }
-    key::hash_text(text)
-}
-
-/// Hashes a key that is a number, in a trace whose keys may be texts.
-pub(super) fn hash_number(number: u64, texts: Option<&mut Texts>) -> u64 {
-    if let Some(texts) = texts {
-        texts.push(&[]);
-    }
-    key::hash_number(number)
-}
-
 /// Some requests with their keys. Memory: 16 bytes a request, and for text keys 8 bytes and the text.
 #[derive(Debug, Default)]
 pub struct RawBatch {
@@ -94,7 +50,7 @@ pub struct RawBatch {
 }
 
 impl RawBatch {
-    /// The requests, with hashed keys.
+    /// The requests, their keys as whole hashes.
     #[must_use]
     pub fn requests(&self) -> &[Request] {
         &self.requests
@@ -134,15 +90,36 @@ impl RawReader {
     /// # Errors
     /// Those of [`TraceReader::open`].
     pub fn open(path: &Path, options: &Options) -> Result<Self, TraceError> {
-        let mut reader = TraceReader::open(path, options)?;
-        reader.decoder.keep_texts();
-        Ok(Self(reader))
+        TraceReader::open(path, options).map(Self::keep_texts)
+    }
+
+    /// Reads a trace from elsewhere as [`TraceReader::from_reader`] does.
+    ///
+    /// # Errors
+    /// Those of [`TraceReader::from_reader`].
+    pub fn from_reader(
+        path: &Path,
+        bytes: impl std::io::Read + Send + 'static,
+        options: &Options,
+    ) -> Result<Self, TraceError> {
+        TraceReader::from_reader(path, bytes, options).map(Self::keep_texts)
+    }
+
+    fn keep_texts(mut reader: TraceReader) -> Self {
+        reader.keys.keep_texts();
+        Self(reader)
     }
 
     /// The format that is being read.
     #[must_use]
     pub fn format(&self) -> Format {
         self.0.format()
+    }
+
+    /// The form of the keys that a [`TraceReader`] with the same options hands on.
+    #[must_use]
+    pub fn keys(&self) -> &KeyChoice {
+        self.0.keys()
     }
 
     /// How the file is compressed.
@@ -163,11 +140,11 @@ impl RawReader {
     /// As [`TraceReader::read_batch`].
     pub fn read_batch(&mut self, batch: &mut RawBatch, max: usize) -> Result<usize, TraceError> {
         batch.clear();
-        if let Some(texts) = self.0.decoder.texts() {
+        if let Some(texts) = self.0.keys.texts() {
             texts.clear();
         }
         let count = self.0.read_batch(&mut batch.requests, max)?;
-        if let Some(texts) = self.0.decoder.texts() {
+        if let Some(texts) = self.0.keys.texts() {
             std::mem::swap(texts, &mut batch.texts);
         }
         Ok(count)

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::key::{hash_number, hash_text};
+use crate::key;
 
 mod formats;
 
@@ -42,6 +42,16 @@ fn keys(path: &Path) -> Vec<u64> {
     read(path, &Options::default()).unwrap().into_iter().map(|request| request.key).collect()
 }
 
+/// What a number becomes where keys are hashed.
+fn hash_number(number: u64) -> u64 {
+    key::cut(key::hash_number(number))
+}
+
+/// What a text becomes.
+fn hash_text(text: &[u8]) -> u64 {
+    key::cut(key::hash_text(text))
+}
+
 fn hashed(numbers: impl IntoIterator<Item = u64>) -> Vec<u64> {
     numbers.into_iter().map(hash_number).collect()
 }
@@ -70,14 +80,18 @@ fn plain_keys_are_lines() {
 fn lis_lines_expand() {
     let folder = Folder::new();
     let path = folder.file("a.lis", "10 3 0 0\n99 0 0 1\n\n5  1\t0 2\n18446744073709551614 2 0 3\n");
-    assert_eq!(keys(&path), hashed([10, 11, 12, 5, u64::MAX - 1, u64::MAX]));
+    // The last two do not fit.
+    let above = hashed([u64::MAX - 1, u64::MAX]);
+    assert_eq!(keys(&path), [10, 11, 12, 5, above[0], above[1]]);
+    let mut trace = TraceReader::open(&path, &Options::default()).unwrap();
+    assert_eq!((trace.by_ref().count(), trace.unordered()), (6, 2));
 }
 
 #[test]
 fn lirs_skips_checkpoints() {
     let folder = Folder::new();
     let path = folder.file("a.lirs", "1\n*\n2\n*\n");
-    assert_eq!(keys(&path), hashed([1, 2]));
+    assert_eq!(keys(&path), [1, 2]);
 }
 
 #[test]
@@ -96,10 +110,7 @@ fn csv_columns_by_default_and_by_name() {
     let folder = Folder::new();
     let path = folder.file("a.csv", "version,Size,LBN,\"who, when\"\r\n1,512,7,\"a,\nb\"\r\n1,,8,c\r\n");
     let requests = read(&path, &Options::default()).unwrap();
-    assert_eq!(
-        requests,
-        [Request { key: hash_number(7), size: 512 }, Request { key: hash_number(8), size: 0 }]
-    );
+    assert_eq!(requests, [Request { key: 7, size: 512 }, Request { key: 8, size: 0 }]);
     let options = Options {
         key_column: Some("who, when".into()),
         size_column: Some("version".into()),
@@ -110,6 +121,53 @@ fn csv_columns_by_default_and_by_name() {
         requests,
         [Request { key: hash_text(b"a,\nb"), size: 1 }, Request { key: hash_text(b"c"), size: 1 }]
     );
+}
+
+#[test]
+fn each_format_says_whether_its_keys_keep_their_order() {
+    let folder = Folder::new();
+    let ordered = |name: &str, content: &str| {
+        let trace = TraceReader::open(&folder.file(name, content), &Options::default()).unwrap();
+        assert!(!trace.keys().reason.is_empty());
+        trace.keys().form == KeyForm::Ordered
+    };
+    for (name, content) in [
+        ("a.lis", "1 2 0 0\n"),
+        ("a.lirs", "1\n"),
+        ("a.trace", "1\n2\n"),
+        ("a.csv", "lbn,size\n1,2\n"),
+        ("b.csv", "LBA\n1\n"),
+        ("hm.csv", "1,hm,0,Read,512,1,1\n"),
+    ] {
+        assert!(ordered(name, content), "{name}");
+    }
+    for (name, content) in [
+        ("a.keys", "1\n2\n"),
+        ("c.csv", "key,size\n1,2\n"),
+        ("d.csv", "obj_id\n1\n"),
+        ("e.csv", "0,k,1,1,1,get,0\n"),
+        ("a.jsonl", "{\"hash_ids\": [1]}\n"),
+        ("a.oracleGeneral", "123456789012345678901234"),
+    ] {
+        assert!(!ordered(name, content), "{name}");
+    }
+}
+
+#[test]
+fn the_form_of_keys_can_be_forced_and_ids_are_the_same_in_every_form() {
+    let folder = Folder::new();
+    let lis = folder.file("a.lis", "5 3 0 0\n");
+    let plain = folder.file("a.keys", "5\n6\n7\nx\n");
+    let options = |form| Options { keys: Some(form), ..Options::default() };
+    let read = |path: &Path, form| -> Vec<u64> {
+        read(path, &options(form)).unwrap().iter().map(|request| request.key).collect()
+    };
+    assert_eq!(read(&lis, KeyForm::Hashed), hashed([5, 6, 7]));
+    assert_eq!(read(&plain, KeyForm::Ordered), [5, 6, 7, hash_text(b"x")]);
+    for form in [KeyForm::Ordered, KeyForm::Hashed] {
+        let trace = TraceReader::open(&lis, &options(form)).unwrap().with_ids();
+        assert!(trace.map(|request| request.unwrap().key).eq([5, 6, 7].map(key::hash_number)));
+    }
 }
 
 #[test]

@@ -7,11 +7,11 @@
 //! object is that of its key and its value; a `get` that missed when the trace was recorded has a value of 0 bytes.
 //! Keys hold any character but a comma and a line end: a double quote means nothing.
 
+use super::Decode;
 use super::error::Fault;
 use super::input::Input;
-use super::raw::{Texts, hash_key};
+use super::keys::Sink;
 use super::rows::{Quotes, Rows};
-use super::{Decode, Request};
 use crate::key;
 
 const EXPECTED: &str =
@@ -25,12 +25,11 @@ const WRITES: [&[u8]; 9] =
 /// Decodes `twitter`.
 pub(super) struct Twitter {
     rows: Rows,
-    texts: Option<Texts>,
 }
 
 impl Twitter {
     pub(super) fn new() -> Self {
-        Self { rows: Rows::new(Quotes::Plain), texts: None }
+        Self { rows: Rows::new(Quotes::Plain) }
     }
 }
 
@@ -48,25 +47,14 @@ fn request(rows: &Rows) -> Option<Option<(&[u8], u32)>> {
 }
 
 impl Decode for Twitter {
-    fn decode(&mut self, input: &mut Input, out: &mut Vec<Request>, max: usize) -> Result<(), Fault> {
-        let full = out.len().saturating_add(max);
-        while out.len() < full && self.rows.read(input)? {
+    fn decode(&mut self, input: &mut Input, out: &mut Sink<'_>) -> Result<(), Fault> {
+        while !out.is_full() && self.rows.read(input)? {
             match request(&self.rows) {
                 Some(None) => {}
                 None => return Err(Fault::malformed(self.rows.place(), &self.rows.joined(), EXPECTED)),
-                Some(Some((name, size))) => {
-                    out.push(Request { key: hash_key(name, self.texts.as_mut()), size });
-                }
+                Some(Some((name, size))) => out.text(name, size),
             }
         }
         Ok(())
-    }
-
-    fn keep_texts(&mut self) {
-        self.texts = Some(Texts::default());
-    }
-
-    fn texts(&mut self) -> Option<&mut Texts> {
-        self.texts.as_mut()
     }
 }

@@ -13,10 +13,10 @@
 //! libCacheSim looks at the version of the first records alone. Here each record has to have the file's version, since
 //! nothing else in a record shows that it is damaged.
 
+use super::Decode;
 use super::error::{Fault, Place};
 use super::input::Input;
-use super::{Decode, Request};
-use crate::key;
+use super::keys::Sink;
 
 /// Version of a file, which decides on the layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,17 +36,15 @@ impl Version {
         }
     }
 
-    /// What this layout finds in a record: its version, and the request.
-    fn parse(self, record: &[u8]) -> Option<(u8, Request)> {
+    /// What this layout finds in a record: its version, first block and length.
+    fn parse(self, record: &[u8]) -> Option<(u8, u64, u32)> {
         let (version, length, block) = match self {
             Self::One => (15, 4, 16),
             Self::Two => (3, 8, 16),
         };
         let (length, _) = record.get(length..)?.split_first_chunk()?;
         let (block, _) = record.get(block..)?.split_first_chunk()?;
-        let request =
-            Request { key: key::hash_number(u64::from_le_bytes(*block)), size: u32::from_le_bytes(*length) };
-        Some((*record.get(version)?, request))
+        Some((*record.get(version)?, u64::from_le_bytes(*block), u32::from_le_bytes(*length)))
     }
 
     /// Whether a record has this version.
@@ -55,7 +53,7 @@ impl Version {
             Self::One => 1,
             Self::Two => 2,
         };
-        self.parse(record).is_some_and(|(version, _)| version == number)
+        self.parse(record).is_some_and(|(version, ..)| version == number)
     }
 
     /// The version of the records that these bytes begin with.
@@ -90,10 +88,9 @@ impl Vscsi {
 }
 
 impl Decode for Vscsi {
-    fn decode(&mut self, input: &mut Input, out: &mut Vec<Request>, max: usize) -> Result<(), Fault> {
-        let full = out.len().saturating_add(max);
+    fn decode(&mut self, input: &mut Input, out: &mut Sink<'_>) -> Result<(), Fault> {
         let bytes = self.version.record_bytes();
-        while out.len() < full {
+        while !out.is_full() {
             let next = Place::Record(self.records + 1);
             while input.available().len() < bytes {
                 if input.fill().map_err(|error| Fault::read(next, error))? {
@@ -106,10 +103,10 @@ impl Decode for Vscsi {
             }
             let mut taken = 0;
             let mut damaged = None;
-            for record in input.available().chunks_exact(bytes).take(full - out.len()) {
+            for record in input.available().chunks_exact(bytes).take(out.room()) {
                 match self.version.parse(record) {
-                    Some((_, request)) if self.version.fits(record) => out.push(request),
-                    Some((version, _)) => damaged = Some(version),
+                    Some((_, block, length)) if self.version.fits(record) => out.number(block, length),
+                    Some((version, ..)) => damaged = Some(version),
                     None => {}
                 }
                 if damaged.is_some() {

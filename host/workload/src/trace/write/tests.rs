@@ -36,7 +36,7 @@ fn written(format: Format, compression: Compression, batch: &RawBatch) -> Vec<u8
 
 fn read(path: &Path, format: Format) -> Vec<Request> {
     let options = Options { format: Some(format), ..Options::default() };
-    TraceReader::open(path, &options).unwrap().collect::<Result<_, _>>().unwrap()
+    TraceReader::open(path, &options).unwrap().with_ids().collect::<Result<_, _>>().unwrap()
 }
 
 fn batch(keys: &[RawKey<'_>]) -> RawBatch {

@@ -1,0 +1,132 @@
+//! What a run is given: keys that keep their order, sizes that are claims, pipes.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::simulator::simulate;
+use crate::support::{fail, host, run, shared_trace, succeed};
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn write(dir: &Path, name: &str, content: &str) -> PathBuf {
+    let path = dir.join(name);
+    std::fs::write(&path, content).unwrap();
+    path
+}
+
+fn json(arguments: &[&str]) -> Value {
+    serde_json::from_str(&succeed(arguments)).unwrap()
+}
+
+/// The report of a profile in virtual time.
+fn virtual_run(path: &Path, more: &[&str]) -> Value {
+    let arguments = ["sim", text(path), "--profile", "medium", "--capacity", "10%", "--json"];
+    json(&[&arguments[..], more].concat())
+}
+
+/// Whether a rule for runs of consecutive keys was installed.
+fn has_run_rule(report: &Value) -> bool {
+    report["decisions"].to_string().contains("runs with stride 1")
+}
+
+#[test]
+fn a_rule_for_runs_fires_on_a_trace_that_is_one_unless_keys_are_hashed() {
+    let Some(whole) = shared_trace("loop.trace.gz") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("loop.lirs");
+    succeed(["trace", "convert", text(&whole), "--limit", "20000", "-o", text(&path)]);
+
+    let report = virtual_run(&path, &[]);
+    assert!(has_run_rule(&report), "{}", report["decisions"]);
+    let prefetch = |what: &str| report["prefetch"][what].as_u64().unwrap();
+    let used = prefetch("timely") + prefetch("late");
+    assert!(used > 5_000, "of 20,000 requests: {}", report["prefetch"]);
+    // The keys of this file were numbered as they came, and nobody should be impressed without knowing.
+    assert!(report["notes"].to_string().contains("numbered in the order of their first requests"));
+
+    let report = virtual_run(&path, &["--hash-keys"]);
+    assert!(!has_run_rule(&report), "{}", report["decisions"]);
+    assert!(!report["notes"].to_string().contains("numbered in the order"));
+}
+
+#[test]
+fn the_form_of_keys_changes_no_miss_of_a_policy() {
+    let dir = tempfile::tempdir().unwrap();
+    let lines: String =
+        (0..3_000_u64).map(|n| format!("{} {} 0 {n}\n", n * n % 997 * 3, n % 5 + 1)).collect();
+    let path = write(dir.path(), "a.lis", &lines);
+    let policies = "lru,fifo,lfu,arc,sieve,s3-fifo,w-tinylfu,lirs,2q,belady";
+    let misses = |more: &[&str]| {
+        let arguments = [&[text(&path), "--policy", policies, "--capacity", "20,10%"], more].concat();
+        let rows = simulate(&arguments);
+        rows.iter().map(|row| row["misses"].as_u64().unwrap()).collect::<Vec<_>>()
+    };
+    let by_format = misses(&[]);
+    assert_eq!(by_format.len(), 20);
+    assert_eq!(misses(&["--hash-keys"]), by_format);
+    assert_eq!(misses(&["--ordered-keys"]), by_format);
+
+    // What each policy alone would have missed, in virtual time, where the run's own keys are ordered.
+    let report = virtual_run(&path, &[]);
+    assert_eq!(report["fixed"], virtual_run(&path, &["--hash-keys"])["fixed"]);
+    let fixed = report["fixed"].as_array().unwrap();
+    assert_eq!(fixed[0]["policy"], "lru");
+    assert_eq!(fixed[0]["misses"].as_u64(), Some(by_format[1]));
+}
+
+#[test]
+fn a_description_says_which_form_keys_have_and_why() {
+    let dir = tempfile::tempdir().unwrap();
+    let lis = write(dir.path(), "a.lis", "0 500 0 0\n9007199254740992 2 0 0\n");
+    let said = succeed(["trace", "info", text(&lis)]);
+    assert!(said.contains("ordered  lis numbers blocks"), "{said}");
+    assert!(said.contains("note: 2 requests have keys that are no number below 2^53"), "{said}");
+    assert!(said.contains("numbered in the order of their first\nrequests"), "{said}");
+    let said = succeed(["trace", "info", text(&lis), "--hash-keys"]);
+    assert!(said.contains("hashed  asked for") && !said.contains("note:"), "{said}");
+
+    let plain = write(dir.path(), "b.keys", "1\n2\nx\n");
+    assert!(succeed(["trace", "info", text(&plain)]).contains("hashed  plain may hold names"));
+    let described = json(&["trace", "info", text(&plain), "--ordered-keys", "--json"]);
+    assert_eq!((&described["keys"], &described["keys_because"]), (&"ordered".into(), &"asked for".into()));
+    assert_eq!(described["requests_without_place"], 1);
+    let said = fail(2, ["trace", "info", text(&plain), "--ordered-keys", "--hash-keys"]);
+    assert!(said.contains("cannot be used with"), "{said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_waited_for_with_a_word_and_never_read_twice() {
+    use std::io::{BufRead as _, BufReader, Write as _};
+
+    let dir = tempfile::tempdir().unwrap();
+    let fifo = dir.path().join("fifo");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+
+    // What has to be read again is refused before anything waits.
+    for arguments in [
+        vec!["run", "--format", "plain", text(&fifo)],
+        vec!["sim", "--format", "plain", "--profile", "medium", "--capacity", "10", text(&fifo)],
+    ] {
+        let said = run(&arguments);
+        assert_eq!(said.status.code(), Some(1), "{arguments:?}: {said:?}");
+        let said = String::from_utf8_lossy(&said.stderr).into_owned();
+        assert!(said.contains("is no regular file and can be read only once"), "{arguments:?}: {said}");
+    }
+
+    for command in [&["trace", "info"][..], &["sim", "--policy", "lru", "--capacity", "2"]] {
+        let arguments = [command, &["--format", "plain", text(&fifo)]].concat();
+        let mut child =
+            host().args(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut said = String::new();
+        BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut said).unwrap();
+        assert!(said.contains("fifo: is a pipe or a device: waiting"), "{said}");
+        std::fs::OpenOptions::new().write(true).open(&fifo).unwrap().write_all(b"1\n2\n1\n").unwrap();
+        let ended = child.wait_with_output().unwrap();
+        assert!(ended.status.success(), "{ended:?}");
+    }
+}
