@@ -14,6 +14,8 @@ mod hostile;
 #[cfg(test)]
 mod inputs;
 #[cfg(test)]
+mod libcachesim;
+#[cfg(test)]
 mod runs;
 #[cfg(test)]
 mod simulator;

@@ -6,7 +6,7 @@
 //! | `csv` | keys and sizes, in columns `key` and `size`; an unknown size is empty | |
 //! | `lis` | keys as numbers; runs of consecutive numbers share a line | sizes |
 //! | `lirs` | keys as numbers | sizes |
-//! | `oracleGeneral` | keys as numbers, sizes, next accesses | |
+//! | `oracleGeneral` | keys as numbers, sizes, next accesses; an unknown size is 1 | |
 //!
 //! Where a format cannot hold the text of a key, the number that hashes to the same is written ([`RawKey::as_number`]):
 //! whoever reads the trace again gets the very same hashes, and so the same misses under every policy. Times are not kept
@@ -111,7 +111,8 @@ impl TraceWriter {
                     next.and_then(|next| i64::try_from(next).ok()).map_or(-1, |next| next.saturating_add(1));
                 out.write_all(&time.to_le_bytes())?;
                 out.write_all(&key.as_number().to_le_bytes())?;
-                out.write_all(&size.to_le_bytes())?;
+                // libCacheSim, whose format it is, skips a record of size 0 as if nothing had been asked for.
+                out.write_all(&size.max(1).to_le_bytes())?;
                 out.write_all(&next.to_le_bytes())
             }
         }

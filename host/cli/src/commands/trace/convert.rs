@@ -16,7 +16,7 @@ use host_workload::trace::{
 use tempfile::NamedTempFile;
 
 use super::BATCH;
-use crate::commands::TraceFormat;
+use crate::commands::{TraceFormat, announce_waiting};
 use crate::exit::{End, Failure};
 use crate::format::thousands;
 use crate::interrupt::stop_on_ctrl_c;
@@ -32,7 +32,8 @@ use crate::progress::Terminal;
 ///
 /// Where the format holds numbers only, the text of a key is replaced by a number that hashes to the
 /// same, so that a simulation of either file gives the same misses. Times are not kept. lis, lirs and plain
-/// hold no sizes. oracleGeneral needs the next access of each request: the inputs are read twice, and 4
+/// hold no sizes; in oracleGeneral an object without a size has the size 1, since libCacheSim skips records of
+/// size 0. oracleGeneral needs the next access of each request: the inputs are read twice, and 4
 /// bytes a request are held in memory; the other formats take constant memory.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -98,6 +99,7 @@ impl Convert {
         let compression = Compression::from_name(&self.output);
         let parts = self.inputs.iter().map(|input| Part::parse(input)).collect();
         let keys = if self.shared_keys { Keys::Shared } else { Keys::Apart };
+        self.inputs.iter().for_each(|input| announce_waiting(&Part::parse(input).path));
         let mut join = Join::open(parts, self.format.options(), keys, self.repeat.get())?;
         let output = self.place(&join)?;
 

@@ -67,6 +67,8 @@ fn each_format_looks_as_it_should() {
     // Number 8 of request 1 comes again as request 4, the fifth.
     assert_eq!(records[1], [1, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0]);
     assert_eq!(records[4][16..], [255; 8]);
+    // The first request has no size.
+    assert_eq!(records[0][12..16], 1_u32.to_le_bytes());
 }
 
 #[test]
@@ -156,7 +158,10 @@ proptest! {
         let expected: Vec<Request> = batch
             .requests()
             .iter()
-            .map(|&request| Request { size: if sizes { request.size } else { 0 }, ..request })
+            .map(|&request| {
+                let least = u32::from(format == Format::OracleGeneral);
+                Request { size: if sizes { request.size.max(least) } else { 0 }, ..request }
+            })
             .collect();
         let found = read(&path, format);
         prop_assert_eq!(&found, &expected);
