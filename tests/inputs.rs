@@ -98,6 +98,23 @@ fn a_description_says_which_form_keys_have_and_why() {
     assert!(said.contains("cannot be used with"), "{said}");
 }
 
+#[test]
+fn a_size_of_4_gb_is_a_claim_and_takes_no_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let rows: String = (0..3_000).map(|n| format!("{},1000\n", n % 700)).collect();
+    let huge = "a,4294967295\nb,4294967295\nc,3221225472\na,4294967295\n";
+    let path = write(dir.path(), "huge.csv", &format!("key,size\n{huge}{rows}{huge}"));
+    let report = json(&["run", "--profile", "memory-constrained", "--baseline", "--json", text(&path)]);
+    for side in ["baseline", "tuned"] {
+        assert_eq!(report[side]["requests"], 3_008, "{side}");
+        let peak = report[side]["peak_memory_bytes"].as_u64().unwrap();
+        assert!(peak < 250_000_000, "{side}: {peak} bytes");
+    }
+    let notes = report["notes"].to_string();
+    assert!(notes.contains("objects of up to 4.3 GB in the trace: 3 above"), "{notes}");
+    assert!(notes.contains("so that memory.cap holds; 3 are larger than the cache"), "{notes}");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_pipe_is_waited_for_with_a_word_and_never_read_twice() {

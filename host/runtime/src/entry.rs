@@ -17,7 +17,7 @@ pub(crate) const OF_A_FILE: u64 = OVERHEAD_BYTES + size_of::<Indexed>() as u64;
 /// A cached value. Cloning one copies a pointer at most.
 #[derive(Debug, Clone)]
 pub(crate) enum Entry {
-    /// An object of which only the size matters: virtual time.
+    /// An object of which only the size matters: virtual time, and what is too large to be made up.
     Sized(u32),
     /// An object of a trace or of the built-in workload. Its first eight bytes are its key.
     Page(Arc<[u8]>),

@@ -168,6 +168,7 @@ impl Prepared {
             ));
         }
         notes.extend(footprint.notes.iter().cloned());
+        notes.extend(large_objects(&footprint, capacity, largest_object(options)));
         let mean_weight = footprint.mean_size();
         Self { kind: Kind::Trace { open, footprint }, capacity, mean_weight, notes }
     }
@@ -191,14 +192,48 @@ impl Prepared {
         match &self.kind {
             Kind::BuiltIn(generator) => {
                 let objects = Uniform(generator.plan().value_bytes);
-                Source::Objects(Arc::new(Delayed::new(latency, objects)))
+                Source::Objects(Arc::new(Delayed::new(latency, largest_object(options), objects)))
             }
             Kind::Trace { footprint, .. } => {
-                Source::Objects(Arc::new(Delayed::new(latency, Arc::clone(&footprint.sizes))))
+                let sizes = Arc::clone(&footprint.sizes);
+                Source::Objects(Arc::new(Delayed::new(latency, largest_object(options), sizes)))
             }
-            Kind::Directory(_) => Source::Files(Arc::new(Files::new(Arc::clone(executor)))),
+            Kind::Directory(_) => {
+                let room = options.settings.memory.cap.get() / LOADS_SHARE;
+                Source::Files(Arc::new(Files::new(Arc::clone(executor), room)))
+            }
         }
     }
+}
+
+/// What is being loaded takes this part of `memory.cap` at most.
+const LOADS_SHARE: u64 = 4;
+
+/// The largest object whose bytes are made up: as many as may be loaded at once fit into their part of `memory.cap`.
+fn largest_object(options: &RunOptions) -> u32 {
+    let settings = &options.settings;
+    let at_once = u64::from(settings.executor.max_io_workers)
+        .saturating_add(u64::from(settings.prefetch.max_in_flight_limit));
+    let bytes = settings.memory.cap.get() / LOADS_SHARE / at_once.max(1);
+    u32::try_from(bytes).unwrap_or(u32::MAX)
+}
+
+/// What a user has to know of large objects.
+fn large_objects(footprint: &Footprint, capacity: u64, largest: u32) -> Option<String> {
+    let sizes = || footprint.sizes.values().copied();
+    let biggest = sizes().max()?;
+    let made = sizes().filter(|&size| size > largest).count();
+    let kept = sizes().filter(|&size| u64::from(size) > capacity).count();
+    let made = (made > 0).then(|| {
+        format!(
+            "{made} above {} stand for their size alone, so that memory.cap holds",
+            Bytes(u64::from(largest))
+        )
+    });
+    let kept = (kept > 0).then(|| format!("{kept} are larger than the cache, which never keeps them"));
+    let said: Vec<String> = made.into_iter().chain(kept).collect();
+    let biggest = Bytes(u64::from(biggest));
+    (!said.is_empty()).then(|| format!("objects of up to {biggest} in the trace: {}", said.join("; ")))
 }
 
 /// The profile's largest capacity is never exceeded, whatever the input asks for.

@@ -35,12 +35,10 @@ pub(crate) enum OriginError {
         cause: Arc<std::io::Error>,
     },
     /// A file is too large to be indexed in memory.
-    #[error("{path}: {size} bytes are more than the {limit} that are indexed")]
+    #[error("{path}: more than the {limit} bytes that are indexed")]
     TooLarge {
         /// The file.
         path: String,
-        /// Its size, bytes.
-        size: u64,
         /// The most that is indexed, bytes.
         limit: u64,
     },
@@ -62,18 +60,22 @@ pub(crate) trait Sizes: Send + Sync + 'static {
 
 /// Stands for a remote store: answers with an object of the right size after a fixed time.
 ///
+/// A size is what a trace claims, and a damaged trace may claim 4 GB a record. So an object above a limit is answered by
+/// its size alone: it weighs what it should in the cache, and takes no memory.
+///
 /// Tokio's clock has a resolution of a millisecond, so that a shorter latency becomes about one.
 #[derive(Debug)]
 pub(crate) struct Delayed<S> {
     latency: Duration,
+    largest: u32,
     sizes: S,
 }
 
 impl<S: Sizes> Delayed<S> {
-    /// Answers after `latency`; at once where it is zero.
+    /// Answers after `latency`, at once where it is zero, and with no more than `largest` bytes.
     #[must_use]
-    pub(crate) fn new(latency: Duration, sizes: S) -> Self {
-        Self { latency, sizes }
+    pub(crate) fn new(latency: Duration, largest: u32, sizes: S) -> Self {
+        Self { latency, largest, sizes }
     }
 }
 
@@ -84,7 +86,7 @@ impl<S: Sizes> Origin for Delayed<S> {
                 tokio::time::sleep(self.latency).await;
             }
             let size = self.sizes.size(key).ok_or(OriginError::NoSuchKey(key))?;
-            Ok(Entry::Page(page(key, size)))
+            Ok(if size > self.largest { Entry::Sized(size) } else { Entry::Page(page(key, size)) })
         })
     }
 
@@ -96,9 +98,43 @@ impl<S: Sizes> Origin for Delayed<S> {
 /// An object: its key, then zeros. At least eight bytes, so that a wrong value can be told.
 fn page(key: u64, size: u32) -> Arc<[u8]> {
     let size = usize::try_from(size).unwrap_or(usize::MAX).max(size_of::<u64>());
-    let mut bytes = vec![0; size];
-    if let Some(head) = bytes.first_chunk_mut() {
+    let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, size).collect();
+    if let Some(head) = Arc::get_mut(&mut bytes).and_then(<[u8]>::first_chunk_mut) {
         *head = key.to_le_bytes();
     }
-    bytes.into()
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block_on(test: impl Future<Output = ()>) {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
+    }
+
+    struct Same(u32);
+
+    impl Sizes for Same {
+        fn size(&self, _: u64) -> Option<u32> {
+            Some(self.0)
+        }
+    }
+
+    #[test]
+    fn a_size_above_the_limit_weighs_and_takes_no_memory() {
+        block_on(async {
+            for (size, made) in [(1000, true), (1001, false), (u32::MAX, false)] {
+                let entry = Delayed::new(Duration::ZERO, 1000, Same(size)).load(7).await.unwrap();
+                assert_eq!(entry.weight(), u64::from(size));
+                assert_eq!(matches!(entry, Entry::Page(_)), made, "{size}");
+            }
+        });
+    }
+
+    #[test]
+    fn a_page_begins_with_its_key() {
+        assert_eq!(*page(7, 3), 7_u64.to_le_bytes());
+        assert_eq!(page(7, 100).len(), 100);
+    }
 }

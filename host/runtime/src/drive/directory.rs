@@ -18,8 +18,9 @@ use crate::entry::Entry;
 use crate::origin::{Load, Origin, OriginError};
 use crate::report::{self, Phase, Share};
 
-/// A larger file is not read into memory.
-pub(crate) const LARGEST_FILE: u64 = 32 * 1024 * 1024;
+mod read;
+
+use read::FileReader;
 
 /// Rows of a breakdown in the report.
 const TOP: usize = 5;
@@ -32,11 +33,18 @@ pub(crate) struct Files {
     executor: Arc<Executor>,
     index: ClassId,
     paths: RwLock<Vec<PathBuf>>,
+    reader: FileReader,
 }
 
 impl Files {
-    pub(crate) fn new(executor: Arc<Executor>) -> Self {
-        Self { index: executor.class("index"), executor, paths: RwLock::default() }
+    /// Files that are being read and indexed take `room` bytes together.
+    pub(crate) fn new(executor: Arc<Executor>, room: u64) -> Self {
+        Self {
+            index: executor.class("index"),
+            executor,
+            paths: RwLock::default(),
+            reader: FileReader::new(room),
+        }
     }
 
     fn path(&self, key: u64) -> Option<PathBuf> {
@@ -53,13 +61,8 @@ impl Files {
 
     async fn read_and_index(&self, path: PathBuf) -> Result<Entry, OriginError> {
         let name = path.display().to_string();
-        let unreadable =
-            |cause: std::io::Error| OriginError::Unreadable { path: name.clone(), cause: Arc::new(cause) };
-        let size = tokio::fs::metadata(&path).await.map_err(unreadable)?.len();
-        if size > LARGEST_FILE {
-            return Err(OriginError::TooLarge { path: name, size, limit: LARGEST_FILE });
-        }
-        let content = tokio::fs::read(&path).await.map_err(unreadable)?;
+        let content = self.reader.read(&path).await?;
+        // The content goes away, and makes room for others, when it is indexed.
         let job = move || directory::index(&path, &content, &Tokenizer::o200k());
         let indexed = self.executor.cpu(self.index, job).await;
         let indexed = indexed.map_err(|error| OriginError::Index { path: name, cause: error.to_string() })?;
