@@ -24,6 +24,10 @@ shuttle:
 miri:
     MIRIFLAGS="-Zmiri-many-seeds=0..8" cargo +nightly miri test -p host-cache --lib lanes
 
+# Every reader of something from outside, for a minute each on damaged input (cargo install cargo-fuzz; nightly).
+fuzz seconds="60" *targets:
+    fuzz/run {{seconds}} {{targets}}
+
 # Everything the cache can do, at once, for ten minutes.
 soak seconds="600":
     HOST_SOAK_SECONDS={{seconds}} cargo test --release -p host-cache --test soak -- --ignored --nocapture

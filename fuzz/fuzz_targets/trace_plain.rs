@@ -1,0 +1,7 @@
+#![no_main]
+//! Reads any bytes as `plain`.
+
+use fuzz::trace::{Format, read};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| read(Some(Format::Plain), bytes));
