@@ -93,7 +93,7 @@ fn a_description_says_which_form_keys_have_and_why() {
     assert!(succeed(["trace", "info", text(&plain)]).contains("hashed  plain may hold names"));
     let described = json(&["trace", "info", text(&plain), "--ordered-keys", "--json"]);
     assert_eq!((&described["keys"], &described["keys_because"]), (&"ordered".into(), &"asked for".into()));
-    assert_eq!(described["requests_without_place"], 1);
+    assert_eq!(described["unordered_requests"], 1);
     let said = fail(2, ["trace", "info", text(&plain), "--ordered-keys", "--hash-keys"]);
     assert!(said.contains("cannot be used with"), "{said}");
 }

@@ -38,7 +38,7 @@ pub(crate) struct TraceFormat {
     #[arg(long, conflicts_with = "ordered_keys")]
     hash_keys: bool,
 
-    /// Keep the order of keys that are numbers, whatever the format: for plain numbers that are places.
+    /// Keep the order of keys that are numbers, whatever the format: for plain numbers that are addresses.
     #[arg(long)]
     ordered_keys: bool,
 }

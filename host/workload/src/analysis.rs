@@ -1,8 +1,8 @@
-//! What a trace is like: popularity, reuse, runs, sizes.
+//! Describes a trace: popularity, reuse, runs, sizes.
 //!
-//! Exact, from one reading. Memory is kept by distinct key and not by request: about 60 bytes each, at most 100 while a
-//! table grows (the table of keys 20 to 40, counts and sizes 12, [`StackDistances`] 25). Time is O(log d) a request with d
-//! distinct keys.
+//! The figures are exact and take one reading. Memory grows with the distinct keys and not with the requests: about 60
+//! bytes a key, at most 100 while a table grows (the table of keys 20 to 40, counts and sizes 12, [`StackDistances`] 25). A
+//! request takes O(log d) time with d distinct keys.
 //!
 //! It fails where there are more than [`MAX_KEYS`] distinct keys.
 
@@ -37,7 +37,7 @@ pub struct Analysis {
     sized: u64,
     runs: Runs,
     first_appearance: FirstAppearance,
-    without_place: u64,
+    unordered: u64,
 }
 
 /// How many requests go on where the one before ended.
@@ -71,7 +71,7 @@ pub struct TraceInfo {
     /// Whether keys seem to be numbered by first appearance, see [`FirstAppearance`].
     pub numbered_by_first_appearance: bool,
     /// Requests whose key is no number up to [`key::MAX`]: it is hashed even where keys are ordered.
-    pub requests_without_place: u64,
+    pub unordered_requests: u64,
     /// Requests for a key that was asked for before: the hits of a cache that holds everything, as a share of the requests.
     pub reuse_share: f64,
     /// Over these requests, the exact LRU stack distance: how many objects an LRU cache has to hold for them to hit.
@@ -123,7 +123,7 @@ impl Analysis {
             if self.request(request)? {
                 self.first_appearance.note(number);
             }
-            self.without_place += u64::from(number.is_none_or(|number| number > key::MAX));
+            self.unordered += u64::from(number.is_none_or(|number| number > key::MAX));
             self.runs.note(number);
         }
         Ok(())
@@ -185,7 +185,7 @@ impl Analysis {
             top_percent_share: share(top_requests, self.requests),
             sequential_share: self.runs.share(self.requests),
             numbered_by_first_appearance: self.first_appearance.is_likely(),
-            requests_without_place: self.without_place,
+            unordered_requests: self.unordered,
             reuse_share: share(self.requests - distinct, self.requests),
             reuse_distance,
             sizes: self.sizes(),
@@ -291,7 +291,7 @@ mod tests {
         let found = info(&[(RawKey::Number(1), 0), (RawKey::Text(b"a"), 0), (RawKey::Number(2), 0)]);
         assert_eq!(found.sequential_share, None);
         assert_eq!((found.distinct, found.reuse_distance), (3, None));
-        assert_eq!(found.requests_without_place, 1);
+        assert_eq!(found.unordered_requests, 1);
     }
 
     #[test]

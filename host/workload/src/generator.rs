@@ -1,4 +1,4 @@
-//! The built-in workload: six phases, each made so that another setting is right.
+//! Generates the built-in workload: six phases, in each of which another setting is right.
 //!
 //! | phase | requests | what does well |
 //! |---|---|---|
@@ -9,18 +9,18 @@
 //! | `cpu-burst` | computation only | as many CPU workers as cores |
 //! | `io-burst` | waiting only | many IO workers |
 //!
-//! Every operation follows from the seed and the plan: a phase may be produced twice (a baseline, then the tuned run) or
-//! on its own. The phases share no key. Keys of a scan and of a loop are consecutive, since a real scan's are; those of a
-//! hot set are scattered, so that no order of theirs gives the popular ones away.
+//! The seed and the plan determine every operation, so that a phase can be produced twice (for a baseline, then for the
+//! tuned run) or on its own. The phases share no key. The keys of a scan and of a loop are consecutive, as those of a real
+//! scan are. The keys of a hot set are scattered, so that their order does not tell which are popular.
 //!
 //! The zipf distribution uses the platform's floating-point functions: between platforms single operations may differ.
 //!
 //! ```
-//! use host_workload::generator::{Generator, Plan, Work};
+//! use host_workload::generator::{Action, Generator, Plan};
 //!
 //! let generator = Generator::new(42, Plan { cache_entries: 1_000, ..Plan::default() })?;
 //! for phase in generator.phases() {
-//!     let gets = generator.ops(phase).filter(|op| op.work == Work::Get).count();
+//!     let gets = generator.ops(phase).filter(|op| op.action == Action::Get).count();
 //!     println!("{}: {} operations, {gets} of them through the cache", phase.name, phase.requests);
 //! }
 //! # Ok::<(), host_workload::generator::PlanError>(())
@@ -162,7 +162,7 @@ pub struct Phase {
 
 /// What one operation does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Work {
+pub enum Action {
     /// Reads the key through the cache, from an origin where it is not there.
     Get,
     /// Computes: [`burn`] with the operation's key and this number of steps.
@@ -185,7 +185,7 @@ pub struct Op {
     /// Size of the object in bytes; 0 for other work.
     pub size: u32,
     /// What to do.
-    pub work: Work,
+    pub action: Action,
 }
 
 /// Produces the phases of a plan from a seed.

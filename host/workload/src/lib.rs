@@ -1,12 +1,12 @@
-//! What there is to do: the inputs that a run works through.
+//! The inputs of a run.
 //!
-//! Three kinds, each independent of the others and of how it is executed:
+//! There are three kinds. None depends on another, nor on how it is executed:
 //!
 //! - [`trace`]: a recorded list of requests, streamed from a file in one of nine formats;
 //! - [`directory`]: the files of a project, found in a fixed order, read and indexed;
 //! - [`generator`]: a seeded, built-in sequence of phases that favour different policies.
 //!
-//! Nothing here knows a cache, a clock or a thread pool: a workload says what is asked for, in which order, and the
+//! This crate knows no cache, no clock and no thread pool. A workload says what is asked for and in which order; the
 //! caller decides where and when. The same input and the same seed give the same requests.
 
 pub mod analysis;

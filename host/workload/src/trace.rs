@@ -1,7 +1,7 @@
 //! Recorded traces: a stream of requests out of a file, plain or compressed.
 //!
 //! A reader never holds more of the file than a buffer of [`BUFFER_BYTES`], whatever the file decompresses to, and copies
-//! no line. A key arrives as the number in the file where numbers are places, else as a hash (see [`KeyForm`]), and fits
+//! no line. A key arrives as the number in the file where numbers are addresses, else as a hash (see [`KeyForm`]), and fits
 //! [`key::BITS`](crate::key::BITS) bits. The format is taken from the options, else from the file's name, else
 //! from its first bytes; gzip and zstd are recognised by their magic bytes, whatever the name says.
 //!
@@ -47,10 +47,10 @@ mod twitter;
 mod vscsi;
 mod write;
 
-pub use error::{Place, TraceError};
+pub use error::{Position, TraceError};
 pub use format::{Format, UnknownFormatName};
 pub use input::{BUFFER_BYTES, MAX_LINE_BYTES};
-pub use join::{Join, Keys, Part};
+pub use join::{Join, KeySharing, Part};
 pub use keys::{KeyChoice, KeyForm};
 pub use lis::MAX_COUNT;
 pub use next_access::NextAccess;
@@ -104,7 +104,7 @@ pub struct TraceReader {
     decoder: Box<dyn Decode>,
     choice: KeyChoice,
     keys: KeyEncoder,
-    state: State,
+    state: StreamState,
     delivered: u64,
     decoded: u64,
     /// What the iterator has decoded ahead; `ahead_from` is the first request not yet delivered.
@@ -113,7 +113,7 @@ pub struct TraceReader {
 }
 
 /// Where the stream stands.
-enum State {
+enum StreamState {
     Reading,
     /// Requests were delivered first; the error is still to be.
     Failed(TraceError),
@@ -144,9 +144,9 @@ impl TraceReader {
         options: &Options,
     ) -> Result<Self, TraceError> {
         let (mut input, compression) = open::decompress(path, bytes)?;
-        let place = Place::Line(1);
+        let position = Position::Line(1);
         let blame = |fault: Fault, format| fault.at(path, format, compression);
-        input.peek().map_err(|source| blame(Fault::read(place, source), Format::Plain))?;
+        input.peek().map_err(|source| blame(Fault::read(position, source), Format::Plain))?;
         if input.available().is_empty() {
             return Err(TraceError::Empty { path: path.to_owned(), format: options.format });
         }
@@ -188,7 +188,7 @@ impl TraceReader {
             decoder,
             keys: KeyEncoder::new(choice.form),
             choice,
-            state: State::Reading,
+            state: StreamState::Reading,
             delivered: 0,
             decoded: 0,
             ahead: Vec::new(),
@@ -262,7 +262,7 @@ impl TraceReader {
 
     /// Decodes while the stream stands, and notes how it ended.
     fn decode(&mut self, out: &mut Vec<Request>, max: usize) {
-        if max == 0 || !matches!(self.state, State::Reading) {
+        if max == 0 || !matches!(self.state, StreamState::Reading) {
             return;
         }
         let before = out.len();
@@ -271,21 +271,23 @@ impl TraceReader {
         let count = out.len() - before;
         self.decoded += u64::try_from(count).unwrap_or(u64::MAX);
         match outcome {
-            Err(fault) => self.state = State::Failed(fault.at(&self.path, self.format, self.compression)),
+            Err(fault) => {
+                self.state = StreamState::Failed(fault.at(&self.path, self.format, self.compression))
+            }
             Ok(()) if self.decoded == 0 => {
                 let (path, format) = (self.path.clone(), Some(self.format));
-                self.state = State::Failed(TraceError::Empty { path, format });
+                self.state = StreamState::Failed(TraceError::Empty { path, format });
             }
-            Ok(()) if count == 0 => self.state = State::Ended,
+            Ok(()) if count == 0 => self.state = StreamState::Ended,
             Ok(()) => {}
         }
     }
 
     /// Takes the error that is still to be delivered, if there is one.
     fn finish(&mut self) -> Result<(), TraceError> {
-        match std::mem::replace(&mut self.state, State::Ended) {
-            State::Failed(error) => Err(error),
-            State::Reading | State::Ended => Ok(()),
+        match std::mem::replace(&mut self.state, StreamState::Ended) {
+            StreamState::Failed(error) => Err(error),
+            StreamState::Reading | StreamState::Ended => Ok(()),
         }
     }
 }

@@ -35,7 +35,7 @@ Formats:
 
 Each is also read as .gz or .zst, and told from the file's name and content; --format overrides.
 
-Keys keep their order where numbers are places: in lis, lirs, vscsi, msr, and in csv where the key column is
+Keys keep their order where numbers are addresses: in lis, lirs, vscsi, msr, and in csv where the key column is
 lbn, lba, block, sector or offset. So a strategy sees runs of blocks. Elsewhere keys are hashed, since their
 numbers may be names or tell which key comes next; --ordered-keys and --hash-keys override that.
 

@@ -51,8 +51,8 @@ pub(crate) fn print(described: &Described) -> Result<(), Failure> {
     }
     table::print(&out)?;
     let ordered = keys == "ordered";
-    if ordered && info.requests_without_place > 0 {
-        let requests = thousands(info.requests_without_place);
+    if ordered && info.unordered_requests > 0 {
+        let requests = thousands(info.unordered_requests);
         outln!()?;
         outln!("note: {requests} requests have keys that are no number below 2^53: these keys are hashed")?;
     }

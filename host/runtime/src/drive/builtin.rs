@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use host_workload::generator::{Generator, Work, burn};
+use host_workload::generator::{Action, Generator, burn};
 
 use super::Drive;
 use crate::origin::Sizes;
@@ -32,13 +32,13 @@ pub(crate) async fn drive(drive: &Drive<'_>, generator: &Generator) -> Vec<Phase
                 break;
             }
             let requests = Arc::clone(&drive.requests);
-            match op.work {
-                Work::Get => {
+            match op.action {
+                Action::Get => {
                     requests.arrived(op.key);
                     // Every key has an object, so that the origin has no error to answer with.
                     drive.io(async move { drop(requests.get(op.key).await) }).await;
                 }
-                Work::Cpu { iterations } => {
+                Action::Cpu { iterations } => {
                     let job = move || {
                         let started = Instant::now();
                         std::hint::black_box(burn(op.key, iterations));
@@ -46,7 +46,7 @@ pub(crate) async fn drive(drive: &Drive<'_>, generator: &Generator) -> Vec<Phase
                     };
                     drive.cpu(job).await;
                 }
-                Work::Io { micros } => {
+                Action::Io { micros } => {
                     let task = async move {
                         let started = Instant::now();
                         tokio::time::sleep(Duration::from_micros(u64::from(micros))).await;

@@ -96,7 +96,7 @@ pub(crate) struct Done {
 /// What one pass has seen so far.
 #[derive(Default)]
 struct Pass {
-    totals: directory::Totals,
+    totals: directory::FileTotals,
     unreadable: u64,
     examples: Vec<String>,
 }

@@ -1,12 +1,12 @@
 //! Finds the files of a directory.
 //!
-//! As git sees them: `.gitignore` (also of the directories above, and where there is no repository) and
-//! `.git/info/exclude` are honoured, hidden files and directories are left out, symbolic links are not followed. The
-//! user's global ignore file and `.ignore` files are not read, so that a project gives the same list for everyone. The
-//! order is that of the paths, so that two walks of an unchanged directory number its files alike.
+//! The list is what git would show. The walk honours `.gitignore` (also of the directories above, and outside of a
+//! repository) and `.git/info/exclude`, leaves out hidden files and directories, and follows no symbolic link. It reads
+//! neither the user's global ignore file nor `.ignore` files, so that a project gives the same list for everyone. It sorts
+//! by path, so that two walks of an unchanged directory give its files the same numbers.
 //!
-//! A file or directory that cannot be read is counted and left out; only a root that is missing, is no directory, cannot
-//! be read or has no file is an error.
+//! A file or directory that cannot be read is counted and left out. A root is an error where it is missing, is no
+//! directory, cannot be read or has no file.
 
 use std::fs::Metadata;
 use std::io;
@@ -49,7 +49,7 @@ impl FileVersion {
 /// A file that a walk found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileEntry {
-    /// Place in the walk's order, from 0.
+    /// Its number in the order of the walk, from 0.
     pub id: u64,
     /// Path relative to the root.
     pub path: PathBuf,

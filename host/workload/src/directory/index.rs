@@ -1,4 +1,4 @@
-//! What indexing a file finds out about it. Pure: bytes in, figures out.
+//! Indexes the content of a file: size, lines, tokens, language, hash. It reads nothing itself and cannot fail.
 
 use std::path::Path;
 

@@ -1,8 +1,8 @@
-//! Sums over indexed files: in all, by language, by directory.
+//! Adds up indexed files: all of them, by language, by directory.
 //!
-//! A directory's sum covers the files directly in it and not those of its subdirectories: the ones that are listed then
-//! say where the tokens are, and the root does not always come first. Order is by tokens, then by name, so that the same
-//! files give the same list.
+//! The sum of a directory covers the files directly in it and not those of its subdirectories. Otherwise the root would
+//! always come first and the list would not say where the tokens are. The list is sorted by tokens, then by name, so that
+//! the same files give the same list.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -42,7 +42,7 @@ impl AddAssign for Counts {
 
 /// What indexing a directory's files found, added up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
+pub struct FileTotals {
     /// Text files.
     pub text: Counts,
     /// Files that are not text; their lines and tokens stay 0.
@@ -51,7 +51,7 @@ pub struct Totals {
     directories: BTreeMap<PathBuf, Counts>,
 }
 
-impl Totals {
+impl FileTotals {
     /// Adds a file; `path` is relative to the root.
     pub fn add(&mut self, path: &Path, indexed: &Indexed) {
         match indexed {
@@ -134,8 +134,8 @@ mod tests {
             text("docs/c.md", 50),
             text("src/d.rs", 20),
         ];
-        let mut totals = Totals::default();
-        let (mut left, mut right) = (Totals::default(), Totals::default());
+        let mut totals = FileTotals::default();
+        let (mut left, mut right) = (FileTotals::default(), FileTotals::default());
         for (index, (path, file)) in files.iter().enumerate() {
             totals.add(path, file);
             if index % 2 == 0 { &mut left } else { &mut right }.add(path, file);

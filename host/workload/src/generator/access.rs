@@ -1,4 +1,4 @@
-//! Which key each request of a cache phase goes to.
+//! Chooses the key of each request of a cache phase.
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,4 @@
-//! The operations of a phase, one at a time.
+//! Produces the operations of a phase, one at a time.
 
 use std::ops::RangeInclusive;
 
@@ -6,20 +6,20 @@ use rand::RngExt as _;
 use rand_pcg::Pcg64;
 
 use super::access::Access;
-use super::{Op, Phase, PhaseKind, Plan, Work};
+use super::{Action, Op, Phase, PhaseKind, Plan};
 use crate::key::hash_number;
 
 /// The operations of a phase. Made by [`Generator::ops`](super::Generator::ops).
 #[derive(Clone, Debug)]
 pub struct Ops {
     random: Pcg64,
-    source: Source,
+    source: OpSource,
     done: u64,
     requests: u64,
 }
 
 #[derive(Clone, Debug)]
-enum Source {
+enum OpSource {
     Cache { access: Access, size: u32 },
     Cpu(RangeInclusive<u32>),
     Io(RangeInclusive<u32>),
@@ -31,9 +31,9 @@ impl Ops {
         let number = phase.kind.number();
         let state = u128::from(hash_number(seed ^ hash_number(number)));
         let source = match phase.kind {
-            PhaseKind::CpuBurst => Source::Cpu(plan.cpu_iterations.clone()),
-            PhaseKind::IoBurst => Source::Io(plan.io_micros.clone()),
-            kind => Source::Cache {
+            PhaseKind::CpuBurst => OpSource::Cpu(plan.cpu_iterations.clone()),
+            PhaseKind::IoBurst => OpSource::Io(plan.io_micros.clone()),
+            kind => OpSource::Cache {
                 access: Access::new(kind, plan, phase.requests, seed),
                 size: plan.value_bytes,
             },
@@ -53,16 +53,16 @@ impl Iterator for Ops {
         let index = self.done;
         self.done += 1;
         Some(match &mut self.source {
-            Source::Cache { access, size } => {
-                Op { key: access.key(index, &mut self.random), size: *size, work: Work::Get }
+            OpSource::Cache { access, size } => {
+                Op { key: access.key(index, &mut self.random), size: *size, action: Action::Get }
             }
-            Source::Cpu(range) => {
+            OpSource::Cpu(range) => {
                 let iterations = self.random.random_range(range.clone());
-                Op { key: index, size: 0, work: Work::Cpu { iterations } }
+                Op { key: index, size: 0, action: Action::Cpu { iterations } }
             }
-            Source::Io(range) => {
+            OpSource::Io(range) => {
                 let micros = self.random.random_range(range.clone());
-                Op { key: index, size: 0, work: Work::Io { micros } }
+                Op { key: index, size: 0, action: Action::Io { micros } }
             }
         })
     }

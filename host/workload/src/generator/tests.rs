@@ -102,14 +102,14 @@ fn phases_come_in_order_with_the_counts_of_the_plan() {
         assert_eq!(generator.ops(phase).count() as u64, phase.requests);
         assert_eq!(generator.ops(phase).size_hint().1, usize::try_from(phase.requests).ok());
         for op in generator.ops(phase) {
-            match (phase.kind, op.work) {
-                (PhaseKind::CpuBurst, Work::Cpu { iterations }) => {
+            match (phase.kind, op.action) {
+                (PhaseKind::CpuBurst, Action::Cpu { iterations }) => {
                     assert!(generator.plan().cpu_iterations.contains(&iterations) && op.size == 0);
                 }
-                (PhaseKind::IoBurst, Work::Io { micros }) => {
+                (PhaseKind::IoBurst, Action::Io { micros }) => {
                     assert!(generator.plan().io_micros.contains(&micros) && op.size == 0);
                 }
-                (kind, Work::Get) => assert!(kind.uses_cache() && op.size == generator.plan().value_bytes),
+                (kind, Action::Get) => assert!(kind.uses_cache() && op.size == generator.plan().value_bytes),
                 (kind, work) => panic!("{work:?} in {kind:?}"),
             }
         }

@@ -11,15 +11,15 @@ use crate::key;
 pub(super) const KEY_COLUMNS: [&str; 7] = ["key", "lbn", "obj_id", "id", "block", "lba", "path"];
 const SIZE_COLUMNS: [&str; 3] = ["size", "obj_size", "bytes"];
 
-/// Key columns whose numbers are places.
-const PLACES: [&str; 5] = ["lbn", "lba", "block", "sector", "offset"];
+/// Key columns whose numbers are addresses.
+const ADDRESSES: [&str; 5] = ["lbn", "lba", "block", "sector", "offset"];
 
 /// Decodes `csv`.
 pub(super) struct Csv {
     rows: Rows,
     key: usize,
     size: Option<usize>,
-    /// What the key column is called, and whether its numbers are places.
+    /// What the key column is called, and whether its numbers are addresses.
     choice: KeyChoice,
 }
 
@@ -48,9 +48,9 @@ impl Csv {
             None => SIZE_COLUMNS.into_iter().find_map(find),
         };
         let name = names.get(key).map_or("", String::as_str);
-        let is_place = PLACES.iter().any(|place| name.eq_ignore_ascii_case(place));
-        let choice = if is_place {
-            KeyChoice::new(KeyForm::Ordered, format!("column \"{name}\" of csv holds places"))
+        let is_address = ADDRESSES.iter().any(|column| name.eq_ignore_ascii_case(column));
+        let choice = if is_address {
+            KeyChoice::new(KeyForm::Ordered, format!("column \"{name}\" of csv holds addresses"))
         } else {
             KeyChoice::new(KeyForm::Hashed, format!("column \"{name}\" of csv may hold names"))
         };
@@ -64,7 +64,7 @@ impl Csv {
 
     /// Key and size of the present row.
     fn request(&self) -> Result<(&[u8], u32), Fault> {
-        let wrong = |expected| Fault::malformed(self.rows.place(), &self.rows.joined(), expected);
+        let wrong = |expected| Fault::malformed(self.rows.position(), &self.rows.joined(), expected);
         let key = self.rows.field(self.key).unwrap_or_default();
         if key.is_empty() {
             return Err(wrong("a row with a value in the key column"));

@@ -1,7 +1,7 @@
 //! Tells a trace's format from its first bytes.
 //!
-//! It errs towards asking: a file is taken for a format only where its whole beginning fits, since a trace read in the
-//! wrong format gives plausible and wrong numbers. Text with spaces or commas in it, JSON for instance, is none.
+//! A trace read in the wrong format gives plausible and wrong numbers. So a file has a format only where its whole
+//! beginning fits; elsewhere the user has to name it. Text with spaces or commas in it, JSON for instance, fits none.
 
 use std::path::Path;
 

@@ -1,6 +1,6 @@
-//! What can be wrong with a trace, in words for whoever has to put it right.
+//! Says what is wrong with a trace, to the user who has to put it right.
 //!
-//! Decoders know a place and a fault; the file, its format and its compression are added where they are known, so that
+//! Decoders know a position and a fault; the file, its format and its compression are added where they are known, so that
 //! a decoder carries none of them.
 
 use std::fmt;
@@ -12,14 +12,14 @@ use super::open::Compression;
 
 /// Where in a trace something was found. Counting starts at 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Position {
     /// A line of a text format, of the decompressed file.
     Line(u64),
     /// A record of a binary format.
     Record(u64),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Line(number) => write!(f, "line {number}"),
@@ -61,12 +61,12 @@ pub enum TraceError {
         times: u64,
     },
     /// Reading or decompressing failed on the way.
-    #[error("{}: {place}: reading {compression} data failed: {source}", path.display())]
+    #[error("{}: {position}: reading {compression} data failed: {source}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// How far it was read.
-        place: Place,
+        position: Position,
         /// How it is compressed.
         compression: Compression,
         /// What the system or the decompressor said.
@@ -106,7 +106,7 @@ pub enum TraceError {
     },
     /// A line or record is not what the format says.
     #[error(
-        "{}: {place}: expected {expected}, found \"{found}\"; \
+        "{}: {position}: expected {expected}, found \"{found}\"; \
          the file was read as {format}: if it is another, name it with `--format`",
         path.display()
     )]
@@ -114,7 +114,7 @@ pub enum TraceError {
         /// The file.
         path: PathBuf,
         /// Which line or record.
-        place: Place,
+        position: Position,
         /// The format it was read in.
         format: Format,
         /// What stands there, shortened and escaped.
@@ -124,20 +124,20 @@ pub enum TraceError {
     },
     /// A line or CSV record that does not end within [`MAX_LINE_BYTES`](super::MAX_LINE_BYTES).
     #[error(
-        "{}: {place}: longer than {} bytes; the file was read as {format}: if it is another, name it with `--format`",
+        "{}: {position}: longer than {} bytes; the file was read as {format}: if it is another, name it with `--format`",
         path.display(), super::MAX_LINE_BYTES
     )]
     TooLong {
         /// The file.
         path: PathBuf,
         /// Which line.
-        place: Place,
+        position: Position,
         /// The format it was read in.
         format: Format,
     },
     /// The last record of a binary trace is cut short.
     #[error(
-        "{}: {place}: the file ends after {bytes} of the record's {of} bytes; \
+        "{}: {position}: the file ends after {bytes} of the record's {of} bytes; \
          it was cut short, or it is not {format}: name its format with `--format`",
         path.display()
     )]
@@ -145,7 +145,7 @@ pub enum TraceError {
         /// The file.
         path: PathBuf,
         /// Which record.
-        place: Place,
+        position: Position,
         /// The format it was read in.
         format: Format,
         /// Bytes of the record that are there.
@@ -167,7 +167,7 @@ impl fmt::Display for ReadAs {
 /// A fault as a decoder sees it.
 #[derive(Debug)]
 pub(super) struct Fault {
-    place: Place,
+    position: Position,
     kind: FaultKind,
 }
 
@@ -181,37 +181,37 @@ enum FaultKind {
 }
 
 impl Fault {
-    pub(super) fn read(place: Place, source: io::Error) -> Self {
-        Self { place, kind: FaultKind::Read(source) }
+    pub(super) fn read(position: Position, source: io::Error) -> Self {
+        Self { position, kind: FaultKind::Read(source) }
     }
 
-    pub(super) fn too_long(place: Place) -> Self {
-        Self { place, kind: FaultKind::TooLong }
+    pub(super) fn too_long(position: Position) -> Self {
+        Self { position, kind: FaultKind::TooLong }
     }
 
-    pub(super) fn malformed(place: Place, found: &[u8], expected: &'static str) -> Self {
-        Self { place, kind: FaultKind::Malformed { found: excerpt(found), expected } }
+    pub(super) fn malformed(position: Position, found: &[u8], expected: &'static str) -> Self {
+        Self { position, kind: FaultKind::Malformed { found: excerpt(found), expected } }
     }
 
-    pub(super) fn truncated(place: Place, bytes: usize, of: usize) -> Self {
-        Self { place, kind: FaultKind::Truncated { bytes, of } }
+    pub(super) fn truncated(position: Position, bytes: usize, of: usize) -> Self {
+        Self { position, kind: FaultKind::Truncated { bytes, of } }
     }
 
     pub(super) fn no_column(role: &'static str, missing: String, columns: Vec<String>) -> Self {
-        Self { place: Place::Line(1), kind: FaultKind::NoColumn { role, missing, columns } }
+        Self { position: Position::Line(1), kind: FaultKind::NoColumn { role, missing, columns } }
     }
 
     /// The error that a user sees.
     pub(super) fn at(self, path: &Path, format: Format, compression: Compression) -> TraceError {
-        let Self { place, kind } = self;
+        let Self { position, kind } = self;
         let path = path.to_owned();
         match kind {
-            FaultKind::Read(source) => TraceError::Read { path, place, compression, source },
-            FaultKind::TooLong => TraceError::TooLong { path, place, format },
+            FaultKind::Read(source) => TraceError::Read { path, position, compression, source },
+            FaultKind::TooLong => TraceError::TooLong { path, position, format },
             FaultKind::Malformed { found, expected } => {
-                TraceError::Malformed { path, place, format, found, expected }
+                TraceError::Malformed { path, position, format, found, expected }
             }
-            FaultKind::Truncated { bytes, of } => TraceError::Truncated { path, place, format, bytes, of },
+            FaultKind::Truncated { bytes, of } => TraceError::Truncated { path, position, format, bytes, of },
             FaultKind::NoColumn { role, missing, columns } => {
                 TraceError::NoColumn { path, role, missing, columns }
             }

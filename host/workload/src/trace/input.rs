@@ -1,4 +1,4 @@
-//! The bytes of a trace, through one buffer of fixed size.
+//! Reads the bytes of a trace through one buffer of fixed size.
 //!
 //! `BufRead::read_until` would copy each line and let a file without line ends fill the memory. Here a line is a slice of
 //! the buffer, and one that does not fit is a fault.
@@ -6,7 +6,7 @@
 use std::io::{self, Read};
 use std::ops::Range;
 
-use super::error::{Fault, Place};
+use super::error::{Fault, Position};
 
 /// Bytes of a (decompressed) trace held at a time.
 pub const BUFFER_BYTES: usize = 256 * 1024;
@@ -88,8 +88,8 @@ impl Input {
     }
 
     /// Where the line stands that was read last.
-    pub(super) fn place(&self) -> Place {
-        Place::Line(self.lines)
+    pub(super) fn position(&self) -> Position {
+        Position::Line(self.lines)
     }
 
     /// The next line without white space around it; `None` at the end.
@@ -105,7 +105,7 @@ impl Input {
             if searched > MAX_LINE_BYTES {
                 break (searched, searched);
             }
-            if !self.fill().map_err(|error| Fault::read(self.place(), error))? {
+            if !self.fill().map_err(|error| Fault::read(self.position(), error))? {
                 if searched == 0 {
                     return Ok(None);
                 }
@@ -113,7 +113,7 @@ impl Input {
             }
         };
         if length > MAX_LINE_BYTES {
-            return Err(Fault::too_long(self.place()));
+            return Err(Fault::too_long(self.position()));
         }
         let start = self.filled.start;
         self.consume(consumed);

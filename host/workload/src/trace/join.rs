@@ -1,6 +1,6 @@
-//! Several traces one after the other, each as often as asked for, as one.
+//! Reads several traces as one: one after the other, each as often as asked for.
 //!
-//! The same number in two files means two objects, unless [`Keys::Shared`] says that it means one. The same file twice
+//! The same number in two files means two objects, unless [`KeySharing::Shared`] says that it means one. The same file twice
 //! has the same keys: a file is known by its canonical path. How keys are kept apart: a number below 2^48 gets the
 //! number of its file in the 16 bits above, so that the first file's stay as they are and runs of consecutive numbers
 //! stay runs; a larger number is hashed together with that of its file, and two such keys collide with a probability of
@@ -20,7 +20,7 @@ use crate::key;
 
 /// Whether the same key in two files is the same object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keys {
+pub enum KeySharing {
     /// It is another object.
     Apart,
     /// It is the same object.
@@ -63,7 +63,7 @@ impl Part {
 pub struct Join {
     parts: Vec<Numbered>,
     options: Options,
-    keys: Keys,
+    keys: KeySharing,
     repeat: u32,
     files: u64,
     /// What is read, and the turn that comes next.
@@ -92,7 +92,12 @@ impl Join {
     ///
     /// # Errors
     /// Those of [`TraceReader::open`](super::TraceReader::open) for each file.
-    pub fn open(parts: Vec<Part>, options: Options, keys: Keys, repeat: u32) -> Result<Self, TraceError> {
+    pub fn open(
+        parts: Vec<Part>,
+        options: Options,
+        keys: KeySharing,
+        repeat: u32,
+    ) -> Result<Self, TraceError> {
         let mut seen: HashMap<PathBuf, u64> = HashMap::new();
         let mut numbered = Vec::with_capacity(parts.len());
         for part in parts {
@@ -167,7 +172,7 @@ impl Join {
                 Some(reader) => reader,
                 closed => closed.insert(RawReader::open(&path, &self.options)?),
             };
-            let apart = self.files > 1 && self.keys == Keys::Apart;
+            let apart = self.files > 1 && self.keys == KeySharing::Apart;
             let read = if apart { &mut self.batch } else { &mut *batch };
             match reader.read_batch(read, max)? {
                 0 if max > 0 => self.next_turn(),
@@ -270,15 +275,18 @@ mod tests {
         let parts = [part(&a, 1), part(&b, 2), part(&a, 1)];
         let b1 = ((1_u64 << 48) | 1).to_string();
         for max in [1, 2, 100] {
-            assert_eq!(read(open(&parts, Keys::Shared, 1), max), ["1", "2", "1", "x", "1", "x", "1", "2"]);
+            assert_eq!(
+                read(open(&parts, KeySharing::Shared, 1), max),
+                ["1", "2", "1", "x", "1", "x", "1", "2"]
+            );
             let apart = ["1", "2", &b1, "1:x", &b1, "1:x", "1", "2"];
-            assert_eq!(read(open(&parts, Keys::Apart, 1), max), apart);
-            assert_eq!(read(open(&parts, Keys::Apart, 3), max), [apart, apart, apart].concat());
+            assert_eq!(read(open(&parts, KeySharing::Apart, 1), max), apart);
+            assert_eq!(read(open(&parts, KeySharing::Apart, 3), max), [apart, apart, apart].concat());
             // One file keeps its keys, by whatever name it goes.
             let twice = [part(&b, 1), part(&folder.path().join("./b.keys"), 1)];
-            assert_eq!(read(open(&twice, Keys::Apart, 1), max), ["1", "x", "1", "x"]);
+            assert_eq!(read(open(&twice, KeySharing::Apart, 1), max), ["1", "x", "1", "x"]);
         }
-        assert_eq!(open(&parts, Keys::Apart, 1).files().collect::<Vec<_>>(), [&a, &b]);
+        assert_eq!(open(&parts, KeySharing::Apart, 1).files().collect::<Vec<_>>(), [&a, &b]);
     }
 
     #[test]
@@ -294,10 +302,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let a = write(folder.path(), "a.lis", "1 2 0 0\n");
         let parts = vec![part(&a, 1), part(&folder.path().join("none"), 1)];
-        let error = Join::open(parts, Options::default(), Keys::Apart, 1).unwrap_err();
+        let error = Join::open(parts, Options::default(), KeySharing::Apart, 1).unwrap_err();
         assert!(matches!(error, TraceError::NotFound { .. }), "{error}");
         let parts = vec![part(folder.path(), 2)];
-        let error = Join::open(parts, Options::default(), Keys::Apart, 1).unwrap_err();
+        let error = Join::open(parts, Options::default(), KeySharing::Apart, 1).unwrap_err();
         assert!(matches!(error, TraceError::Directory { .. }), "{error}");
     }
 
@@ -307,7 +315,7 @@ mod tests {
         let device = Path::new("/dev/null");
         let open = |times, repeat| {
             let options = Options { format: Some(Format::Plain), ..Options::default() };
-            Join::open(vec![part(device, times)], options, Keys::Apart, repeat)
+            Join::open(vec![part(device, times)], options, KeySharing::Apart, repeat)
         };
         assert!(open(1, 1).is_ok());
         assert!(open(1, 1).unwrap().check_readings(2).is_err());

@@ -1,9 +1,9 @@
-//! What a key in a file becomes: a number that keeps its place in the order, or a hash.
+//! Turns a key in a file into the number that is handed on: the number in the file, or a hash.
 //!
-//! A prefetcher and a strategy look for runs of consecutive keys. They find real ones only where a number is a place: a
-//! block of a disk, an offset in a volume. A number that is a name means nothing to them, and one that was given by first
-//! appearance gives the future away: the next new key is always the next number. So each format says which of the two its
-//! numbers are, and [`Options::keys`](super::Options::keys) overrides it:
+//! A prefetcher and a strategy look for runs of consecutive keys. Such runs are real only where a number is an address: a
+//! block of a disk, an offset in a volume. Where a number is a name they mean nothing. Where keys were numbered by first
+//! appearance they give the future away: the next new key is always the next number. So each format says whether its
+//! numbers are addresses, and [`Options::keys`](super::Options::keys) overrides it:
 //!
 //! | format | keys | why |
 //! |---|---|---|
@@ -17,9 +17,9 @@
 //! A file of an ordered format may have been renumbered by first appearance all the same, as the published OLTP and LIRS
 //! traces were. That shows only when it was read: see [`FirstAppearance`](crate::analysis::FirstAppearance).
 //!
-//! Every key fits [`key::BITS`] bits. A text in a trace with ordered keys, and a number that does not fit, is hashed;
-//! [`TraceReader::unordered`](super::TraceReader::unordered) counts them. Two keys of a trace with n distinct hashed keys
-//! fall together with a probability of n^2 / 2^54: of one in 18,000 for a million. Who cannot bear that asks for
+//! Every key fits [`key::BITS`] bits. In a trace with ordered keys a text, and a number that does not fit, is hashed;
+//! [`TraceReader::unordered`](super::TraceReader::unordered) counts them. Hashes of 53 bits collide: two of n distinct
+//! keys have the same with a probability of n^2 / 2^54, which is 1 in 18,000 for a million keys. A simulator reads
 //! [whole hashes](super::TraceReader::with_ids).
 
 use std::fmt;
@@ -27,7 +27,7 @@ use std::fmt;
 use super::Request;
 use crate::key;
 
-/// What keys tell beside which object is meant.
+/// What the value of a key tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KeyForm {
     /// A key is the number in the trace: consecutive keys are neighbours.
@@ -75,7 +75,7 @@ enum Encoding {
 #[derive(Debug)]
 pub(super) struct KeyEncoder {
     encoding: Encoding,
-    /// Keys without a place in the order.
+    /// Requests whose key has no place in the order.
     unordered: u64,
     /// Texts of keys, where they are wanted.
     texts: Option<Texts>,

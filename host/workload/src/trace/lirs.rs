@@ -14,7 +14,7 @@ pub(super) struct Lirs;
 impl Decode for Lirs {
     fn decode(&mut self, input: &mut Input, out: &mut Sink<'_>) -> Result<(), Fault> {
         while !out.is_full() {
-            let place = match input.line()? {
+            let text = match input.line()? {
                 None => break,
                 Some([] | [b'*']) => continue,
                 Some(text) => match key::number(text) {
@@ -26,8 +26,8 @@ impl Decode for Lirs {
                 },
             };
             return Err(Fault::malformed(
-                input.place(),
-                &place,
+                input.position(),
+                &text,
                 "a decimal block number, or `*` for a checkpoint",
             ));
         }

@@ -42,7 +42,7 @@ impl Decode for Lis {
                     None => text.to_owned(),
                 },
             };
-            return Err(Fault::malformed(input.place(), &text, EXPECTED));
+            return Err(Fault::malformed(input.position(), &text, EXPECTED));
         }
         Ok(())
     }

@@ -46,7 +46,7 @@ impl Decode for Mooncake {
                     Err(_) => text.to_owned(),
                 },
             };
-            return Err(Fault::malformed(input.place(), &text, EXPECTED));
+            return Err(Fault::malformed(input.position(), &text, EXPECTED));
         }
     }
 }

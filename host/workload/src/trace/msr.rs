@@ -72,7 +72,7 @@ impl Decode for Msr {
                 continue;
             }
             let Some(io) = io(&self.rows) else {
-                return Err(Fault::malformed(self.rows.place(), &self.rows.joined(), EXPECTED));
+                return Err(Fault::malformed(self.rows.position(), &self.rows.joined(), EXPECTED));
             };
             let volume =
                 self.volume.get_or_insert_with(|| Volume { host: io.host.to_owned(), disk: io.disk });

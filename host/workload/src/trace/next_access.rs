@@ -1,9 +1,8 @@
-//! When each request's key is asked for again.
+//! Finds for each request the next one for the same key.
 //!
-//! The future of a request is known only when the trace was read, so that whoever writes it down reads a trace twice: the
-//! first time to [note](NextAccess::push) each key, the second time to write. What is kept between the two is the
-//! distance to the next request for the key: 4 bytes a request, whatever the keys are; and during the first reading
-//! about 40 bytes a distinct key.
+//! That takes the whole trace. So who writes next accesses reads a trace twice: first to [note](NextAccess::push) each
+//! key, then to write. Between the two readings this keeps the distance to the next request for the key, 4 bytes a request.
+//! During the first reading it takes about 40 bytes a distinct key more.
 
 use hashbrown::HashMap;
 

@@ -1,7 +1,7 @@
-//! Opens a trace file and puts the right decompressor before it.
+//! Opens a trace file and decompresses it.
 //!
-//! Compression is told by magic bytes: a renamed file reads all the same. Both decompressors stream, so a small file that
-//! expands to terabytes costs time and no memory; a file of several gzip members or zstd frames is read to its end.
+//! Magic bytes tell the compression, so that a renamed file reads all the same. Both decompressors stream: a small file
+//! that expands to terabytes costs time and no memory. Of several gzip members or zstd frames all are read.
 
 use std::fmt;
 use std::fs::File;

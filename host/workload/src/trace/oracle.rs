@@ -3,7 +3,7 @@
 //! Time and next access are not used: the one belongs to the recording, the other is the future.
 
 use super::Decode;
-use super::error::{Fault, Place};
+use super::error::{Fault, Position};
 use super::input::Input;
 use super::keys::Sink;
 
@@ -19,7 +19,7 @@ pub(super) struct Oracle {
 impl Decode for Oracle {
     fn decode(&mut self, input: &mut Input, out: &mut Sink<'_>) -> Result<(), Fault> {
         while !out.is_full() {
-            let next = Place::Record(self.records + 1);
+            let next = Position::Record(self.records + 1);
             while input.available().len() < RECORD {
                 if input.fill().map_err(|error| Fault::read(next, error))? {
                     continue;

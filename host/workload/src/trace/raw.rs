@@ -1,4 +1,4 @@
-//! The keys of a trace as they stand in the file, for those who describe or rewrite a trace.
+//! Reads the keys of a trace as they stand in the file, to describe or rewrite it.
 //!
 //! A converter has to write the same keys again, whatever their form, and an analysis of sequential access needs the
 //! numbers. The number of a numeric key follows from its hash ([`key::number_of_hash`]); so hashes are read, and beside

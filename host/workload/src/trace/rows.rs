@@ -1,11 +1,11 @@
-//! Rows of comma-separated values, one at a time, in buffers that are reused.
+//! Reads rows of comma-separated values, one at a time, into buffers that are reused.
 //!
 //! Built on `csv-core`, which parses into buffers that it is given: a quote that is never closed swallows
 //! [`MAX_LINE_BYTES`] and not the whole file.
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
-use super::error::{Fault, Place};
+use super::error::{Fault, Position};
 use super::input::{Input, MAX_LINE_BYTES};
 
 /// Most columns of a file.
@@ -48,7 +48,7 @@ impl Rows {
         loop {
             if input.available().is_empty() {
                 // At the end the parser is told so by an empty slice.
-                input.fill().map_err(|error| Fault::read(self.place(), error))?;
+                input.fill().map_err(|error| Fault::read(self.position(), error))?;
             }
             let (result, read, bytes, fields) = self.parser.read_record(
                 input.available(),
@@ -61,7 +61,7 @@ impl Rows {
             match result {
                 ReadRecordResult::InputEmpty => {}
                 ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
-                    return Err(Fault::too_long(self.place()));
+                    return Err(Fault::too_long(self.position()));
                 }
                 ReadRecordResult::Record => {
                     self.columns = ended;
@@ -76,8 +76,8 @@ impl Rows {
     }
 
     /// Where the present row begins.
-    pub(super) fn place(&self) -> Place {
-        Place::Line(self.line)
+    pub(super) fn position(&self) -> Position {
+        Position::Line(self.line)
     }
 
     /// A field, without white space around it.

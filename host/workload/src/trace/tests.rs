@@ -352,7 +352,10 @@ fn damaged_compression_is_a_read_error_after_what_was_good() {
         let path = folder.file(name, content);
         let mut trace = TraceReader::open(&path, &Options::default()).unwrap();
         let error = trace.by_ref().find_map(Result::err).unwrap();
-        assert!(matches!(error, TraceError::Read { place: Place::Line(line), .. } if line > 1000), "{error}");
+        assert!(
+            matches!(error, TraceError::Read { position: Position::Line(line), .. } if line > 1000),
+            "{error}"
+        );
         assert!(trace.delivered() > 1000);
         let kind = &name[2..].replace("zst", "zstd").replace("gz", "gzip");
         assert!(folder.text(&error).contains(&format!("reading {kind} data failed")), "{error}");
@@ -371,7 +374,7 @@ fn a_bomb_of_one_endless_line_is_refused() {
     let path = folder.file("bomb.keys", writer.finish().unwrap());
     assert!(matches!(
         read(&path, &Options::default()),
-        Err(TraceError::TooLong { place: Place::Line(1), .. })
+        Err(TraceError::TooLong { position: Position::Line(1), .. })
     ));
     let lis = folder.file("count.lis", format!("0 {MAX_COUNT} 0 0\n").repeat(1000));
     // A thousand million requests are announced; taking three costs three.

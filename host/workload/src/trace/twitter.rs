@@ -51,7 +51,7 @@ impl Decode for Twitter {
         while !out.is_full() && self.rows.read(input)? {
             match request(&self.rows) {
                 Some(None) => {}
-                None => return Err(Fault::malformed(self.rows.place(), &self.rows.joined(), EXPECTED)),
+                None => return Err(Fault::malformed(self.rows.position(), &self.rows.joined(), EXPECTED)),
                 Some(Some((name, size))) => out.text(name, size),
             }
         }

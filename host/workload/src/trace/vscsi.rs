@@ -14,7 +14,7 @@
 //! nothing else in a record shows that it is damaged.
 
 use super::Decode;
-use super::error::{Fault, Place};
+use super::error::{Fault, Position};
 use super::input::Input;
 use super::keys::Sink;
 
@@ -78,12 +78,12 @@ impl Vscsi {
         if let Some(version) = Version::of(head, 2) {
             return Ok(Self { version, records: 0 });
         }
-        let (place, smallest) = (Place::Record(1), Version::One.record_bytes());
+        let (position, smallest) = (Position::Record(1), Version::One.record_bytes());
         if head.len() < smallest {
-            return Err(Fault::truncated(place, head.len(), smallest));
+            return Err(Fault::truncated(position, head.len(), smallest));
         }
         let found = head.get(..16).unwrap_or(head);
-        Err(Fault::malformed(place, found, "a vscsi record of version 1 or 2"))
+        Err(Fault::malformed(position, found, "a vscsi record of version 1 or 2"))
     }
 }
 
@@ -91,7 +91,7 @@ impl Decode for Vscsi {
     fn decode(&mut self, input: &mut Input, out: &mut Sink<'_>) -> Result<(), Fault> {
         let bytes = self.version.record_bytes();
         while !out.is_full() {
-            let next = Place::Record(self.records + 1);
+            let next = Position::Record(self.records + 1);
             while input.available().len() < bytes {
                 if input.fill().map_err(|error| Fault::read(next, error))? {
                     continue;
@@ -122,7 +122,7 @@ impl Decode for Vscsi {
                     Version::Two => "a vscsi record of version 2, as the first records are",
                 };
                 let found = format!("version {version}");
-                return Err(Fault::malformed(Place::Record(self.records + 1), found.as_bytes(), expected));
+                return Err(Fault::malformed(Position::Record(self.records + 1), found.as_bytes(), expected));
             }
         }
         Ok(())

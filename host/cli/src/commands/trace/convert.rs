@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use host_runtime::{Progress as _, Stop};
 use host_workload::trace::{
-    Compression, Format, Join, Keys, NextAccess, NotWritable, Options, Part, RawBatch, TraceReader,
+    Compression, Format, Join, KeySharing, NextAccess, NotWritable, Options, Part, RawBatch, TraceReader,
     TraceWriter,
 };
 use tempfile::NamedTempFile;
@@ -98,7 +98,7 @@ impl Convert {
         let format = self.target()?;
         let compression = Compression::from_name(&self.output);
         let parts = self.inputs.iter().map(|input| Part::parse(input)).collect();
-        let keys = if self.shared_keys { Keys::Shared } else { Keys::Apart };
+        let keys = if self.shared_keys { KeySharing::Shared } else { KeySharing::Apart };
         self.inputs.iter().for_each(|input| announce_waiting(&Part::parse(input).path));
         let mut join = Join::open(parts, self.format.options(), keys, self.repeat.get())?;
         let output = self.place(&join)?;

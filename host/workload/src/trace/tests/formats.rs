@@ -14,7 +14,7 @@ fn vscsi(version: u16, serial: u32, bytes: u32, block: u64) -> Vec<u8> {
 }
 
 /// A request of a format that keeps the order of numbers.
-fn place(number: u64, size: u32) -> Request {
+fn address(number: u64, size: u32) -> Request {
     Request { key: number, size }
 }
 
@@ -39,10 +39,10 @@ fn vscsi_of_both_versions_by_name_and_by_content() {
         for name in ["a.vscsi", "a.bin", "a.vscsi.gz"] {
             let (format, requests) = detected(&folder.file(name, &content));
             assert_eq!(format, Format::Vscsi, "{name}, version {version}");
-            assert!(requests.into_iter().eq((0..count).map(|n| place(1000 + u64::from(n), 512 * (n % 9)))));
+            assert!(requests.into_iter().eq((0..count).map(|n| address(1000 + u64::from(n), 512 * (n % 9)))));
         }
         let one = folder.file("one.vscsi", vscsi(version, 0, 4096, 9));
-        assert_eq!(detected(&one), (Format::Vscsi, vec![place(9, 4096)]), "version {version}");
+        assert_eq!(detected(&one), (Format::Vscsi, vec![address(9, 4096)]), "version {version}");
     }
 }
 
@@ -71,7 +71,7 @@ fn msr_ios_are_offsets_with_or_without_a_header() {
     let rows = "128166372003061629,hm,1,Read,383496192,32768,413\n\
                 128166372016382155,hm,1,Write,2822144,4096,1200\r\n\
                 128166372026382245,hm,1,read,383496192,512,3\n";
-    let expected = [place(383_496_192, 32_768), place(2_822_144, 4096), place(383_496_192, 512)];
+    let expected = [address(383_496_192, 32_768), address(2_822_144, 4096), address(383_496_192, 512)];
     let header = "Timestamp,Hostname,DiskNumber,Type,Offset,Size,ResponseTime\n";
     for (name, content) in [
         ("hm_1.csv", rows.to_owned()),
@@ -162,7 +162,7 @@ fn damage_is_told_with_its_place() {
         "timestamp,key,key size,value size,client,operation,ttl with one of the operations of memcached";
     let mooncake = "a JSON object with `hash_ids`, a list of whole numbers from 0 on";
     let malformed = |name: &str, place: &str, expected: &str, found: &str, format: &str| {
-        format!("{name}: {place}: expected {expected}, found \"{found}\"; {}", hint(format))
+        format!("{name}: {position}: expected {expected}, found \"{found}\"; {}", hint(format))
     };
     let cases: Vec<(&str, Vec<u8>, String)> = vec![
         (
