@@ -79,6 +79,22 @@ fn the_form_of_keys_changes_no_miss_of_a_policy() {
 }
 
 #[test]
+fn a_conversion_writes_hashes_where_it_is_told_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let lis = write(dir.path(), "a.lis", &"1 200 0 0\n".repeat(3));
+    let hashed = dir.path().join("hashed.oracleGeneral");
+    succeed(["trace", "convert", text(&lis), "--hash-keys", "-o", text(&hashed)]);
+    let described = json(&["trace", "info", text(&hashed), "--ordered-keys", "--json"]);
+    assert_eq!((&described["requests"], &described["distinct"]), (&600.into(), &200.into()));
+    assert_eq!((&described["sequential_share"], &described["unordered_requests"]), (&0.0.into(), &0.into()));
+    let misses = |path: &Path| {
+        let rows = simulate(&[text(path), "--policy", "lru,belady", "--capacity", "50"]);
+        rows.iter().map(|row| row["misses"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(misses(&hashed), misses(&lis));
+}
+
+#[test]
 fn a_description_says_which_form_keys_have_and_why() {
     let dir = tempfile::tempdir().unwrap();
     let lis = write(dir.path(), "a.lis", "0 500 0 0\n9007199254740992 2 0 0\n");

@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use host_runtime::{Progress as _, Stop};
+use host_workload::key;
 use host_workload::trace::{
-    Compression, Format, Join, KeySharing, NextAccess, NotWritable, Options, Part, RawBatch, TraceReader,
-    TraceWriter,
+    Compression, Format, Join, KeyForm, KeySharing, NextAccess, NotWritable, Options, Part, RawBatch, RawKey,
+    TraceReader, TraceWriter,
 };
 use tempfile::NamedTempFile;
 
@@ -29,6 +30,9 @@ use crate::progress::Terminal;
 /// The same key in two files is another object, unless --shared-keys is given; the same file twice asks
 /// for the same objects again. So a numeric key below 2^48 gets the number of its file in the 16 bits
 /// above; with one file alone keys stay as they are.
+///
+/// Keys are written as they stand, with --hash-keys as hashes of 53 bits: nothing follows from these, also
+/// where the format that is written keeps the order of its keys.
 ///
 /// Where the format holds numbers only, the text of a key is replaced by a number that hashes to the
 /// same, so that a simulation of either file gives the same misses. Times are not kept. lis, lirs and plain
@@ -131,6 +135,7 @@ impl Convert {
             }
             for (request, key) in batch.iter() {
                 let next = next.as_ref().and_then(|next| next.of(writer.written()));
+                let key = if self.hashes() { RawKey::Number(key::cut(key.hash())) } else { key };
                 writer.write(key, request.size, next).map_err(failed)?;
             }
             terminal.at(writer.written());
@@ -174,6 +179,11 @@ impl Convert {
         Ok(output)
     }
 
+    /// Whether hashes are written in place of keys.
+    fn hashes(&self) -> bool {
+        self.format.options().keys == Some(KeyForm::Hashed)
+    }
+
     /// Requests to read next, when so many are done.
     fn room(&self, done: u64) -> usize {
         let left = self.limit.map_or(u64::MAX, |limit| limit.saturating_sub(done));
@@ -193,7 +203,9 @@ impl Convert {
             if stop.asked() {
                 return Ok(None);
             }
-            batch.requests().iter().for_each(|request| next.push(request.key));
+            for request in batch.requests() {
+                next.push(if self.hashes() { key::cut(request.key) } else { request.key });
+            }
             terminal.at(next.len());
         }
         terminal.end(&format!("{} requests read", thousands(next.len())));

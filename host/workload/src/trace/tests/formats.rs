@@ -161,7 +161,7 @@ fn damage_is_told_with_its_place() {
     let twitter =
         "timestamp,key,key size,value size,client,operation,ttl with one of the operations of memcached";
     let mooncake = "a JSON object with `hash_ids`, a list of whole numbers from 0 on";
-    let malformed = |name: &str, place: &str, expected: &str, found: &str, format: &str| {
+    let malformed = |name: &str, position: &str, expected: &str, found: &str, format: &str| {
         format!("{name}: {position}: expected {expected}, found \"{found}\"; {}", hint(format))
     };
     let cases: Vec<(&str, Vec<u8>, String)> = vec![
