@@ -39,6 +39,6 @@ fn a_dropped_in_component_is_listed_and_runs_with_one_line() {
     assert!(named.contains("grow-while-evicting"), "{named}");
     let grown = of_type(&ledger, "decision")
         .iter()
-        .any(|d| d["control"] == "cache-capacity" && d["by"][0] == "grow-while-evicting");
+        .any(|d| d["dial"] == "cache-capacity" && d["by"][0] == "grow-while-evicting");
     assert!(grown, "a trace larger than its cache evicts, so that the strategy grows it");
 }

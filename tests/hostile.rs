@@ -1,4 +1,4 @@
-//! Components that misbehave: each run ends well, with the strategy set aside or clamped and the text
+//! Components that misbehave: each run ends well, with the strategy disabled or clamped and the text
 //! shown.
 
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::support::{fail, host, ledger, of_type, plugin_dir, succeed, trace};
 
 const ALL: &str =
-    r#"grants=["metrics","cache-control","executor-control","prefetch-control","config","logging"]"#;
+    r#"grants=["metrics","cache-control","executor-control","prefetch-control","settings","log"]"#;
 
 /// Runs a small trace with one component of `tests/components` beside the bundled strategies.
 fn run_with(name: &str) -> (Value, Vec<Value>) {
@@ -30,13 +30,13 @@ fn run_with(name: &str) -> (Value, Vec<Value>) {
     (report, ledger(&file))
 }
 
-/// The text with which `name`, and nobody else, was set aside.
-fn set_aside(name: &str) -> (u64, String) {
+/// The text with which `name`, and nobody else, was disabled.
+fn disabled(name: &str) -> (u64, String) {
     let (report, ledger) = run_with(name);
-    let aside = report["set_aside"].as_array().unwrap();
+    let aside = report["disabled"].as_array().unwrap();
     assert_eq!(aside.len(), 1, "{aside:?}");
     assert_eq!(aside[0]["strategy"], name);
-    let on_ledger = of_type(&ledger, "set-aside");
+    let on_ledger = of_type(&ledger, "disabled");
     let tick = aside[0]["tick"].as_u64().unwrap();
     // What could not be started took no part in any tick.
     assert_eq!(on_ledger.len(), usize::from(tick > 0));
@@ -45,7 +45,7 @@ fn set_aside(name: &str) -> (u64, String) {
 
 #[test]
 fn one_that_loops_for_ever_runs_out_of_fuel() {
-    let (tick, text) = set_aside("loop-forever");
+    let (tick, text) = disabled("loop-forever");
     assert_eq!(tick, 2);
     assert_eq!(
         text,
@@ -55,7 +55,7 @@ fn one_that_loops_for_ever_runs_out_of_fuel() {
 
 #[test]
 fn one_that_allocates_for_ever_meets_its_memory_limit() {
-    let (_, text) = set_aside("allocate-forever");
+    let (_, text) = disabled("allocate-forever");
     assert_eq!(
         text,
         "asked for more memory than its limit of 16000000 bytes; raise `strategies.allocate-forever.limits.memory` if it \
@@ -65,13 +65,13 @@ fn one_that_allocates_for_ever_meets_its_memory_limit() {
 
 #[test]
 fn one_that_recurses_for_ever_traps() {
-    let (_, text) = set_aside("recurse-forever");
+    let (_, text) = disabled("recurse-forever");
     assert!(text.starts_with("trapped: "), "{text}");
 }
 
 #[test]
 fn one_that_panics_is_quoted() {
-    let (_, text) = set_aside("panics");
+    let (_, text) = disabled("panics");
     assert!(
         text.starts_with("trapped: ") && text.contains("tick 2 is more than this strategy can bear"),
         "{text}"
@@ -80,14 +80,14 @@ fn one_that_panics_is_quoted() {
 
 #[test]
 fn one_that_answers_with_an_error_is_quoted() {
-    let (_, text) = set_aside("bad-answer");
+    let (_, text) = disabled("bad-answer");
     assert_eq!(text, "answered: no idea what to do at tick 2");
 }
 
 #[test]
 fn one_that_sleeps_does_not_hold_up_the_run() {
     let began = std::time::Instant::now();
-    let (_, text) = set_aside("sleeps");
+    let (_, text) = disabled("sleeps");
     assert_eq!(
         text,
         "still running after its deadline of 2000 ms; raise `strategies.sleeps.limits.deadline` if it needs more"
@@ -97,14 +97,14 @@ fn one_that_sleeps_does_not_hold_up_the_run() {
 
 #[test]
 fn one_that_loops_while_it_describes_itself_is_not_started() {
-    let (tick, text) = set_aside("loops-in-describe");
+    let (tick, text) = disabled("loops-in-describe");
     assert_eq!(tick, 0);
     assert!(text.contains("loops-in-describe") && text.contains("fuel"), "{text}");
 }
 
 #[test]
 fn one_with_a_nonsensical_name_is_not_started() {
-    let (tick, text) = set_aside("bad-name");
+    let (tick, text) = disabled("bad-name");
     assert_eq!(tick, 0);
     assert!(text.contains("bad-name.wasm"), "{text}");
 }
@@ -112,7 +112,7 @@ fn one_with_a_nonsensical_name_is_not_started() {
 #[test]
 fn nonsense_is_clamped_or_refused_and_on_the_ledger() {
     let (report, ledger) = run_with("nonsense");
-    assert_eq!(report["set_aside"], Value::Array(vec![]));
+    assert_eq!(report["disabled"], Value::Array(vec![]));
     let cost = &report["cost"]["strategies"]["nonsense"];
     assert!(cost["clamped"].as_u64().unwrap() > 0 && cost["refused"].as_u64().unwrap() > 0, "{cost}");
     let noted =
@@ -120,20 +120,21 @@ fn nonsense_is_clamped_or_refused_and_on_the_ledger() {
     assert!(noted, "{}", report["notes"]);
 
     let proposals = of_type(&ledger, "proposal");
-    let answers = |control: &str| -> Vec<&Value> {
+    let answers = |dial: &str| -> Vec<&Value> {
         proposals
             .iter()
-            .filter(|p| p["strategy"] == "nonsense" && p["control"] == control)
+            .filter(|p| p["strategy"] == "nonsense" && p["dial"] == dial)
             .map(|p| &p["answer"])
             .collect()
     };
     assert!(answers("io-workers").iter().any(|a| a["clamped"] == 64), "{:?}", answers("io-workers"));
     assert!(answers("cpu-workers").iter().any(|a| a["clamped"] == 16), "{:?}", answers("cpu-workers"));
     let refused =
-        |control: &str, text: &str| answers(control).iter().any(|a| a["refused"].to_string().contains(text));
-    assert!(refused("prefetch-budget", "cache-share is not a number"), "{:?}", answers("prefetch-budget"));
+        |dial: &str, text: &str| answers(dial).iter().any(|a| a["refused"].to_string().contains(text));
+    assert!(refused("prefetch-share", "not a finite number"), "{:?}", answers("prefetch-share"));
     assert!(refused("cache-policy", "unknown"), "{:?}", answers("cache-policy"));
-    assert!(refused("prefetch-rules", "stride is 0"), "{:?}", answers("prefetch-rules"));
+    let rules = of_type(&ledger, "rule-proposal");
+    assert!(rules.iter().any(|p| p["answer"]["refused"].to_string().contains("stride is 0")), "{rules:?}");
     let workers = report["tuned"]["io_workers"].as_u64().unwrap();
     assert!((1..=64).contains(&workers), "{workers}");
 }
@@ -167,8 +168,8 @@ fn virtual_time_tells_of_refusals_and_of_fuel_as_a_run_does() {
 fn a_hundred_thousand_calls_a_tick_are_answered_and_not_kept() {
     let (report, ledger) = run_with("chatty");
     let cost = &report["cost"]["strategies"]["chatty"];
-    let aside = report["set_aside"].as_array().unwrap();
-    // Within its fuel it is refused; beyond it, set aside. Either way the ledger stays small.
+    let aside = report["disabled"].as_array().unwrap();
+    // Within its fuel it is refused; beyond it, disabled. Either way the ledger stays small.
     assert!(cost["refused"].as_u64().unwrap() > 50_000 || aside.len() == 1, "{cost}");
     for tick in of_type(&ledger, "tick") {
         let number = &tick["tick"];
@@ -186,20 +187,14 @@ fn an_import_that_is_not_granted_is_named_with_the_line_to_add() {
     let dir = plugin_dir(&["nonsense"]);
     let trace = trace(dir.path(), 1_000);
     let output = host()
-        .args([
-            "run",
-            "--json",
-            "--set",
-            r#"strategies.nonsense.grants=["metrics","logging"]"#,
-            "--plugin-dir",
-        ])
+        .args(["run", "--json", "--set", r#"strategies.nonsense.grants=["metrics","log"]"#, "--plugin-dir"])
         .arg(dir.path())
         .arg(&trace)
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let text = report["set_aside"][0]["text"].as_str().unwrap();
+    let text = report["disabled"][0]["text"].as_str().unwrap();
     assert!(
         text.contains("nonsense.wasm") && text.contains("optimizer:plugin/cache-control@0.1.0"),
         "{text}"
@@ -221,7 +216,7 @@ fn a_strategy_has_limits_of_its_own() {
         .unwrap();
     assert!(output.status.success(), "{output:?}");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let aside = report["set_aside"].as_array().unwrap();
+    let aside = report["disabled"].as_array().unwrap();
     assert_eq!(aside.len(), 1, "the others have the fuel of all: {aside:?}");
     assert_eq!(
         aside[0]["text"],

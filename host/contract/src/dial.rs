@@ -29,6 +29,12 @@ impl Dial {
     }
 }
 
+impl AsRef<str> for Dial {
+    fn as_ref(&self) -> &str {
+        self.0
+    }
+}
+
 impl fmt::Display for Dial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.0)
@@ -84,8 +90,12 @@ pub enum Kind {
 /// What a change of a dial is judged by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Judged {
-    /// The hit ratio, against the shadow of the setting that was left.
-    HitRatio,
+    /// The hit ratio, against the shadow of the policy that was left.
+    Policy,
+    /// The hit ratio, against the shadow of the capacity that was left.
+    Capacity,
+    /// The hit ratio, against the shadow of the setting in force: shadows see no prefetching.
+    Prefetching,
     /// The throughput, against that of the ticks before.
     Throughput,
     /// Nothing measures it yet. The decision is kept without a verdict.
@@ -146,7 +156,7 @@ pub const BUILT_IN: &[DialSpec] = &[
         unit: "policy",
         meaning: "eviction policy of the cache",
         mode: Mode::Priority,
-        judged: Judged::HitRatio,
+        judged: Judged::Policy,
         figures: &["hit-ratio"],
         shadows: true,
         keys: Keys { start: "cache.policy", min: None, max: None },
@@ -202,7 +212,7 @@ pub const BUILT_IN: &[DialSpec] = &[
         unit: "loads",
         meaning: "prefetches under way at once; 0 switches prefetching off",
         mode: Mode::Min,
-        judged: Judged::HitRatio,
+        judged: Judged::Prefetching,
         figures: &["hit-ratio"],
         shadows: true,
         keys: Keys { start: "prefetch.max-in-flight", min: None, max: Some("prefetch.max-in-flight-limit") },
@@ -214,7 +224,7 @@ pub const BUILT_IN: &[DialSpec] = &[
         unit: "share of the cache",
         meaning: "share of the cache for entries that were prefetched and not yet requested",
         mode: Mode::Min,
-        judged: Judged::HitRatio,
+        judged: Judged::Prefetching,
         figures: &["hit-ratio"],
         shadows: true,
         keys: Keys { start: "prefetch.cache-share", min: None, max: None },
@@ -226,7 +236,7 @@ pub const BUILT_IN: &[DialSpec] = &[
         unit: "bytes",
         meaning: "bytes that the cache may hold",
         mode: Mode::Priority,
-        judged: Judged::HitRatio,
+        judged: Judged::Capacity,
         figures: &["hit-ratio"],
         shadows: true,
         keys: Keys {

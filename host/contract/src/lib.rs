@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`dial`] | the table of dials: name, grant, unit, how proposals combine, what judges a change |
 //! | [`gauge`] | the table of gauges: name, unit, meaning |
+//! | [`history`] | the last values of each gauge |
 //! | [`value`] | the value of a dial, and the range that it can take |
 //! | [`answer`] | what a proposal is answered |
 //! | [`rule`] | prefetch rules and their limits |
@@ -22,6 +23,7 @@ pub mod answer;
 pub mod dial;
 pub mod gauge;
 pub mod grant;
+pub mod history;
 pub mod latency;
 pub mod nearest;
 pub mod number;
@@ -35,6 +37,7 @@ pub use answer::{Acceptance, Refusal};
 pub use dial::{Dial, DialSpec, Dials, Judged, Mode};
 pub use gauge::{GaugeSpec, Gauges};
 pub use grant::Grant;
+pub use history::History;
 pub use latency::{Latency, Percentiles};
 pub use rule::PrefetchRule;
 pub use run::{Clock, Objective, RunInfo, Unit};

@@ -4,13 +4,13 @@
 //! means since the tick before. The fields mirror `wit/metrics.wit`, which gives the units and ranges that hold here
 //! too; what is not in a frozen record is a gauge ([`crate::gauge`]).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::gauge::Values;
+use crate::history::History;
 use crate::number::ratio;
 use crate::run::RunInfo;
 
@@ -55,10 +55,10 @@ impl Snapshot {
         self.gauges.get(name).copied()
     }
 
-    /// The history of a gauge, oldest value first; empty where there is none.
+    /// The last `max` values of a gauge, this tick included, oldest first; empty where there is none.
     #[must_use]
-    pub fn history(&self, name: &str) -> &[f64] {
-        self.history.get(name).map_or(&[], Vec::as_slice)
+    pub fn history(&self, name: &str, max: usize) -> Vec<f64> {
+        self.history.last(name, max)
     }
 
     /// Requests finished in the window, a second.
@@ -67,9 +67,6 @@ impl Snapshot {
         self.gauge("throughput").unwrap_or(0.0)
     }
 }
-
-/// The last values of each gauge, one a tick, oldest first.
-pub type History = BTreeMap<&'static str, Vec<f64>>;
 
 /// The most recent requests, oldest first, as `wit/accesses.wit` gives them: what stands at one position of the lists
 /// belongs together.

@@ -54,6 +54,16 @@ pub enum Range {
 }
 
 impl Range {
+    /// The least and the largest number; none for names.
+    #[must_use]
+    pub fn numbers(&self) -> Option<(f64, f64)> {
+        match self {
+            Self::Names(_) => None,
+            Self::Count(range) => Some((to_f64(*range.start()), to_f64(*range.end()))),
+            Self::Ratio(range) => Some((*range.start(), *range.end())),
+        }
+    }
+
     /// The nearest value inside, and whether the value was inside already.
     ///
     /// # Errors

@@ -1,95 +1,121 @@
 //! Consult, arbitrate, apply: one tick of the loop.
 //!
-//! The order within a tick is fixed, so that the same snapshots give the same ledger: judge the
-//! decisions whose window has closed, ask every seat by priority, award each control, apply, and let
-//! the memory budget have the last word. A strategy that faults is set aside there and then, and what
-//! it held returns to the settings that the run started with.
+//! The order within a tick is fixed, so that the same snapshots give the same ledger: judge the changes whose window has
+//! closed, call every strategy by priority, resolve and apply each dial in the order of the table, change the rule book,
+//! let the shadows follow what was asked, and let the memory budget have the last word. A strategy that faults is disabled
+//! there and then, and what it held returns to the settings that the run started with.
 
-mod heard;
+mod consulted;
+mod disabling;
+mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use heard::{Heard, count_answers, proposal_of, value_of};
+use consulted::Consulted;
+use host_contract::{Dial, DialSpec, Dials, Mode, Snapshot, Value};
 
-use crate::arbiter::{self, Mode};
-use crate::desk::{Bounds, Desk};
-use crate::judge::Judge;
-use crate::ledger::{Answer, Decision, Effect, Logged, Proposed, Record, SetAside, Value, Verdict};
-use crate::proposal::{Control, Proposal};
-use crate::seat::{Cost, Seat};
-use crate::snapshot::Snapshot;
-use crate::strategy::{Identity, Outcome};
+use crate::actuator::Actuators;
+use crate::arbiter::{self, Resolution};
+use crate::context::{DialState, Offer};
+use crate::judge::{Change, Judge};
+use crate::ledger::{Decision, Disabled, Effect, Logged, Record, RulesChanged, ShadowsFollow};
+use crate::outcome::Verdict;
+use crate::registration::{Cost, Registration};
+use crate::rule_book::RuleBook;
+use crate::shadow_control::ShadowControl;
+use crate::strategy::Identity;
+
+pub use disabling::NoSuchStrategy;
+
+/// Who decides where no strategy did.
+pub const HOST: &str = "host";
 
 /// What the loop turns: the data plane, as far as the loop knows it.
-pub trait Controls {
-    /// What each control can take now.
-    fn bounds(&self) -> Bounds;
-    /// The value in force.
-    fn value(&self, control: Control) -> Value;
-    /// Applies a proposal that has won. `owner` is the strategy it came from.
-    ///
-    /// # Errors
-    /// Why the data plane could not apply it, in words. The setting before stays in force.
-    fn apply(&mut self, owner: &str, proposal: &Proposal) -> Result<(), String>;
-    /// Withdraws every prefetch rule of a strategy.
-    fn withdraw_rules(&mut self, owner: &str);
+pub struct Controls<'a> {
+    /// What turns the dials.
+    pub actuators: &'a mut Actuators,
+    /// The prefetch rules.
+    pub rules: &'a mut dyn RuleBook,
+    /// The policies that the shadows follow.
+    pub shadows: &'a mut dyn ShadowControl,
+}
+
+impl std::fmt::Debug for Controls<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Controls").field("actuators", &self.actuators).finish_non_exhaustive()
+    }
+}
+
+/// The most this process may hold. It wins over every proposal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// The dial that says how many bytes the cache may hold. Its range has the floor.
+    pub dial: Dial,
+    /// The most that the process may hold, the cache included. Bytes.
+    pub cap_bytes: u64,
 }
 
 /// How the loop is set up; from the profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// Ticks for which a control that was changed stays as it is.
+    /// The dials there are, in the order in which decisions are applied.
+    pub dials: Dials,
+    /// Ticks for which a dial that was changed stays as it is.
     pub cool_down_ticks: u64,
     /// Ticks after which a decision is judged, at least 1.
     pub judge_after_ticks: u64,
-    /// How proposals for one control are combined; `priority` where none is given.
-    pub modes: BTreeMap<Control, Mode>,
-    /// The most this process may hold, bytes. Wins over everything.
-    pub memory_cap_bytes: u64,
+    /// How proposals for one dial are combined; as the dial's row says where none is given.
+    pub modes: BTreeMap<Dial, Mode>,
+    /// The memory budget; none where there is no limit.
+    pub budget: Option<Budget>,
 }
 
 /// The loop.
 #[derive(Debug)]
 pub struct ControlLoop {
     config: Config,
-    seats: Vec<Seat>,
-    /// The tick from which a control that was changed is free again.
-    cooling: BTreeMap<Control, u64>,
-    /// What each control returns to when the strategy that held it is set aside.
-    starting: BTreeMap<Control, Value>,
+    registrations: Vec<Registration>,
+    /// The tick from which a dial that was changed is free again.
+    cooling: BTreeMap<Dial, u64>,
+    /// What each dial returns to when the strategy that held it is disabled.
+    starting: BTreeMap<Dial, Value>,
     judge: Judge,
+    changes: u64,
     decisions: Vec<Decision>,
+    rule_changes: Vec<RulesChanged>,
     records: Vec<Record>,
 }
 
 impl ControlLoop {
-    /// A loop with these seats; `controls` still stands at the profile's starting settings.
+    /// A loop with these strategies, while the actuators still stand at the profile's starting settings.
     #[must_use]
-    pub fn new(config: Config, mut seats: Vec<Seat>, controls: &dyn Controls) -> Self {
+    pub fn new(config: Config, mut registrations: Vec<Registration>, actuators: &Actuators) -> Self {
         // Stable, so that the profile's order breaks ties.
-        seats.sort_by_key(|seat| std::cmp::Reverse(seat.priority));
-        let starting = Control::ALL.into_iter().map(|c| (c, controls.value(c))).collect();
+        registrations.sort_by_key(|registration| std::cmp::Reverse(registration.priority));
         let judge = Judge::new(config.judge_after_ticks);
         Self {
             config,
-            seats,
+            registrations,
             cooling: BTreeMap::new(),
-            starting,
+            starting: actuators.values(),
             judge,
+            changes: 0,
             decisions: Vec::new(),
+            rule_changes: Vec::new(),
             records: Vec::new(),
         }
     }
 
-    /// The strategies that take part, highest priority first.
+    /// The strategies that take part, highest priority first. The position is the number under which a strategy owns
+    /// prefetch rules.
     pub fn identities(&self) -> impl Iterator<Item = &Identity> {
-        self.seats.iter().map(|seat| seat.strategy.identity())
+        self.registrations.iter().map(Registration::identity)
     }
 
-    /// The settings that the run started with.
+    /// The settings that the run started with, of the dials that are available in it.
     #[must_use]
-    pub fn starting(&self) -> &BTreeMap<Control, Value> {
+    pub fn starting(&self) -> &BTreeMap<Dial, Value> {
         &self.starting
     }
 
@@ -99,31 +125,44 @@ impl ControlLoop {
         &self.decisions
     }
 
-    /// Strategies set aside so far.
-    pub fn set_aside(&self) -> impl Iterator<Item = &SetAside> {
-        self.seats.iter().filter_map(|seat| seat.set_aside.as_ref())
+    /// Changes of the rule book so far, oldest first, with their effects where they were judged.
+    #[must_use]
+    pub fn rule_changes(&self) -> &[RulesChanged] {
+        &self.rule_changes
+    }
+
+    /// Strategies disabled so far.
+    pub fn disabled(&self) -> impl Iterator<Item = &Disabled> {
+        self.registrations.iter().filter_map(|registration| registration.disabled.as_ref())
     }
 
     /// What each strategy has asked for and cost.
     pub fn costs(&self) -> impl Iterator<Item = (&Identity, &Cost)> {
-        self.seats.iter().map(|seat| (seat.strategy.identity(), &seat.cost))
+        self.registrations.iter().map(|registration| (registration.identity(), &registration.cost))
+    }
+
+    /// Goes on under another configuration.
+    pub fn configure(&mut self, config: Config) {
+        self.judge.set_window(config.judge_after_ticks);
+        self.config = config;
     }
 
     /// One tick. Returns the ledger's records of it, in order.
-    pub fn tick(&mut self, snapshot: Snapshot, controls: &mut dyn Controls) -> Vec<Record> {
-        let snapshot = Arc::new(snapshot);
-        self.records.push(Record::Tick(Box::new((*snapshot).clone())));
-        let effects = self.judge.tick(&snapshot);
+    pub fn tick(&mut self, snapshot: &Arc<Snapshot>, controls: &mut Controls<'_>) -> Vec<Record> {
+        self.records.push(Record::Tick(Arc::clone(snapshot)));
+        let effects = self.judge.tick(snapshot);
         self.note(effects);
         self.cooling.retain(|_, until| *until > snapshot.tick);
 
-        let consulted = self.consult(&snapshot, controls);
-        for control in Control::ALL {
-            self.arbitrate(control, &consulted, &snapshot, controls);
+        let mut consulted = self.consult(snapshot, controls);
+        for spec in self.config.dials.clone().iter() {
+            self.arbitrate(spec, &mut consulted, snapshot, controls);
         }
-        self.record_proposals(&consulted, &snapshot);
-        self.restore_after_faults(&snapshot, controls);
-        self.enforce_memory_budget(&snapshot, controls);
+        self.change_rules(&mut consulted, snapshot, controls);
+        self.follow(&consulted, snapshot, controls);
+        self.record_proposals(&mut consulted, snapshot);
+        self.restore_after_faults(snapshot, controls);
+        self.enforce_memory_budget(snapshot, controls);
         std::mem::take(&mut self.records)
     }
 
@@ -134,302 +173,200 @@ impl ControlLoop {
         std::mem::take(&mut self.records)
     }
 
+    /// Puts effects on the ledger, beside what they judge, and where the strategies that proposed it can see them.
     fn note(&mut self, effects: Vec<Effect>) {
         for effect in effects {
-            if let Some(decision) = self.decisions.iter_mut().find(|d| d.id == effect.decision) {
+            let of = |id: u64| id == effect.decision;
+            for decision in self.decisions.iter_mut().filter(|decision| of(decision.id)) {
                 decision.effect = Some(effect.clone());
+            }
+            for change in self.rule_changes.iter_mut().filter(|change| of(change.id)) {
+                change.effect = Some(effect.clone());
+            }
+            for registration in &mut self.registrations {
+                if registration.outcomes.iter().any(|outcome| outcome.decision.is_some_and(of)) {
+                    let outcomes = Arc::make_mut(&mut registration.outcomes).iter_mut();
+                    for outcome in outcomes.filter(|outcome| outcome.decision.is_some_and(of)) {
+                        outcome.effect = Some(effect.clone());
+                    }
+                }
             }
             self.records.push(Record::Effect(effect));
         }
     }
 
-    fn consult(&mut self, snapshot: &Arc<Snapshot>, controls: &dyn Controls) -> Vec<Heard> {
-        let bounds = Arc::new(controls.bounds());
-        let cooling = Arc::new(self.cooling.clone());
-        let mut heard = Vec::new();
-        for (index, seat) in self.seats.iter_mut().enumerate() {
-            if seat.set_aside.is_some() {
-                continue;
-            }
-            let desk = Desk::new(seat.granted.clone(), bounds.clone(), cooling.clone(), seat.rules.clone());
-            let Outcome { desk, usage, log, fault } = seat.strategy.tick(snapshot.clone(), desk);
-            let identity = seat.strategy.identity();
-            seat.cost.ticks += 1;
-            seat.cost.fuel += usage.fuel;
-            seat.cost.memory_bytes = seat.cost.memory_bytes.max(usage.memory_bytes);
-            seat.cost.wall += usage.wall;
-            count_answers(&mut seat.cost, &desk);
-            for line in &log {
-                self.records.push(Record::Log(Logged {
-                    tick: snapshot.tick,
-                    strategy: identity.name.clone(),
-                    level: line.level,
-                    context: line.context.clone(),
-                    message: line.message.clone(),
-                }));
-            }
-            if let Some(fault) = fault {
-                let text = fault.to_string();
-                let set_aside = SetAside {
-                    tick: snapshot.tick,
-                    strategy: identity.name.clone(),
-                    digest: identity.digest.clone(),
-                    fault,
-                    text,
-                };
-                self.records.push(Record::SetAside(set_aside.clone()));
-                seat.set_aside = Some(set_aside);
-            }
-            // What a strategy asked for in the tick in which it failed is kept for the record only.
-            let verdict = if seat.set_aside.is_some() { Verdict::Refused } else { Verdict::Superseded };
-            let entries: Vec<_> = desk.entries().to_vec();
-            let verdicts = vec![verdict; entries.len()];
-            let reason = |control: Control| {
-                let of = |l: &&crate::strategy::LogLine| l.context == control.name();
-                let spoken = log.iter().rev().find(of);
-                spoken.map(|line| line.message.clone())
-            };
-            let reasons = Control::ALL.into_iter().filter_map(|c| Some((c, reason(c)?))).collect();
-            let failed = seat.set_aside.is_some();
-            heard.push(Heard { seat: index, entries, verdicts: verdicts.into(), reasons, failed });
+    fn offer(&self, tick: u64, controls: &Controls<'_>) -> Offer {
+        let state = |spec: &DialSpec| DialState {
+            spec: *spec,
+            range: controls.actuators.range(spec.dial),
+            value: controls.actuators.value(spec.dial),
+            free_from_tick: self.cooling.get(&spec.dial).copied().unwrap_or(tick).max(tick),
+        };
+        Offer {
+            tick,
+            dials: self.config.dials.iter().map(state).collect(),
+            rule_limit: controls.rules.limit(),
+            followed: controls.shadows.followed(),
+            policies: controls.shadows.known(),
+            shadow_budget: controls.shadows.budget(),
         }
-        heard
     }
 
     fn arbitrate(
         &mut self,
-        control: Control,
-        heard: &[Heard],
-        snapshot: &Snapshot,
-        controls: &mut dyn Controls,
+        spec: &DialSpec,
+        consulted: &mut [Consulted],
+        snapshot: &Arc<Snapshot>,
+        controls: &mut Controls<'_>,
     ) {
-        if control == Control::PrefetchRules {
-            self.apply_rules(heard, snapshot, controls);
-            return;
-        }
-        // The last word of each seat counts; what it said before is superseded.
-        let mut standing = Vec::new();
-        let mut places = Vec::new();
-        for (h, of) in heard.iter().enumerate().filter(|(_, of)| !of.failed) {
-            let last = of.entries.iter().enumerate().rev();
-            let last = last.filter(|(_, e)| e.answer.is_ok()).find(|(_, e)| e.proposal.control() == control);
-            if let Some((e, entry)) = last {
-                standing.push(entry.proposal.clone());
-                places.push((h, e));
-            }
-        }
-        let mode = self.config.modes.get(&control).copied().unwrap_or_default();
-        let Some(award) = arbiter::award(mode, &standing) else { return };
-        let mark = |of: &[usize], verdict: &Verdict| {
-            for (index, (h, e)) in places.iter().enumerate() {
-                let verdict = if of.contains(&index) { verdict.clone() } else { Verdict::Outranked };
-                if let Some(heard) = heard.get(*h) {
-                    heard.set(*e, verdict);
+        let dial = spec.dial;
+        // The last proposal of each strategy counts; those before it are superseded.
+        let standing: Vec<(usize, usize, Value)> = consulted
+            .iter()
+            .enumerate()
+            .filter_map(|(at, c)| c.standing(dial).map(|(p, v)| (at, p, v)))
+            .collect();
+        let values: Vec<Value> = standing.iter().map(|(_, _, value)| value.clone()).collect();
+        let mode = self.config.modes.get(&dial).copied().unwrap_or(spec.mode);
+        let Some(Resolution { value, of }) = arbiter::resolve(mode, &values) else { return };
+        let mut mark = |verdict: Verdict| {
+            for (index, (at, proposal, _)) in standing.iter().enumerate() {
+                let verdict = if of.contains(&index) { verdict } else { Verdict::Outranked };
+                if let Some(consulted) = consulted.get_mut(*at) {
+                    consulted.set(*proposal, verdict);
                 }
             }
         };
-        let from = controls.value(control);
-        let authors: Vec<&Heard> =
-            award.of.iter().filter_map(|i| places.get(*i)).filter_map(|(h, _)| heard.get(*h)).collect();
-        if value_of(&award.proposal).as_ref() == Some(&from) {
-            mark(&award.of, &Verdict::NoChange);
+        let Some(from) = controls.actuators.value(dial) else { return };
+        if value == from {
+            mark(Verdict::NoChange);
             return;
         }
-        let owner = authors.first().and_then(|h| self.seats.get(h.seat));
-        let owner = owner.map_or_else(String::new, |seat| seat.strategy.identity().name.clone());
-        if let Err(error) = controls.apply(&owner, &award.proposal) {
-            mark(&award.of, &Verdict::Failed);
-            self.log_failure(&owner, control, error, snapshot);
+        let applied = controls.actuators.apply(dial, &value);
+        mark(if applied.is_ok() { Verdict::Applied } else { Verdict::Failed });
+        let authors: Vec<usize> =
+            of.iter().filter_map(|index| standing.get(*index)).map(|(at, ..)| *at).collect();
+        let authors: Vec<&Consulted> = authors.iter().filter_map(|at| consulted.get(*at)).collect();
+        let reason = authors.iter().find_map(|author| author.context.reason(dial).map(str::to_owned));
+        let by: BTreeSet<usize> = authors.iter().map(|author| author.registration).collect();
+        if let Err(error) = applied {
+            let who = by.first().and_then(|at| self.registrations.get(*at));
+            let who = who.map_or_else(|| HOST.to_owned(), |of| of.identity().name.clone());
+            self.log_failure(&who, dial.name(), error, snapshot);
             return;
         }
-        mark(&award.of, &Verdict::Applied);
-        let reason = authors.iter().find_map(|h| h.reasons.get(&control).cloned());
-        let authors: Vec<usize> = authors.iter().map(|h| h.seat).collect();
-        for (index, seat) in self.seats.iter_mut().enumerate() {
-            if authors.contains(&index) {
-                seat.holds.insert(control);
+        for (index, registration) in self.registrations.iter_mut().enumerate() {
+            if by.contains(&index) {
+                registration.holds.insert(dial);
             } else {
-                seat.holds.remove(&control);
+                registration.holds.remove(&dial);
             }
         }
-        let by = self.names(&authors);
-        self.decide(control, from, controls.value(control), by, reason, snapshot);
+        let by = self.names(&by);
+        let to = controls.actuators.value(dial).unwrap_or(value);
+        let id = self.decide(spec, from, to, by.clone(), reason, snapshot);
+        for consulted in consulted.iter_mut() {
+            consulted.decided(dial, id, &by);
+        }
         if self.config.cool_down_ticks > 0 {
-            self.cooling.insert(control, snapshot.tick + 1 + self.config.cool_down_ticks);
+            self.cooling.insert(dial, snapshot.tick + 1 + self.config.cool_down_ticks);
         }
     }
 
-    /// Rules of different strategies do not compete: each adds to what is installed, within its own
-    /// limit. So there is no award, and no cool-down: one change of the set is one decision.
-    fn apply_rules(&mut self, heard: &[Heard], snapshot: &Snapshot, controls: &mut dyn Controls) {
-        let from = controls.value(Control::PrefetchRules);
-        let mut authors = Vec::new();
-        let mut changes = Vec::new();
-        for of in heard.iter().filter(|of| !of.failed) {
-            let Some(seat) = self.seats.get_mut(of.seat) else { continue };
-            let owner = seat.strategy.identity().name.clone();
-            let (mut installed, mut withdrawn) = (0_u32, 0_u32);
-            let mut failures = Vec::new();
-            for (index, entry) in of.entries.iter().enumerate() {
-                if entry.answer.is_err() || entry.proposal.control() != Control::PrefetchRules {
-                    continue;
-                }
-                match controls.apply(&owner, &entry.proposal) {
-                    Ok(()) => {
-                        of.set(index, Verdict::Applied);
-                        match &entry.proposal {
-                            Proposal::InstallRule { id, .. } => {
-                                seat.rules.insert(*id);
-                                installed += 1;
-                            }
-                            Proposal::WithdrawRule { id } => {
-                                seat.rules.remove(id);
-                                withdrawn += 1;
-                            }
-                            _ => {}
-                        }
-                    }
-                    Err(error) => {
-                        of.set(index, Verdict::Failed);
-                        failures.push(error);
-                    }
-                }
-            }
-            if installed + withdrawn > 0 {
-                seat.holds.insert(Control::PrefetchRules);
-                authors.push(of.seat);
-                let said = of.reasons.get(&Control::PrefetchRules);
-                changes.push(
-                    said.cloned().unwrap_or_else(|| format!("{installed} installed, {withdrawn} withdrawn")),
-                );
-            }
-            for error in failures {
-                self.log_failure(&owner, Control::PrefetchRules, error, snapshot);
-            }
+    /// Of several strategies that ask in one tick, the one of the highest priority counts.
+    fn follow(&mut self, consulted: &[Consulted], snapshot: &Snapshot, controls: &mut Controls<'_>) {
+        let wants = |c: &Consulted| Some((c.registration, c.context.wants_followed()?.to_vec()));
+        let asked = consulted.iter().filter(|c| !c.failed).find_map(wants);
+        let Some((registration, to)) = asked else { return };
+        let from = controls.shadows.followed();
+        if from == to {
+            return;
         }
-        if !authors.is_empty() {
-            let by = self.names(&authors);
-            let to = controls.value(Control::PrefetchRules);
-            self.decide(Control::PrefetchRules, from, to, by, Some(changes.join("; ")), snapshot);
-        }
-    }
-
-    fn record_proposals(&mut self, heard: &[Heard], snapshot: &Snapshot) {
-        for of in heard {
-            let Some(seat) = self.seats.get(of.seat) else { continue };
-            let identity = seat.strategy.identity();
-            let verdicts = of.verdicts.borrow();
-            for (entry, verdict) in of.entries.iter().zip(verdicts.iter()) {
-                let refused = entry.answer.is_err();
-                self.records.push(Record::Proposal(Proposed {
-                    tick: snapshot.tick,
-                    strategy: identity.name.clone(),
-                    digest: identity.digest.clone(),
-                    control: entry.proposal.control(),
-                    proposed: entry.proposal.clone(),
-                    answer: Answer::from(&entry.answer),
-                    outcome: if refused { Verdict::Refused } else { verdict.clone() },
-                }));
+        let by = self.names(&BTreeSet::from([registration])).concat();
+        match controls.shadows.follow(&to) {
+            Ok(()) => {
+                self.records.push(Record::Shadows(ShadowsFollow { tick: snapshot.tick, from, to, by }));
             }
-        }
-    }
-
-    /// The static settings stand in for a strategy that was set aside in this tick.
-    fn restore_after_faults(&mut self, snapshot: &Snapshot, controls: &mut dyn Controls) {
-        let mut left: Vec<(String, BTreeSet<Control>)> = Vec::new();
-        for seat in self.seats.iter_mut().filter(|s| s.set_aside.is_some() && !s.holds.is_empty()) {
-            left.push((seat.strategy.identity().name.clone(), std::mem::take(&mut seat.holds)));
-            seat.rules.clear();
-        }
-        for (name, holds) in left {
-            let reason = format!("{name} was set aside");
-            for control in holds {
-                let from = controls.value(control);
-                if control == Control::PrefetchRules {
-                    controls.withdraw_rules(&name);
-                } else if let Some(proposal) =
-                    self.starting.get(&control).and_then(|value| proposal_of(control, value))
-                    && let Err(error) = controls.apply(HOST, &proposal)
-                {
-                    self.log_failure(HOST, control, error, snapshot);
-                }
-                let to = controls.value(control);
-                if to != from {
-                    self.decide(control, from, to, vec![HOST.to_owned()], Some(reason.clone()), snapshot);
-                }
-            }
+            Err(error) => self.log_failure(&by, "shadows", error, snapshot),
         }
     }
 
     /// What the process holds beside the cache, and the cache, together stay under the cap.
-    fn enforce_memory_budget(&mut self, snapshot: &Snapshot, controls: &mut dyn Controls) {
+    fn enforce_memory_budget(&mut self, snapshot: &Arc<Snapshot>, controls: &mut Controls<'_>) {
+        let Some(Budget { dial, cap_bytes }) = self.config.budget else { return };
+        let Some(&spec) = self.config.dials.get(dial) else { return };
+        let (Some(host_contract::Range::Count(range)), Some(Value::Count(capacity))) =
+            (controls.actuators.range(dial), controls.actuators.value(dial))
+        else {
+            return;
+        };
         let beside = snapshot.system.process_memory_bytes.saturating_sub(snapshot.cache.used_bytes);
-        let floor = *controls.bounds().capacity.start();
-        let most = self.config.memory_cap_bytes.saturating_sub(beside).max(floor);
-        let Value::Count(capacity) = controls.value(Control::CacheCapacity) else { return };
+        let most = cap_bytes.saturating_sub(beside).max(*range.start());
         if capacity <= most {
             return;
         }
-        let reason = format!(
-            "memory budget: {} of {} bytes are taken beside the cache",
-            beside, self.config.memory_cap_bytes
-        );
-        match controls.apply(HOST, &Proposal::CacheCapacity(most)) {
+        let reason = format!("memory budget: {beside} of {cap_bytes} bytes are taken beside the cache");
+        match controls.actuators.apply(dial, &Value::Count(most)) {
             Ok(()) => {
-                let (from, to) = (Value::Count(capacity), controls.value(Control::CacheCapacity));
-                self.decide(Control::CacheCapacity, from, to, vec![HOST.to_owned()], Some(reason), snapshot);
+                let to = controls.actuators.value(dial).unwrap_or(Value::Count(most));
+                let by = vec![HOST.to_owned()];
+                self.decide(&spec, Value::Count(capacity), to, by, Some(reason), snapshot);
             }
-            Err(error) => self.log_failure(HOST, Control::CacheCapacity, error, snapshot),
+            Err(error) => self.log_failure(HOST, dial.name(), error, snapshot),
         }
     }
 
+    /// Puts a change on the ledger and starts to watch it. Returns its number.
     fn decide(
         &mut self,
-        control: Control,
+        spec: &DialSpec,
         from: Value,
         to: Value,
         by: Vec<String>,
         reason: Option<String>,
-        snapshot: &Snapshot,
-    ) {
-        let cut = self.judge.cut_short(control, snapshot);
-        self.note(cut);
-        let saw = crate::figures::bearing_on(control, snapshot);
+        snapshot: &Arc<Snapshot>,
+    ) -> u64 {
+        let id = self.watch(spec.dial.name(), spec.judged, from.clone(), snapshot);
+        let saw = crate::figures::beside(spec.figures, spec.shadows, snapshot);
         let reason = reason.unwrap_or_else(|| crate::figures::in_words(&saw));
-        let id = u64::try_from(self.decisions.len()).unwrap_or(u64::MAX).saturating_add(1);
-        let at_ms = u64::try_from(snapshot.now.as_millis()).unwrap_or(u64::MAX);
-        let decision =
-            Decision { id, tick: snapshot.tick, at_ms, control, from, to, by, saw, reason, effect: None };
-        self.judge.watch(&decision, snapshot, self.recent_throughput(snapshot));
+        let (tick, at_ms, dial) = (snapshot.tick, at_ms(snapshot), spec.dial);
+        let decision = Decision { id, tick, at_ms, dial, from, to, by, saw, reason, effect: None };
         self.records.push(Record::Decision(decision.clone()));
         self.decisions.push(decision);
+        id
     }
 
-    /// Mean throughput of the last ticks, this one included, as many as a decision is judged over.
-    fn recent_throughput(&self, snapshot: &Snapshot) -> f64 {
-        let take = usize::try_from(self.config.judge_after_ticks).unwrap_or(usize::MAX);
-        let (mut sum, mut count) = (0.0, 0.0);
-        for figure in snapshot.series.throughput.iter().rev().take(take) {
-            sum += figure;
-            count += 1.0;
-        }
-        if count > 0.0 { sum / count } else { snapshot.throughput }
+    /// Closes the open window of a subject and opens the next one. Returns the number of the change.
+    fn watch(
+        &mut self,
+        subject: &'static str,
+        judged: host_contract::Judged,
+        from: Value,
+        snapshot: &Arc<Snapshot>,
+    ) -> u64 {
+        let cut = self.judge.cut_short(subject, snapshot);
+        self.note(cut);
+        self.changes += 1;
+        self.judge.watch(Change { decision: self.changes, subject, judged, from }, snapshot);
+        self.changes
     }
 
-    fn names(&self, seats: &[usize]) -> Vec<String> {
-        seats.iter().filter_map(|s| self.seats.get(*s)).map(|s| s.strategy.identity().name.clone()).collect()
+    fn names(&self, registrations: &BTreeSet<usize>) -> Vec<String> {
+        let of = registrations.iter().filter_map(|at| self.registrations.get(*at));
+        of.map(|registration| registration.identity().name.clone()).collect()
     }
 
-    fn log_failure(&mut self, strategy: &str, control: Control, message: String, snapshot: &Snapshot) {
+    fn log_failure(&mut self, strategy: &str, context: &str, message: String, snapshot: &Snapshot) {
         self.records.push(Record::Log(Logged {
             tick: snapshot.tick,
             strategy: strategy.to_owned(),
             level: "error",
-            context: control.name().to_owned(),
+            context: context.to_owned(),
             message,
         }));
     }
 }
 
-/// Who decides where no strategy did.
-pub const HOST: &str = "host";
+fn at_ms(snapshot: &Snapshot) -> u64 {
+    u64::try_from(snapshot.now.as_millis()).unwrap_or(u64::MAX)
+}

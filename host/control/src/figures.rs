@@ -1,36 +1,20 @@
-//! The figures of a snapshot that bear on a control.
+//! The figures of a snapshot that stand beside a decision.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::proposal::Control;
-use crate::snapshot::{Pool, Snapshot};
+use host_contract::Snapshot;
 
-/// What somebody who asks "why?" wants to see beside a decision. Ratios from 0.0 to 1.0, times in
-/// microseconds.
+/// What somebody who asks "why?" wants to see beside a decision: these gauges, and, where `shadows`, the hit ratio of each
+/// shadow in the window. A gauge that was not measured is left out.
 #[must_use]
-pub fn bearing_on(control: Control, snapshot: &Snapshot) -> BTreeMap<String, f64> {
-    let mut saw = BTreeMap::new();
-    if let Some(ratio) = snapshot.cache.window_hit_ratio() {
-        saw.insert("hit-ratio".to_owned(), ratio);
-    }
-    match control {
-        Control::CachePolicy | Control::CacheCapacity | Control::PrefetchRules | Control::PrefetchBudget => {
-            for shadow in &snapshot.shadows {
-                if let Some(ratio) = shadow.window_hit_ratio() {
-                    let name = format!("shadow-{}-{}x", shadow.policy, shadow.capacity_factor);
-                    saw.insert(name, ratio);
-                }
-            }
-        }
-        Control::CpuWorkers | Control::IoWorkers => {
-            saw.insert("throughput".to_owned(), snapshot.throughput);
-            saw.insert("cpu-usage".to_owned(), snapshot.system.cpu_usage);
-            if let Some(executor) = &snapshot.executor {
-                let pool: &Pool = if control == Control::CpuWorkers { &executor.cpu } else { &executor.io };
-                saw.insert("utilisation".to_owned(), pool.utilisation);
-                saw.insert("mean-wait-us".to_owned(), pool.mean_wait_us);
-                saw.insert("mean-service-us".to_owned(), pool.mean_service_us);
+pub fn beside(gauges: &[&str], shadows: bool, snapshot: &Snapshot) -> BTreeMap<String, f64> {
+    let measured = |name: &&str| Some(((*name).to_owned(), snapshot.gauge(name)?));
+    let mut saw: BTreeMap<String, f64> = gauges.iter().filter_map(measured).collect();
+    if shadows {
+        for shadow in &snapshot.shadows {
+            if let Some(ratio) = shadow.window_hit_ratio() {
+                saw.insert(format!("shadow-{}-{}x", shadow.policy, shadow.capacity_factor), ratio);
             }
         }
     }

@@ -1,29 +1,47 @@
-//! What a decision changed, measured once its window has closed.
+//! What a decision changed, measured once its window has closed. Pure.
 //!
-//! A change of policy, capacity or prefetching is held against the shadow that went on simulating the
-//! setting that was left, over the very same requests. Workers have no shadow: they are held against
-//! the throughput of the ticks before. Pure.
+//! Like is compared with like. Prefetching raises the hit ratio that is measured and does not reach the shadows, so a
+//! shadow must not be held against the measured figure where a policy or a capacity is judged. Instead, the shadow of the
+//! setting that was left is held against the shadow of the setting in force, over the same window and the same sample of
+//! the requests, and the difference is taken off the measured hit ratio. That is exact without prefetching; with it, an
+//! entry that both the new policy and the prefetcher would have kept counts for the policy.
+//!
+//! A change of prefetching is held against the shadow of the setting in force: it says what the window would have given
+//! without any prefetching. Workers have no shadow: they are held against the throughput of the ticks before. Where nothing
+//! can tell, there is no counterfactual, and the basis says why.
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 
-use crate::ledger::{Decision, Effect, Value};
-use crate::proposal::Control;
-use crate::snapshot::{Snapshot, ratio};
+use host_contract::number::ratio;
+use host_contract::snapshot::Shadow;
+use host_contract::{Judged, Snapshot, Value};
 
-/// Decisions whose window is still open.
+use crate::ledger::Effect;
+
+/// What is judged: one change of a dial or of the rule book.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// Number of the decision.
+    pub decision: u64,
+    /// The dial's name, or what stands for the rule book. A further change of the same closes the window.
+    pub subject: &'static str,
+    /// What the change is judged by.
+    pub judged: Judged,
+    /// What was left.
+    pub from: Value,
+}
+
+/// Changes whose window is still open.
 #[derive(Debug)]
 pub struct Judge {
     window_ticks: u64,
-    open: VecDeque<Open>,
+    open: Vec<Open>,
 }
 
 #[derive(Debug)]
 struct Open {
-    decision: u64,
-    control: Control,
-    since: Box<Snapshot>,
-    /// Policy and capacity of the shadow that stands for the setting that was left.
-    left: Option<(String, u64)>,
+    change: Change,
+    since: Arc<Snapshot>,
     throughput_before: f64,
     throughput_sum: f64,
     ticks: u32,
@@ -33,47 +51,49 @@ impl Judge {
     /// Windows of `window_ticks` ticks, at least 1.
     #[must_use]
     pub fn new(window_ticks: u64) -> Self {
-        Self { window_ticks: window_ticks.max(1), open: VecDeque::new() }
+        Self { window_ticks: window_ticks.max(1), open: Vec::new() }
     }
 
-    /// Starts the window of a decision taken in the tick of `snapshot`, where `throughput_before` is
-    /// the mean of the ticks before it. An open window of the same control has to be closed first.
-    pub fn watch(&mut self, decision: &Decision, snapshot: &Snapshot, throughput_before: f64) {
-        let policy = snapshot.cache.policy.clone();
-        let left = match (&decision.control, &decision.from) {
-            (Control::CachePolicy, Value::Policy(from)) => {
-                Some((from.clone(), snapshot.cache.capacity_bytes))
-            }
-            (Control::CacheCapacity, Value::Count(bytes)) => Some((policy, *bytes)),
-            (Control::PrefetchRules | Control::PrefetchBudget, _) => {
-                Some((policy, snapshot.cache.capacity_bytes))
-            }
-            _ => None,
-        };
-        self.open.push_back(Open {
-            decision: decision.id,
-            control: decision.control,
-            since: Box::new(snapshot.clone()),
-            left,
-            throughput_before,
-            throughput_sum: 0.0,
-            ticks: 0,
-        });
+    /// Closes windows after another number of ticks, at least 1; those that are open, too.
+    pub fn set_window(&mut self, ticks: u64) {
+        self.window_ticks = ticks.max(1);
     }
 
-    /// Notes the tick of `snapshot` and returns the decisions whose window has closed with it.
+    /// Starts the window of a change made in the tick of `snapshot`. An open window of the same subject has to be closed
+    /// first.
+    pub fn watch(&mut self, change: Change, snapshot: &Arc<Snapshot>) {
+        if change.judged == Judged::Nothing {
+            return;
+        }
+        let throughput_before = self.recent_throughput(snapshot);
+        let since = Arc::clone(snapshot);
+        self.open.push(Open { change, since, throughput_before, throughput_sum: 0.0, ticks: 0 });
+    }
+
+    /// Mean throughput of the last ticks, this one included, as many as a change is judged over.
+    fn recent_throughput(&self, snapshot: &Snapshot) -> f64 {
+        let take = usize::try_from(self.window_ticks).unwrap_or(usize::MAX);
+        let (mut sum, mut count) = (0.0, 0.0);
+        for figure in snapshot.history("throughput", take) {
+            sum += figure;
+            count += 1.0;
+        }
+        if count > 0.0 { sum / count } else { snapshot.throughput() }
+    }
+
+    /// Counts the tick of `snapshot` and returns the changes whose window has closed with it.
     pub fn tick(&mut self, snapshot: &Snapshot) -> Vec<Effect> {
         for open in &mut self.open {
             open.ticks += 1;
-            open.throughput_sum += snapshot.throughput;
+            open.throughput_sum += snapshot.throughput();
         }
         let window = self.window_ticks;
         self.close(snapshot, |open| u64::from(open.ticks) >= window)
     }
 
-    /// Closes the window of a control early, because it is changed again.
-    pub fn cut_short(&mut self, control: Control, snapshot: &Snapshot) -> Vec<Effect> {
-        self.close(snapshot, |open| open.control == control)
+    /// Closes the window of a subject early, because it is changed again.
+    pub fn cut_short(&mut self, subject: &str, snapshot: &Snapshot) -> Vec<Effect> {
+        self.close(snapshot, |open| open.change.subject == subject)
     }
 
     /// Closes every window, because the run ends.
@@ -82,133 +102,88 @@ impl Judge {
     }
 
     fn close(&mut self, snapshot: &Snapshot, due: impl Fn(&Open) -> bool) -> Vec<Effect> {
-        let (closed, open) = std::mem::take(&mut self.open).into_iter().partition(|o| due(o));
+        let (closed, open): (Vec<Open>, Vec<Open>) =
+            std::mem::take(&mut self.open).into_iter().partition(due);
         self.open = open;
-        let closed: VecDeque<Open> = closed;
         closed.iter().filter_map(|open| effect(open, snapshot)).collect()
     }
 }
 
 /// None where the window saw nothing to measure.
 fn effect(open: &Open, now: &Snapshot) -> Option<Effect> {
-    let result = |metric, measured, counterfactual, basis| Effect {
-        decision: open.decision,
+    let (metric, measured, told) = match open.change.judged {
+        Judged::Nothing => return None,
+        Judged::Throughput => {
+            if open.ticks == 0 {
+                return None;
+            }
+            let measured = open.throughput_sum / f64::from(open.ticks);
+            ("throughput", measured, Ok((open.throughput_before, "before".to_owned())))
+        }
+        Judged::Policy | Judged::Capacity | Judged::Prefetching => {
+            let (before, after) = (&open.since.cache, &now.cache);
+            let hits = after.hits.checked_sub(before.hits)?;
+            let misses = after.misses.checked_sub(before.misses)?;
+            let measured = ratio(hits, hits.saturating_add(misses))?;
+            ("hit-ratio", measured, counterfactual(open, now, measured))
+        }
+    };
+    let (counterfactual, basis) = match told {
+        Ok((figure, basis)) => (Some(figure), basis),
+        Err(why) => (None, format!("none: {why}")),
+    };
+    Some(Effect {
+        decision: open.change.decision,
         tick: now.tick,
         window_ticks: u64::from(open.ticks),
         metric,
         measured,
         counterfactual,
         basis,
-    };
-    if matches!(open.control, Control::CpuWorkers | Control::IoWorkers) {
-        if open.ticks == 0 {
-            return None;
-        }
-        let measured = open.throughput_sum / f64::from(open.ticks);
-        return Some(result("throughput", measured, Some(open.throughput_before), "before".to_owned()));
-    }
-    let (before, after) = (&open.since.cache, &now.cache);
-    let hits = after.hits.checked_sub(before.hits)?;
-    let misses = after.misses.checked_sub(before.misses)?;
-    let measured = ratio(hits, hits + misses)?;
-    let (policy, capacity) = open.left.as_ref()?;
-    let counterfactual = shadow_hit_ratio(&open.since, now, policy, *capacity);
-    Some(result("hit-ratio", measured, counterfactual, format!("shadow {policy}")))
+    })
 }
 
-/// Hit ratio, between two snapshots, of the shadow of a policy at the capacity nearest to `capacity`
-/// and within an eighth of it. None where there is none, or it was restarted in between.
-fn shadow_hit_ratio(since: &Snapshot, now: &Snapshot, policy: &str, capacity: u64) -> Option<f64> {
-    let near = |s: &&crate::snapshot::Shadow| {
-        s.policy == policy && s.capacity_bytes.abs_diff(capacity) <= capacity / 8
+/// The hit ratio that the setting which was left would have given, and how that is known; or why it is not.
+fn counterfactual(open: &Open, now: &Snapshot, measured: f64) -> Result<(f64, String), String> {
+    let (policy, capacity) = (now.cache.policy.as_str(), now.cache.capacity_bytes);
+    let in_force = window(&open.since, now, policy, capacity)?;
+    let (left, setting) = match (open.change.judged, &open.change.from) {
+        (Judged::Prefetching, _) => {
+            return Ok((in_force, format!("no prefetching, by the shadow of {policy}")));
+        }
+        (Judged::Policy, Value::Name(left)) => (window(&open.since, now, left, capacity)?, left.clone()),
+        (Judged::Capacity, Value::Count(left)) => {
+            (window(&open.since, now, policy, *left)?, format!("a capacity of {left}"))
+        }
+        _ => return Err("the setting that was left is none that a shadow follows".to_owned()),
     };
-    let end = now.shadows.iter().filter(near).min_by_key(|s| s.capacity_bytes.abs_diff(capacity))?;
-    let start = since.shadows.iter().find(|s| {
-        near(s) && s.capacity_bytes == end.capacity_bytes && s.capacity_factor == end.capacity_factor
-    })?;
-    let requests = end.requests.checked_sub(start.requests)?;
-    let misses = end.misses.checked_sub(start.misses)?;
-    ratio(requests.checked_sub(misses)?, requests)
+    let figure = (measured + (left - in_force)).clamp(0.0, 1.0);
+    Ok((figure, format!("{setting}, by the shadows")))
+}
+
+/// Hit ratio, between two snapshots, of the shadow of a policy at the capacity nearest to `capacity` and within an eighth
+/// of it. A shadow goes on counting when the cache is resized: the multiple of the capacity is what it is known by.
+fn window(since: &Snapshot, now: &Snapshot, policy: &str, capacity: u64) -> Result<f64, String> {
+    let of_policy = |shadow: &&Shadow| shadow.policy == policy;
+    if !now.shadows.iter().any(|shadow| of_policy(&shadow)) {
+        return Err(format!("no shadow follows {policy}"));
+    }
+    let distance = |shadow: &&Shadow| shadow.capacity_bytes.abs_diff(capacity);
+    let near = |shadow: &&Shadow| of_policy(shadow) && distance(shadow) <= capacity / 8;
+    let end = now.shadows.iter().filter(near).min_by_key(distance);
+    let end = end.ok_or_else(|| format!("no shadow of {policy} has a capacity near {capacity}"))?;
+    let same = |shadow: &&Shadow| {
+        of_policy(shadow) && shadow.capacity_factor.to_bits() == end.capacity_factor.to_bits()
+    };
+    let start = since.shadows.iter().find(same);
+    let (requests, misses) = start.map_or((0, 0), |start| (start.requests, start.misses));
+    let counted = || {
+        let requests = end.requests.checked_sub(requests)?;
+        let misses = end.misses.checked_sub(misses)?;
+        ratio(requests.saturating_sub(misses), requests)
+    };
+    counted().ok_or_else(|| format!("the shadow of {policy} saw no request"))
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
-    use crate::snapshot::{Cache, Shadow};
-
-    fn snapshot(tick: u32, hits: u64, misses: u64, lru: (u64, u64)) -> Snapshot {
-        Snapshot {
-            tick: u64::from(tick),
-            throughput: 100.0 * f64::from(tick),
-            cache: Cache { policy: "arc".into(), capacity_bytes: 1_000, hits, misses, ..Cache::default() },
-            shadows: vec![Shadow {
-                policy: "lru".into(),
-                capacity_factor: 1.0,
-                capacity_bytes: 1_000,
-                requests: lru.0,
-                misses: lru.1,
-                ..Shadow::default()
-            }],
-            ..Snapshot::default()
-        }
-    }
-
-    fn decision(control: Control, from: Value) -> Decision {
-        Decision {
-            id: 7,
-            tick: 1,
-            at_ms: 0,
-            control,
-            from,
-            to: Value::Count(0),
-            by: vec![],
-            saw: BTreeMap::new(),
-            reason: String::new(),
-            effect: None,
-        }
-    }
-
-    #[test]
-    fn a_policy_is_held_against_the_shadow_of_the_one_that_was_left() {
-        let mut judge = Judge::new(2);
-        let start = snapshot(1, 100, 100, (200, 150));
-        judge.watch(&decision(Control::CachePolicy, Value::Policy("lru".into())), &start, 0.0);
-        assert_eq!(judge.tick(&snapshot(2, 150, 150, (300, 220))), vec![]);
-        let effects = judge.tick(&snapshot(3, 180, 120, (400, 300)));
-        assert_eq!(effects.len(), 1);
-        let effect = &effects[0];
-        // 80 hits and 20 misses since the decision; the shadow missed 150 of its 200.
-        assert_eq!((effect.measured, effect.counterfactual), (0.8, Some(0.25)));
-        assert_eq!((effect.basis.as_str(), effect.window_ticks), ("shadow lru", 2));
-    }
-
-    #[test]
-    fn workers_are_held_against_the_throughput_before() {
-        let mut judge = Judge::new(2);
-        judge.watch(&decision(Control::IoWorkers, Value::Count(8)), &snapshot(1, 0, 0, (0, 0)), 120.0);
-        judge.tick(&snapshot(2, 0, 0, (0, 0)));
-        let effects = judge.tick(&snapshot(3, 0, 0, (0, 0)));
-        assert_eq!((effects[0].measured, effects[0].counterfactual), (250.0, Some(120.0)));
-    }
-
-    #[test]
-    fn a_shadow_of_another_capacity_is_no_counterfactual() {
-        let mut judge = Judge::new(1);
-        let start = snapshot(1, 100, 100, (200, 150));
-        judge.watch(&decision(Control::CacheCapacity, Value::Count(4_000)), &start, 0.0);
-        let effects = judge.tick(&snapshot(2, 150, 150, (300, 220)));
-        assert_eq!(effects[0].counterfactual, None);
-    }
-
-    #[test]
-    fn a_change_of_the_same_control_closes_the_window_early() {
-        let mut judge = Judge::new(9);
-        let start = snapshot(1, 100, 100, (200, 150));
-        judge.watch(&decision(Control::CachePolicy, Value::Policy("lru".into())), &start, 0.0);
-        assert_eq!(judge.cut_short(Control::CpuWorkers, &snapshot(2, 150, 100, (250, 160))), vec![]);
-        assert_eq!(judge.cut_short(Control::CachePolicy, &snapshot(2, 150, 100, (250, 160))).len(), 1);
-        assert_eq!(judge.finish(&snapshot(3, 150, 100, (250, 160))), vec![]);
-    }
-}
+mod tests;

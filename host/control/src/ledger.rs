@@ -1,14 +1,16 @@
 //! The ledger: every proposal and every decision, one JSON object a line.
 //!
-//! The loop returns records; whoever runs it writes them. Nothing in a record depends on wall time
-//! spent or on addresses, so a run in virtual time writes the same bytes twice.
+//! The loop returns records; whoever runs it writes them. Nothing in a record depends on wall time spent or on addresses,
+//! so a run in virtual time writes the same bytes twice.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use host_contract::{Acceptance, Dial, Refusal, Snapshot, Value};
 use serde::Serialize;
 
-use crate::proposal::{Acceptance, Control, Proposal, Refusal};
-use crate::snapshot::Snapshot;
+use crate::outcome::Verdict;
+use crate::rule_book::RuleChange;
 use crate::strategy::{Fault, Identity};
 
 /// One line of the ledger.
@@ -18,17 +20,23 @@ pub enum Record {
     /// The run began.
     Run(Run),
     /// What every strategy of a tick was shown.
-    Tick(Box<Snapshot>),
-    /// A strategy asked for something.
+    Tick(Arc<Snapshot>),
+    /// A strategy proposed a value for a dial.
     Proposal(Proposed),
-    /// A control was changed.
+    /// A strategy proposed to change its prefetch rules.
+    RuleProposal(RuleProposed),
+    /// A dial was changed.
     Decision(Decision),
-    /// A decision was judged.
+    /// The rule book was changed.
+    Rules(RulesChanged),
+    /// The shadows follow other policies.
+    Shadows(ShadowsFollow),
+    /// A decision or a change of the rule book was judged.
     Effect(Effect),
     /// A strategy logged something.
     Log(Logged),
-    /// A strategy was set aside.
-    SetAside(SetAside),
+    /// A strategy was disabled.
+    Disabled(Disabled),
     /// The run ended.
     End(End),
 }
@@ -42,39 +50,11 @@ pub struct Run {
     pub workload: String,
     /// The strategies that take part, highest priority first.
     pub strategies: Vec<Identity>,
-    /// The settings that stand before the first tick.
-    pub settings: BTreeMap<Control, Value>,
+    /// The settings that stand before the first tick. A dial that is unavailable in this run is not among them.
+    pub settings: BTreeMap<Dial, Value>,
 }
 
-/// A value of a control.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(untagged)]
-pub enum Value {
-    /// Name of a policy.
-    Policy(String),
-    /// Bytes, workers, or loads under way.
-    Count(u64),
-    /// A prefetch budget.
-    Budget(crate::proposal::Budget),
-    /// How many prefetch rules are installed.
-    Rules {
-        /// Rules installed after the decision.
-        rules: u64,
-    },
-}
-
-impl std::fmt::Display for Value {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Policy(name) => f.write_str(name),
-            Self::Count(n) => write!(f, "{n}"),
-            Self::Budget(b) => write!(f, "{} loads, {:.0} %", b.max_in_flight, b.cache_share * 100.0),
-            Self::Rules { rules } => write!(f, "{rules}"),
-        }
-    }
-}
-
-/// A strategy asked for something.
+/// A strategy proposed a value for a dial.
 #[derive(Debug, Clone, Serialize)]
 pub struct Proposed {
     /// The tick.
@@ -83,24 +63,47 @@ pub struct Proposed {
     pub strategy: String,
     /// Digest of the component.
     pub digest: String,
-    /// The control it wants to turn.
-    pub control: Control,
-    /// What it asked for, with the bounds applied where it was clamped.
-    pub proposed: Proposal,
+    /// The dial it wants to turn.
+    pub dial: Dial,
+    /// What it asked for.
+    pub asked: Value,
+    /// The same within the dial's range.
+    pub proposed: Value,
     /// The answer it got at once.
     pub answer: Answer,
     /// What the arbiter made of it.
-    pub outcome: Verdict,
+    pub verdict: Verdict,
 }
 
-/// The answer that a control call got.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// A strategy proposed to change its prefetch rules.
+#[derive(Debug, Clone, Serialize)]
+pub struct RuleProposed {
+    /// The tick.
+    pub tick: u64,
+    /// Who asked.
+    pub strategy: String,
+    /// Digest of the component.
+    pub digest: String,
+    /// The strategy's own id for the rule.
+    pub id: u32,
+    /// What it asked for.
+    pub asked: RuleChange,
+    /// The same within the limits of a rule.
+    pub proposed: RuleChange,
+    /// The answer it got at once.
+    pub answer: Answer,
+    /// What became of it.
+    pub verdict: Verdict,
+}
+
+/// The answer that a proposal got.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
     /// Taken as it is.
     Accepted,
-    /// Taken as the nearest value within bounds.
-    Clamped(u64),
+    /// Taken as the nearest value inside the range.
+    Clamped(f64),
     /// Refused, and why.
     Refused(Refusal),
 }
@@ -115,49 +118,69 @@ impl From<&Result<Acceptance, Refusal>> for Answer {
     }
 }
 
-/// What the arbiter made of a proposal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// It is now in force, or part of what is.
-    Applied,
-    /// It asked for what was in force already.
-    NoChange,
-    /// The same strategy asked again later in the tick.
-    Superseded,
-    /// Another strategy's proposal counted more.
-    Outranked,
-    /// It was refused when it was made.
-    Refused,
-    /// The data plane could not apply it.
-    Failed,
-}
-
-/// A control was changed.
+/// A dial was changed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Decision {
-    /// Number of the decision in this run, from 1.
+    /// Number of the decision in this run, from 1. Changes of the rule book are counted with the decisions.
     pub id: u64,
     /// The tick.
     pub tick: u64,
     /// Milliseconds since the run began.
     pub at_ms: u64,
-    /// The control.
-    pub control: Control,
+    /// The dial.
+    pub dial: Dial,
     /// What was in force before.
     pub from: Value,
     /// What is in force now.
     pub to: Value,
-    /// Who asked: names of strategies, or `host` for the memory budget and for what follows from
-    /// setting a strategy aside.
+    /// Who asked: names of strategies, or `host` for the memory budget and for what follows when a strategy is disabled.
     pub by: Vec<String>,
-    /// The figures of the snapshot that bear on this control.
+    /// The figures of the snapshot that bear on this dial.
     pub saw: BTreeMap<String, f64>,
-    /// The reason in words: what the strategy logged, or the figures.
+    /// The reason in words: what the strategy said, or the figures.
     pub reason: String,
     /// How it was judged, once its window has closed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effect: Option<Effect>,
+}
+
+/// The rule book was changed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RulesChanged {
+    /// Number of the change, counted with the decisions.
+    pub id: u64,
+    /// The tick.
+    pub tick: u64,
+    /// Milliseconds since the run began.
+    pub at_ms: u64,
+    /// Rules in force before.
+    pub from: u64,
+    /// Rules in force now.
+    pub to: u64,
+    /// Rules installed or replaced.
+    pub installed: u64,
+    /// Rules withdrawn.
+    pub withdrawn: u64,
+    /// Who asked, or `host` for what follows when a strategy is disabled.
+    pub by: Vec<String>,
+    /// The reason in words: what the strategies said, or the numbers.
+    pub reason: String,
+    /// How it was judged, once its window has closed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effect: Option<Effect>,
+}
+
+/// The shadows follow other policies from now on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShadowsFollow {
+    /// The tick.
+    pub tick: u64,
+    /// Policies followed before.
+    pub from: Vec<String>,
+    /// Policies followed now.
+    pub to: Vec<String>,
+    /// The strategy that asked.
+    pub by: String,
 }
 
 /// How a decision was judged.
@@ -173,9 +196,10 @@ pub struct Effect {
     pub metric: &'static str,
     /// The figure measured in the window.
     pub measured: f64,
-    /// What the same window would have given with the setting that was left.
+    /// What the same window would have given with the setting that was left. None where nothing can tell: `basis` says
+    /// why.
     pub counterfactual: Option<f64>,
-    /// Where the counterfactual comes from, for example `shadow lru` or `before`.
+    /// Where the counterfactual comes from, for example `lru, by the shadows` or `before`; or `none: ` and why.
     pub basis: String,
 }
 
@@ -194,9 +218,9 @@ pub struct Logged {
     pub message: String,
 }
 
-/// A strategy was set aside for the rest of the run.
+/// A strategy was disabled for the rest of the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SetAside {
+pub struct Disabled {
     /// The tick; 0 where it could not be started.
     pub tick: u64,
     /// Who.

@@ -1,25 +1,37 @@
-//! The control loop: sense, consult, arbitrate, apply, judge.
+//! The control loop: consult, arbitrate, apply, judge.
 //!
-//! Pure: it knows strategies and controls only as traits, and reads no clock, thread or random source
-//! of its own. Time and seed are handed in, so a run in virtual time gives the same ledger twice.
+//! Pure: it knows strategies as traits, dials as rows and values, and what turns a dial as an [`Actuator`]. It reads no
+//! clock, thread or random source of its own. Time, snapshots and seeds are handed in, so a run in virtual time gives the
+//! same ledger twice.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`control_loop`] | one tick: consult the strategies, resolve each dial, apply |
+//! | [`context`] | where a strategy hands in its proposals of one tick |
+//! | [`arbiter`] | which of several proposals for a dial wins |
+//! | [`actuator`], [`rule_book`], [`shadow_control`] | what the loop turns |
+//! | [`judge`] | what a decision changed |
+//! | [`ledger`] | the records of all that |
+//! | [`registration`], [`strategy`] | who takes part |
 
+pub mod actuator;
 pub mod arbiter;
+pub mod context;
 pub mod control_loop;
-pub mod desk;
 pub mod figures;
-pub mod grant;
 pub mod judge;
 pub mod ledger;
-pub mod proposal;
-pub mod seat;
-pub mod snapshot;
+pub mod outcome;
+pub mod registration;
+pub mod rule_book;
+pub mod shadow_control;
 pub mod strategy;
 
-pub use arbiter::Mode;
-pub use control_loop::{Config, ControlLoop, Controls};
-pub use desk::{Bounds, Desk};
-pub use grant::Grant;
-pub use proposal::{Acceptance, Budget, Control, PrefetchRule, Proposal, Refusal};
-pub use seat::Seat;
-pub use snapshot::Snapshot;
-pub use strategy::{Fault, Identity, LogLine, Outcome, Strategy, Usage};
+pub use actuator::{Actuator, Actuators};
+pub use context::{DialState, Offer, ProposalContext};
+pub use control_loop::{Budget, Config, ControlLoop, Controls, HOST, NoSuchStrategy};
+pub use outcome::{Outcome, Verdict};
+pub use registration::Registration;
+pub use rule_book::{NoRules, RuleBook, RuleChange};
+pub use shadow_control::{NoShadows, ShadowControl};
+pub use strategy::{Fault, Identity, LogLine, Response, Strategy, Usage};

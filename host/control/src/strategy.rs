@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use host_contract::Snapshot;
 use serde::Serialize;
 
-use crate::desk::Desk;
-use crate::proposal::Control;
-use crate::snapshot::Snapshot;
+use crate::context::ProposalContext;
 
 /// Who a strategy is: enough to find the very file again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -18,8 +17,8 @@ pub struct Identity {
     pub version: String,
     /// Digest of the component with its algorithm, such as `blake3:` and 64 hexadecimal digits.
     pub digest: String,
-    /// The controls it said it means to use.
-    pub controls: Vec<Control>,
+    /// Names of the dials it said it means to use. One may be none that this host has.
+    pub dials: Vec<String>,
 }
 
 /// Something that looks at a snapshot and proposes settings.
@@ -27,23 +26,23 @@ pub trait Strategy: Send {
     /// Who this is.
     fn identity(&self) -> &Identity;
 
-    /// One tick. Proposals go to `desk`, which answers each at once and is handed back in the
-    /// outcome, also after a fault: what was asked for before the fault belongs on the ledger.
+    /// One tick. Proposals go to `context`, which answers each at once and is handed back in the response, also after
+    /// a fault: what was asked for before the fault belongs on the ledger.
     ///
     /// The call is bounded by its implementation; it never blocks for longer than its deadline.
-    fn tick(&mut self, snapshot: Arc<Snapshot>, desk: Desk) -> Outcome;
+    fn tick(&mut self, snapshot: Arc<Snapshot>, context: ProposalContext) -> Response;
 }
 
 /// What one tick of one strategy led to.
 #[derive(Debug)]
-pub struct Outcome {
-    /// The desk that was handed in, with the proposals made.
-    pub desk: Desk,
+pub struct Response {
+    /// The context that was handed in, with the proposals made.
+    pub context: ProposalContext,
     /// What the call cost.
     pub usage: Usage,
     /// Messages the strategy logged, oldest first, bounded by the host.
     pub log: Vec<LogLine>,
-    /// Why the strategy has to be set aside, where it has to.
+    /// Why the strategy has to be disabled, where it has to.
     pub fault: Option<Fault>,
 }
 
@@ -70,7 +69,7 @@ pub struct LogLine {
     pub message: String,
 }
 
-/// Why a strategy is set aside.
+/// Why a strategy is disabled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
 #[serde(tag = "kind", content = "detail", rename_all = "kebab-case")]
 pub enum Fault {
@@ -112,6 +111,9 @@ pub enum Fault {
     /// It answered with an error of its own.
     #[error("answered: {0}")]
     Answer(String),
+    /// It did nothing wrong: the operator took it out.
+    #[error("retired: {0}")]
+    Retired(String),
 }
 
 /// The lines, each in quotes, as the end of a sentence; nothing where there are none.

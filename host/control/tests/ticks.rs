@@ -1,19 +1,26 @@
 //! Ticks of the loop with scripted strategies: what is applied, outranked, cooled down, restored.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test: what is not there fails it")]
 
-use host_control::ledger::{Record, Value, Verdict};
-use host_control::snapshot::{Cache, System};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use host_contract::dial::{CACHE_CAPACITY, CACHE_POLICY, IO_WORKERS};
+use host_contract::snapshot::{Cache, Shadow, System};
+use host_contract::{Dial, Dials, Grant, Mode, PrefetchRule, Range, Snapshot, Value};
+use host_control::ledger::Record;
 use host_control::{
-    Bounds, Budget, Config, Control, ControlLoop, Controls, Desk, Fault, Identity, Mode, Outcome,
-    PrefetchRule, Proposal, Seat, Snapshot, Strategy, Usage,
+    Actuator, Actuators, Budget, Config, ControlLoop, Controls, Fault, Identity, NoRules, NoShadows, Outcome,
+    ProposalContext, Registration, Response, RuleBook, ShadowControl, Strategy, Usage, Verdict,
 };
 
-/// Says what its script says, a line a tick.
+/// What a strategy does in one tick.
+type Act = Box<dyn FnMut(&mut ProposalContext) -> Option<Fault> + Send>;
+
+/// Does what its script says, a line a tick.
 struct Scripted {
     identity: Identity,
-    script: VecDeque<(Vec<Proposal>, Option<Fault>)>,
+    script: VecDeque<Act>,
 }
 
 impl Strategy for Scripted {
@@ -21,138 +28,220 @@ impl Strategy for Scripted {
         &self.identity
     }
 
-    fn tick(&mut self, _: Arc<Snapshot>, mut desk: Desk) -> Outcome {
-        let (proposals, fault) = self.script.pop_front().unwrap_or_default();
-        for proposal in proposals {
-            // The answer is on the desk, where the loop finds it.
-            drop(desk.propose(proposal));
-        }
-        Outcome { desk, usage: Usage { fuel: 10, ..Usage::default() }, log: Vec::new(), fault }
+    fn tick(&mut self, _: Arc<Snapshot>, mut context: ProposalContext) -> Response {
+        let fault = self.script.pop_front().and_then(|mut act| act(&mut context));
+        Response { context, usage: Usage { fuel: 10, ..Usage::default() }, log: Vec::new(), fault }
     }
 }
 
-fn seat(name: &str, priority: i64, script: Vec<(Vec<Proposal>, Option<Fault>)>) -> Seat {
+fn registration(name: &str, priority: i64, script: Vec<Act>) -> Registration {
     let identity = Identity {
         name: name.to_owned(),
         version: "1.0.0".to_owned(),
         digest: "d".to_owned(),
-        controls: Control::ALL.to_vec(),
+        dials: Dials::built_in().iter().map(|spec| spec.dial.name().to_owned()).collect(),
     };
     let strategy = Scripted { identity, script: script.into() };
-    Seat::new(Box::new(strategy), priority, Control::ALL.into_iter().collect::<BTreeSet<_>>())
+    Registration::new(Box::new(strategy), priority, Grant::ALL.into())
 }
 
-/// A data plane that does what it is told.
-struct Plane {
-    policy: String,
-    capacity: u64,
-    io: u32,
-    budget: Budget,
-    rules: BTreeSet<(String, u32)>,
+/// Proposes these values, in this order.
+fn propose(values: &[(Dial, Value)]) -> Act {
+    let values = values.to_vec();
+    Box::new(move |context| {
+        for (dial, value) in &values {
+            // The answer is in the context, where the loop finds it.
+            drop(context.propose(dial, value.clone()));
+        }
+        None
+    })
+}
+
+fn io(workers: u64) -> Act {
+    propose(&[(IO_WORKERS, Value::Count(workers))])
+}
+
+fn trap() -> Fault {
+    Fault::Trap { reason: "unreachable".into(), printed: Vec::new() }
+}
+
+fn nothing() -> Act {
+    propose(&[])
+}
+
+/// A dial that does what it is told, and shows it outside.
+struct Turned {
+    range: Range,
+    value: Arc<Mutex<Value>>,
     broken: bool,
+}
+
+impl Actuator for Turned {
+    fn range(&self) -> Option<Range> {
+        Some(self.range.clone())
+    }
+
+    fn value(&self) -> Value {
+        self.value.lock().unwrap().clone()
+    }
+
+    fn apply(&mut self, value: &Value) -> Result<(), String> {
+        if self.broken {
+            return Err("the pool is gone".into());
+        }
+        *self.value.lock().unwrap() = value.clone();
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Rules(BTreeSet<(u32, u32)>);
+
+impl RuleBook for Rules {
+    fn limit(&self) -> Option<u32> {
+        Some(2)
+    }
+
+    fn count(&self) -> u64 {
+        self.0.iter().map(|_| 1).sum()
+    }
+
+    fn install(&mut self, owner: u32, id: u32, _: &PrefetchRule) -> Result<(), String> {
+        self.0.insert((owner, id));
+        Ok(())
+    }
+
+    fn withdraw(&mut self, owner: u32, id: u32) -> Result<(), String> {
+        self.0.remove(&(owner, id)).then_some(()).ok_or_else(|| "no such rule".into())
+    }
+
+    fn withdraw_all(&mut self, owner: u32) {
+        self.0.retain(|(of, _)| *of != owner);
+    }
+}
+
+struct Follows(Vec<String>);
+
+impl ShadowControl for Follows {
+    fn followed(&self) -> Vec<String> {
+        self.0.clone()
+    }
+
+    fn known(&self) -> Vec<String> {
+        ["lru", "arc", "sieve"].map(str::to_owned).to_vec()
+    }
+
+    fn budget(&self) -> u32 {
+        2
+    }
+
+    fn follow(&mut self, policies: &[String]) -> Result<(), String> {
+        self.0 = policies.to_vec();
+        Ok(())
+    }
+}
+
+/// A data plane of three dials, a rule book, and shadows.
+struct Plane {
+    actuators: Actuators,
+    rules: Rules,
+    shadows: Follows,
 }
 
 impl Plane {
     fn new() -> Self {
-        Self {
-            policy: "lru".into(),
-            capacity: 1_000,
-            io: 8,
-            budget: Budget { max_in_flight: 4, cache_share: 0.1 },
-            rules: BTreeSet::new(),
-            broken: false,
-        }
-    }
-}
-
-impl Controls for Plane {
-    fn bounds(&self) -> Bounds {
-        Bounds {
-            policies: vec!["lru".into(), "arc".into()],
-            capacity: 100..=2_000,
-            cpu_workers: None,
-            io_workers: Some(1..=64),
-            prefetch_in_flight: Some(0..=16),
-            prefetch_share: 0.5,
-            max_rules: 2,
-        }
+        Self::with(false)
     }
 
-    fn value(&self, control: Control) -> Value {
-        match control {
-            Control::CachePolicy => Value::Policy(self.policy.clone()),
-            Control::CacheCapacity => Value::Count(self.capacity),
-            Control::CpuWorkers => Value::Count(0),
-            Control::IoWorkers => Value::Count(u64::from(self.io)),
-            Control::PrefetchRules => Value::Rules { rules: self.rules.iter().map(|_| 1).sum() },
-            Control::PrefetchBudget => Value::Budget(self.budget),
+    fn with(broken: bool) -> Self {
+        let turned = |range, value| Turned { range, value: Arc::new(Mutex::new(value)), broken };
+        let names = Range::Names(vec!["lru".into(), "arc".into()]);
+        let actuators = Actuators::default()
+            .with(CACHE_POLICY, turned(names, Value::Name("lru".into())))
+            .with(CACHE_CAPACITY, turned(Range::Count(100..=2_000), Value::Count(1_000)))
+            .with(IO_WORKERS, turned(Range::Count(1..=64), Value::Count(8)));
+        Self { actuators, rules: Rules::default(), shadows: Follows(vec!["lru".into()]) }
+    }
+
+    fn controls(&mut self) -> Controls<'_> {
+        Controls { actuators: &mut self.actuators, rules: &mut self.rules, shadows: &mut self.shadows }
+    }
+
+    fn count(&self, dial: Dial) -> u64 {
+        match self.actuators.value(dial) {
+            Some(Value::Count(count)) => count,
+            other => panic!("{other:?}"),
         }
     }
 
-    fn apply(&mut self, owner: &str, proposal: &Proposal) -> Result<(), String> {
-        if self.broken {
-            return Err("the pool is gone".into());
+    fn snapshot(&self, tick: u64) -> Snapshot {
+        let policy = self.actuators.value(CACHE_POLICY).unwrap().to_string();
+        let shadow = |policy: &str| Shadow {
+            policy: policy.to_owned(),
+            capacity_factor: 1.0,
+            capacity_bytes: 1_000,
+            requests: 100 * tick,
+            misses: 50 * tick,
+            ..Shadow::default()
+        };
+        Snapshot {
+            tick,
+            cache: Cache {
+                policy,
+                capacity_bytes: self.count(CACHE_CAPACITY),
+                hits: 60 * tick,
+                misses: 40 * tick,
+                ..Cache::default()
+            },
+            shadows: vec![shadow("arc"), shadow("lru")],
+            ..Snapshot::default()
         }
-        match proposal {
-            Proposal::CachePolicy(name) => self.policy.clone_from(name),
-            Proposal::CacheCapacity(bytes) => self.capacity = *bytes,
-            Proposal::CpuWorkers(_) => {}
-            Proposal::IoWorkers(n) => self.io = *n,
-            Proposal::PrefetchBudget(budget) => self.budget = *budget,
-            Proposal::InstallRule { id, .. } => {
-                self.rules.insert((owner.to_owned(), *id));
-            }
-            Proposal::WithdrawRule { id } => {
-                self.rules.remove(&(owner.to_owned(), *id));
-            }
-        }
-        Ok(())
-    }
-
-    fn withdraw_rules(&mut self, owner: &str) {
-        self.rules.retain(|(of, _)| of != owner);
     }
 }
 
 fn config() -> Config {
-    Config { cool_down_ticks: 2, judge_after_ticks: 2, modes: BTreeMap::new(), memory_cap_bytes: 10_000 }
-}
-
-fn snapshot(tick: u64, plane: &Plane) -> Snapshot {
-    Snapshot {
-        tick,
-        cache: Cache { policy: plane.policy.clone(), capacity_bytes: plane.capacity, ..Cache::default() },
-        ..Snapshot::default()
+    Config {
+        dials: Dials::built_in(),
+        cool_down_ticks: 2,
+        judge_after_ticks: 2,
+        modes: BTreeMap::new(),
+        budget: Some(Budget { dial: CACHE_CAPACITY, cap_bytes: 10_000 }),
     }
 }
 
-fn run(control: &mut ControlLoop, plane: &mut Plane, ticks: std::ops::RangeInclusive<u64>) -> Vec<Record> {
-    ticks.flat_map(|tick| control.tick(snapshot(tick, plane), plane)).collect()
+fn control(registrations: Vec<Registration>, plane: &Plane) -> ControlLoop {
+    ControlLoop::new(config(), registrations, &plane.actuators)
 }
 
-fn verdicts(records: &[Record]) -> Vec<(u64, String, Verdict)> {
-    let of = |r: &Record| match r {
-        Record::Proposal(p) => Some((p.tick, p.strategy.clone(), p.outcome.clone())),
+fn run(control: &mut ControlLoop, plane: &mut Plane, ticks: std::ops::RangeInclusive<u64>) -> Vec<Record> {
+    ticks
+        .flat_map(|tick| {
+            let snapshot = Arc::new(plane.snapshot(tick));
+            control.tick(&snapshot, &mut plane.controls())
+        })
+        .collect()
+}
+
+fn verdicts(records: &[Record]) -> Vec<(u64, &str, Verdict)> {
+    let proposals = records.iter().filter_map(|record| match record {
+        Record::Proposal(p) => Some((p.tick, p.strategy.as_str(), p.verdict)),
         _ => None,
-    };
-    records.iter().filter_map(of).collect()
+    });
+    proposals.collect()
 }
 
 #[test]
-fn the_higher_priority_wins_and_the_other_is_outranked() {
+fn the_higher_priority_wins_and_of_two_of_one_strategy_the_later() {
     let mut plane = Plane::new();
-    let low = seat("low", 1, vec![(vec![Proposal::IoWorkers(20)], None)]);
-    let high = seat("high", 5, vec![(vec![Proposal::IoWorkers(9), Proposal::IoWorkers(10)], None)]);
-    let mut control = ControlLoop::new(config(), vec![low, high], &plane);
+    let low = registration("low", 1, vec![io(20)]);
+    let twice = propose(&[(IO_WORKERS, Value::Count(9)), (IO_WORKERS, Value::Count(10))]);
+    let high = registration("high", 5, vec![twice]);
+    let mut control = control(vec![low, high], &plane);
     let records = run(&mut control, &mut plane, 1..=1);
-    assert_eq!(plane.io, 10);
+    assert_eq!(plane.count(IO_WORKERS), 10);
     assert_eq!(
         verdicts(&records),
-        [
-            (1, "high".to_owned(), Verdict::Superseded),
-            (1, "high".to_owned(), Verdict::Applied),
-            (1, "low".to_owned(), Verdict::Outranked),
-        ]
+        [(1, "high", Verdict::Superseded), (1, "high", Verdict::Applied), (1, "low", Verdict::Outranked)]
     );
     let decision = &control.decisions()[0];
     assert_eq!((&decision.from, &decision.to), (&Value::Count(8), &Value::Count(10)));
@@ -162,35 +251,46 @@ fn the_higher_priority_wins_and_the_other_is_outranked() {
 #[test]
 fn a_mean_names_every_author() {
     let mut plane = Plane::new();
-    let seats = vec![
-        seat("a", 1, vec![(vec![Proposal::IoWorkers(20)], None)]),
-        seat("b", 1, vec![(vec![Proposal::IoWorkers(10)], None)]),
-    ];
-    let config = Config { modes: BTreeMap::from([(Control::IoWorkers, Mode::Mean)]), ..config() };
-    let mut control = ControlLoop::new(config, seats, &plane);
+    let registrations = vec![registration("a", 1, vec![io(20)]), registration("b", 1, vec![io(10)])];
+    let config = Config { modes: BTreeMap::from([(IO_WORKERS, Mode::Mean)]), ..config() };
+    let mut control = ControlLoop::new(config, registrations, &plane.actuators);
     run(&mut control, &mut plane, 1..=1);
-    assert_eq!(plane.io, 15);
+    assert_eq!(plane.count(IO_WORKERS), 15);
     assert_eq!(control.decisions()[0].by, ["a", "b"]);
 }
 
 #[test]
-fn a_control_cools_down_for_as_many_ticks_as_the_profile_says() {
+fn dials_are_applied_in_the_order_of_the_table() {
     let mut plane = Plane::new();
-    let script = (0..5_u32).map(|n| (vec![Proposal::IoWorkers(10 + n)], None)).collect();
-    let mut control = ControlLoop::new(config(), vec![seat("a", 1, script)], &plane);
+    let all = propose(&[
+        (CACHE_CAPACITY, Value::Count(1_500)),
+        (IO_WORKERS, Value::Count(9)),
+        (CACHE_POLICY, Value::Name("arc".into())),
+    ]);
+    let mut control = control(vec![registration("a", 1, vec![all])], &plane);
+    run(&mut control, &mut plane, 1..=1);
+    let applied: Vec<_> = control.decisions().iter().map(|d| d.dial).collect();
+    let table: Vec<_> =
+        Dials::built_in().iter().map(|spec| spec.dial).filter(|d| applied.contains(d)).collect();
+    assert_eq!((applied.len(), applied), (3, table));
+}
+
+#[test]
+fn a_dial_cools_down_for_as_many_ticks_as_the_profile_says() {
+    let mut plane = Plane::new();
+    let mut control = control(vec![registration("a", 1, (10..15).map(io).collect())], &plane);
     let records = run(&mut control, &mut plane, 1..=5);
     let outcomes: Vec<Verdict> = verdicts(&records).into_iter().map(|(_, _, v)| v).collect();
     // Changed at tick 1, so that ticks 2 and 3 are refused and tick 4 is heard.
     let expected = [Verdict::Applied, Verdict::Refused, Verdict::Refused, Verdict::Applied, Verdict::Refused];
     assert_eq!(outcomes, expected);
-    assert_eq!(plane.io, 13);
+    assert_eq!(plane.count(IO_WORKERS), 13);
 }
 
 #[test]
 fn what_is_in_force_already_is_no_decision_and_starts_no_cool_down() {
     let mut plane = Plane::new();
-    let script = vec![(vec![Proposal::IoWorkers(8)], None), (vec![Proposal::IoWorkers(9)], None)];
-    let mut control = ControlLoop::new(config(), vec![seat("a", 1, script)], &plane);
+    let mut control = control(vec![registration("a", 1, vec![io(8), io(9)])], &plane);
     let records = run(&mut control, &mut plane, 1..=2);
     let outcomes: Vec<Verdict> = verdicts(&records).into_iter().map(|(_, _, v)| v).collect();
     assert_eq!(outcomes, [Verdict::NoChange, Verdict::Applied]);
@@ -198,43 +298,97 @@ fn what_is_in_force_already_is_no_decision_and_starts_no_cool_down() {
 }
 
 #[test]
-fn a_fault_sets_aside_and_returns_what_was_held_to_the_starting_settings() {
+fn a_reason_is_what_the_strategy_says_of_the_dial() {
     let mut plane = Plane::new();
-    let rule = PrefetchRule::Sequential { stride: 1, depth: 4 };
-    let script = vec![
-        (vec![Proposal::IoWorkers(32), Proposal::InstallRule { id: 1, rule }], None),
-        (
-            vec![Proposal::CachePolicy("arc".into())],
-            Some(Fault::Trap { reason: "unreachable".into(), printed: Vec::new() }),
-        ),
-        (vec![Proposal::IoWorkers(33)], None),
-    ];
-    let mut control = ControlLoop::new(config(), vec![seat("a", 1, script)], &plane);
+    let act: Act = Box::new(|context| {
+        context.propose(IO_WORKERS, Value::Count(9)).unwrap();
+        context.propose(CACHE_CAPACITY, Value::Count(900)).unwrap();
+        context.explain(IO_WORKERS, "tasks wait for 4 ms");
+        None
+    });
+    let mut control = control(vec![registration("a", 1, vec![act])], &plane);
     run(&mut control, &mut plane, 1..=1);
-    assert_eq!((plane.io, plane.rules.len()), (32, 1));
+    let reasons: Vec<&str> = control.decisions().iter().map(|d| d.reason.as_str()).collect();
+    assert_eq!(reasons[0], "tasks wait for 4 ms");
+    assert!(!reasons[1].contains("4 ms"), "{reasons:?}");
+}
+
+#[test]
+fn a_fault_disables_and_returns_what_was_held_to_the_starting_settings() {
+    let mut plane = Plane::new();
+    let holds: Act = Box::new(|context| {
+        context.propose(IO_WORKERS, Value::Count(32)).unwrap();
+        context.propose_rule(1, PrefetchRule::Sequential { stride: 1, depth: 4 }).unwrap();
+        None
+    });
+    let faults: Act = Box::new(|context| {
+        context.propose(CACHE_POLICY, Value::Name("arc".into())).unwrap();
+        Some(trap())
+    });
+    let mut control = control(vec![registration("a", 1, vec![holds, faults, io(33)])], &plane);
+    run(&mut control, &mut plane, 1..=1);
+    assert_eq!((plane.count(IO_WORKERS), plane.rules.0.len()), (32, 1));
     let records = run(&mut control, &mut plane, 2..=4);
-    assert_eq!((plane.io, plane.rules.len(), plane.policy.as_str()), (8, 0, "lru"));
+    let policy = plane.actuators.value(CACHE_POLICY);
+    assert_eq!(
+        (plane.count(IO_WORKERS), plane.rules.0.len(), policy),
+        (8, 0, Some(Value::Name("lru".into())))
+    );
     // What it asked for in the tick of its fault does not count, and it is not asked again.
-    assert_eq!(verdicts(&records), [(2, "a".to_owned(), Verdict::Refused)]);
-    let set_aside: Vec<_> = control.set_aside().collect();
-    assert_eq!((set_aside[0].tick, set_aside[0].text.as_str()), (2, "trapped: unreachable"));
+    assert_eq!(verdicts(&records), [(2, "a", Verdict::Refused)]);
+    let disabled: Vec<_> = control.disabled().collect();
+    assert_eq!((disabled[0].tick, disabled[0].text.as_str()), (2, "trapped: unreachable"));
     assert_eq!(control.costs().next().unwrap().1.ticks, 2);
-    let by_host = control.decisions().iter().filter(|d| d.by == ["host"]).count();
-    assert_eq!(by_host, 2);
+    assert_eq!(control.decisions().last().unwrap().by, ["host"]);
+    let change = control.rule_changes().last().unwrap();
+    assert_eq!((change.from, change.to, change.withdrawn, change.by[0].as_str()), (1, 0, 1, "host"));
+}
+
+#[test]
+fn disabling_a_strategy_leaves_the_rules_of_another_of_its_name() {
+    let mut plane = Plane::new();
+    let rule = || -> Act {
+        Box::new(|context| {
+            context.propose_rule(7, PrefetchRule::Sequential { stride: 1, depth: 4 }).unwrap();
+            None
+        })
+    };
+    let faults: Act = Box::new(|_| Some(trap()));
+    let bundled = registration("prefetch-rules", 1, vec![rule(), nothing()]);
+    let impostor = registration("prefetch-rules", 5, vec![rule(), faults]);
+    let mut control = control(vec![bundled, impostor], &plane);
+    run(&mut control, &mut plane, 1..=1);
+    assert_eq!(plane.rules.0, BTreeSet::from([(0, 7), (1, 7)]));
+    run(&mut control, &mut plane, 2..=2);
+    assert_eq!(plane.rules.0, BTreeSet::from([(1, 7)]));
+}
+
+#[test]
+fn an_operator_retires_a_strategy_by_name() {
+    let mut plane = Plane::new();
+    let mut control = control(vec![registration("a", 1, vec![io(32), io(33)])], &plane);
+    run(&mut control, &mut plane, 1..=1);
+    let snapshot = Arc::new(plane.snapshot(2));
+    let unknown = control.retire("b", "not needed", &snapshot, &mut plane.controls()).unwrap_err();
+    assert_eq!(unknown.to_string(), "no strategy `b` takes part; expected one of: a");
+    let records = control.retire("a", "not needed", &snapshot, &mut plane.controls()).unwrap();
+    assert!(matches!(&records[0], Record::Disabled(d) if d.text == "retired: not needed"));
+    assert_eq!(plane.count(IO_WORKERS), 8);
+    assert_eq!(verdicts(&run(&mut control, &mut plane, 3..=3)), []);
+    assert!(control.retire("a", "again", &snapshot, &mut plane.controls()).is_err());
 }
 
 #[test]
 fn the_memory_budget_has_the_last_word() {
     let mut plane = Plane::new();
-    let script = vec![(vec![Proposal::CacheCapacity(2_000)], None)];
-    let mut control = ControlLoop::new(config(), vec![seat("a", 1, script)], &plane);
-    let system = System { process_memory_bytes: 9_500, ..System::default() };
-    let mut now = snapshot(1, &plane);
-    now.system = system;
+    let act = propose(&[(CACHE_CAPACITY, Value::Count(2_000))]);
+    let mut control = control(vec![registration("a", 1, vec![act])], &plane);
+    let mut now = plane.snapshot(1);
+    now.system = System { process_memory_bytes: 9_500, ..System::default() };
     now.cache.used_bytes = 600;
     // 9,500 held, 600 of it by the cache: 8,900 beside it leave 1,100 of the 10,000.
-    control.tick(now, &mut plane);
-    assert_eq!(plane.capacity, 1_100);
+    control.tick(&Arc::new(now), &mut plane.controls());
+    assert_eq!(plane.count(CACHE_CAPACITY), 1_100);
     let decisions: Vec<_> = control.decisions().iter().map(|d| (d.by[0].as_str(), d.to.clone())).collect();
     assert_eq!(decisions, [("a", Value::Count(2_000)), ("host", Value::Count(1_100))]);
 }
@@ -242,26 +396,96 @@ fn the_memory_budget_has_the_last_word() {
 #[test]
 fn the_budget_never_asks_for_less_than_the_least_capacity() {
     let mut plane = Plane::new();
-    let mut control = ControlLoop::new(config(), Vec::new(), &plane);
-    let mut now = snapshot(1, &plane);
+    let mut control = control(Vec::new(), &plane);
+    let mut now = plane.snapshot(1);
     now.system.process_memory_bytes = 1_000_000;
-    control.tick(now, &mut plane);
-    assert_eq!(plane.capacity, 100);
+    control.tick(&Arc::new(now), &mut plane.controls());
+    assert_eq!(plane.count(CACHE_CAPACITY), 100);
 }
 
 #[test]
 fn what_the_data_plane_cannot_apply_is_reported_and_leaves_the_setting() {
-    let mut plane = Plane { broken: true, ..Plane::new() };
-    let script = vec![(vec![Proposal::IoWorkers(9)], None)];
-    let mut control = ControlLoop::new(config(), vec![seat("a", 1, script)], &plane);
+    let mut plane = Plane::with(true);
+    let mut control = control(vec![registration("a", 1, vec![io(9)])], &plane);
     let records = run(&mut control, &mut plane, 1..=1);
-    assert_eq!(verdicts(&records), [(1, "a".to_owned(), Verdict::Failed)]);
+    assert_eq!(verdicts(&records), [(1, "a", Verdict::Failed)]);
     let log = records.iter().find_map(|r| match r {
         Record::Log(line) => Some((line.level, line.context.as_str(), line.message.as_str())),
         _ => None,
     });
     assert_eq!(log, Some(("error", "io-workers", "the pool is gone")));
-    assert_eq!((plane.io, control.decisions().len()), (8, 0));
+    assert_eq!((plane.count(IO_WORKERS), control.decisions().len()), (8, 0));
+}
+
+#[test]
+fn a_dial_without_an_actuator_is_unavailable() {
+    let mut actuators = Actuators::default();
+    let mut control = ControlLoop::new(config(), vec![registration("a", 1, vec![io(9)])], &actuators);
+    let (mut rules, mut shadows) = (NoRules, NoShadows);
+    let mut controls = Controls { actuators: &mut actuators, rules: &mut rules, shadows: &mut shadows };
+    let records = control.tick(&Arc::default(), &mut controls);
+    assert_eq!(verdicts(&records), [(0, "a", Verdict::Refused)]);
+    let objection = control.costs().next().unwrap().1.first_objection.clone();
+    assert_eq!(objection.as_deref(), Some("io-workers refused: unavailable in this run"));
+}
+
+#[test]
+fn the_shadows_follow_what_the_highest_priority_asks_for() {
+    let mut plane = Plane::new();
+    let follow = |policy: &'static str| -> Act {
+        Box::new(move |context| {
+            context.follow(vec![policy.to_owned()]).unwrap();
+            None
+        })
+    };
+    let low = registration("low", 1, vec![follow("sieve")]);
+    let high = registration("high", 5, vec![follow("arc")]);
+    let mut control = control(vec![low, high], &plane);
+    let records = run(&mut control, &mut plane, 1..=1);
+    assert_eq!(plane.shadows.0, ["arc"]);
+    assert!(records.iter().any(|r| matches!(r, Record::Shadows(s) if s.by == "high" && s.from == ["lru"])));
+}
+
+#[test]
+fn a_strategy_is_told_what_became_of_its_proposals() {
+    let seen: Arc<Mutex<Vec<Outcome>>> = Arc::default();
+    let kept = Arc::clone(&seen);
+    let look: Act = Box::new(move |context| {
+        *kept.lock().unwrap() = context.outcomes(10).cloned().collect();
+        None
+    });
+    let mut plane = Plane::new();
+    let arc = propose(&[(CACHE_POLICY, Value::Name("arc".into()))]);
+    let high = registration("high", 5, vec![arc, nothing(), nothing()]);
+    let lru = propose(&[(CACHE_POLICY, Value::Name("lru".into())), (IO_WORKERS, Value::Count(99))]);
+    let low = registration("low", 1, vec![lru, nothing(), nothing(), look]);
+    let mut control = control(vec![low, high], &plane);
+    run(&mut control, &mut plane, 1..=4);
+    let seen = seen.lock().unwrap();
+    let told: Vec<_> = seen.iter().map(|o| (o.dial, o.verdict, o.by.as_slice())).collect();
+    assert_eq!(
+        told,
+        [
+            (CACHE_POLICY, Verdict::Outranked, ["high".to_owned()].as_slice()),
+            (IO_WORKERS, Verdict::Applied, ["low".to_owned()].as_slice()),
+        ]
+    );
+    // It asked for 99 and was clamped to 64.
+    assert_eq!(seen[1].proposed, Value::Count(99));
+    let effect = seen[0].effect.as_ref().unwrap();
+    assert_eq!((effect.metric, effect.measured, effect.counterfactual), ("hit-ratio", 0.6, Some(0.6)));
+}
+
+#[test]
+fn the_ledger_shares_the_snapshot_and_keeps_what_was_asked() {
+    let mut plane = Plane::new();
+    let mut control = control(vec![registration("a", 1, vec![io(99)])], &plane);
+    let snapshot = Arc::new(plane.snapshot(1));
+    let records = control.tick(&snapshot, &mut plane.controls());
+    assert!(matches!(&records[0], Record::Tick(kept) if Arc::ptr_eq(kept, &snapshot)));
+    let lines: Vec<String> = records.iter().map(|r| serde_json::to_string(r).unwrap()).collect();
+    let expected = r#""asked":99,"proposed":64,"answer":{"clamped":64.0},"verdict":"applied""#;
+    assert!(lines.iter().any(|line| line.contains(expected)), "{lines:?}");
 }
 
 #[test]
@@ -269,16 +493,16 @@ fn the_same_snapshots_give_the_same_ledger() {
     let ledger = || {
         let mut plane = Plane::new();
         let script = || {
-            let budget = Budget { max_in_flight: 99, cache_share: 0.9 };
-            vec![(vec![Proposal::IoWorkers(12), Proposal::PrefetchBudget(budget)], None), (vec![], None)]
+            let both = [(IO_WORKERS, Value::Count(12)), (CACHE_CAPACITY, Value::Count(9_999))];
+            vec![propose(&both), nothing()]
         };
-        let seats = vec![seat("a", 1, script()), seat("b", 2, script())];
-        let mut control = ControlLoop::new(config(), seats, &plane);
+        let registrations = vec![registration("a", 1, script()), registration("b", 2, script())];
+        let mut control = control(registrations, &plane);
         let mut records = run(&mut control, &mut plane, 1..=6);
-        records.extend(control.finish(&snapshot(6, &plane)));
+        records.extend(control.finish(&plane.snapshot(6)));
         serde_json::to_string(&records).unwrap()
     };
     let first = ledger();
-    assert!(first.contains(r#""answer":{"clamped":16}"#), "{first}");
+    assert!(first.contains(r#""answer":{"clamped":2000.0}"#), "{first}");
     assert_eq!(first, ledger());
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use host_control::Control;
+use host_contract::dial;
 use semver::Version;
 use serde::Serialize;
 
@@ -84,8 +84,8 @@ pub struct Description {
     pub version: String,
     /// One line: what it does.
     pub summary: String,
-    /// The controls it means to use, in the order in which it names them, each once.
-    pub controls: Vec<Control>,
+    /// Names of the dials it means to use, in the order in which it names them, each once.
+    pub dials: Vec<String>,
     /// The settings it reads.
     pub settings: Vec<Setting>,
 }
@@ -102,10 +102,10 @@ impl Description {
             return Err(format!("version `{shown}` is not one of semantic versioning, such as `1.0.0`"));
         }
         let summary = line("summary", raw.summary, MAX_SUMMARY)?;
-        let mut controls = Vec::new();
-        for control in raw.controls.into_iter().map(Control::from) {
-            if !controls.contains(&control) {
-                controls.push(control);
+        let mut dials: Vec<String> = Vec::new();
+        for dial in raw.controls.into_iter().flat_map(dials_of) {
+            if !dials.iter().any(|known| known == dial.name()) {
+                dials.push(dial.name().to_owned());
             }
         }
         if raw.settings.len() > MAX_SETTINGS {
@@ -116,7 +116,7 @@ impl Description {
         if let Some(twice) = settings.iter().find(|setting| !seen.insert(setting.name.as_str())) {
             return Err(format!("setting `{}` is declared twice", twice.name));
         }
-        Ok(Self { name, version: raw.version, summary, controls, settings })
+        Ok(Self { name, version: raw.version, summary, dials, settings })
     }
 
     /// Refuses settings that are not declared, and values that are not of their kind.
@@ -191,16 +191,15 @@ impl From<types::SettingKind> for SettingKind {
     }
 }
 
-impl From<types::Control> for Control {
-    fn from(control: types::Control) -> Self {
-        match control {
-            types::Control::CachePolicy => Self::CachePolicy,
-            types::Control::CacheCapacity => Self::CacheCapacity,
-            types::Control::CpuWorkers => Self::CpuWorkers,
-            types::Control::IoWorkers => Self::IoWorkers,
-            types::Control::PrefetchRules => Self::PrefetchRules,
-            types::Control::PrefetchBudget => Self::PrefetchBudget,
-        }
+/// The dials of a control as the contract groups them. Rules are no dial.
+fn dials_of(control: types::Control) -> &'static [dial::Dial] {
+    match control {
+        types::Control::CachePolicy => &[dial::CACHE_POLICY],
+        types::Control::CacheCapacity => &[dial::CACHE_CAPACITY],
+        types::Control::CpuWorkers => &[dial::CPU_WORKERS],
+        types::Control::IoWorkers => &[dial::IO_WORKERS],
+        types::Control::PrefetchRules => &[],
+        types::Control::PrefetchBudget => &[dial::PREFETCH_IN_FLIGHT, dial::PREFETCH_SHARE],
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a component is, for people and for `--json`.
 
-use host_control::Grant;
+use host_contract::Grant;
 use serde::Serialize;
 
 use crate::description::Description;

@@ -3,10 +3,10 @@
 //! The only crate that knows wasmtime. A component is read, its shape and its names are checked ([`LoadError`] says
 //! what does not fit, and who has to change what), it is compiled or fetched from the cache on disk, and asked for its
 //! description ([`Loader`], [`Plugin`]). [`Catalogue`] does so for all that there are. A plugin is linked with exactly
-//! the interfaces that the profile grants ([`Grant`](host_control::Grant)) and started. What comes out is a
+//! the interfaces that the profile grants ([`Grant`](host_contract::Grant)) and started. What comes out is a
 //! [`WasmStrategy`], which the control loop calls once a tick as it would any other strategy.
 //!
-//! What a component can reach: the snapshot of the tick, its desk, its own settings, a bounded log. No file, socket,
+//! What a component can reach: the snapshot of the tick, its proposal context, its own settings, a bounded log. No file, socket,
 //! environment, clock or randomness of the machine, though WASI is linked so that components of every toolchain load.
 //! What it can use: fuel, memory and time by [`Limits`]. Fuel decides and gives the same outcome in every run;
 //! the deadline is a backstop.

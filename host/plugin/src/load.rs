@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use host_control::Grant;
+use host_contract::Grant;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 

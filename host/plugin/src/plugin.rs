@@ -8,7 +8,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use host_control::{Grant, Identity, Usage};
+use host_contract::Grant;
+use host_control::{Identity, Usage};
 use wasmtime::component::{Component, Linker};
 
 use crate::bindings::{Strategy as Bindings, StrategyPre};
@@ -130,7 +131,7 @@ impl Plugin {
             name: description.name.clone(),
             version: description.version.clone(),
             digest: self.label.digest.to_string(),
-            controls: description.controls.clone(),
+            dials: description.dials.clone(),
         };
         tracing::info!(name, digest = %self.label.digest.short(), "started");
         Ok(WasmStrategy::new(identity, description, running, Arc::clone(&self.ticker), *limits))

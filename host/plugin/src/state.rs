@@ -1,14 +1,15 @@
 //! What the store of one strategy holds, and with it everything a guest can reach.
 //!
-//! The snapshot and the desk of a tick are moved in before the call and taken out after it. Between
-//! ticks, and while `describe` runs, an empty snapshot and a closed desk stand in: nothing is
+//! The snapshot and the proposal context of a tick are moved in before the call and taken out after it. Between
+//! ticks, and while `describe` runs, an empty snapshot and a closed context stand in: nothing is
 //! measured and nothing granted.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use host_control::{Desk, LogLine, Snapshot};
+use host_contract::Snapshot;
+use host_control::{LogLine, ProposalContext};
 use rand_pcg::Pcg64;
 use rand_pcg::rand_core::{Rng, SeedableRng};
 use wasmtime::component::ResourceTable;
@@ -37,7 +38,7 @@ pub(crate) struct State {
     /// The table of the profile that gives its limits.
     pub(crate) limits_table: String,
     pub(crate) snapshot: Arc<Snapshot>,
-    pub(crate) desk: Desk,
+    pub(crate) context: ProposalContext,
     pub(crate) settings: BTreeMap<String, String>,
     pub(crate) log: Log,
     pub(crate) stdout: Capture,
@@ -64,7 +65,7 @@ impl State {
             digest: String::new(),
             limits_table: "limits".to_owned(),
             snapshot: Arc::default(),
-            desk: Desk::closed(),
+            context: ProposalContext::closed(),
             settings: BTreeMap::new(),
             log: Log::new(limits.log_lines, limits.log_bytes),
             stdout: Capture::new(Arc::clone(&work)),

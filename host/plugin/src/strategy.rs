@@ -1,6 +1,6 @@
 //! A strategy that is a component, as the control loop knows it.
 //!
-//! One store, kept from tick to tick. For the time of a tick the snapshot and the desk are in the store's state, where
+//! One store, kept from tick to tick. For the time of a tick the snapshot and the proposal context are in the store's state, where
 //! the imports find them; they are taken out again whatever happens, because what was proposed before a
 //! fault belongs on the ledger. After a fault the store is dead, and every later tick answers that same fault.
 
@@ -8,7 +8,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use host_control::{Desk, Fault, Identity, Outcome, Snapshot, Strategy, Usage};
+use host_contract::Snapshot;
+use host_control::{Fault, Identity, ProposalContext, Response, Strategy, Usage};
 use wasmtime::Store;
 
 use crate::bindings::Strategy as Bindings;
@@ -84,21 +85,26 @@ impl Strategy for WasmStrategy {
         &self.identity
     }
 
-    fn tick(&mut self, snapshot: Arc<Snapshot>, desk: Desk) -> Outcome {
+    fn tick(&mut self, snapshot: Arc<Snapshot>, context: ProposalContext) -> Response {
         if let Some(fault) = &self.fault {
-            return Outcome { desk, usage: Usage::default(), log: Vec::new(), fault: Some(fault.clone()) };
+            return Response {
+                context,
+                usage: Usage::default(),
+                log: Vec::new(),
+                fault: Some(fault.clone()),
+            };
         }
         let began = Instant::now();
         let state = self.running.store.data_mut();
         state.snapshot = Arc::clone(&snapshot);
-        state.desk = desk;
+        state.context = context;
         let (fuel, fault) = self.call(&snapshot);
         self.fault.clone_from(&fault);
         let state = self.running.store.data_mut();
         state.snapshot = Arc::default();
         let usage = Usage { fuel, memory_bytes: state.memory.held(), wall: began.elapsed() };
-        let desk = std::mem::replace(&mut state.desk, Desk::closed());
-        Outcome { desk, usage, log: state.take_log(), fault }
+        let context = std::mem::replace(&mut state.context, ProposalContext::closed());
+        Response { context, usage, log: state.take_log(), fault }
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::sync::LazyLock;
 
+use host_contract::nearest::nearest;
 use toml::de::DeTable;
 
 use crate::error::ProfileError;
-use crate::nearest::nearest;
 
 /// Every key with its default; `host profile show` prints it where nothing else is given.
 pub(crate) const DEFAULTS: &str = include_str!("defaults.toml");

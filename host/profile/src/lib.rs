@@ -1,6 +1,6 @@
 //! Profiles: TOML and layers in, typed settings out, every value with its source.
 //!
-//! A profile sets where every control starts and within which bounds it may move, which strategies
+//! A profile sets where every dial starts and within which bounds it may move, which strategies
 //! run with which grants, and what is optimised. All layers share one schema ([`Loader`] lists them):
 //! a table of keys, each with its kind and range, from which come the checks, the names of the
 //! environment variables, the order of the printed rows and the suggestions in error texts.
@@ -31,7 +31,6 @@ mod detect;
 mod error;
 mod layer;
 mod load;
-mod nearest;
 mod schema;
 mod settings;
 mod source;
@@ -41,9 +40,9 @@ pub use builtin::{list, nearest_profile};
 pub use bytes::Bytes;
 pub use detect::{Detection, FILES_LIMIT, count_files, detect};
 pub use error::ProfileError;
-pub use host_control::{Grant, Mode};
+pub use host_contract::{Grant, Mode};
 pub use load::Loader;
 pub use settings::{
-    ArbitrationSettings, CacheSettings, ControlSettings, ExecutorSettings, LimitSettings, MemorySettings,
-    Optimise, PluginSettings, PrefetchSettings, Row, Settings, StrategySettings,
+    CacheSettings, ControlSettings, ExecutorSettings, LimitSettings, MemorySettings, Optimise,
+    PluginSettings, PrefetchSettings, Row, Settings, StrategySettings,
 };

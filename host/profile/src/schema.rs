@@ -59,7 +59,7 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 const MINUTE: Duration = Duration::from_secs(60);
 /// For numbers, where each way to settle rivals makes sense.
 const ARBITRATION: Kind = Kind::Choice(&["priority", "min", "max", "mean"]);
-/// For names and rules, which have no smallest and no mean.
+/// For names, which have no smallest and no mean.
 const BY_PRIORITY: Kind = Kind::Choice(&["priority"]);
 
 /// Every key, in the order in which it is printed.
@@ -93,8 +93,8 @@ pub(crate) const KEYS: &[Key] = &[
     key("control.arbitration.cache-capacity", ARBITRATION),
     key("control.arbitration.cpu-workers", ARBITRATION),
     key("control.arbitration.io-workers", ARBITRATION),
-    key("control.arbitration.prefetch-rules", BY_PRIORITY),
-    key("control.arbitration.prefetch-budget", ARBITRATION),
+    key("control.arbitration.prefetch-in-flight", ARBITRATION),
+    key("control.arbitration.prefetch-share", ARBITRATION),
     key("limits.fuel", Kind::Count(10_000, 1_000_000_000_000)),
     key("limits.deadline", Kind::Span(MILLISECOND, MINUTE)),
     key("limits.memory", Kind::Bytes(1_000_000, 4_294_967_296)),
@@ -106,7 +106,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("plugins.compile-time", Kind::Span(Duration::from_secs(1), Duration::from_secs(3_600))),
 ];
 
-/// `[minimum, start, maximum]` of what a control may be; the first of the prefetch budget is 0.
+/// `[minimum, start, maximum]` of what a dial may be; of prefetches under way the first is 0.
 pub(crate) const RANGES: [&[&str]; 4] = [
     &["cache.min-capacity", "cache.capacity", "cache.max-capacity"],
     &["executor.min-cpu-workers", "executor.cpu-workers", "executor.max-cpu-workers"],

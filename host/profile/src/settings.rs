@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use host_contract::nearest::nearest;
+use host_contract::{Dial, Grant, Mode};
 use serde::Serialize;
 
 use crate::bytes::Bytes;
 use crate::error::ProfileError;
-use crate::nearest::nearest;
-use host_control::{Grant, Mode};
 
 /// Everything a run starts from: checked, clamped to the machine, consistent.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,29 +122,12 @@ pub struct ControlSettings {
     /// A tick also after so many requests; 0: by time only. A cache is chosen for within a few ticks, so that few
     /// requests leave a short trace time to gain; much under 500 a window shows a prefetcher too little of a run.
     pub tick_requests: u64,
-    /// Ticks for which a control rests after a change.
+    /// Ticks for which a dial rests after a change.
     pub cool_down_ticks: u64,
     /// Ticks after which a decision is judged, at least 1.
     pub judge_after_ticks: u64,
-    /// How rival proposals are settled.
-    pub arbitration: ArbitrationSettings,
-}
-
-/// How rival proposals for each control are settled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ArbitrationSettings {
-    /// Always [`Mode::Priority`]: names have no smallest.
-    pub cache_policy: Mode,
-    /// Of the cache's capacity.
-    pub cache_capacity: Mode,
-    /// Of the CPU threads.
-    pub cpu_workers: Mode,
-    /// Of the IO tasks.
-    pub io_workers: Mode,
-    /// Always [`Mode::Priority`].
-    pub prefetch_rules: Mode,
-    /// Of the loads under way at once and their share of the cache.
-    pub prefetch_budget: Mode,
+    /// How rival proposals for each dial are settled.
+    pub arbitration: BTreeMap<Dial, Mode>,
 }
 
 /// What one tick of one strategy may use.

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
+use host_contract::Grant;
+use host_contract::nearest::nearest;
 use toml::de::{DeInteger, DeValue};
 
 use crate::bytes::Bytes;
-use crate::nearest::nearest;
 use crate::schema::Kind;
-use host_control::Grant;
 
 /// How a value was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -222,7 +222,7 @@ mod tests {
         assert_eq!(bare(Kind::Flag, "true").as_deref(), Some("true"));
         assert_eq!(bare(Kind::Flag, "yes"), None);
         assert_eq!(bare(Kind::Policy, "\"lru\"").as_deref(), Some("lru"));
-        assert_eq!(bare(Kind::Grants, "metrics, config").as_deref(), Some("metrics, config"));
+        assert_eq!(bare(Kind::Grants, "metrics, settings").as_deref(), Some("metrics, settings"));
         assert_eq!(bare(Kind::Grants, "[\"metrics\", \"metrics\"]").as_deref(), Some("metrics"));
         assert_eq!(bare(Kind::Grants, "").as_deref(), Some(""));
     }

@@ -11,16 +11,17 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use cpu_time::ThreadTime;
+use host_contract::dial::{CPU_WORKERS, IO_WORKERS};
+use host_contract::snapshot::{self, Accesses, Snapshot};
+use host_contract::{Dial, Range, RunInfo, gauge};
 use host_control::ControlLoop;
-use host_control::ledger::{Decision, End, Record, Run, SetAside};
-use host_control::snapshot::{self, Snapshot};
+use host_control::ledger::{Decision, Disabled, End, Record, RulesChanged, Run};
 use host_telemetry::Sampler;
 
-use crate::compose;
-use crate::plane::Plane;
 use crate::report;
 use crate::requests::Requests;
-use crate::sense::{Prefetch, Readings, Sense};
+use crate::snapshot_builder::{Sample, SnapshotBuilder};
+use crate::wiring::{self, Controlled};
 
 /// How often the shadows are fed.
 const FEED: Duration = Duration::from_millis(10);
@@ -31,7 +32,7 @@ const REST: u32 = 30;
 /// Everything the thread needs.
 pub(crate) struct ControlThread {
     pub(crate) control: ControlLoop,
-    pub(crate) plane: Plane,
+    pub(crate) controlled: Controlled,
     pub(crate) requests: Arc<Requests>,
     pub(crate) sampler: Sampler,
     pub(crate) interval: Duration,
@@ -39,6 +40,7 @@ pub(crate) struct ControlThread {
     pub(crate) header: Run,
     /// Ticks and strategies, or sampling alone (a baseline).
     pub(crate) tuning: bool,
+    pub(crate) run: RunInfo,
 }
 
 /// The running thread.
@@ -50,13 +52,14 @@ pub(crate) struct Handle {
 /// What the thread leaves behind.
 pub(crate) struct Settled {
     pub(crate) decisions: Vec<Decision>,
-    pub(crate) set_aside: Vec<SetAside>,
+    pub(crate) rules: Vec<RulesChanged>,
+    pub(crate) disabled: Vec<Disabled>,
     pub(crate) cost: report::Cost,
-    pub(crate) last: Snapshot,
+    pub(crate) last: Arc<Snapshot>,
     pub(crate) peak_memory_bytes: u64,
     /// Why the ledger is not whole.
     pub(crate) ledger_error: Option<std::io::Error>,
-    pub(crate) plane: Plane,
+    pub(crate) controlled: Controlled,
 }
 
 impl Handle {
@@ -86,7 +89,7 @@ impl ControlThread {
 
 struct Ticking {
     with: ControlThread,
-    sense: Sense,
+    builder: SnapshotBuilder,
     started: Instant,
     cpu: ThreadTime,
     peak_memory_bytes: u64,
@@ -95,9 +98,9 @@ struct Ticking {
 
 impl Ticking {
     fn new(with: ControlThread) -> Self {
-        let sense = Sense::new(compose::policies());
+        let builder = SnapshotBuilder::new(wiring::policies(), with.run);
         let (started, cpu) = (Instant::now(), ThreadTime::now());
-        Self { with, sense, started, cpu, peak_memory_bytes: 0, ledger_error: None }
+        Self { with, builder, started, cpu, peak_memory_bytes: 0, ledger_error: None }
     }
 
     fn run(mut self, stop: &AtomicBool) -> Settled {
@@ -125,33 +128,33 @@ impl Ticking {
     }
 
     fn feed(&mut self) {
-        if let (Some(tap), Some(shadows)) = (&self.with.requests.tap, &mut self.with.plane.shadows) {
-            let stats = self.with.plane.cache.stats();
+        if let (Some(tap), Some(shadows)) = (&self.with.requests.tap, &mut self.with.controlled.shadows) {
+            let stats = self.with.controlled.cache.stats();
             tap.drain_into(shadows, stats.hits + stats.misses);
         }
     }
 
-    fn look(&mut self) -> Snapshot {
+    fn look(&mut self) -> Arc<Snapshot> {
         self.feed();
-        let readings = self.read();
-        self.sense.snapshot(self.started.elapsed(), readings)
+        let sample = self.sample();
+        Arc::new(self.builder.snapshot(self.started.elapsed(), sample))
     }
 
     fn tick(&mut self) {
         let snapshot = self.look();
         if self.with.tuning {
-            let records = self.with.control.tick(snapshot, &mut self.with.plane);
+            let records = self.with.controlled.tick(&mut self.with.control, &snapshot);
             self.write(&records);
         }
     }
 
     fn settle(mut self) -> Settled {
         let last = self.look();
-        let mut records = vec![Record::Tick(Box::new(last.clone()))];
+        let mut records = vec![Record::Tick(Arc::clone(&last))];
         records.extend(self.with.control.finish(&last));
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         records.push(Record::End(End {
-            ticks: self.sense.ticks(),
+            ticks: self.builder.ticks(),
             hits: last.cache.hits,
             misses: last.cache.misses,
             decisions: count(self.with.control.decisions().len()),
@@ -166,9 +169,10 @@ impl Ticking {
         let strategies = control.costs().map(|(who, cost)| (who.name.clone(), cost.clone())).collect();
         Settled {
             decisions: control.decisions().to_vec(),
-            set_aside: control.set_aside().cloned().collect(),
+            rules: control.rule_changes().to_vec(),
+            disabled: control.disabled().cloned().collect(),
             cost: report::Cost {
-                ticks: self.sense.ticks(),
+                ticks: self.builder.ticks(),
                 cpu_seconds: self.cpu.elapsed().as_secs_f64(),
                 machine_share: 0.0,
                 process_share: 0.0,
@@ -177,11 +181,11 @@ impl Ticking {
             last,
             peak_memory_bytes: self.peak_memory_bytes,
             ledger_error: self.ledger_error,
-            plane: self.with.plane,
+            controlled: self.with.controlled,
         }
     }
 
-    fn read(&mut self) -> Readings {
+    fn sample(&mut self) -> Sample {
         let sample = self.with.sampler.sample();
         self.peak_memory_bytes = self.peak_memory_bytes.max(sample.process_memory_bytes);
         let system = snapshot::System {
@@ -195,23 +199,18 @@ impl Ticking {
             network_received_bytes_per_second: sample.network_received_bytes_per_second,
             network_sent_bytes_per_second: sample.network_sent_bytes_per_second,
         };
-        let (plane, requests) = (&self.with.plane, &self.with.requests);
-        Readings {
+        let (controlled, requests) = (&self.with.controlled, &self.with.requests);
+        let keys = requests.meter.recent();
+        Sample {
             system,
-            cache: plane.cache.stats(),
-            shadows: plane.shadows.as_ref().map(host_cache::Shadows::estimates).unwrap_or_default(),
-            executor: plane.executor.as_ref().map(|executor| pools(executor.window(), &plane.bounds)),
-            prefetch: Prefetch {
-                in_flight: plane.prefetcher.in_flight(),
-                max_in_flight: plane.budget.max_in_flight,
-                cache_share: plane.budget.cache_share,
-                max_rules: plane.bounds.max_rules,
-                rules: plane.prefetcher.stats(),
-                owners: plane.owners.clone(),
-            },
-            accesses: requests.meter.recent(),
+            cache: controlled.cache.stats(),
+            shadows: controlled.shadows.as_ref().map(host_cache::Shadows::estimates).unwrap_or_default(),
+            executor: controlled.executor.as_ref().map(|executor| pools(executor.window(), controlled)),
+            prefetch: controlled.prefetch(),
+            accesses: Accesses { keys, ..Accesses::default() },
             finished: requests.meter.count(),
             latency: requests.meter.take_window(),
+            gauges: gauges(&sample),
         }
     }
 
@@ -226,9 +225,25 @@ impl Ticking {
     }
 }
 
-fn pools(stats: host_executor::ExecutorStats, bounds: &host_control::Bounds) -> snapshot::Executor {
-    let pool = |pool: host_executor::PoolStats, bounds: Option<&std::ops::RangeInclusive<u32>>| {
-        let (min_workers, max_workers) = bounds.map_or((0, 0), |range| (*range.start(), *range.end()));
+/// The gauges that the machine and this process give. One that the system does not tell has no value.
+fn gauges(sample: &host_telemetry::Sample) -> gauge::Values {
+    let measured = [
+        ("process-cpu-cores", Some(sample.process_cpu_cores)),
+        ("others-cpu-usage", sample.others_cpu_usage),
+        ("run-queue-wait", sample.run_queue_wait_share),
+        ("psi-cpu", sample.pressure.cpu_some),
+        ("psi-io", sample.pressure.io_some),
+        ("psi-memory", sample.pressure.memory_some),
+    ];
+    measured.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+fn pools(stats: host_executor::ExecutorStats, controlled: &Controlled) -> snapshot::Executor {
+    let pool = |pool: host_executor::PoolStats, dial: Dial| {
+        let (min_workers, max_workers) = match controlled.actuators.range(dial) {
+            Some(Range::Count(range)) => (small(*range.start()), small(*range.end())),
+            _ => (0, 0),
+        };
         snapshot::Pool {
             workers: pool.workers,
             min_workers,
@@ -242,22 +257,24 @@ fn pools(stats: host_executor::ExecutorStats, bounds: &host_control::Bounds) -> 
     };
     let class = |class: host_executor::ClassStats| snapshot::Class {
         name: class.name,
-        kind: match class.kind {
-            host_contract::snapshot::TaskKind::Unknown => snapshot::TaskKind::Unknown,
-            host_contract::snapshot::TaskKind::Cpu => snapshot::TaskKind::Cpu,
-            host_contract::snapshot::TaskKind::Io => snapshot::TaskKind::Io,
-            host_contract::snapshot::TaskKind::Mixed => snapshot::TaskKind::Mixed,
-        },
+        kind: class.kind,
         completed: class.completed,
         cpu_share: class.cpu_share,
         wait_p50_us: class.wait_p50_us,
         wait_p99_us: class.wait_p99_us,
         service_p50_us: class.service_p50_us,
         service_p99_us: class.service_p99_us,
+        window_completed: class.window_completed.saturating_sub(class.window_failed),
+        window_failed: class.window_failed,
+        latency_target_us: None,
     };
     snapshot::Executor {
-        cpu: pool(stats.cpu, bounds.cpu_workers.as_ref()),
-        io: pool(stats.io, bounds.io_workers.as_ref()),
+        cpu: pool(stats.cpu, CPU_WORKERS),
+        io: pool(stats.io, IO_WORKERS),
         classes: stats.classes.into_iter().map(class).collect(),
     }
+}
+
+fn small(workers: u64) -> u32 {
+    u32::try_from(workers).unwrap_or(u32::MAX)
 }

@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::progress::{Progress, Stop};
 use crate::report::Phase;
 use crate::requests::Requests;
-use crate::sense::served;
+use crate::snapshot_builder::served;
 
 /// Requests that are under way or queued at once: so many clients, each asking again when it was answered.
 /// More than the workers of any profile, so that a pool that is too small shows as a queue.

@@ -9,7 +9,7 @@ use host_workload::directory::DirectoryError;
 use host_workload::generator::PlanError;
 use host_workload::trace::TraceError;
 
-/// Why a run could not be done. What a strategy does wrong is never a reason: it is set aside.
+/// Why a run could not be done. What a strategy does wrong is never a reason: it is disabled.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The settings name something that does not exist.

@@ -10,7 +10,7 @@ pub mod report;
 pub mod sim;
 pub mod strategies;
 
-mod compose;
+mod actuators;
 mod control_thread;
 mod drive;
 mod entry;
@@ -18,11 +18,12 @@ mod input;
 mod ledger_file;
 mod meter;
 mod origin;
-mod plane;
 mod requests;
+mod rule_book;
 mod run;
-mod sense;
+mod snapshot_builder;
 mod virtual_run;
+mod wiring;
 
 pub use error::RunError;
 pub use input::Input;

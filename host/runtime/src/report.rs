@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use host_control::ledger::{Decision, SetAside};
+use host_control::ledger::{Decision, Disabled, RulesChanged};
 use serde::Serialize;
 
 /// A whole run. `host run --json` prints this object.
@@ -16,10 +16,12 @@ pub struct Report {
     pub baseline: Option<Figures>,
     /// Figures with strategies on; none where the run was ended before.
     pub tuned: Option<Figures>,
-    /// Every change of a control, with its reason and its effect.
+    /// Every change of a dial, with its reason and its effect.
     pub decisions: Vec<Decision>,
-    /// Strategies that were set aside, and why.
-    pub set_aside: Vec<SetAside>,
+    /// Every change of the prefetch rules, with its reason and its effect.
+    pub rules: Vec<RulesChanged>,
+    /// Strategies that were disabled, and why.
+    pub disabled: Vec<Disabled>,
     /// What tuning cost.
     pub cost: Cost,
     /// What the operator should know: values clamped, proposals refused, files skipped.
@@ -165,12 +167,12 @@ pub struct Cost {
     /// The same as a share of the CPU time of the whole process during the tuned run, 0.0 to 1.0.
     pub process_share: f64,
     /// What each strategy asked for and burnt.
-    pub strategies: BTreeMap<String, host_control::seat::Cost>,
+    pub strategies: BTreeMap<String, host_control::registration::Cost>,
 }
 
 /// What was clamped or refused, a sentence for each strategy: a hint for its author.
-pub(crate) fn objections(strategies: &BTreeMap<String, host_control::seat::Cost>) -> Vec<String> {
-    let said = |(name, cost): (&String, &host_control::seat::Cost)| {
+pub(crate) fn objections(strategies: &BTreeMap<String, host_control::registration::Cost>) -> Vec<String> {
+    let said = |(name, cost): (&String, &host_control::registration::Cost)| {
         let first = cost.first_objection.as_ref()?;
         Some(format!("{name}: {} proposals clamped, {} refused; first: {first}", cost.clamped, cost.refused))
     };

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cpu_time::ProcessTime;
-use host_control::ControlLoop;
+use host_contract::dial::{CPU_WORKERS, IO_WORKERS};
+use host_contract::number::per_second;
+use host_contract::{Clock, Objective, RunInfo, Unit};
 use host_control::ledger::Run;
+use host_control::{ControlLoop, Registration};
 use host_executor::Executor;
 use host_plugin::Time;
-use host_profile::Settings;
+use host_profile::{Optimise, Settings};
 use host_telemetry::Sampler;
 
-use crate::compose;
 use crate::control_thread::{ControlThread, Settled};
 use crate::drive::{self, Drive};
 use crate::error::RunError;
@@ -20,13 +22,12 @@ use crate::input::{Input, Prepared};
 use crate::ledger_file::LedgerFile;
 use crate::meter::Meter;
 use crate::origin::Origin;
-use crate::plane::Plane;
 use crate::progress::{Progress, Stop};
 use crate::report::{self, Cost, Figures, Phase, Report, Totals, Workload, share};
 use crate::requests::{Pace, Requests};
-use crate::sense::per_second;
 use crate::sim::Capacity;
 use crate::strategies::{self, Loaded};
+use crate::wiring::{self, Controlled};
 
 /// What to run, and how.
 #[derive(Debug, Clone)]
@@ -75,7 +76,8 @@ pub fn run(options: &RunOptions, progress: &dyn Progress, stop: &Stop) -> Result
         baseline: None,
         tuned: None,
         decisions: Vec::new(),
-        set_aside: loaded.set_aside,
+        rules: Vec::new(),
+        disabled: loaded.disabled,
         cost: Cost::default(),
         notes,
         interrupted: false,
@@ -92,11 +94,12 @@ pub fn run(options: &RunOptions, progress: &dyn Progress, stop: &Stop) -> Result
             progress.say("tuned: strategies on");
         }
         let side = Side { options, prepared: &prepared, progress, stop, header: &report.workload };
-        let done = side.run(loaded.seats, ledger)?;
+        let done = side.run(loaded.registrations, ledger)?;
         report.workload.totals = done.totals;
         report.tuned = Some(done.figures);
         report.decisions = done.settled.decisions;
-        report.set_aside.extend(done.settled.set_aside);
+        report.rules = done.settled.rules;
+        report.disabled.extend(done.settled.disabled);
         report.cost = done.settled.cost;
         report.notes.extend(done.notes);
         report.notes.extend(report::objections(&report.cost.strategies));
@@ -137,11 +140,11 @@ struct Done {
 impl Side<'_> {
     fn run(
         &self,
-        seats: Vec<host_control::Seat>,
+        registrations: Vec<Registration>,
         ledger: Option<Box<dyn std::io::Write + Send>>,
     ) -> Result<Done, RunError> {
         let settings = &self.options.settings;
-        let tuning = !seats.is_empty() || ledger.is_some();
+        let tuning = !registrations.is_empty() || ledger.is_some();
         let executor = Arc::new(Executor::new(host_executor::Config {
             cpu_workers: settings.executor.cpu_workers,
             io_workers: settings.executor.io_workers,
@@ -151,18 +154,20 @@ impl Side<'_> {
             io_queue: settings.executor.queue,
         })?);
         let origin = self.prepared.origin(self.options, &executor);
-        let (requests, plane) = self.data_plane(&executor, origin.as_dyn(), &seats);
-        let control = ControlLoop::new(compose::loop_config(settings), seats, &plane);
+        let shadows = !registrations.is_empty();
+        let (requests, mut controlled) = self.data_plane(&executor, origin.as_dyn(), shadows);
+        let control = controlled.control(settings, registrations);
         let header = self.ledger_header(&control);
         let handle = ControlThread {
             control,
-            plane,
+            controlled,
             requests: Arc::clone(&requests),
             sampler: Sampler::new(),
             interval: settings.control.tick,
             ledger,
             header,
             tuning,
+            run: run_info(settings, self.options.seed),
         }
         .start()
         .map_err(RunError::Thread)?;
@@ -186,15 +191,14 @@ impl Side<'_> {
         &self,
         executor: &Arc<Executor>,
         origin: Arc<dyn Origin>,
-        seats: &[host_control::Seat],
-    ) -> (Arc<Requests>, Plane) {
+        shadows: bool,
+    ) -> (Arc<Requests>, Controlled) {
         let settings = &self.options.settings;
         let capacity = self.prepared.capacity;
-        let budget = compose::starting_budget(settings);
-        let prefetcher = Arc::new(compose::prefetcher(settings, capacity));
-        let cache = Arc::new(compose::cache(settings, capacity, Arc::clone(&prefetcher)).build());
-        let shadows = (settings.cache.shadows && !seats.is_empty())
-            .then(|| compose::shadows(capacity, self.prepared.mean_weight));
+        let prefetcher = Arc::new(wiring::prefetcher(settings, capacity));
+        let cache = Arc::new(wiring::cache(settings, capacity, Arc::clone(&prefetcher)).build());
+        let shadows =
+            (settings.cache.shadows && shadows).then(|| wiring::shadows(capacity, self.prepared.mean_weight));
         let requests = Requests {
             cache: Arc::clone(&cache),
             prefetcher: Arc::clone(&prefetcher),
@@ -204,18 +208,9 @@ impl Side<'_> {
             executor: Arc::clone(executor),
             pace: Pace::new(settings.control.tick_requests),
         };
-        let plane = Plane {
-            cache,
-            prefetcher,
-            executor: Some(Arc::clone(executor)),
-            shadows,
-            bounds: compose::bounds(settings, capacity, true),
-            cpu_workers: settings.executor.cpu_workers,
-            io_workers: settings.executor.io_workers,
-            budget,
-            owners: seats.iter().map(|seat| seat.identity().name.clone()).collect(),
-        };
-        (Arc::new(requests), plane)
+        let executor = Some(Arc::clone(executor));
+        let controlled = Controlled::new(settings, cache, prefetcher, executor, shadows);
+        (Arc::new(requests), controlled)
     }
 
     fn work(
@@ -255,6 +250,21 @@ impl Side<'_> {
     }
 }
 
+/// What strategies may know of a run in wall time.
+fn run_info(settings: &Settings, seed: u64) -> RunInfo {
+    let objective = objective(settings.optimise);
+    RunInfo { clock: Clock::Live, objective, unit: Unit::Bytes, seed, keys_ordered: false }
+}
+
+/// What the operator wants, as strategies are told.
+pub(crate) fn objective(optimise: Optimise) -> Objective {
+    match optimise {
+        Optimise::Throughput => Objective::Throughput,
+        Optimise::Latency => Objective::Latency,
+        Optimise::Memory => Objective::Memory,
+    }
+}
+
 #[derive(Default)]
 struct Work {
     phases: Vec<Phase>,
@@ -263,10 +273,10 @@ struct Work {
 }
 
 fn figures(requests: &Arc<Requests>, settled: &Settled, phases: Vec<Phase>, took: Duration) -> Figures {
-    settled.plane.prefetcher.finish();
-    let prefetch = settled.plane.prefetcher.totals();
+    settled.controlled.prefetcher.finish();
+    let prefetch = settled.controlled.prefetcher.totals();
     let cache = &settled.last.cache;
-    let stats = settled.plane.cache.stats();
+    let stats = settled.controlled.cache.stats();
     let latency = requests.meter.total().percentiles();
     Figures {
         requests: requests.meter.count(),
@@ -282,8 +292,8 @@ fn figures(requests: &Arc<Requests>, settled: &Settled, phases: Vec<Phase>, took
         policy: cache.policy.clone(),
         capacity_bytes: cache.capacity_bytes,
         evictions: stats.evictions,
-        cpu_workers: settled.plane.cpu_workers,
-        io_workers: settled.plane.io_workers,
+        cpu_workers: settled.controlled.workers(CPU_WORKERS),
+        io_workers: settled.controlled.workers(IO_WORKERS),
         prefetch: crate::report::Prefetch {
             issued: prefetch.issued,
             timely: prefetch.timely,

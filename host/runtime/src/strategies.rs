@@ -1,10 +1,11 @@
-//! From a profile's list of strategies to seats at the control loop.
+//! From a profile's list of strategies to registrations at the control loop.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use host_control::ledger::SetAside;
-use host_control::{Control, Fault, Grant, Seat, Strategy};
+use host_contract::Grant;
+use host_control::ledger::Disabled;
+use host_control::{Fault, Registration};
 use host_plugin::{
     Catalogue, CompileLimits, Limits, LoadError, Loader, LoaderConfig, Place, Plugin, Time, WasmStrategy,
 };
@@ -17,9 +18,9 @@ use crate::progress::Progress;
 #[derive(Debug, Default)]
 pub struct Loaded {
     /// Ready to be consulted.
-    pub seats: Vec<Seat>,
+    pub registrations: Vec<Registration>,
     /// Could not be loaded. The run goes on without them, and says so.
-    pub set_aside: Vec<SetAside>,
+    pub disabled: Vec<Disabled>,
     /// Components that no profile line names, and whatever else is worth knowing.
     pub notes: Vec<String>,
 }
@@ -96,27 +97,22 @@ pub fn load(settings: &Settings, time: Time, seed: u64, progress: &dyn Progress)
             started.map_err(|error| error.to_string())
         });
         match started {
-            Ok(ready) => loaded.seats.push(seat(ready, strategy)),
+            Ok(ready) => loaded.registrations.push(registration(ready, strategy)),
             Err(text) => {
                 let digest = listed.plugin.as_ref().map(|plugin| plugin.digest().to_string());
-                loaded.set_aside.push(set_aside(&strategy.name, digest.unwrap_or_default(), text));
+                loaded.disabled.push(disabled(&strategy.name, digest.unwrap_or_default(), text));
             }
         }
     }
     Ok(loaded)
 }
 
-fn seat(ready: WasmStrategy, strategy: &StrategySettings) -> Seat {
-    let granted: BTreeSet<Control> =
-        grants(strategy).iter().flat_map(|grant| grant.controls().iter().copied()).collect();
-    // What it did not announce it does not get either: `plugin inspect` shows the whole truth.
-    let announced: BTreeSet<Control> = ready.identity().controls.iter().copied().collect();
-    let both = granted.intersection(&announced).copied().collect();
-    Seat::new(Box::new(ready), i64::from(strategy.priority), both)
+fn registration(ready: WasmStrategy, strategy: &StrategySettings) -> Registration {
+    Registration::new(Box::new(ready), i64::from(strategy.priority), grants(strategy))
 }
 
-fn set_aside(name: &str, digest: String, text: String) -> SetAside {
-    SetAside { tick: 0, strategy: name.to_owned(), digest, fault: Fault::NotLoaded(text.clone()), text }
+fn disabled(name: &str, digest: String, text: String) -> Disabled {
+    Disabled { tick: 0, strategy: name.to_owned(), digest, fault: Fault::NotLoaded(text.clone()), text }
 }
 
 /// A sentence for each component that no line of the settings names.

@@ -2,7 +2,7 @@
 //!
 //! Single-threaded, with a clock that only requests move: a hit takes [`HIT_TIME`], a miss the origin's
 //! latency, a load ahead of demand is there when its latency has passed. There is no executor, and its
-//! controls answer `unavailable`. The cache has one shard and a fixed hasher, strategies are bounded by
+//! dials answer `unavailable`. The cache has one shard and a fixed hasher, strategies are bounded by
 //! fuel and by their own time alone, so that the same input gives the same bytes twice.
 
 use std::cmp::Reverse;
@@ -14,9 +14,10 @@ use std::time::Duration;
 
 use ahash::RandomState;
 use host_cache::{Cache, Exact, PolicyKind, Shadows};
-use host_control::ledger::{Decision, End, Record, Run, SetAside};
-use host_control::snapshot::{Snapshot, System};
-use host_control::{ControlLoop, Controls as _};
+use host_contract::snapshot::{Accesses, Snapshot, System};
+use host_contract::{Clock, RunInfo, Unit, gauge};
+use host_control::ledger::{Decision, Disabled, End, Record, RulesChanged, Run};
+use host_control::{ControlLoop, Registration};
 use host_plugin::Time;
 use host_prefetch::Prefetcher;
 use host_profile::Settings;
@@ -24,18 +25,17 @@ use host_workload::key;
 use host_workload::trace::{Options as TraceOptions, TraceReader, check_readings};
 use serde::Serialize;
 
-use crate::compose;
 use crate::drive::trace::Footprint;
 use crate::entry::Entry;
 use crate::error::RunError;
 use crate::ledger_file::LedgerFile;
 use crate::meter::Meter;
-use crate::plane::Plane;
 use crate::progress::{Progress, Stop};
 use crate::report::{self, share};
-use crate::sense::{Prefetch, Readings, Sense};
 use crate::sim::Capacity;
+use crate::snapshot_builder::{Sample, SnapshotBuilder};
 use crate::strategies;
+use crate::wiring::{self, Controlled};
 
 /// Virtual time of a request served from the cache.
 const HIT_TIME: Duration = Duration::from_micros(10);
@@ -88,12 +88,14 @@ pub struct VirtualReport {
     pub fixed: Vec<Fixed>,
     /// Entries loaded ahead, and what became of them.
     pub prefetch: report::Prefetch,
-    /// Every change of a control.
+    /// Every change of a dial.
     pub decisions: Vec<Decision>,
-    /// Strategies that were set aside, and why.
-    pub set_aside: Vec<SetAside>,
+    /// Every change of the prefetch rules.
+    pub rules: Vec<RulesChanged>,
+    /// Strategies that were disabled, and why.
+    pub disabled: Vec<Disabled>,
     /// What each strategy asked for and burnt.
-    pub strategies: BTreeMap<String, host_control::seat::Cost>,
+    pub strategies: BTreeMap<String, host_control::registration::Cost>,
     /// What else is worth knowing.
     pub notes: Vec<String>,
     /// Whether it was ended early.
@@ -132,7 +134,7 @@ pub fn run_virtual(
     let capacity = options.capacity.resolve(footprint.distinct());
 
     let ledger = ledger.map(LedgerFile::begin).transpose()?;
-    let mut replay = Replay::new(options, &footprint, capacity, loaded.seats, ledger);
+    let mut replay = Replay::new(options, &footprint, capacity, loaded.registrations, ledger);
     progress.begin("replay", Some(footprint.requests));
     let mut trace = open()?;
     let mut batch = Vec::with_capacity(BATCH);
@@ -146,10 +148,10 @@ pub fn run_virtual(
         }
         progress.at(replay.meter.count());
     }
-    progress.end(&format!("{} requests replayed, {} ticks", replay.meter.count(), replay.sense.ticks()));
+    progress.end(&format!("{} requests replayed, {} ticks", replay.meter.count(), replay.builder.ticks()));
     let mut report = replay.settle(options, &footprint, capacity);
     report.fixed = fixed(open()?, options.capacity, capacity, &footprint, stop)?;
-    report.set_aside.splice(0..0, loaded.set_aside);
+    report.disabled.splice(0..0, loaded.disabled);
     report.notes.splice(0..0, loaded.notes.into_iter().chain(footprint.notes));
     report.interrupted = stop.asked();
     Ok(report)
@@ -203,11 +205,11 @@ struct Replay<'a> {
     options: &'a VirtualOptions,
     footprint: &'a Footprint,
     control: ControlLoop,
-    plane: Plane,
+    controlled: Controlled,
     cache: Arc<Cache<u64, Entry, RandomState>>,
     prefetcher: Arc<Prefetcher>,
     meter: Meter,
-    sense: Sense,
+    builder: SnapshotBuilder,
     now: Duration,
     /// Loads ahead of demand by the time at which they are there.
     due: BinaryHeap<Reverse<(Duration, u64)>>,
@@ -221,39 +223,37 @@ impl<'a> Replay<'a> {
         options: &'a VirtualOptions,
         footprint: &'a Footprint,
         capacity: u64,
-        seats: Vec<host_control::Seat>,
+        registrations: Vec<Registration>,
         ledger: Option<Box<dyn Write + Send>>,
     ) -> Self {
         let settings = &options.settings;
         let hasher = || RandomState::with_seeds(1, 2, 3, 4);
-        let prefetcher = Arc::new(compose::prefetcher(settings, capacity));
-        let cache = compose::cache(settings, capacity, Arc::clone(&prefetcher));
+        let prefetcher = Arc::new(wiring::prefetcher(settings, capacity));
+        let cache = wiring::cache(settings, capacity, Arc::clone(&prefetcher));
         let cache = Arc::new(cache.shards(1).hasher(hasher()).build());
         let mean_weight = match options.capacity {
             Capacity::Bytes(_) => footprint.mean_size(),
             Capacity::Objects(_) | Capacity::Percent(_) => 1,
         };
-        let plane = Plane {
-            cache: Arc::clone(&cache),
-            prefetcher: Arc::clone(&prefetcher),
-            executor: None,
-            shadows: settings.cache.shadows.then(|| compose::shadows(capacity, mean_weight)),
-            bounds: compose::bounds(settings, capacity, false),
-            cpu_workers: 0,
-            io_workers: 0,
-            budget: compose::starting_budget(settings),
-            owners: seats.iter().map(|seat| seat.identity().name.clone()).collect(),
+        let shadows = settings.cache.shadows.then(|| wiring::shadows(capacity, mean_weight));
+        let (stored, prefetched) = (Arc::clone(&cache), Arc::clone(&prefetcher));
+        let mut controlled = Controlled::new(settings, stored, prefetched, None, shadows);
+        let control = controlled.control(settings, registrations);
+        let unit = match options.capacity {
+            Capacity::Bytes(_) => Unit::Bytes,
+            Capacity::Objects(_) | Capacity::Percent(_) => Unit::Objects,
         };
-        let control = ControlLoop::new(compose::loop_config(settings), seats, &plane);
+        let objective = crate::run::objective(settings.optimise);
+        let run = RunInfo { clock: Clock::Virtual, objective, unit, seed: options.seed, keys_ordered: false };
         let mut this = Self {
             options,
             footprint,
             control,
-            plane,
+            controlled,
             cache,
             prefetcher,
             meter: Meter::default(),
-            sense: Sense::new(compose::policies()),
+            builder: SnapshotBuilder::new(wiring::policies(), run),
             now: Duration::ZERO,
             due: BinaryHeap::new(),
             in_flight: HashMap::with_hasher(hasher()),
@@ -281,13 +281,13 @@ impl<'a> Replay<'a> {
             self.cache.insert(key, self.entry(key));
             self.options.origin_latency
         };
-        if let Some(shadows) = &mut self.plane.shadows {
+        if let Some(shadows) = &mut self.controlled.shadows {
             shadows.feed(id(key), weight(self.options.capacity, self.footprint, key));
         }
         self.now += took;
         if self.meter.finished(took).is_multiple_of(self.options.tick_requests.max(1)) {
             let snapshot = self.look();
-            let records = self.control.tick(snapshot, &mut self.plane);
+            let records = self.controlled.tick(&mut self.control, &snapshot);
             self.write(&records);
         }
     }
@@ -338,34 +338,30 @@ impl<'a> Replay<'a> {
         Entry::Sized(u32::try_from(weight).unwrap_or(u32::MAX))
     }
 
-    fn look(&mut self) -> Snapshot {
+    fn look(&mut self) -> Arc<Snapshot> {
         let cap = self.options.settings.memory.cap.get();
         // No machine: what a strategy may read of it is the same everywhere.
         let system = System { cpu_cores: 1.0, memory_limit_bytes: cap, ..System::default() };
-        let readings = Readings {
+        let keys = self.meter.recent();
+        let sample = Sample {
             system,
             cache: self.cache.stats(),
-            shadows: self.plane.shadows.as_ref().map(Shadows::estimates).unwrap_or_default(),
+            shadows: self.controlled.shadows.as_ref().map(Shadows::estimates).unwrap_or_default(),
             executor: None,
-            prefetch: Prefetch {
-                in_flight: self.prefetcher.in_flight(),
-                max_in_flight: self.plane.budget.max_in_flight,
-                cache_share: self.plane.budget.cache_share,
-                max_rules: self.plane.bounds().max_rules,
-                rules: self.prefetcher.stats(),
-                owners: self.plane.owners.clone(),
-            },
-            accesses: self.meter.recent(),
+            prefetch: self.controlled.prefetch(),
+            accesses: Accesses { keys, ..Accesses::default() },
             finished: self.meter.count(),
             latency: self.meter.take_window(),
+            gauges: gauge::Values::new(),
         };
-        self.sense.snapshot(self.now, readings)
+        Arc::new(self.builder.snapshot(self.now, sample))
     }
 
     fn settle(mut self, options: &VirtualOptions, footprint: &Footprint, capacity: u64) -> VirtualReport {
-        let ticks = self.sense.ticks();
+        let ticks = self.builder.ticks();
         let last = self.look();
-        let mut records = self.control.finish(&last);
+        let mut records = vec![Record::Tick(Arc::clone(&last))];
+        records.extend(self.control.finish(&last));
         let decisions = self.control.decisions().to_vec();
         records.push(Record::End(End {
             ticks,
@@ -404,7 +400,8 @@ impl<'a> Replay<'a> {
                 wasted: prefetch.wasted,
             },
             decisions,
-            set_aside: self.control.set_aside().cloned().collect(),
+            rules: self.control.rule_changes().to_vec(),
+            disabled: self.control.disabled().cloned().collect(),
             strategies,
             notes,
             interrupted: false,

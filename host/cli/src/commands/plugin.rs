@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use host_control::Grant;
+use host_contract::Grant;
 use host_plugin::{Catalogue, Inspection, Place, Source, Time};
 use host_profile::Settings;
 use host_runtime::strategies;
@@ -206,8 +206,8 @@ fn inspect(file: &Path, layers: &Layers, json: bool) -> Result<(), Failure> {
     outln!("  size      {} bytes", inspection.size_bytes)?;
     outln!("  digest    {}", inspection.digest)?;
     outln!("  exports   {}", inspection.exports.join(", "))?;
-    let controls: Vec<&str> = description.controls.iter().map(|c| c.name()).collect();
-    outln!("  controls  {}", if controls.is_empty() { "none".to_owned() } else { controls.join(", ") })?;
+    let dials = &description.dials;
+    outln!("  dials     {}", if dials.is_empty() { "none".to_owned() } else { dials.join(", ") })?;
     outln!()?;
     outln!("imports:")?;
     for import in &inspection.imports {

@@ -1,7 +1,7 @@
 //! The report of a run: one screen.
 
-use host_control::ledger::{Decision, Value};
-use host_control::{Control, ledger::Effect};
+use host_contract::Value;
+use host_control::ledger::{Decision, Effect, RulesChanged};
 use host_profile::Bytes;
 use host_runtime::report::{Cost, Figures, Report, Share, Totals};
 
@@ -24,9 +24,9 @@ pub(crate) fn print(report: &Report) -> Result<(), Failure> {
         totals_of(totals)?;
     }
     if report.tuned.is_some() {
-        decisions(&report.decisions)?;
+        decisions(&report.decisions, &report.rules)?;
     }
-    set_aside(report)?;
+    disabled(report)?;
     cost(&report.cost)?;
     for note in &report.notes {
         outln!("note: {note}")?;
@@ -147,38 +147,33 @@ fn breakdown(title: &str, shares: &[Share]) -> Result<(), Failure> {
     table::print(&out)
 }
 
-/// Decisions, one a line; rules come and go in numbers, so that theirs share one. Shared with the report
+/// Decisions, one a line; rules come and go in numbers, so that their changes share one. Shared with the report
 /// of a run in virtual time.
-pub(crate) fn decisions(all: &[Decision]) -> Result<(), Failure> {
-    if all.is_empty() {
+pub(crate) fn decisions(all: &[Decision], rules: &[RulesChanged]) -> Result<(), Failure> {
+    if all.is_empty() && rules.is_empty() {
         outln!()?;
         outln!("no decision: no strategy proposed a change that was applied")?;
         return Ok(());
     }
     outln!()?;
     outln!("decisions")?;
-    let (rules, others): (Vec<_>, Vec<_>) = all.iter().partition(|d| d.control == Control::PrefetchRules);
-    for decision in others.iter().take(DECISIONS) {
+    for decision in all.iter().take(DECISIONS) {
         let mut reason: String = decision.reason.chars().take(REASON).collect();
         if decision.reason.chars().nth(REASON).is_some() {
             reason.push('…');
         }
-        let change = format!(
-            "{} -> {}",
-            value(decision.control, &decision.from),
-            value(decision.control, &decision.to)
-        );
-        outln!("  {:>6.2} s  {:14} {change:14} {reason}", seconds(decision.at_ms), decision.control.name())?;
+        let change = format!("{} -> {}", value(decision, &decision.from), value(decision, &decision.to));
+        outln!("  {:>6.2} s  {:14} {change:14} {reason}", seconds(decision.at_ms), decision.dial.name())?;
         if let Some(effect) = decision.effect.as_ref().map(effect) {
             outln!("  {:>40}{effect}", "")?;
         }
     }
-    if others.len() > DECISIONS {
-        outln!("  and {} more; --ledger FILE keeps them all", others.len() - DECISIONS)?;
+    if all.len() > DECISIONS {
+        outln!("  and {} more; --ledger FILE keeps them all", all.len() - DECISIONS)?;
     }
     if let (Some(first), Some(last)) = (rules.first(), rules.last()) {
         let change = format!("{} -> {}", first.from, last.to);
-        let name = Control::PrefetchRules.name();
+        let name = "prefetch-rules";
         let changes = match rules.len() {
             1 => "in one change".to_owned(),
             n => format!("in {n} changes"),
@@ -188,9 +183,10 @@ pub(crate) fn decisions(all: &[Decision]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn value(control: Control, value: &Value) -> String {
-    match (control, value) {
-        (Control::CacheCapacity, Value::Count(bytes)) => Bytes(*bytes).to_string(),
+fn value(of: &Decision, value: &Value) -> String {
+    let unit = host_contract::Dials::built_in().get(of.dial).map(|spec| spec.unit);
+    match (unit, value) {
+        (Some("bytes"), Value::Count(bytes)) => Bytes(*bytes).to_string(),
         (_, value) => value.to_string(),
     }
 }
@@ -205,21 +201,24 @@ fn effect(effect: &Effect) -> String {
         1 => "in the next tick".to_owned(),
         ticks => format!("in the next {ticks} ticks"),
     };
-    let other = effect.counterfactual.map(|other| format!("; {} {}", effect.basis, figure(other)));
-    format!("{window} {}{}", figure(effect.measured), other.unwrap_or_default())
+    let other = match effect.counterfactual {
+        Some(other) => format!("{} {}", effect.basis, figure(other)),
+        None => effect.basis.clone(),
+    };
+    format!("{window} {}; {other}", figure(effect.measured))
 }
 
 fn seconds(ms: u64) -> f64 {
     std::time::Duration::from_millis(ms).as_secs_f64()
 }
 
-fn set_aside(report: &Report) -> Result<(), Failure> {
-    if report.set_aside.is_empty() {
+fn disabled(report: &Report) -> Result<(), Failure> {
+    if report.disabled.is_empty() {
         return Ok(());
     }
     outln!()?;
     outln!("disabled")?;
-    for aside in &report.set_aside {
+    for aside in &report.disabled {
         let when = match aside.tick {
             0 => "at the start".to_owned(),
             tick => format!("in tick {tick}"),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use host_control::seat::Cost;
+use host_control::registration::Cost;
 use host_runtime::VirtualReport;
 
 use super::{report, table, thousands};
@@ -45,8 +45,8 @@ pub(crate) fn print(run: &VirtualReport) -> Result<(), Failure> {
             thousands(ahead.wasted)
         )?;
     }
-    report::decisions(&run.decisions)?;
-    for aside in &run.set_aside {
+    report::decisions(&run.decisions, &run.rules)?;
+    for aside in &run.disabled {
         outln!()?;
         outln!("disabled: {} in tick {}: {}", aside.strategy, aside.tick, aside.text)?;
     }

@@ -38,7 +38,7 @@ fn setting_refusal(name: &str, value: &str) -> String {
 #[test]
 fn a_good_description_is_read() {
     let read = Description::check(raw(), &label()).unwrap();
-    assert_eq!(read.controls, [Control::CachePolicy]);
+    assert_eq!(read.dials, ["cache-policy"]);
     assert_eq!(read.settings.len(), 3);
 }
 

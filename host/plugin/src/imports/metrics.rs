@@ -1,6 +1,6 @@
 //! The `metrics` interface: the snapshot of the tick, in the contract's records.
 
-use host_control::snapshot;
+use host_contract::snapshot;
 
 use super::RECORD;
 use crate::bindings::optimizer::plugin::metrics;
@@ -8,9 +8,6 @@ use crate::state::State;
 
 /// Most keys answered at once, as `wit/metrics.wit` says.
 const MAX_ACCESSES: usize = 4096;
-
-/// Most figures of a series answered at once, as `wit/metrics.wit` says.
-const MAX_HISTORY: usize = 512;
 
 impl metrics::Host for State {
     fn system(&mut self) -> wasmtime::Result<metrics::SystemMetrics> {
@@ -97,26 +94,27 @@ impl metrics::Host for State {
             in_flight: p.in_flight,
             max_in_flight: p.max_in_flight,
             cache_share: p.cache_share,
-            rules_left: self.desk.rules_left(),
+            rules_left: self.context.rules_left(),
             rules,
         })
     }
 
     fn recent_accesses(&mut self, max: u32) -> wasmtime::Result<Vec<u64>> {
-        let accesses = last(&self.snapshot.accesses, max, MAX_ACCESSES);
+        let accesses = last(&self.snapshot.accesses.keys, max, MAX_ACCESSES);
         self.charge(accesses.len())?;
         Ok(accesses)
     }
 
     fn history(&mut self, series: metrics::Series, max: u32) -> wasmtime::Result<Vec<f64>> {
-        let series = match series {
-            metrics::Series::HitRatio => snapshot::Series::HitRatio,
-            metrics::Series::Throughput => snapshot::Series::Throughput,
-            metrics::Series::LatencyP99 => snapshot::Series::LatencyP99,
-            metrics::Series::CpuUsage => snapshot::Series::CpuUsage,
-            metrics::Series::ProcessMemory => snapshot::Series::ProcessMemory,
+        let gauge = match series {
+            metrics::Series::HitRatio => "hit-ratio",
+            metrics::Series::Throughput => "throughput",
+            metrics::Series::LatencyP99 => "latency-p99",
+            metrics::Series::CpuUsage => "cpu-usage",
+            metrics::Series::ProcessMemory => "process-memory",
         };
-        let figures = last(self.snapshot.series.get(series), max, MAX_HISTORY);
+        let max = usize::try_from(max).unwrap_or(usize::MAX);
+        let figures = self.snapshot.history(gauge, max);
         self.charge(figures.len())?;
         Ok(figures)
     }
@@ -164,7 +162,7 @@ fn last<T: Copy>(items: &[T], max: u32, cap: usize) -> Vec<T> {
 mod tests {
     use std::sync::Arc;
 
-    use host_control::Snapshot;
+    use host_contract::Snapshot;
 
     use super::*;
     use crate::limits::Limits;

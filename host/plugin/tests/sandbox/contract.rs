@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use host_control::Grant;
-use host_control::{Acceptance, Proposal, Refusal, Snapshot, Strategy, snapshot};
+use host_contract::snapshot::{self, Accesses};
+use host_contract::{Acceptance, Grant, History, Refusal, Snapshot, Value};
+use host_control::Strategy;
 use host_plugin::{SettingKind, Source};
 
-use super::{LOADER, PROBE, desk, messages, probe, tick};
+use super::{LOADER, PROBE, context, messages, probe, tick};
 
 #[test]
 fn memory_is_kept_from_tick_to_tick_and_time_is_the_tick_s() {
@@ -46,11 +47,11 @@ fn every_figure_of_the_snapshot_arrives() {
             rules: vec![rule("probe", 5), rule("other", 6)],
             ..Default::default()
         },
-        accesses: (0..5000).collect(),
-        series: snapshot::SeriesSet { hit_ratio: vec![0.25, 0.5, 0.75], ..Default::default() },
+        accesses: Arc::new(Accesses { keys: (0..5000).collect(), ..Default::default() }),
+        history: Arc::new(History::from([("hit-ratio", vec![0.25, 0.5, 0.75])])),
         ..Default::default()
     };
-    let outcome = probe("metrics", 1).tick(Arc::new(snapshot), desk());
+    let outcome = probe("metrics", 1).tick(Arc::new(snapshot), context(0));
     assert_eq!(outcome.fault, None);
     let seen = messages(&outcome);
     assert_eq!(seen[0], r#"lru ["lru", "arc"] 42"#);
@@ -67,34 +68,41 @@ fn every_figure_of_the_snapshot_arrives() {
 }
 
 #[test]
-fn nonsense_is_clamped_or_refused_and_stays_on_the_desk() {
+fn nonsense_is_clamped_or_refused_and_stays_in_the_context() {
     let outcome = tick(&mut probe("nonsense", 1), 1);
     assert_eq!(outcome.fault, None);
-    let answers: Vec<_> = outcome.desk.entries().iter().map(|entry| entry.answer.clone()).collect();
+    let answers: Vec<_> = outcome.context.proposals().iter().map(|p| p.answer.clone()).collect();
     let known = vec!["lru".to_owned(), "arc".to_owned()];
     assert_eq!(
         answers,
         [
-            Ok(Acceptance::Clamped(8)),
-            Err(Refusal::Invalid("cache-share is not a number".to_owned())),
+            Ok(Acceptance::Clamped(8.0)),
+            Ok(Acceptance::Accepted),
+            Err(Refusal::Invalid("not a finite number".to_owned())),
             Err(Refusal::Unknown(known)),
-            Ok(Acceptance::Clamped(100)),
+            Ok(Acceptance::Clamped(100.0)),
+        ]
+    );
+    let rules: Vec<_> = outcome.context.rule_proposals().iter().map(|p| p.answer.clone()).collect();
+    assert_eq!(
+        rules,
+        [
             Err(Refusal::Invalid("stride is 0".to_owned())),
-            Ok(Acceptance::Clamped(16)),
+            Ok(Acceptance::Clamped(16.0)),
             Err(Refusal::Unknown(vec!["2".to_owned()])),
         ]
     );
-    assert_eq!(outcome.desk.entries()[0].proposal, Proposal::CpuWorkers(8));
+    assert_eq!(outcome.context.proposals()[0].value, Value::Count(8));
     let seen = messages(&outcome);
-    assert!(seen[0].contains("Clamped(8)") && seen[1].contains("not a number"), "{seen:?}");
+    assert!(seen[0].contains("Clamped(8)") && seen[1].contains("not a finite number"), "{seen:?}");
 }
 
 #[test]
 fn a_hundred_thousand_proposals_are_counted_and_not_kept() {
     let outcome = tick(&mut probe("capacity", 100_000), 1);
     assert_eq!(outcome.fault, None);
-    let kept = u64::try_from(outcome.desk.entries().len()).unwrap();
-    assert_eq!(kept + outcome.desk.ignored(), 100_000);
+    let kept = u64::try_from(outcome.context.proposals().len()).unwrap();
+    assert_eq!(kept + outcome.context.ignored(), 100_000);
     assert!(kept <= 256);
 }
 
@@ -141,7 +149,15 @@ fn an_inspection_tells_all_there_is_to_know() {
     assert_eq!(inspection.description.settings[1].kind, SettingKind::Integer);
     assert_eq!(inspection.world, "optimizer:plugin/strategy@0.1.0");
     assert_eq!(inspection.exports, ["describe", "tick"]);
-    assert_eq!(inspection.grants(), Grant::ALL);
+    let grants = [
+        Grant::Metrics,
+        Grant::CacheControl,
+        Grant::ExecutorControl,
+        Grant::PrefetchControl,
+        Grant::Settings,
+        Grant::Log,
+    ];
+    assert_eq!(inspection.grants(), grants);
     let bytes = std::fs::read(&*PROBE).unwrap();
     assert_eq!(inspection.size_bytes, u64::try_from(bytes.len()).unwrap());
     assert_eq!(inspection.digest, format!("blake3:{}", blake3::hash(&bytes).to_hex()));

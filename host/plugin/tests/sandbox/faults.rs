@@ -159,7 +159,7 @@ fn what_was_proposed_before_a_fault_is_handed_back() {
     let limits = Limits { fuel: 100_000, ..limits() };
     let outcome = tick(&mut probe_with("capacity", u32::MAX, &limits, 1), 1);
     assert_eq!(outcome.fault, Some(out_of_fuel("probe", 100_000)));
-    assert!(!outcome.desk.entries().is_empty());
+    assert!(!outcome.context.proposals().is_empty());
 }
 
 #[test]

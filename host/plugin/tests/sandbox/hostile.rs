@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use host_control::{Fault, Outcome};
+use host_control::{Fault, Response};
 use host_plugin::{Limits, LoadError, Source, WasmStrategy};
 
 use super::{LOADER, all, build, limits, out_of_fuel, past_deadline, tick};
@@ -24,7 +24,7 @@ fn load(name: &str, limits: &Limits) -> Result<WasmStrategy, LoadError> {
 }
 
 /// What the second tick led to, which must be the same twice.
-fn second_tick(name: &str) -> Outcome {
+fn second_tick(name: &str) -> Response {
     let run = || {
         let mut strategy = load(name, &limits()).unwrap();
         let first = tick(&mut strategy, 1);
@@ -71,14 +71,20 @@ fn sleeping_is_no_way_to_hold_a_thread() {
 fn nonsense_is_answered_and_does_no_harm() {
     let outcome = second_tick("nonsense");
     assert_eq!(outcome.fault, None);
-    assert_eq!(outcome.desk.entries().len(), outcome.log.len());
+    // A budget is one call and two dials.
+    let context = &outcome.context;
+    let kept = context.proposals().len() + context.rule_proposals().len();
+    assert_eq!(kept, outcome.log.len() + 1);
 }
 
 #[test]
 fn chatter_is_bounded() {
     let outcome = second_tick("chatty");
     assert_eq!(outcome.fault, None);
-    assert_eq!(outcome.desk.entries().len() + usize::try_from(outcome.desk.ignored()).unwrap(), 100_000);
+    assert_eq!(
+        outcome.context.proposals().len() + usize::try_from(outcome.context.ignored()).unwrap(),
+        100_000
+    );
     assert_eq!(outcome.log.len(), 65);
 }
 

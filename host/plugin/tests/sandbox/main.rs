@@ -16,8 +16,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use host_control::Grant;
-use host_control::{Bounds, Control, Desk, Fault, Outcome, Snapshot, Strategy};
+use host_contract::dial::{self, CACHE_POLICY, PREFETCH_SHARE};
+use host_contract::{DialSpec, Grant, Range, Snapshot, Value};
+use host_control::{DialState, Fault, Offer, ProposalContext, Response, Strategy};
 use host_plugin::{Limits, Loader, LoaderConfig, Source, WasmStrategy};
 
 /// The component of `tests/guests/probe`, built once.
@@ -72,25 +73,31 @@ fn probe_with(act: &str, times: u32, limits: &Limits, seed: u64) -> WasmStrategy
     LOADER.load(source, &all(), &settings(act, times), limits, seed).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn desk() -> Desk {
-    let bounds = Bounds {
-        policies: vec!["lru".to_owned(), "arc".to_owned()],
-        capacity: 100..=1000,
-        cpu_workers: Some(1..=8),
-        io_workers: Some(1..=8),
-        prefetch_in_flight: Some(0..=4),
-        prefetch_share: 0.5,
-        max_rules: 10,
+fn context(tick: u64) -> ProposalContext {
+    let state = |spec: &DialSpec| {
+        let (range, value) = match spec.dial {
+            CACHE_POLICY => {
+                (Range::Names(vec!["lru".to_owned(), "arc".to_owned()]), Value::Name("lru".to_owned()))
+            }
+            PREFETCH_SHARE => (Range::Ratio(0.0..=0.5), Value::Ratio(0.1)),
+            dial::CACHE_CAPACITY => (Range::Count(100..=1000), Value::Count(500)),
+            dial::PREFETCH_IN_FLIGHT => (Range::Count(0..=4), Value::Count(2)),
+            _ => (Range::Count(1..=8), Value::Count(4)),
+        };
+        DialState { spec: *spec, range: Some(range), value: Some(value), free_from_tick: tick }
     };
-    Desk::new(Control::ALL.into(), Arc::new(bounds), Arc::default(), BTreeSet::new())
+    let dials: Vec<_> = dial::BUILT_IN.iter().map(state).collect();
+    let declared = dials.iter().map(|state| state.spec.dial.name().to_owned()).collect();
+    let offer = Offer { tick, dials, rule_limit: Some(10), ..Offer::default() };
+    ProposalContext::new(Arc::new(offer), all(), declared)
 }
 
-fn tick(strategy: &mut WasmStrategy, tick: u64) -> Outcome {
+fn tick(strategy: &mut WasmStrategy, tick: u64) -> Response {
     let now = Duration::from_secs(tick);
     let snapshot = Snapshot { tick, now, elapsed: Duration::from_secs(1), ..Snapshot::default() };
-    strategy.tick(Arc::new(snapshot), desk())
+    strategy.tick(Arc::new(snapshot), context(tick))
 }
 
-fn messages(outcome: &Outcome) -> Vec<&str> {
+fn messages(outcome: &Response) -> Vec<&str> {
     outcome.log.iter().map(|line| line.message.as_str()).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use host_control::Grant;
+use host_contract::Grant;
 use host_plugin::{Limits, LoadError, Source};
 
 use super::{LOADER, PROBE, all, limits, settings};
@@ -140,8 +140,8 @@ fn an_import_that_is_not_granted() {
     assert_text(
         text.strip_prefix(&*PROBE.with_file_name("").to_string_lossy()).unwrap(),
         "probe.wasm: strategy `probe` imports `optimizer:plugin/executor-control@0.1.0`, which the profile does not \
-         grant. Add to the profile: strategies.probe = { grants = [\"metrics\", \"cache-control\", \
-         \"executor-control\", \"prefetch-control\", \"config\", \"logging\"] }",
+         grant. Add to the profile: strategies.probe = { grants = [\"metrics\", \"accesses\", \"dials\", \"run\", \"cache-control\", \
+         \"executor-control\", \"prefetch-control\", \"shadow-control\", \"settings\", \"log\"] }",
     );
 }
 

@@ -3,12 +3,12 @@
 //! Read as TOML with spans rather than through serde, because an error has to name the line, and a
 //! value its source, for every key of every layer.
 
+use host_contract::nearest::nearest;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Layer;
 use crate::error::ProfileError;
-use crate::nearest::nearest;
 use crate::schema::{self, BASE, Field, KEYS, LIMITS, Path, STRATEGIES};
 use crate::source::Source;
 use crate::value::Raw;

@@ -6,9 +6,10 @@
 
 use std::ffi::OsString;
 
+use host_contract::nearest::{nearest, nearest_within};
+
 use super::Layer;
 use crate::error::ProfileError;
-use crate::nearest::{nearest, nearest_within};
 use crate::schema::{self, Field, KEYS, Kind, LIMITS, Path, STRATEGIES};
 use crate::source::Source;
 use crate::value::Raw;

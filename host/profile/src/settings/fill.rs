@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use host_control::Mode;
+use host_contract::{Dial, Mode, dial};
 
 use super::{
-    ArbitrationSettings, CacheSettings, ControlSettings, ExecutorSettings, LimitSettings, MemorySettings,
-    Optimise, PluginSettings, PrefetchSettings, Row, Settings, StrategySettings,
+    CacheSettings, ControlSettings, ExecutorSettings, LimitSettings, MemorySettings, Optimise,
+    PluginSettings, PrefetchSettings, Row, Settings, StrategySettings,
 };
 use crate::bytes::Bytes;
 use crate::error::ProfileError;
@@ -69,14 +69,7 @@ impl Settings {
                 tick_requests: get.count("control.tick-requests")?,
                 cool_down_ticks: get.count("control.cool-down-ticks")?,
                 judge_after_ticks: get.count("control.judge-after-ticks")?,
-                arbitration: ArbitrationSettings {
-                    cache_policy: get.arbitration("control.arbitration.cache-policy")?,
-                    cache_capacity: get.arbitration("control.arbitration.cache-capacity")?,
-                    cpu_workers: get.arbitration("control.arbitration.cpu-workers")?,
-                    io_workers: get.arbitration("control.arbitration.io-workers")?,
-                    prefetch_rules: get.arbitration("control.arbitration.prefetch-rules")?,
-                    prefetch_budget: get.arbitration("control.arbitration.prefetch-budget")?,
-                },
+                arbitration: get.arbitration()?,
             },
             limits: get.limits()?,
             rows: rows(layer, &plugins),
@@ -192,13 +185,14 @@ impl Get<'_> {
         self.value(key, |value| if let Value::Span(span) = value { Some(*span) } else { None })
     }
 
-    fn arbitration(&self, key: &str) -> Result<Mode, ProfileError> {
-        Ok(match self.text(key)?.as_str() {
-            "min" => Mode::Min,
-            "max" => Mode::Max,
-            "mean" => Mode::Mean,
-            _ => Mode::Priority,
-        })
+    fn arbitration(&self) -> Result<BTreeMap<Dial, Mode>, ProfileError> {
+        let mut modes = BTreeMap::new();
+        for spec in dial::BUILT_IN {
+            let name = self.text(&spec.arbitration_key())?;
+            let mode = Mode::ALL.into_iter().find(|(_, known)| *known == name);
+            modes.insert(spec.dial, mode.map_or(spec.mode, |(mode, _)| mode));
+        }
+        Ok(modes)
     }
 
     /// A folder; a relative one is read from the folder of the file that says it, so that a file and

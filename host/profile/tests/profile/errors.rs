@@ -170,14 +170,14 @@ fn wrong_name() {
         ),
         (
             "[strategies]\nmine = { grants = [\"metrics\", \"cachecontrol\"] }",
-            "host.toml:2: strategies.mine.grants: expected a list of grants: metrics, cache-control, \
-             executor-control, prefetch-control, config, logging, got \"cachecontrol\"; did you mean \
+            "host.toml:2: strategies.mine.grants: expected a list of grants: metrics, accesses, dials, run, \
+             cache-control, executor-control, prefetch-control, shadow-control, settings, log, got \"cachecontrol\"; did you mean \
              \"cache-control\"?",
         ),
         (
             "[strategies]\nmine = { grants = \"metrics\" }",
-            "host.toml:2: strategies.mine.grants: expected a list of grants: metrics, cache-control, \
-             executor-control, prefetch-control, config, logging, got \"metrics\"",
+            "host.toml:2: strategies.mine.grants: expected a list of grants: metrics, accesses, dials, run, \
+             cache-control, executor-control, prefetch-control, shadow-control, settings, log, got \"metrics\"",
         ),
     ] {
         assert_eq!(file_error(text), error);

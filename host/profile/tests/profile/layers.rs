@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use host_contract::dial::{CPU_WORKERS, IO_WORKERS};
 use host_profile::{Bytes, Grant, Mode, Optimise};
 
 use crate::{big, env, load_file, loader};
@@ -50,8 +51,8 @@ fn every_kind_of_value_arrives() {
     assert_eq!(settings.prefetch.cache_share, 0.0);
     assert_eq!(settings.control.tick, Duration::from_millis(1_500));
     assert!(!settings.control.enabled);
-    assert_eq!(settings.control.arbitration.cpu_workers, Mode::Mean);
-    assert_eq!(settings.control.arbitration.io_workers, Mode::Priority);
+    assert_eq!(settings.control.arbitration[&CPU_WORKERS], Mode::Mean);
+    assert_eq!(settings.control.arbitration[&IO_WORKERS], Mode::Priority);
     assert_eq!(settings.limits.fuel, 0xF_FFFF);
     assert_eq!(settings.limits.memory, Bytes(1 << 20));
 }
@@ -63,7 +64,7 @@ fn one_line_adds_a_strategy() {
     let settings = settings.unwrap();
     let mine = settings.strategy("my-strategy").unwrap();
     assert!(mine.enabled);
-    assert!(mine.grants(Grant::Metrics) && mine.grants(Grant::CacheControl) && !mine.grants(Grant::Config));
+    assert!(mine.grants(Grant::Metrics) && mine.grants(Grant::CacheControl) && !mine.grants(Grant::Settings));
     assert_eq!(mine.source, format!("file {}:2", path.display()));
     let bundled = settings.strategy("cache-policy").unwrap();
     assert_eq!(bundled.source, "default");
@@ -92,16 +93,16 @@ fn a_strategys_table_merges_field_by_field() {
             ("HOST_STRATEGIES_WORKER_SIZING_ENABLED", "false"),
             ("HOST_STRATEGIES_CACHE_POLICY_SETTINGS_DWELL", "5"),
         ]))
-        .set(["strategies.cache-policy.settings.margin=0.02", "strategies.other.grants=metrics, logging"])
+        .set(["strategies.cache-policy.settings.margin=0.02", "strategies.other.grants=metrics, log"])
         .load(&big())
         .unwrap();
     let policy = settings.strategy("cache-policy").unwrap();
     assert_eq!(policy.priority, 20);
-    assert_eq!(policy.grants, [Grant::Metrics, Grant::CacheControl, Grant::Config, Grant::Logging]);
+    assert_eq!(policy.grants, [Grant::Metrics, Grant::CacheControl, Grant::Settings, Grant::Log]);
     let given: Vec<_> = policy.settings.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     assert_eq!(given, [("dwell", "5"), ("loud", "true"), ("margin", "0.02"), ("mode", "a b")]);
     assert!(!settings.strategy("worker-sizing").unwrap().enabled);
-    assert_eq!(settings.strategy("other").unwrap().grants, [Grant::Metrics, Grant::Logging]);
+    assert_eq!(settings.strategy("other").unwrap().grants, [Grant::Metrics, Grant::Log]);
     assert_eq!(settings.source("strategies.cache-policy.settings.margin"), Some("flag --set"));
     assert_eq!(
         settings.source("strategies.cache-policy.settings.dwell"),

@@ -1,33 +1,34 @@
 //! From counters to one consistent snapshot.
 //!
-//! The data plane counts up; a strategy wants to know what happened since it was last asked. This
-//! keeps the counters of the tick before and the bounded series. Pure: the readings and the time are
-//! handed in, so that it serves wall time and virtual time alike.
+//! The data plane counts up; a strategy wants to know what happened since it was last asked. This keeps the counters of the
+//! tick before and the history of every gauge. Pure: the sample and the time are handed in, so that it serves wall time and
+//! virtual time alike.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use host_cache::{Estimate, Stats};
-use host_contract::Latency;
-use host_control::snapshot::{self, SeriesSet, Snapshot, System};
+use host_contract::gauge::Values;
+use host_contract::number::{per_second, to_f64};
+use host_contract::snapshot::{self, Accesses, Snapshot, System};
+use host_contract::{History, Latency, RunInfo};
 use host_prefetch::RuleStats;
-use host_telemetry::Series;
-
-/// Figures of each series that are kept.
-const SERIES: usize = 512;
 
 /// What was read from the data plane at one moment.
 #[derive(Debug)]
-pub(crate) struct Readings {
+pub(crate) struct Sample {
     pub(crate) system: System,
     pub(crate) cache: Stats,
     pub(crate) shadows: Vec<Estimate>,
     pub(crate) executor: Option<snapshot::Executor>,
     pub(crate) prefetch: Prefetch,
-    pub(crate) accesses: Vec<u64>,
+    pub(crate) accesses: Accesses,
     /// Requests of any kind finished since the start.
     pub(crate) finished: u64,
     /// Times of the requests of the window.
     pub(crate) latency: Latency,
+    /// Gauges that were measured elsewhere, by name.
+    pub(crate) gauges: Values,
 }
 
 /// What was read from the prefetcher.
@@ -44,7 +45,7 @@ pub(crate) struct Prefetch {
 
 /// Keeps what the tick before saw.
 #[derive(Debug)]
-pub(crate) struct Sense {
+pub(crate) struct SnapshotBuilder {
     tick: u64,
     now: Duration,
     hits: u64,
@@ -53,16 +54,12 @@ pub(crate) struct Sense {
     finished: u64,
     shadows: Vec<Estimate>,
     policies: Vec<String>,
-    hit_ratio: Series,
-    throughput: Series,
-    latency_p99: Series,
-    cpu_usage: Series,
-    process_memory: Series,
+    history: History,
+    run: RunInfo,
 }
 
-impl Sense {
-    pub(crate) fn new(policies: Vec<String>) -> Self {
-        let series = || Series::new(SERIES);
+impl SnapshotBuilder {
+    pub(crate) fn new(policies: Vec<String>, run: RunInfo) -> Self {
         Self {
             tick: 0,
             now: Duration::ZERO,
@@ -72,11 +69,8 @@ impl Sense {
             finished: 0,
             shadows: Vec::new(),
             policies,
-            hit_ratio: series(),
-            throughput: series(),
-            latency_p99: series(),
-            cpu_usage: series(),
-            process_memory: series(),
+            history: History::default(),
+            run,
         }
     }
 
@@ -86,54 +80,48 @@ impl Sense {
     }
 
     /// The snapshot of the next tick.
-    pub(crate) fn snapshot(&mut self, now: Duration, readings: Readings) -> Snapshot {
+    pub(crate) fn snapshot(&mut self, now: Duration, sample: Sample) -> Snapshot {
         let elapsed = now.saturating_sub(self.now);
-        let finished = readings.finished.saturating_sub(self.finished);
-        let throughput = per_second(finished, elapsed);
-        let latency_p99_us = readings.latency.percentiles().p99_us;
-        let (hits, misses) = served(&readings.cache);
+        let (hits, misses) = served(&sample.cache);
         let cache = snapshot::Cache {
-            policy: readings.cache.policy.to_string(),
+            policy: sample.cache.policy.to_string(),
             policies: self.policies.clone(),
-            capacity_bytes: readings.cache.capacity,
-            used_bytes: readings.cache.weight,
-            entries: readings.cache.entries,
+            capacity_bytes: sample.cache.capacity,
+            used_bytes: sample.cache.weight,
+            entries: sample.cache.entries,
             window_hits: hits.saturating_sub(self.hits),
             window_misses: misses.saturating_sub(self.misses),
-            window_evictions: readings.cache.evictions.saturating_sub(self.evictions),
+            window_evictions: sample.cache.evictions.saturating_sub(self.evictions),
             hits,
             misses,
         };
-        let shadows = readings.shadows.iter().map(|estimate| self.shadow(estimate)).collect();
-
-        // A window without requests has no ratio of its own; the last one stands.
-        let ratio = cache.window_hit_ratio().or_else(|| self.hit_ratio.latest()).unwrap_or(0.0);
-        self.hit_ratio.push(ratio);
-        self.throughput.push(throughput);
-        self.latency_p99.push(latency_p99_us);
-        self.cpu_usage.push(readings.system.cpu_usage);
-        self.process_memory.push(bytes_as_f64(readings.system.process_memory_bytes));
+        let shadows = sample.shadows.iter().map(|estimate| self.shadow(estimate)).collect();
+        let finished = sample.finished.saturating_sub(self.finished);
+        let gauges = gauges(&sample, &cache, per_second(finished, elapsed));
+        for (name, value) in &gauges {
+            self.history.push(name, *value);
+        }
 
         self.tick += 1;
         self.now = now;
         self.hits = hits;
         self.misses = misses;
-        self.evictions = readings.cache.evictions;
-        self.finished = readings.finished;
-        self.shadows = readings.shadows;
+        self.evictions = sample.cache.evictions;
+        self.finished = sample.finished;
+        self.shadows = sample.shadows;
         Snapshot {
             tick: self.tick,
             now,
             elapsed,
-            system: readings.system,
+            system: sample.system,
             cache,
             shadows,
-            executor: readings.executor,
-            prefetch: prefetch(readings.prefetch),
-            accesses: readings.accesses,
-            series: self.series(),
-            throughput,
-            latency_p99_us,
+            executor: sample.executor,
+            prefetch: prefetch(sample.prefetch),
+            gauges,
+            accesses: Arc::new(sample.accesses),
+            history: Arc::new(self.history.clone()),
+            run: self.run,
         }
     }
 
@@ -152,21 +140,36 @@ impl Sense {
             misses: now.misses,
         }
     }
-
-    fn series(&self) -> SeriesSet {
-        let all = |series: &Series| series.last(SERIES).collect();
-        SeriesSet {
-            hit_ratio: all(&self.hit_ratio),
-            throughput: all(&self.throughput),
-            latency_p99: all(&self.latency_p99),
-            cpu_usage: all(&self.cpu_usage),
-            process_memory: all(&self.process_memory),
-        }
-    }
 }
 
-/// Requests that caused no load of their own, and those that did. One that waited for a load under way is
-/// among the former, as it is in the shadows and in the simulator: it costs the origin nothing.
+/// The gauges of a tick: those handed in, and those that follow from the rest of the sample.
+fn gauges(sample: &Sample, cache: &snapshot::Cache, throughput: f64) -> Values {
+    let latency = sample.latency.percentiles();
+    let (p50, p99) =
+        if latency.count > 0 { (Some(latency.p50_us), Some(latency.p99_us)) } else { (None, None) };
+    let pools = sample.executor.as_ref();
+    let [cpu, io] = [pools.map(|pools| &pools.cpu), pools.map(|pools| &pools.io)];
+    let measured = [
+        ("throughput", Some(throughput)),
+        ("hit-ratio", cache.window_hit_ratio()),
+        ("latency-p50", p50),
+        ("latency-p99", p99),
+        ("cpu-usage", Some(sample.system.cpu_usage)),
+        ("process-memory", Some(to_f64(sample.system.process_memory_bytes))),
+        ("cpu-pool-utilisation", cpu.map(|pool| pool.utilisation)),
+        ("cpu-pool-wait", cpu.map(|pool| pool.mean_wait_us)),
+        ("cpu-pool-service", cpu.map(|pool| pool.mean_service_us)),
+        ("io-pool-utilisation", io.map(|pool| pool.utilisation)),
+        ("io-pool-wait", io.map(|pool| pool.mean_wait_us)),
+        ("io-pool-service", io.map(|pool| pool.mean_service_us)),
+    ];
+    let mut gauges = sample.gauges.clone();
+    gauges.extend(measured.into_iter().filter_map(|(name, value)| Some((name, value?))));
+    gauges
+}
+
+/// Requests that caused no load of their own, and those that did. One that waited for a load under way is among the former,
+/// as it is in the shadows and in the simulator: it costs the origin nothing.
 pub(crate) fn served(cache: &Stats) -> (u64, u64) {
     let waited = cache.waited.min(cache.misses);
     (cache.hits + waited, cache.misses - waited)
@@ -197,12 +200,5 @@ fn prefetch(read: Prefetch) -> snapshot::Prefetch {
     }
 }
 
-#[expect(clippy::as_conversions, reason = "counts of requests stay far below 2^53")]
-pub(crate) fn per_second(count: u64, elapsed: Duration) -> f64 {
-    if elapsed.is_zero() { 0.0 } else { count as f64 / elapsed.as_secs_f64() }
-}
-
-#[expect(clippy::as_conversions, reason = "bytes of memory stay far below 2^53")]
-fn bytes_as_f64(bytes: u64) -> f64 {
-    bytes as f64
-}
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+//! Calls the strategies of a tick, and keeps what became of what each asked for.
+
+use std::sync::Arc;
+
+use host_contract::{Dial, Snapshot, Value};
+
+use super::{ControlLoop, Controls};
+use crate::context::ProposalContext;
+use crate::ledger::{Answer, Logged, Proposed, Record, RuleProposed};
+use crate::outcome::{self, Outcome, Verdict};
+use crate::strategy::Response;
+
+/// What one strategy asked for in this tick, and what became of it.
+pub(super) struct Consulted {
+    /// Position of the strategy among the registrations.
+    pub(super) registration: usize,
+    pub(super) context: ProposalContext,
+    /// Whether it failed in this tick, so that nothing it asked for counts.
+    pub(super) failed: bool,
+    /// By proposal.
+    verdicts: Vec<Judgement>,
+    rule_verdicts: Vec<Verdict>,
+}
+
+/// What became of a proposal, and the decision that came of it, with its authors.
+type Judgement = (Verdict, Option<(u64, Vec<String>)>);
+
+impl Consulted {
+    fn new(registration: usize, context: ProposalContext, failed: bool) -> Self {
+        let before = |refused: bool| if refused || failed { Verdict::Refused } else { Verdict::Superseded };
+        let verdicts = context.proposals().iter().map(|p| (before(p.answer.is_err()), None)).collect();
+        let rule_verdicts = context.rule_proposals().iter().map(|p| before(p.answer.is_err())).collect();
+        Self { registration, context, failed, verdicts, rule_verdicts }
+    }
+
+    /// The last proposal for a dial that was not refused, with its position.
+    pub(super) fn standing(&self, dial: Dial) -> Option<(usize, Value)> {
+        if self.failed {
+            return None;
+        }
+        let proposals = self.context.proposals().iter().enumerate().rev();
+        let mut standing = proposals.filter(|(_, proposal)| proposal.dial == dial && proposal.answer.is_ok());
+        standing.next().map(|(at, proposal)| (at, proposal.value.clone()))
+    }
+
+    /// Notes what the arbiter made of a proposal.
+    pub(super) fn set(&mut self, proposal: usize, verdict: Verdict) {
+        if let Some(place) = self.verdicts.get_mut(proposal) {
+            place.0 = verdict;
+        }
+    }
+
+    /// Notes what became of a proposal for the rule book.
+    pub(super) fn set_rule(&mut self, proposal: usize, verdict: Verdict) {
+        if let Some(place) = self.rule_verdicts.get_mut(proposal) {
+            *place = verdict;
+        }
+    }
+
+    /// Notes the decision that came of the proposals for a dial.
+    pub(super) fn decided(&mut self, dial: Dial, decision: u64, by: &[String]) {
+        for (proposal, (verdict, decided)) in self.context.proposals().iter().zip(&mut self.verdicts) {
+            if proposal.dial == dial && matches!(verdict, Verdict::Applied | Verdict::Outranked) {
+                *decided = Some((decision, by.to_vec()));
+            }
+        }
+    }
+}
+
+impl ControlLoop {
+    /// Calls every strategy, highest priority first.
+    pub(super) fn consult(&mut self, snapshot: &Arc<Snapshot>, controls: &Controls<'_>) -> Vec<Consulted> {
+        let offer = Arc::new(self.offer(snapshot.tick, controls));
+        let mut all = Vec::new();
+        for (index, registration) in self.registrations.iter_mut().enumerate() {
+            if registration.disabled.is_some() {
+                continue;
+            }
+            let declared = registration.identity().dials.iter().cloned().collect();
+            let context = ProposalContext::new(Arc::clone(&offer), registration.grants.clone(), declared)
+                .with_past(registration.rules.clone(), Arc::clone(&registration.outcomes));
+            let Response { context, usage, log, fault } =
+                registration.strategy.tick(Arc::clone(snapshot), context);
+            registration.cost.add(usage, &context);
+            let identity = registration.identity();
+            self.records.extend(log.into_iter().map(|line| {
+                Record::Log(Logged {
+                    tick: snapshot.tick,
+                    strategy: identity.name.clone(),
+                    level: line.level,
+                    context: line.context,
+                    message: line.message,
+                })
+            }));
+            let failed = fault.is_some();
+            if let Some(fault) = fault {
+                let disabled = registration.disable(snapshot.tick, fault);
+                self.records.push(Record::Disabled(disabled));
+            }
+            all.push(Consulted::new(index, context, failed));
+        }
+        all
+    }
+
+    /// Puts what was asked for on the ledger, and where the strategy that asked can see what became of it.
+    pub(super) fn record_proposals(&mut self, consulted: &mut [Consulted], snapshot: &Snapshot) {
+        for of in consulted {
+            let Some(registration) = self.registrations.get_mut(of.registration) else { continue };
+            let identity = registration.strategy.identity();
+            let (tick, name, digest) = (snapshot.tick, &identity.name, &identity.digest);
+            let outcomes = Arc::make_mut(&mut registration.outcomes);
+            for (proposal, (verdict, decided)) in of.context.proposals().iter().zip(&of.verdicts) {
+                let (decision, by) = decided.clone().unzip();
+                outcome::keep(
+                    outcomes,
+                    Outcome {
+                        tick,
+                        dial: proposal.dial,
+                        proposed: proposal.asked.clone(),
+                        verdict: *verdict,
+                        by: by.unwrap_or_default(),
+                        decision,
+                        effect: None,
+                    },
+                );
+                self.records.push(Record::Proposal(Proposed {
+                    tick,
+                    strategy: name.clone(),
+                    digest: digest.clone(),
+                    dial: proposal.dial,
+                    asked: proposal.asked.clone(),
+                    proposed: proposal.value.clone(),
+                    answer: Answer::from(&proposal.answer),
+                    verdict: *verdict,
+                }));
+            }
+            for (proposal, verdict) in of.context.rule_proposals().iter().zip(&of.rule_verdicts) {
+                self.records.push(Record::RuleProposal(RuleProposed {
+                    tick,
+                    strategy: name.clone(),
+                    digest: digest.clone(),
+                    id: proposal.id,
+                    asked: proposal.asked.clone(),
+                    proposed: proposal.change.clone(),
+                    answer: Answer::from(&proposal.answer),
+                    verdict: *verdict,
+                }));
+            }
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! What turns each dial of this host.
+//!
+//! Everything is changed where it stands: entries stay in the cache, tasks in their queues. A dial whose part is missing in
+//! a run gets no actuator, and is unavailable there.
+
+use std::hash::{BuildHasher, Hash};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use host_cache::{Cache, PolicyKind};
+use host_contract::dial::{
+    CACHE_CAPACITY, CACHE_POLICY, CPU_WORKERS, IO_WORKERS, PREFETCH_IN_FLIGHT, PREFETCH_SHARE,
+};
+use host_contract::{Range, Value};
+use host_control::{Actuator, Actuators};
+use host_executor::Executor;
+use host_prefetch::Prefetcher;
+
+use crate::wiring::Ranges;
+
+/// The actuators of a host: of its cache, its prefetcher, and its pools, where it has any.
+pub(crate) fn actuators<K, V, S>(
+    cache: &Arc<Cache<K, V, S>>,
+    prefetcher: &Arc<Prefetcher>,
+    executor: Option<&Arc<Executor>>,
+    ranges: &Ranges,
+) -> Actuators
+where
+    K: Hash + Eq + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+    S: BuildHasher + Send + Sync + 'static,
+{
+    let mut all = Actuators::default()
+        .with(CACHE_POLICY, cache_policy(Arc::clone(cache), ranges.policies.clone()))
+        .with(CACHE_CAPACITY, cache_capacity(Arc::clone(cache), Arc::clone(prefetcher), ranges));
+    if let Some(most) = ranges.prefetch_in_flight {
+        all = all
+            .with(PREFETCH_IN_FLIGHT, prefetch_in_flight(Arc::clone(prefetcher), most))
+            .with(PREFETCH_SHARE, prefetch_share(Arc::clone(prefetcher)));
+    }
+    if let Some(executor) = executor {
+        all = all
+            .with(CPU_WORKERS, cpu_workers(Arc::clone(executor), ranges))
+            .with(IO_WORKERS, io_workers(Arc::clone(executor), ranges));
+    }
+    all
+}
+
+fn cache_policy<K, V, S>(cache: Arc<Cache<K, V, S>>, policies: Vec<String>) -> impl Actuator + use<K, V, S>
+where
+    K: Hash + Eq + Send + Sync,
+    V: Clone + Send + Sync,
+    S: BuildHasher + Send + Sync,
+{
+    let shown = Arc::clone(&cache);
+    let show = move || Value::Name(shown.policy().to_string());
+    let turn = move |value: &Value| {
+        let Value::Name(name) = value else { return Err(mismatch("a name", value)) };
+        cache.set_policy(name.parse::<PolicyKind>().map_err(text)?);
+        Ok(())
+    };
+    Turned { range: Range::Names(policies), show, turn }
+}
+
+fn cache_capacity<K, V, S>(
+    cache: Arc<Cache<K, V, S>>,
+    prefetcher: Arc<Prefetcher>,
+    ranges: &Ranges,
+) -> impl Actuator + use<K, V, S>
+where
+    K: Hash + Eq + Send + Sync,
+    V: Clone + Send + Sync,
+    S: BuildHasher + Send + Sync,
+{
+    let shown = Arc::clone(&cache);
+    let show = move || Value::Count(shown.capacity());
+    let turn = move |value: &Value| {
+        let bytes = count(value)?;
+        cache.set_capacity(bytes);
+        prefetcher.set_cache_capacity(bytes);
+        Ok(())
+    };
+    Turned { range: Range::Count(ranges.capacity.clone()), show, turn }
+}
+
+fn cpu_workers(executor: Arc<Executor>, ranges: &Ranges) -> impl Actuator + use<> {
+    workers(ranges.start_cpu_workers, ranges.cpu_workers.clone(), move |n| {
+        executor.resize_cpu(n).map_err(text)
+    })
+}
+
+fn io_workers(executor: Arc<Executor>, ranges: &Ranges) -> impl Actuator + use<> {
+    workers(ranges.start_io_workers, ranges.io_workers.clone(), move |n| Ok(executor.resize_io(n)))
+}
+
+/// `resize` answers the number of workers that is in force then.
+fn workers(
+    start: u32,
+    range: RangeInclusive<u32>,
+    resize: impl Fn(u32) -> Result<u32, String> + Send,
+) -> impl Actuator {
+    let in_force = Arc::new(AtomicU32::new(start));
+    let shown = Arc::clone(&in_force);
+    let show = move || Value::Count(u64::from(shown.load(Ordering::Relaxed)));
+    let turn = move |value: &Value| {
+        let workers = resize(small(value)?)?;
+        in_force.store(workers, Ordering::Relaxed);
+        Ok(())
+    };
+    Turned { range: Range::Count(u64::from(*range.start())..=u64::from(*range.end())), show, turn }
+}
+
+fn prefetch_in_flight(prefetcher: Arc<Prefetcher>, most: u32) -> impl Actuator {
+    let shown = Arc::clone(&prefetcher);
+    let show = move || Value::Count(u64::from(shown.max_in_flight()));
+    let turn = move |value: &Value| {
+        prefetcher.set_max_in_flight(small(value)?);
+        Ok(())
+    };
+    Turned { range: Range::Count(0..=u64::from(most)), show, turn }
+}
+
+fn prefetch_share(prefetcher: Arc<Prefetcher>) -> impl Actuator {
+    let shown = Arc::clone(&prefetcher);
+    let show = move || Value::Ratio(shown.cache_share());
+    let turn = move |value: &Value| {
+        let Value::Ratio(share) = *value else { return Err(mismatch("a ratio", value)) };
+        prefetcher.set_cache_share(share);
+        Ok(())
+    };
+    Turned { range: Range::Ratio(0.0..=0.5), show, turn }
+}
+
+/// An actuator made of two closures.
+struct Turned<Show, Turn> {
+    range: Range,
+    show: Show,
+    turn: Turn,
+}
+
+impl<Show, Turn> Actuator for Turned<Show, Turn>
+where
+    Show: Fn() -> Value + Send,
+    Turn: FnMut(&Value) -> Result<(), String> + Send,
+{
+    fn range(&self) -> Option<Range> {
+        Some(self.range.clone())
+    }
+
+    fn value(&self) -> Value {
+        (self.show)()
+    }
+
+    fn apply(&mut self, value: &Value) -> Result<(), String> {
+        (self.turn)(value)
+    }
+}
+
+fn count(value: &Value) -> Result<u64, String> {
+    if let Value::Count(count) = value { Ok(*count) } else { Err(mismatch("a whole number", value)) }
+}
+
+fn small(value: &Value) -> Result<u32, String> {
+    u32::try_from(count(value)?).map_err(|_| mismatch("a number below 2^32", value))
+}
+
+fn mismatch(expected: &str, value: &Value) -> String {
+    format!("expected {expected}, got {value}")
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use host_contract::Dials;
+    use host_prefetch::Budget;
+
+    use super::*;
+
+    fn ranges() -> Ranges {
+        Ranges {
+            policies: vec!["lru".into(), "arc".into()],
+            capacity: 10..=1_000,
+            cpu_workers: 1..=2,
+            io_workers: 1..=4,
+            start_cpu_workers: 1,
+            start_io_workers: 2,
+            prefetch_in_flight: Some(8),
+        }
+    }
+
+    fn parts() -> (Arc<Cache<u64, u32>>, Arc<Prefetcher>, Arc<Executor>) {
+        let executor = Executor::new(host_executor::Config {
+            cpu_workers: 1,
+            io_workers: 2,
+            max_cpu_workers: 2,
+            max_io_workers: 4,
+            cpu_queue: 4,
+            io_queue: 4,
+        });
+        let prefetcher = Prefetcher::new(Budget { max_in_flight: 4, cache_share: 0.25 }, 8);
+        (Arc::new(Cache::builder(100).build()), Arc::new(prefetcher), Arc::new(executor.unwrap()))
+    }
+
+    #[test]
+    fn every_dial_of_the_table_shows_what_it_was_turned_to() {
+        let (cache, prefetcher, executor) = parts();
+        let mut all = actuators(&cache, &prefetcher, Some(&executor), &ranges());
+        for (dial, value) in [
+            (CACHE_POLICY, Value::Name("arc".into())),
+            (CACHE_CAPACITY, Value::Count(500)),
+            (CPU_WORKERS, Value::Count(2)),
+            (IO_WORKERS, Value::Count(3)),
+            (PREFETCH_IN_FLIGHT, Value::Count(0)),
+            (PREFETCH_SHARE, Value::Ratio(0.125)),
+        ] {
+            assert_ne!(all.value(dial), Some(value.clone()), "{dial} is turned");
+            assert_eq!(all.apply(dial, &value), Ok(()), "{dial}");
+            assert_eq!(all.value(dial), Some(value), "{dial}");
+        }
+        assert_eq!((cache.policy(), cache.capacity()), (PolicyKind::Arc, 500));
+        assert_eq!((prefetcher.max_in_flight(), prefetcher.cache_share()), (0, 0.125));
+        for spec in Dials::built_in().iter() {
+            assert!(all.range(spec.dial).is_some(), "{} has an actuator", spec.dial);
+        }
+    }
+
+    #[test]
+    fn a_run_without_pools_or_prefetching_lacks_their_dials() {
+        let (cache, prefetcher, _) = parts();
+        let ranges = Ranges { prefetch_in_flight: None, ..ranges() };
+        let all = actuators(&cache, &prefetcher, None, &ranges);
+        let there: Vec<_> = all.values().into_keys().collect();
+        assert_eq!(there, [CACHE_CAPACITY, CACHE_POLICY]);
+    }
+
+    #[test]
+    fn a_value_of_another_kind_is_an_error_and_changes_nothing() {
+        let (cache, prefetcher, executor) = parts();
+        let mut all = actuators(&cache, &prefetcher, Some(&executor), &ranges());
+        let before = all.values();
+        for dial in [CACHE_CAPACITY, CPU_WORKERS, PREFETCH_IN_FLIGHT, PREFETCH_SHARE] {
+            let error = all.apply(dial, &Value::Name("arc".into())).unwrap_err();
+            assert!(error.ends_with("got arc"), "{error}");
+        }
+        assert!(all.apply(CACHE_POLICY, &Value::Name("warp".into())).is_err());
+        assert!(all.apply(CPU_WORKERS, &Value::Count(u64::MAX)).is_err());
+        assert_eq!(all.values(), before);
+    }
+}
