@@ -4,7 +4,7 @@
 //! share them. What is included are copies in `OUT_DIR`: the originals may be overwritten while the
 //! host is compiled.
 
-use guest_build::{Artifact, Build, outer_target_dir};
+use guest_build::{Artifact, Build, outer_target_dir, rerun_if_changed};
 use std::{
     env,
     error::Error,
@@ -47,12 +47,13 @@ fn run() -> Result<(), Box<dyn Error>> {
     fs::write(out_dir.join("components.rs"), table(&components, &out_dir)?)?;
     // Only now: what failed is run again in any case, and the error stands alone.
     for source in SOURCES {
-        println!("cargo::rerun-if-changed={}", root.join(source).display());
+        println!("{}", rerun_if_changed(&format!("../../{source}"))?);
     }
     Ok(())
 }
 
-/// Copies each component and names it in a Rust expression.
+/// Copies each component and names it in a Rust expression. The expression asks for `OUT_DIR` when it is compiled: a
+/// target directory that was copied or moved must not lead back to where it was.
 fn table(components: &[Artifact], out_dir: &Path) -> Result<String, Box<dyn Error>> {
     let mut table = String::from("&[\n");
     for Artifact { name, path } in components {
@@ -61,8 +62,7 @@ fn table(components: &[Artifact], out_dir: &Path) -> Result<String, Box<dyn Erro
             .map_err(|error| format!("cannot copy {} to {}: {error}", path.display(), copy.display()))?;
         writeln!(
             table,
-            "    Bundled {{ name: {name:?}, bytes: include_bytes!({:?}) }},",
-            copy.display().to_string()
+            "    Bundled {{ name: {name:?}, bytes: include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}.wasm\")) }},"
         )?;
     }
     table.push_str("]\n");

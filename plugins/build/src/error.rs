@@ -56,4 +56,14 @@ pub enum BuildError {
         /// What was built.
         manifest: PathBuf,
     },
+
+    /// A build script asks to be run again when a file at an absolute path changes.
+    #[error(
+        "`{path}` is an absolute path: a copy of the tree would watch the original. Give the path relative to the \
+         package of the build script"
+    )]
+    AbsoluteSource {
+        /// The path.
+        path: String,
+    },
 }

@@ -125,3 +125,18 @@ pub fn outer_target_dir(inside: &Path) -> Option<PathBuf> {
         |dir: &Path| [".rustc_info.json", "CACHEDIR.TAG"].iter().any(|mark| dir.join(mark).is_file());
     inside.ancestors().find(|dir| is_marked(dir)).map(Path::to_path_buf)
 }
+
+/// The line with which a build script asks cargo to run it again when `source` changes, a file or a folder, relative to
+/// the package of the build script.
+///
+/// Cargo keeps the line as it is, and an absolute path in it leads from a copy of the tree to the original: an edit of
+/// the copy is not seen.
+///
+/// # Errors
+/// [`BuildError::AbsoluteSource`] for an absolute path.
+pub fn rerun_if_changed(source: &str) -> Result<String, BuildError> {
+    if Path::new(source).is_absolute() {
+        return Err(BuildError::AbsoluteSource { path: source.to_owned() });
+    }
+    Ok(format!("cargo::rerun-if-changed={source}"))
+}

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test, whose helpers are outside the test functions")]
 
-use guest_build::{Build, BuildError};
+use guest_build::{Build, BuildError, rerun_if_changed};
 use std::{fs, path::Path, process::Command};
 use tempfile::TempDir;
 
@@ -93,4 +93,53 @@ fn a_library_for_rust_alone_is_no_component() {
     let error = Build::new(guest.path()).run().unwrap_err();
     assert!(matches!(error, BuildError::NoComponent { .. }), "{error}");
     assert!(error.to_string().ends_with("a guest needs `crate-type = [\"cdylib\"]` in `[lib]`"), "{error}");
+}
+
+/// A host whose build script includes what it finds in a guest's folder beside it, as `host/bundled` does.
+fn tree_with_a_build_script() -> TempDir {
+    let tree = tempfile::tempdir().unwrap();
+    let manifest = "[workspace]\n[package]\nname = \"a-host\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
+    write(tree.path(), "host/Cargo.toml", manifest);
+    let line = rerun_if_changed("../guest").unwrap();
+    let script = format!(
+        "fn main() {{ let out = std::env::var(\"OUT_DIR\").unwrap(); \
+         std::fs::copy(\"../guest/answer\", out + \"/answer\").unwrap(); println!({line:?}); }}"
+    );
+    write(tree.path(), "host/build.rs", &script);
+    let main = "fn main() { print!(\"{}\", include_str!(concat!(env!(\"OUT_DIR\"), \"/answer\"))); }";
+    write(tree.path(), "host/src/main.rs", main);
+    write(tree.path(), "guest/answer", "before");
+    tree
+}
+
+fn answer_of(tree: &Path) -> String {
+    let run = Command::new(env!("CARGO"))
+        .args(["run", "--quiet"])
+        .current_dir(tree.join("host"))
+        .env_remove("CARGO_TARGET_DIR")
+        .output()
+        .unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    String::from_utf8(run.stdout).unwrap()
+}
+
+#[test]
+#[cfg(unix)]
+fn an_edit_in_a_copy_of_the_tree_is_seen() {
+    let original = tree_with_a_build_script();
+    assert_eq!(answer_of(original.path()), "before");
+    // What cargo has built is newer than what it was built from; a copy that keeps the times keeps that order.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let copy = elsewhere.path().join("copy");
+    assert!(Command::new("cp").arg("-a").arg(original.path()).arg(&copy).status().unwrap().success());
+    assert_eq!(answer_of(&copy), "before");
+    write(&copy, "guest/answer", "after");
+    assert_eq!(answer_of(&copy), "after");
+    assert_eq!(answer_of(original.path()), "before");
+}
+
+#[test]
+fn an_absolute_path_that_a_copy_would_share_is_refused() {
+    let error = rerun_if_changed("/elsewhere/guest").unwrap_err();
+    assert!(error.to_string().starts_with("`/elsewhere/guest` is an absolute path: "), "{error}");
 }
