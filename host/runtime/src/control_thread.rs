@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use cpu_time::ThreadTime;
 use host_contract::dial::{CPU_WORKERS, IO_WORKERS};
-use host_contract::snapshot::{self, Accesses, Snapshot};
+use host_contract::snapshot::{self, Snapshot};
 use host_contract::{Dial, Range, RunInfo, gauge};
 use host_control::ControlLoop;
 use host_control::ledger::{Decision, Disabled, End, Record, RulesChanged, Run};
@@ -200,14 +200,13 @@ impl Ticking {
             network_sent_bytes_per_second: sample.network_sent_bytes_per_second,
         };
         let (controlled, requests) = (&self.with.controlled, &self.with.requests);
-        let keys = requests.meter.recent();
         Sample {
             system,
             cache: controlled.cache.stats(),
             shadows: controlled.shadows.as_ref().map(host_cache::Shadows::estimates).unwrap_or_default(),
             executor: controlled.executor.as_ref().map(|executor| pools(executor.window(), controlled)),
             prefetch: controlled.prefetch(),
-            accesses: Accesses { keys, ..Accesses::default() },
+            accesses: requests.meter.accesses.recent(),
             finished: requests.meter.count(),
             latency: requests.meter.take_window(),
             gauges: gauges(&sample),

@@ -10,6 +10,7 @@ pub mod report;
 pub mod sim;
 pub mod strategies;
 
+mod access_log;
 mod actuators;
 mod control_thread;
 mod drive;

@@ -1,26 +1,24 @@
 //! What the request path notes for the control loop.
 //!
-//! A request notes its key and its time without waiting for anybody: the counter and the ring of recent
-//! keys are atomics; times go to the first of a few histograms that nobody is writing to or emptying. Were
+//! A request notes itself and its time without waiting for anybody: the counter and the access log are
+//! atomics; times go to the first of a few histograms that nobody is writing to or emptying. Were
 //! all of them taken, the time of that one request would not be noted: a request waits for no tick.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use host_contract::Latency;
 use parking_lot::Mutex;
 
-/// How many recent keys a strategy may look back on.
-pub(crate) const RECENT: usize = 4096;
+use crate::access_log::AccessLog;
 
 const STRIPES: usize = 8;
 
-/// Counters and recent keys of one run.
+/// Counters, times and recent requests of one run.
 #[derive(Debug)]
 pub(crate) struct Meter {
     finished: AtomicU64,
-    recent: Box<[AtomicU64]>,
-    next: AtomicUsize,
+    pub(crate) accesses: AccessLog,
     stripes: Box<[Mutex<Stripe>]>,
 }
 
@@ -35,22 +33,13 @@ impl Default for Meter {
     fn default() -> Self {
         Self {
             finished: AtomicU64::new(0),
-            recent: (0..RECENT).map(|_| AtomicU64::new(0)).collect(),
-            next: AtomicUsize::new(0),
+            accesses: AccessLog::default(),
             stripes: (0..STRIPES).map(|_| Mutex::default()).collect(),
         }
     }
 }
 
 impl Meter {
-    /// Notes that a key was asked for.
-    pub(crate) fn asked(&self, key: u64) {
-        let at = self.next.fetch_add(1, Ordering::Relaxed);
-        if let Some(place) = self.recent.get(at % RECENT) {
-            place.store(key, Ordering::Relaxed);
-        }
-    }
-
     /// Notes that a request took `time`. Returns how many have finished with it.
     pub(crate) fn finished(&self, time: Duration) -> u64 {
         let count = self.finished.fetch_add(1, Ordering::Relaxed) + 1;
@@ -66,17 +55,6 @@ impl Meter {
     #[must_use]
     pub(crate) fn count(&self) -> u64 {
         self.finished.load(Ordering::Relaxed)
-    }
-
-    /// The last [`RECENT`] keys asked for, oldest first.
-    #[must_use]
-    pub(crate) fn recent(&self) -> Vec<u64> {
-        let next = self.next.load(Ordering::Relaxed);
-        let held = next.min(RECENT);
-        (next - held..next)
-            .filter_map(|at| self.recent.get(at % RECENT))
-            .map(|key| key.load(Ordering::Relaxed))
-            .collect()
     }
 
     /// Times since the last call.
@@ -109,17 +87,6 @@ impl Meter {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_ring_keeps_the_last_keys_oldest_first() {
-        let meter = Meter::default();
-        assert_eq!(meter.recent(), Vec::<u64>::new());
-        for key in 0..5_000 {
-            meter.asked(key);
-        }
-        let recent = meter.recent();
-        assert_eq!((recent.len(), recent[0], recent[RECENT - 1]), (RECENT, 904, 4_999));
-    }
 
     #[test]
     fn a_window_is_emptied_and_the_total_is_not() {

@@ -9,10 +9,11 @@ use std::sync::OnceLock;
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use host_cache::{Cache, Fill, SampleTap};
+use host_cache::{Cache, Fill, SampleTap, Served};
 use host_executor::Executor;
 use host_prefetch::Prefetcher;
 
+use crate::access_log::Position;
 use crate::entry::Entry;
 use crate::meter::Meter;
 use crate::origin::{Origin, OriginError};
@@ -31,27 +32,32 @@ pub(crate) struct Requests {
 impl Requests {
     /// Notes that a request for `key` has arrived, and loads ahead what the rules say. To be called in the
     /// order of arrival, before the request waits in a queue: order is what rules go by, and the wait is
-    /// the head start of what is loaded ahead.
-    pub(crate) fn arrived(self: &Arc<Self>, key: u64) {
-        self.meter.asked(key);
+    /// the head start of what is loaded ahead. Returns the request's place in the access log.
+    pub(crate) fn arrived(self: &Arc<Self>, key: u64) -> Position {
+        let at = self.meter.accesses.arrived(key);
         let mut loads = Vec::new();
         let no_use = |key| self.cache.contains(&key) || !self.origin.has(key);
         self.prefetcher.arrived(key, no_use, &mut loads);
         for load in loads {
             self.load_ahead(load.key);
         }
+        at
     }
 
-    /// Serves one key from the cache, else from the origin.
+    /// Serves one key, whose request has arrived, from the cache, else from the origin.
     ///
     /// # Errors
     /// What the origin answered.
-    pub(crate) async fn get(self: &Arc<Self>, key: u64) -> Result<Entry, OriginError> {
+    pub(crate) async fn get(self: &Arc<Self>, key: u64, at: Position) -> Result<Entry, OriginError> {
         let started = Instant::now();
         self.prefetcher.demanded(key);
         let result = self.cache.get_or_try_insert_async(key, self.origin.load(key)).await;
-        if let (Ok((entry, _)), Some(tap)) = (&result, &self.tap) {
-            tap.offer(self.cache.id(&key), entry.weight());
+        if let Ok((entry, served)) = &result {
+            let size = u32::try_from(entry.weight()).unwrap_or(u32::MAX);
+            self.meter.accesses.served(at, size, *served != Served::Loaded);
+            if let Some(tap) = &self.tap {
+                tap.offer(self.cache.id(&key), entry.weight());
+            }
         }
         self.done(started.elapsed());
         result.map(|(entry, _)| entry)

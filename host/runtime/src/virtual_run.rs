@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use ahash::RandomState;
 use host_cache::{Cache, Exact, PolicyKind, Shadows};
-use host_contract::snapshot::{Accesses, Snapshot, System};
+use host_contract::snapshot::{Snapshot, System};
 use host_contract::{Clock, RunInfo, Unit, gauge};
 use host_control::ledger::{Decision, Disabled, End, Record, RulesChanged, Run};
 use host_control::{ControlLoop, Registration};
@@ -272,17 +272,20 @@ impl<'a> Replay<'a> {
 
     fn request(&mut self, key: u64) {
         self.arrive();
-        self.meter.asked(key);
+        let at = self.meter.accesses.arrived(key);
         self.look_ahead(key);
         let wait = self.wait(key);
-        let took = if self.cache.get(&key).is_some() {
+        let is_hit = self.cache.get(&key).is_some();
+        let took = if is_hit {
             wait + HIT_TIME
         } else {
             self.cache.insert(key, self.entry(key));
             self.options.origin_latency
         };
+        let weight = weight(self.options.capacity, self.footprint, key);
+        self.meter.accesses.served(at, u32::try_from(weight).unwrap_or(u32::MAX), is_hit);
         if let Some(shadows) = &mut self.controlled.shadows {
-            shadows.feed(id(key), weight(self.options.capacity, self.footprint, key));
+            shadows.feed(id(key), weight);
         }
         self.now += took;
         if self.meter.finished(took).is_multiple_of(self.options.tick_requests.max(1)) {
@@ -342,14 +345,13 @@ impl<'a> Replay<'a> {
         let cap = self.options.settings.memory.cap.get();
         // No machine: what a strategy may read of it is the same everywhere.
         let system = System { cpu_cores: 1.0, memory_limit_bytes: cap, ..System::default() };
-        let keys = self.meter.recent();
         let sample = Sample {
             system,
             cache: self.cache.stats(),
             shadows: self.controlled.shadows.as_ref().map(Shadows::estimates).unwrap_or_default(),
             executor: None,
             prefetch: self.controlled.prefetch(),
-            accesses: Accesses { keys, ..Accesses::default() },
+            accesses: self.meter.accesses.recent(),
             finished: self.meter.count(),
             latency: self.meter.take_window(),
             gauges: gauge::Values::new(),

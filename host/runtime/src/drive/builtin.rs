@@ -34,9 +34,9 @@ pub(crate) async fn drive(drive: &Drive<'_>, generator: &Generator) -> Vec<Phase
             let requests = Arc::clone(&drive.requests);
             match op.action {
                 Action::Get => {
-                    requests.arrived(op.key);
+                    let at = requests.arrived(op.key);
                     // Every key has an object, so that the origin has no error to answer with.
-                    drive.io(async move { drop(requests.get(op.key).await) }).await;
+                    drive.io(async move { drop(requests.get(op.key, at).await) }).await;
                 }
                 Action::Cpu { iterations } => {
                     let job = move || {

@@ -158,9 +158,9 @@ fn key_of(
 
 async fn submit(drive: &Drive<'_>, key: u64, path: PathBuf, seen: Arc<Mutex<Pass>>) {
     let requests = Arc::clone(&drive.requests);
-    requests.arrived(key);
+    let at = requests.arrived(key);
     let task = async move {
-        match requests.get(key).await {
+        match requests.get(key, at).await {
             Ok(Entry::File(indexed)) => {
                 let indexed: &Indexed = &indexed;
                 seen.lock().totals.add(&path, indexed);

@@ -106,11 +106,11 @@ pub(crate) async fn drive(
                 break 'trace;
             }
             let (requests, key) = (Arc::clone(&drive.requests), request.key);
-            requests.arrived(key);
+            let at = requests.arrived(key);
             drive
                 .io(async move {
                     // The sizes come from this very trace, so that every key is there.
-                    drop(requests.get(key).await);
+                    drop(requests.get(key, at).await);
                 })
                 .await;
             done += 1;

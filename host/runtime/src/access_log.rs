@@ -1,0 +1,169 @@
+//! The most recent requests, for strategies that look at keys.
+//!
+//! A ring of atomics: a request takes the next position, writes its key there, and later adds its size and whether it
+//! hit. Nobody waits for anybody. A reader checks the position that every slot carries before and after it reads the
+//! key, so that a slot that was overwritten meanwhile counts as lost instead of giving a wrong key. Only a request that
+//! stands still between two of its stores while [`KEPT`] others arrive can leave a key under another's position.
+
+use std::sync::atomic::{AtomicU64, Ordering, fence};
+
+use host_contract::snapshot::Accesses;
+
+/// Requests that are kept.
+pub(crate) const KEPT: u64 = 4_096;
+
+/// Low 31 bits of the position, above the size and the state of a slot.
+const TAG: u32 = 33;
+const HIT: u64 = 1 << 32;
+
+/// A request's place in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Position(u64);
+
+#[derive(Debug, Default)]
+struct Slot {
+    key: AtomicU64,
+    /// From the top: 31 bits of the position plus one, so that 0 is an empty slot; one bit for a hit; 32 bits of size, 0
+    /// until it is known.
+    rest: AtomicU64,
+}
+
+/// The ring.
+#[derive(Debug)]
+pub(crate) struct AccessLog {
+    slots: Box<[Slot]>,
+    next: AtomicU64,
+}
+
+impl Default for AccessLog {
+    fn default() -> Self {
+        Self { slots: (0..KEPT).map(|_| Slot::default()).collect(), next: AtomicU64::new(0) }
+    }
+}
+
+fn tag(position: u64) -> u64 {
+    position.wrapping_add(1) << TAG
+}
+
+impl AccessLog {
+    fn slot(&self, position: u64) -> Option<&Slot> {
+        self.slots.get(usize::try_from(position % KEPT).ok()?)
+    }
+
+    /// A request for `key` has arrived.
+    pub(crate) fn arrived(&self, key: u64) -> Position {
+        let position = self.next.fetch_add(1, Ordering::Relaxed);
+        if let Some(slot) = self.slot(position) {
+            slot.rest.store(0, Ordering::Relaxed);
+            // A reader that sees the new key also sees that the slot was emptied.
+            fence(Ordering::Release);
+            slot.key.store(key, Ordering::Relaxed);
+            slot.rest.store(tag(position), Ordering::Release);
+        }
+        Position(position)
+    }
+
+    /// The request was served.
+    pub(crate) fn served(&self, at: Position, size: u32, hit: bool) {
+        let Some(slot) = self.slot(at.0) else { return };
+        let waiting = tag(at.0);
+        let served = waiting | u64::from(size) | if hit { HIT } else { 0 };
+        // It fails where the slot has gone to a later request: then nobody can ask for this one any more.
+        let _overwritten =
+            slot.rest.compare_exchange(waiting, served, Ordering::Release, Ordering::Relaxed).is_err();
+    }
+
+    /// The last [`KEPT`] requests, oldest first. A request that is just arriving ends the list.
+    pub(crate) fn recent(&self) -> Accesses {
+        let next = self.next.load(Ordering::Acquire);
+        let first = next.saturating_sub(KEPT);
+        let mut recent = Accesses { before: first, ..Accesses::default() };
+        for position in first..next {
+            match self.read(position) {
+                Some((key, size, hit)) => {
+                    recent.keys.push(key);
+                    recent.sizes.push(size);
+                    recent.hits.push(u8::from(hit));
+                }
+                // Overwritten while we were reading: what came before it was, too.
+                None if recent.keys.is_empty() => recent.before = position + 1,
+                None => break,
+            }
+        }
+        recent
+    }
+
+    fn read(&self, position: u64) -> Option<(u64, u32, bool)> {
+        let slot = self.slot(position)?;
+        let before = slot.rest.load(Ordering::Acquire);
+        let key = slot.key.load(Ordering::Relaxed);
+        fence(Ordering::Acquire);
+        let after = slot.rest.load(Ordering::Relaxed);
+        let ours = |rest: u64| rest >> TAG == tag(position) >> TAG && rest != 0;
+        if !ours(before) || !ours(after) {
+            return None;
+        }
+        Some((key, u32::try_from(after & u64::from(u32::MAX)).ok()?, after & HIT != 0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn the_last_requests_come_back_oldest_first() {
+        let log = AccessLog::default();
+        assert!(log.recent().keys.is_empty());
+        for key in 0..5_000 {
+            let at = log.arrived(key);
+            log.served(at, u32::try_from(key).unwrap() + 1, key % 2 == 0);
+        }
+        let recent = log.recent();
+        assert_eq!((recent.before, recent.keys.len()), (904, 4_096));
+        assert_eq!((recent.keys[0], recent.sizes[0], recent.hits[0]), (904, 905, 1));
+        assert_eq!((recent.keys[4_095], recent.hits[4_095]), (4_999, 0));
+    }
+
+    #[test]
+    fn a_request_under_way_has_no_size_yet_and_a_late_answer_harms_no_other() {
+        let log = AccessLog::default();
+        let late = log.arrived(7);
+        assert_eq!((log.recent().keys, log.recent().sizes), (vec![7], vec![0]));
+        for key in 0..KEPT {
+            log.arrived(100 + key);
+        }
+        log.served(late, 9, true);
+        let recent = log.recent();
+        assert_eq!((recent.before, recent.keys[4_095], recent.sizes[4_095]), (1, 100 + KEPT - 1, 0));
+    }
+
+    #[test]
+    fn threads_never_give_a_key_that_nobody_asked_for() {
+        let log = Arc::new(AccessLog::default());
+        let writers: Vec<_> = (1..=2_u64)
+            .map(|thread| {
+                let log = Arc::clone(&log);
+                std::thread::spawn(move || {
+                    for n in 0..50_000 {
+                        let at = log.arrived(thread << 32 | n);
+                        log.served(at, u32::try_from(thread).unwrap(), true);
+                    }
+                })
+            })
+            .collect();
+        while !writers.iter().all(std::thread::JoinHandle::is_finished) {
+            let recent = log.recent();
+            for (key, size) in recent.keys.iter().zip(&recent.sizes) {
+                assert!(matches!(key >> 32, 1 | 2), "{key:x}");
+                assert!(*size == 0 || u64::from(*size) == key >> 32, "{key:x} with size {size}");
+            }
+        }
+        for writer in writers {
+            writer.join().unwrap();
+        }
+        assert_eq!(log.recent().keys.len(), 4_096);
+    }
+}
