@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::support::{fail, host, ledger, of_type, plugin_dir, succeed, trace};
 
 const ALL: &str =
-    r#"grants=["metrics","cache-control","executor-control","prefetch-control","settings","log"]"#;
+    r#"grants=["metrics","dials","cache-control","executor-control","prefetch-control","settings","log"]"#;
 
 /// Runs a small trace with one component of `tests/components` beside the bundled strategies.
 fn run_with(name: &str) -> (Value, Vec<Value>) {

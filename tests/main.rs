@@ -16,6 +16,8 @@ mod inputs;
 #[cfg(test)]
 mod libcachesim;
 #[cfg(test)]
+mod objective;
+#[cfg(test)]
 mod runs;
 #[cfg(test)]
 mod simulator;

@@ -1,11 +1,15 @@
-//! What a strategy says of itself, checked: it is shown to people, used as a key, and decides which
-//! settings a profile may give.
+//! What a strategy says of itself, checked: it is shown to people, used as a key, and decides which dials it may turn
+//! and which settings a profile may give.
+
+mod setting;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use host_contract::dial;
+use host_contract::Dials;
 use semver::Version;
 use serde::Serialize;
+
+pub use setting::{Setting, SettingKind};
 
 use crate::bindings::optimizer::plugin::types;
 use crate::load_error::{Label, LoadError};
@@ -23,60 +27,11 @@ const MAX_SUMMARY: usize = 256;
 /// Settings of a strategy.
 const MAX_SETTINGS: usize = 64;
 
-/// Bytes of a setting's default, and of a value in a profile.
-const MAX_VALUE: usize = 1 << 10;
-
-/// How a setting's text is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SettingKind {
-    /// Any text.
-    Text,
-    /// A whole number, decimal.
-    Integer,
-    /// A decimal number, finite.
-    Number,
-    /// `true` or `false`.
-    Boolean,
-}
-
-impl SettingKind {
-    /// What to tell who gave something else.
-    pub(crate) fn expected(self) -> &'static str {
-        match self {
-            Self::Text => "text of at most 1024 bytes",
-            Self::Integer => "a whole number such as `10`",
-            Self::Number => "a number such as `0.5`",
-            Self::Boolean => "`true` or `false`",
-        }
-    }
-
-    fn accepts(self, value: &str) -> bool {
-        value.len() <= MAX_VALUE
-            && match self {
-                Self::Text => true,
-                Self::Integer => value.parse::<i64>().is_ok() || value.parse::<u64>().is_ok(),
-                Self::Number => value.parse::<f64>().is_ok_and(f64::is_finite),
-                Self::Boolean => matches!(value, "true" | "false"),
-            }
-    }
-}
-
-/// One setting that a profile may give.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Setting {
-    /// Name, kebab-case.
-    pub name: String,
-    /// One line: what it does, with unit and range.
-    pub summary: String,
-    /// How the text is read.
-    pub kind: SettingKind,
-    /// The value used where the profile gives none.
-    pub default: String,
-}
+/// Dials that a strategy names.
+const MAX_DIALS: usize = 64;
 
 /// What a strategy says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Description {
     /// Name, kebab-case, 1 to 64 characters.
     pub name: String,
@@ -84,7 +39,8 @@ pub struct Description {
     pub version: String,
     /// One line: what it does.
     pub summary: String,
-    /// Names of the dials it means to use, in the order in which it names them, each once.
+    /// Names of the dials it means to turn, in its own order, each once. A component of a later host may name some that
+    /// this one does not have.
     pub dials: Vec<String>,
     /// The settings it reads.
     pub settings: Vec<Setting>,
@@ -102,16 +58,20 @@ impl Description {
             return Err(format!("version `{shown}` is not one of semantic versioning, such as `1.0.0`"));
         }
         let summary = line("summary", raw.summary, MAX_SUMMARY)?;
+        if raw.dials.len() > MAX_DIALS {
+            return Err(format!("{} dials, at most {MAX_DIALS} are read", raw.dials.len()));
+        }
         let mut dials: Vec<String> = Vec::new();
-        for dial in raw.controls.into_iter().flat_map(dials_of) {
-            if !dials.iter().any(|known| known == dial.name()) {
-                dials.push(dial.name().to_owned());
+        for dial in raw.dials {
+            let dial = self::name("the name of dial", dial)?;
+            if !dials.contains(&dial) {
+                dials.push(dial);
             }
         }
         if raw.settings.len() > MAX_SETTINGS {
             return Err(format!("{} settings, at most {MAX_SETTINGS} are read", raw.settings.len()));
         }
-        let settings = raw.settings.into_iter().map(setting).collect::<Result<Vec<_>, _>>()?;
+        let settings = raw.settings.into_iter().map(Setting::read).collect::<Result<Vec<_>, _>>()?;
         let mut seen = BTreeSet::new();
         if let Some(twice) = settings.iter().find(|setting| !seen.insert(setting.name.as_str())) {
             return Err(format!("setting `{}` is declared twice", twice.name));
@@ -119,14 +79,24 @@ impl Description {
         Ok(Self { name, version: raw.version, summary, dials, settings })
     }
 
-    /// Refuses settings that are not declared, and values that are not of their kind.
+    /// The dials that it names and this host does not have.
+    pub fn unknown_dials<'a>(&'a self, dials: &'a Dials) -> impl Iterator<Item = &'a str> {
+        self.dials.iter().map(String::as_str).filter(|name| dials.find(name).is_none())
+    }
+
+    /// The settings of a profile under the names that are declared: `_` and `-` are one.
+    ///
+    /// # Errors
+    /// A setting that is not declared, or given in two spellings, and a value that does not fit.
     pub(crate) fn check_settings(
         &self,
         given: &BTreeMap<String, String>,
         component: &Label,
-    ) -> Result<(), LoadError> {
+    ) -> Result<BTreeMap<String, String>, LoadError> {
+        let mut checked = BTreeMap::new();
         for (name, value) in given {
-            let Some(setting) = self.settings.iter().find(|setting| setting.name == *name) else {
+            let folded = name.replace('_', "-");
+            let Some(setting) = self.settings.iter().find(|setting| setting.name == folded) else {
                 return Err(LoadError::UnknownSetting {
                     component: component.clone(),
                     strategy: self.name.clone(),
@@ -134,17 +104,20 @@ impl Description {
                     known: self.settings.iter().map(|setting| setting.name.clone()).collect(),
                 });
             };
-            if !setting.kind.accepts(value) {
+            let twice = checked.contains_key(&setting.name);
+            if twice || !setting.accepts(value) {
+                let once = "one spelling: `_` and `-` are one in a name";
                 return Err(LoadError::BadSetting {
                     component: component.clone(),
                     strategy: self.name.clone(),
-                    setting: name.clone(),
-                    value: names::tame(value, MAX_NAME),
-                    kind: setting.kind,
+                    setting: names::tame(name, MAX_NAME),
+                    value: names::tame(value, MAX_NAME).into(),
+                    expected: if twice { once.into() } else { setting.expected().into() },
                 });
             }
+            checked.insert(setting.name.clone(), value.clone());
         }
-        Ok(())
+        Ok(checked)
     }
 }
 
@@ -166,41 +139,6 @@ fn line(what: &str, text: String, max: usize) -> Result<String, String> {
         return Err(format!("{what} holds a line end or another control character"));
     }
     Ok(text)
-}
-
-fn setting(raw: types::Setting) -> Result<Setting, String> {
-    let name = name("the name of setting", raw.name)?;
-    let kind = SettingKind::from(raw.kind);
-    let summary = line(&format!("the summary of setting `{name}`"), raw.summary, MAX_SUMMARY)?;
-    let default = line(&format!("the default of setting `{name}`"), raw.default, MAX_VALUE)?;
-    if !kind.accepts(&default) {
-        let shown = names::tame(&default, MAX_NAME);
-        return Err(format!("the default of setting `{name}` is `{shown}`, expected {}", kind.expected()));
-    }
-    Ok(Setting { name, summary, kind, default })
-}
-
-impl From<types::SettingKind> for SettingKind {
-    fn from(kind: types::SettingKind) -> Self {
-        match kind {
-            types::SettingKind::Text => Self::Text,
-            types::SettingKind::Integer => Self::Integer,
-            types::SettingKind::Number => Self::Number,
-            types::SettingKind::Boolean => Self::Boolean,
-        }
-    }
-}
-
-/// The dials of a control as the contract groups them. Rules are no dial.
-fn dials_of(control: types::Control) -> &'static [dial::Dial] {
-    match control {
-        types::Control::CachePolicy => &[dial::CACHE_POLICY],
-        types::Control::CacheCapacity => &[dial::CACHE_CAPACITY],
-        types::Control::CpuWorkers => &[dial::CPU_WORKERS],
-        types::Control::IoWorkers => &[dial::IO_WORKERS],
-        types::Control::PrefetchRules => &[],
-        types::Control::PrefetchBudget => &[dial::PREFETCH_IN_FLIGHT, dial::PREFETCH_SHARE],
-    }
 }
 
 #[cfg(test)]

@@ -8,11 +8,13 @@ use crate::interfaces::Interfaces;
 use crate::wasi;
 
 /// What a component says of itself and needs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Inspection {
     /// What it says of itself.
     #[serde(flatten)]
     pub description: Description,
+    /// Dials that it names and this host does not have: it is built for a later one. It runs without them.
+    pub unknown_dials: Vec<String>,
     /// The world it is built for.
     pub world: &'static str,
     /// What it imports, in its own order.

@@ -52,9 +52,7 @@ impl Interfaces {
     /// The grant that an import needs; none for what is always linked.
     pub(crate) fn grant_for(import: &str) -> Option<Grant> {
         let name = interface(import);
-        Grant::ALL
-            .into_iter()
-            .find(|grant| imports::interface_of(*grant).is_some_and(|known| interface(known) == name))
+        Grant::ALL.into_iter().find(|grant| interface(&imports::interface_of(*grant)) == name)
     }
 
     /// Refuses imports that are not granted.
@@ -137,10 +135,6 @@ fn known(import: &str) -> bool {
     if name.starts_with(PACKAGE) {
         return Interfaces::grant_for(import).is_some();
     }
-    // Pre-releases are compatible with nothing but themselves.
-    if Grant::ALL.iter().any(|grant| imports::interface_of(*grant) == Some(import)) {
-        return true;
-    }
     wasi::behind(name).is_some()
         && version(import).is_some_and(|v| v.major == 0 && v.minor == 2 && v.pre.is_empty())
 }
@@ -149,8 +143,8 @@ fn known(import: &str) -> bool {
 fn quoted(import: &str) -> String {
     let name = interface(import);
     let tamed = names::tame(import, 128);
-    if let Some(known) = Interfaces::grant_for(import).and_then(imports::interface_of) {
-        format!("`{tamed}` (the host has `{known}`)")
+    if let Some(grant) = Interfaces::grant_for(import) {
+        format!("`{tamed}` (the host has `{}`)", imports::interface_of(grant))
     } else if wasi::behind(name).is_some() {
         format!("`{tamed}` (the host has WASI 0.2)")
     } else {

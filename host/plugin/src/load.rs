@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use host_contract::Grant;
+use host_contract::{Dials, Gauges, Grant};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -26,6 +26,7 @@ use crate::limits::Limits;
 use crate::load_error::{Label, LoadError};
 use crate::plugin::Plugin;
 use crate::shape;
+use crate::state::Tables;
 use crate::strategy::WasmStrategy;
 use crate::ticker::Ticker;
 
@@ -75,6 +76,10 @@ fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
 pub struct LoaderConfig {
     /// What compiling one component may use, in a program that calls [`crate::serve`].
     pub compile: CompileLimits,
+    /// The dials of this host.
+    pub dials: Dials,
+    /// The gauges of this host.
+    pub gauges: Gauges,
     /// Where compiled components are kept; none compiles each time. [`default_cache_dir`] is the usual place.
     pub cache_dir: Option<PathBuf>,
 }
@@ -93,6 +98,7 @@ pub struct Loader {
     ticker: Arc<Ticker>,
     artifacts: Option<Artifacts>,
     compile_limits: CompileLimits,
+    tables: Arc<Tables>,
     note: Option<String>,
     on_compile: Option<OnCompile>,
 }
@@ -120,6 +126,7 @@ impl Loader {
             ticker: Arc::new(ticker),
             artifacts,
             compile_limits: config.compile,
+            tables: Arc::new(Tables { dials: config.dials.clone(), gauges: config.gauges.clone() }),
             note,
             on_compile: None,
         })
@@ -151,7 +158,8 @@ impl Loader {
         let interfaces = Interfaces::read(&bytes, &label)?;
         let (component, compile_time) = self.compile(&bytes, &label)?;
         let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        let plugin = Plugin::new(component, Arc::clone(&self.ticker), interfaces, size, label, limits)?;
+        let (ticker, tables) = (Arc::clone(&self.ticker), Arc::clone(&self.tables));
+        let plugin = Plugin::new(component, ticker, tables, interfaces, size, label, limits)?;
         tracing::info!(
             name = plugin.name(),
             version = plugin.description().version,

@@ -11,7 +11,6 @@ use std::time::Duration;
 use host_control::Fault;
 
 use crate::compile::{CompileError, CompileLimits};
-use crate::description::SettingKind;
 use crate::digest::Digest;
 use crate::interfaces::PACKAGE_VERSION;
 use crate::names;
@@ -220,7 +219,9 @@ pub enum LoadError {
         known: Vec<String>,
     },
     /// The profile gives a setting a value that is not of its kind.
-    #[error("{component}: strategy `{strategy}`: setting `{setting}` is `{value}`, expected {}. Change the profile", .kind.expected())]
+    #[error(
+        "{component}: strategy `{strategy}`: setting `{setting}` is `{value}`, expected {expected}. Change the profile"
+    )]
     BadSetting {
         /// The component.
         component: Label,
@@ -229,9 +230,9 @@ pub enum LoadError {
         /// The setting.
         setting: String,
         /// What the profile gives.
-        value: String,
-        /// How it would have been read.
-        kind: SettingKind,
+        value: Box<str>,
+        /// What would have been allowed.
+        expected: Box<str>,
     },
     /// Two files of the plugin directory give themselves one name.
     #[error(

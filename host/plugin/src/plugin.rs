@@ -20,7 +20,7 @@ use crate::inspection::{Import, Inspection};
 use crate::interfaces::Interfaces;
 use crate::limits::Limits;
 use crate::load_error::{Label, LoadError};
-use crate::state::State;
+use crate::state::{State, Tables};
 use crate::strategy::{Running, WasmStrategy};
 use crate::ticker::Ticker;
 use crate::{imports, wasi};
@@ -29,6 +29,7 @@ use crate::{imports, wasi};
 pub struct Plugin {
     component: Component,
     ticker: Arc<Ticker>,
+    tables: Arc<Tables>,
     interfaces: Interfaces,
     size: u64,
     label: Label,
@@ -49,14 +50,16 @@ impl Plugin {
     pub(crate) fn new(
         component: Component,
         ticker: Arc<Ticker>,
+        tables: Arc<Tables>,
         interfaces: Interfaces,
         size: u64,
         label: Label,
         limits: &Limits,
     ) -> Result<Self, LoadError> {
-        let pre = link(&component, &Grant::ALL.into(), &label)?;
-        let (_, description) = run_start(&pre, &ticker, &label, State::new(limits, 0), limits)?;
-        Ok(Self { component, ticker, interfaces, size, label, description, compile_time: None })
+        let linker = linker(&component, &Grant::ALL.into(), &label)?;
+        let pre = prepare(&linker, &component, &label)?;
+        let (_, description) = run_start(&pre, &ticker, &label, State::new(&tables, limits, 0), limits)?;
+        Ok(Self { component, ticker, tables, interfaces, size, label, description, compile_time: None })
     }
 
     pub(crate) fn compiled_in(self, compile_time: Option<Duration>) -> Self {
@@ -92,6 +95,7 @@ impl Plugin {
     pub fn inspection(&self) -> Inspection {
         Inspection {
             description: self.description.clone(),
+            unknown_dials: self.description.unknown_dials(&self.tables.dials).map(str::to_owned).collect(),
             world: crate::WORLD,
             imports: self.interfaces.imports.iter().map(|name| Import::of(name)).collect(),
             exports: self.interfaces.exports.clone(),
@@ -113,11 +117,22 @@ impl Plugin {
         limits: &Limits,
         seed: u64,
     ) -> Result<WasmStrategy, LoadError> {
+        self.interfaces.check_grants(self.name(), &self.label, grants)?;
+        let settings = self.description.check_settings(settings, &self.label)?;
+        let linker = linker(&self.component, grants, &self.label)?;
+        self.start_linked(&linker, settings, limits, seed)
+    }
+
+    fn start_linked(
+        &self,
+        linker: &Linker<State>,
+        settings: BTreeMap<String, String>,
+        limits: &Limits,
+        seed: u64,
+    ) -> Result<WasmStrategy, LoadError> {
         let name = self.name();
-        self.interfaces.check_grants(name, &self.label, grants)?;
-        self.description.check_settings(settings, &self.label)?;
-        let pre = link(&self.component, grants, &self.label)?;
-        let mut state = State::new(limits, seed);
+        let pre = prepare(linker, &self.component, &self.label)?;
+        let mut state = State::new(&self.tables, limits, seed);
         state.known_as(name, &self.label.digest);
         let (mut running, description) = run_start(&pre, &self.ticker, &self.label, state, limits)?;
         if description != self.description {
@@ -126,7 +141,7 @@ impl Plugin {
                 reason: "it describes itself differently each time it is asked".to_owned(),
             });
         }
-        running.store.data_mut().settings.clone_from(settings);
+        running.store.data_mut().settings = settings;
         let identity = Identity {
             name: description.name.clone(),
             version: description.version.clone(),
@@ -139,19 +154,29 @@ impl Plugin {
 }
 
 /// Links WASI, the types of the contract, and exactly the granted interfaces.
-fn link(
+fn linker(
     component: &Component,
     grants: &BTreeSet<Grant>,
     label: &Label,
-) -> Result<StrategyPre<State>, LoadError> {
-    let mismatch = |error: wasmtime::Error| LoadError::Mismatch {
-        component: label.clone(),
-        reason: format!("{error:#}"),
-    };
+) -> Result<Linker<State>, LoadError> {
     let mut linker = Linker::new(component.engine());
-    wasi::link(&mut linker).map_err(mismatch)?;
-    imports::link(&mut linker, grants).map_err(mismatch)?;
-    linker.instantiate_pre(component).and_then(StrategyPre::new).map_err(mismatch)
+    wasi::link(&mut linker)
+        .and_then(|()| imports::link(&mut linker, grants))
+        .map_err(|error| mismatch(&error, label))?;
+    Ok(linker)
+}
+
+/// Fits a component to what is linked.
+fn prepare(
+    linker: &Linker<State>,
+    component: &Component,
+    label: &Label,
+) -> Result<StrategyPre<State>, LoadError> {
+    linker.instantiate_pre(component).and_then(StrategyPre::new).map_err(|error| mismatch(&error, label))
+}
+
+fn mismatch(error: &wasmtime::Error, label: &Label) -> LoadError {
+    LoadError::Mismatch { component: label.clone(), reason: format!("{error:#}") }
 }
 
 /// Instantiates a component and asks it for its description.
@@ -177,3 +202,6 @@ fn run_start(
         Err((fault, _)) => Err(LoadError::Start { component: label.clone(), fault }),
     }
 }
+
+#[cfg(test)]
+mod growth;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use host_contract::Snapshot;
+use host_contract::{Dials, Gauges, Snapshot};
 use host_control::{LogLine, ProposalContext};
 use rand_pcg::Pcg64;
 use rand_pcg::rand_core::{Rng, SeedableRng};
@@ -30,7 +30,15 @@ const MAX_HANDLES: usize = 4096;
 /// Random bytes that a guest may ask for in one call.
 const MAX_RANDOM: u64 = 4 << 10;
 
+/// What there is to turn and to read on this host, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Tables {
+    pub(crate) dials: Dials,
+    pub(crate) gauges: Gauges,
+}
+
 pub(crate) struct State {
+    pub(crate) tables: Arc<Tables>,
     /// Name by which the rules of this strategy are known; empty until it has described itself.
     pub(crate) name: String,
     /// The digest of its component; empty until then.
@@ -55,12 +63,13 @@ pub(crate) struct State {
 
 impl State {
     /// The state of a new store. The seed decides every random byte that the guest is given.
-    pub(crate) fn new(limits: &Limits, seed: u64) -> Self {
+    pub(crate) fn new(tables: &Arc<Tables>, limits: &Limits, seed: u64) -> Self {
         let clock = Arc::new(Clock::default());
         let work = Arc::new(HostWork::new(Arc::clone(&clock)));
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_HANDLES);
         Self {
+            tables: Arc::clone(tables),
             name: String::new(),
             digest: String::new(),
             limits_table: "limits".to_owned(),

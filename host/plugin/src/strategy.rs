@@ -87,12 +87,8 @@ impl Strategy for WasmStrategy {
 
     fn tick(&mut self, snapshot: Arc<Snapshot>, context: ProposalContext) -> Response {
         if let Some(fault) = &self.fault {
-            return Response {
-                context,
-                usage: Usage::default(),
-                log: Vec::new(),
-                fault: Some(fault.clone()),
-            };
+            let fault = Some(fault.clone());
+            return Response { context, usage: Usage::default(), log: Vec::new(), fault };
         }
         let began = Instant::now();
         let state = self.running.store.data_mut();

@@ -11,8 +11,8 @@
 //!   challenger's shadow, summed up. A challenger has to miss a share (`margin`) less for it to count at all, and
 //!   the sum starts over whenever it falls to zero. That is Page's CUSUM test ("Continuous inspection schemes",
 //!   1954), which finds a change of phase soonest among tests with so many false alarms.
-//! - What a change costs is put at a share (`change-cost`) of the entries the two policies can disagree about: as
-//!   many as were evicted so far, at most all. To that come `min-misses` sampled misses, below which a sum is chance.
+//! - The cost of a change is estimated as a share (`change-cost`) of the entries the two policies can disagree about:
+//!   as many as were evicted so far, at most all. To that come `min-misses` sampled misses, below which a sum is chance.
 //! - Before anything was evicted all policies hold the same, and a change costs nothing. What is chosen then is
 //!   `prior`: ARC, which of the policies built in loses least where it is not the best, while one scan through LRU
 //!   loses what no later change brings back.
@@ -39,12 +39,14 @@ strategy_sdk::settings! {
     pub(crate) struct Settings {
         /// Policy to take while nothing was evicted and a change costs nothing; empty: the profile's own
         prior: String = "arc",
-        /// Share of its misses that another policy has to save, 0.0 to 1.0
+        /// Share of its misses that another policy has to save
         margin: f64 = 0.015 in 0.0..=1.0,
-        /// Misses that a change is taken to cost, as a share of the entries, 0.0 to 10.0
+        /// Misses that a change is taken to cost, as a share of the entries
         change_cost: f64 = 0.0625 in 0.0..=10.0,
         /// Sampled misses below which a lead is chance
         min_misses: f64 = 16.0 in 0.0..=1e12,
+        /// Where memory is the objective: share of the requests that may miss in addition when the capacity is halved
+        spare: f64 = 0.01 in 0.0..=1.0,
     }
 }
 
@@ -63,7 +65,7 @@ const REFUSED_TICKS: u64 = 16;
 pub(crate) struct Choice {
     /// The policy.
     pub(crate) policy: String,
-    /// For the log: the figures behind it.
+    /// The figures behind it.
     pub(crate) reason: String,
     why: Why,
 }
@@ -188,7 +190,7 @@ impl Chooser {
         applies.then(|| Choice {
             policy: prior.clone(),
             reason: format!(
-                "nothing was evicted yet, so that a change costs nothing: {prior} until more is known"
+                "nothing has been evicted yet, so switching costs nothing; {prior} until more is known"
             ),
             why: Why::Prior,
         })
@@ -200,7 +202,7 @@ impl Chooser {
         (regret > dear).then(|| Choice {
             policy: policy.to_owned(),
             reason: format!(
-                "{policy} would have saved {} of the misses of {}; a change is put at {}",
+                "{policy} would have had {} fewer misses than {}; switching is estimated to cost {}",
                 thousands(regret),
                 cache.policy,
                 thousands(dear)
@@ -215,7 +217,7 @@ impl Chooser {
         lost.then(|| Choice {
             policy: change.left.clone(),
             reason: format!(
-                "the change to {} has cost {} misses against {}",
+                "since the switch to {} the cache has had {} more misses than {} would have had",
                 cache.policy,
                 thousands(-change.gain),
                 change.left
@@ -250,7 +252,7 @@ impl Chooser {
 }
 
 /// A whole number with commas: 12,345.
-fn thousands(number: f64) -> String {
+pub(crate) fn thousands(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {

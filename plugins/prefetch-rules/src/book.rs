@@ -33,12 +33,12 @@ impl Order {
         match self {
             Self::Install { id, pattern: Pattern::Run { stride, depth }, support } => {
                 format!(
-                    "rule {id}: stay {depth} ahead of runs with stride {stride}, seen in {support} accesses"
+                    "rule {id}: prefetch {depth} keys ahead of runs with stride {stride}, seen in {support} accesses"
                 )
             }
             Self::Install { id, pattern: Pattern::Follow { key, targets }, support } => {
                 let keys = if targets.len() == 1 { "key" } else { "keys" };
-                format!("rule {id}: load {} {keys} after {key}, followed {support} times", targets.len())
+                format!("rule {id}: prefetch {} {keys} after key {key}, seen {support} times", targets.len())
             }
             Self::Withdraw { id, reason, .. } => format!("rule {id} withdrawn: {reason}"),
         }
@@ -125,7 +125,7 @@ impl Book {
                 id = id.wrapping_add(1);
             } else if let Some(old) = unseen.next() {
                 // Its place is free at the next look.
-                let reason = "its pattern is no longer seen, and others wait for its place".to_owned();
+                let reason = "its pattern no longer occurs, and another pattern needs its place".to_owned();
                 orders.push(Order::Withdraw { id: old, reason, bar: false });
             }
         }

@@ -2,29 +2,28 @@
 
 use crate::bindings::optimizer::plugin::types;
 
-/// Name, version, purpose and controls of a strategy.
+/// Name, version, purpose and dials of a strategy.
 #[derive(Debug, Clone)]
 pub struct Description {
     name: &'static str,
     version: &'static str,
     summary: &'static str,
-    controls: Vec<types::Control>,
+    dials: Vec<&'static str>,
 }
 
 impl Description {
-    /// `name` is kebab-case, 1 to 64 characters, and is what profiles and the ledger call the
-    /// strategy; `version` is as in semantic versioning (`env!("CARGO_PKG_VERSION")`);
-    /// `summary` is one line.
+    /// `name` is lower-case words and digits joined by hyphens, 1 to 64 characters, and is what profiles and the ledger
+    /// call the strategy; `version` is as in semantic versioning (`env!("CARGO_PKG_VERSION")`); `summary` is one line.
     #[must_use]
     pub fn new(name: &'static str, version: &'static str, summary: &'static str) -> Self {
-        Self { name, version, summary, controls: Vec::new() }
+        Self { name, version, summary, dials: Vec::new() }
     }
 
-    /// The controls it means to use. A proposal for any other is refused, and so is one for a
-    /// control that the profile does not grant.
+    /// The dials it means to turn, by name ([`crate::dial`]). The host refuses a proposal for any other. Prefetch rules
+    /// are no dial and need not be named.
     #[must_use]
-    pub fn controls(mut self, controls: &[types::Control]) -> Self {
-        self.controls = controls.to_vec();
+    pub fn dials(mut self, dials: &[&'static str]) -> Self {
+        self.dials = dials.to_vec();
         self
     }
 
@@ -34,7 +33,7 @@ impl Description {
             name: self.name.to_owned(),
             version: self.version.to_owned(),
             summary: self.summary.to_owned(),
-            controls: self.controls,
+            dials: self.dials.into_iter().map(str::to_owned).collect(),
             settings,
         }
     }

@@ -6,7 +6,7 @@
 
 use crate::{
     Settings, Strategy, TickError, TickInfo,
-    bindings::{optimizer::plugin::types, wasi::config::store},
+    bindings::optimizer::plugin::{settings, types},
 };
 
 /// The answer to `describe`.
@@ -15,23 +15,16 @@ pub fn describe<S: Strategy>() -> types::Description {
     S::describe().with_settings(S::Settings::declare())
 }
 
-/// One tick: makes the strategy where there is none yet, then calls it.
+/// One tick: makes the strategy where there is none yet, then calls it. The settings are asked for only by a settings
+/// type that has fields, so that a strategy without settings does not import `optimizer:plugin/settings`.
 ///
 /// # Errors
 /// What the strategy's constructor or tick answered.
 pub fn tick<S: Strategy>(strategy: &mut Option<S>, info: TickInfo) -> Result<(), TickError> {
     match strategy {
         Some(strategy) => strategy.tick(info),
-        None => strategy.insert(S::new(S::Settings::read(from_host)?)?).tick(info),
+        None => strategy.insert(S::new(S::Settings::read(settings::get)?)?).tick(info),
     }
-}
-
-/// A setting's text as the profile gives it. Reached only from a settings type that has fields, so
-/// that a strategy without settings does not import `wasi:config/store`.
-fn from_host(name: &str) -> Result<Option<String>, String> {
-    store::get(name).map_err(|error| match error {
-        store::Error::Upstream(text) | store::Error::Io(text) => text,
-    })
 }
 
 /// Exports a strategy as the component's `describe` and `tick`. Once a crate.
@@ -45,7 +38,7 @@ fn from_host(name: &str) -> Result<Option<String>, String> {
 /// export_strategy! {
 ///     name: "grow-while-evicting",
 ///     summary: "Grows the cache by a quarter while it evicts",
-///     controls: [CacheCapacity],
+///     dials: [dial::CACHE_CAPACITY],
 ///     tick: |_info| {
 ///         let now = metrics::cache();
 ///         if now.window_evictions > 0 {
@@ -60,7 +53,7 @@ macro_rules! export_strategy {
     (
         name: $name:expr,
         summary: $summary:expr,
-        controls: [$($control:ident),* $(,)?],
+        dials: [$($dial:expr),* $(,)?],
         tick: |$info:pat_param| $tick:block $(,)?
     ) => {
         const _: () = {
@@ -71,7 +64,7 @@ macro_rules! export_strategy {
 
                 fn describe() -> $crate::Description {
                     $crate::Description::new($name, ::std::env!("CARGO_PKG_VERSION"), $summary)
-                        .controls(&[$($crate::Control::$control),*])
+                        .dials(&[$($dial),*])
                 }
 
                 fn new(_: $crate::NoSettings) -> ::std::result::Result<Self, $crate::TickError> {
@@ -106,7 +99,7 @@ macro_rules! export_strategy {
                 }
             }
 
-    $crate::bindings::export!(Component with_types_in $crate::bindings);
+            $crate::bindings::export!(Component with_types_in $crate::bindings);
         };
     };
 }

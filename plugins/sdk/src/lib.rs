@@ -6,10 +6,10 @@
 //! [`cache`], [`executor`] and [`prefetch`]. [`export_strategy!`] does the rest.
 //!
 //! Every import is a capability that a profile has to grant, and a component imports only what its
-//! code reaches: a strategy that never calls [`log`] does not ask for the log.
+//! code reaches: a strategy that never calls [`mod@log`] does not ask for the log.
 //!
 //! ```no_run
-//! use strategy_sdk::{Control, Description, NoSettings, Strategy, TickError, TickInfo, cache, metrics};
+//! use strategy_sdk::{Description, NoSettings, Strategy, TickError, TickInfo, cache, dial, metrics};
 //!
 //! struct HalfOfMemory;
 //!
@@ -18,7 +18,7 @@
 //!
 //!     fn describe() -> Description {
 //!         Description::new("half-of-memory", "0.1.0", "Gives the cache half of the memory")
-//!             .controls(&[Control::CacheCapacity])
+//!             .dials(&[dial::CACHE_CAPACITY])
 //!     }
 //!
 //!     fn new(_: NoSettings) -> Result<Self, TickError> {
@@ -36,8 +36,8 @@
 //! ```
 //!
 //! A refused proposal ([`types::ControlError`]) is not an error of the strategy: another one may
-//! own the control, or it may be cooling down. So there is no conversion to [`TickError`], which
-//! would set the strategy aside for the rest of the run. Natively (in unit tests) the calls of the
+//! have more priority for the dial, or it may be cooling down. So there is no conversion to [`TickError`], which
+//! would disable the strategy for the rest of the run. Natively (in unit tests) the calls of the
 //! host are stubs that panic: keep decisions in functions that take what was measured as arguments,
 //! and test those.
 
@@ -45,26 +45,33 @@
 /// crate's own.
 #[doc(hidden)]
 pub mod bindings {
+    // `wit` here is a link to the contract at the root of the repository: what lies outside of a package cannot be
+    // packed with it.
     wit_bindgen::generate!({
         world: "strategy",
-        path: "../../wit",
-        generate_all,
+        path: "wit",
         pub_export_macro: true,
         default_bindings_module: "strategy_sdk::bindings",
     });
 }
 
+pub mod accesses;
 mod description;
+pub mod dial;
+pub mod dials;
 pub mod export;
 pub mod log;
+pub mod run;
 pub mod settings;
 
 pub use bindings::optimizer::plugin::{
-    cache_control as cache, executor_control as executor, metrics, prefetch_control as prefetch, types,
+    cache_control as cache, executor_control as executor, metrics, prefetch_control as prefetch,
+    shadow_control as shadows, types,
 };
 pub use description::Description;
+pub use run::Objective;
 pub use settings::{NoSettings, Settings};
-pub use types::{Acceptance, Control, ControlError, TickError, TickInfo};
+pub use types::{Acceptance, ControlError, TickError, TickInfo};
 
 /// A count as a number to calculate with. Exact up to 2^53.
 #[must_use]
@@ -93,7 +100,7 @@ pub trait Strategy: Sized + 'static {
     /// Looks and proposes, once a tick.
     ///
     /// # Errors
-    /// Whatever makes the strategy useless: it is set aside for the rest of the run, and the text
+    /// Whatever makes the strategy useless: it is disabled for the rest of the run, and the text
     /// shown.
     fn tick(&mut self, info: TickInfo) -> Result<(), TickError>;
 }

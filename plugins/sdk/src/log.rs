@@ -1,39 +1,39 @@
-//! The host's log. A strategy that calls any of these imports `wasi:logging/logging`.
+//! The host's log. A strategy that calls any of these imports `optimizer:plugin/log`.
+//!
+//! Why a dial is turned does not belong here but into [`dials::explain`](crate::dials::explain), which the host puts
+//! beside the decision.
 
-use crate::{Control, bindings::wasi::logging::logging};
-pub use logging::Level;
 use std::fmt::Display;
 
-/// Sends one message; `context` says what part of the strategy speaks.
-pub fn send(level: Level, context: &str, message: impl Display) {
-    logging::log(level, context, &message.to_string());
+use crate::bindings::optimizer::plugin::log;
+pub use log::Level;
+
+/// Sends one message.
+pub fn write(level: Level, message: impl Display) {
+    log::write(level, &message.to_string());
+}
+
+/// Every step, for following a computation.
+pub fn trace(message: impl Display) {
+    write(Level::Trace, message);
 }
 
 /// For the author of the strategy.
 pub fn debug(message: impl Display) {
-    send(Level::Debug, "tick", message);
+    write(Level::Debug, message);
 }
 
 /// Worth knowing to the operator; nothing is wrong.
 pub fn info(message: impl Display) {
-    send(Level::Info, "tick", message);
+    write(Level::Info, message);
 }
 
 /// Something is off, and the strategy copes.
 pub fn warn(message: impl Display) {
-    send(Level::Warn, "tick", message);
+    write(Level::Warn, message);
 }
 
-/// Why a proposal for this control was made. The host puts the last one of a tick beside the
-/// decision, in the report and on the ledger: name the figures.
-pub fn reason(control: Control, message: impl Display) {
-    let context = match control {
-        Control::CachePolicy => "cache-policy",
-        Control::CacheCapacity => "cache-capacity",
-        Control::CpuWorkers => "cpu-workers",
-        Control::IoWorkers => "io-workers",
-        Control::PrefetchRules => "prefetch-rules",
-        Control::PrefetchBudget => "prefetch-budget",
-    };
-    send(Level::Info, context, message);
+/// Something failed.
+pub fn error(message: impl Display) {
+    write(Level::Error, message);
 }

@@ -81,6 +81,8 @@ struct Listed {
     digest: Option<String>,
     /// What it has to be granted.
     grants: Vec<Grant>,
+    /// Dials that it names and this host does not have.
+    unknown_dials: Vec<String>,
     /// Why it cannot be loaded or started.
     error: Option<String>,
 }
@@ -100,7 +102,7 @@ fn list(layers: &Layers, json: bool) -> Result<(), Failure> {
             Ok(plugin) => {
                 let inspection = plugin.inspection();
                 let grants = inspection.grants();
-                let Inspection { description, digest, .. } = inspection;
+                let Inspection { description, digest, unknown_dials, .. } = inspection;
                 let strategy = settings.strategy(&description.name);
                 // What would happen is known only to who tries.
                 let error = strategy.filter(|strategy| strategy.enabled).and_then(|strategy| {
@@ -121,6 +123,7 @@ fn list(layers: &Layers, json: bool) -> Result<(), Failure> {
                     from,
                     digest: Some(digest),
                     grants,
+                    unknown_dials,
                     error: error.map(|error| error.to_string()),
                 }
             }
@@ -132,6 +135,7 @@ fn list(layers: &Layers, json: bool) -> Result<(), Failure> {
                 from,
                 digest: None,
                 grants: Vec::new(),
+                unknown_dials: Vec::new(),
                 error: Some(error.to_string()),
             },
         };
@@ -161,6 +165,14 @@ fn list(layers: &Layers, json: bool) -> Result<(), Failure> {
         outln!()?;
         outln!("to run {}, add to a profile:", row.name)?;
         outln!("strategies.{} = {{ grants = [{}] }}", row.name, grants.join(", "))?;
+    }
+    for row in rows.iter().filter(|row| !row.unknown_dials.is_empty()) {
+        let dials = row.unknown_dials.join(", ");
+        outln!()?;
+        outln!(
+            "{} is built for a later host and runs without what this one does not have: {dials}",
+            row.name
+        )?;
     }
     for error in rows.iter().filter_map(|row| row.error.as_ref()) {
         outln!()?;
@@ -206,8 +218,7 @@ fn inspect(file: &Path, layers: &Layers, json: bool) -> Result<(), Failure> {
     outln!("  size      {} bytes", inspection.size_bytes)?;
     outln!("  digest    {}", inspection.digest)?;
     outln!("  exports   {}", inspection.exports.join(", "))?;
-    let dials = &description.dials;
-    outln!("  dials     {}", if dials.is_empty() { "none".to_owned() } else { dials.join(", ") })?;
+    outln!("  dials     {}", dials(&inspection))?;
     outln!()?;
     outln!("imports:")?;
     for import in &inspection.imports {
@@ -225,10 +236,21 @@ fn inspect(file: &Path, layers: &Layers, json: bool) -> Result<(), Failure> {
         outln!()?;
         outln!("settings:")?;
         for setting in &description.settings {
-            outln!("  {:20} {:8} {}", setting.name, setting.default, setting.summary)?;
+            let allowed = setting.range().unwrap_or_else(|| setting.choices.join(", "));
+            outln!("  {:20} {:8} {:18} {}", setting.name, setting.default, allowed, setting.summary)?;
         }
     }
     Ok(())
+}
+
+/// The dials that a component names, those marked that this host does not have.
+fn dials(inspection: &Inspection) -> String {
+    let name = |dial: &String| match inspection.unknown_dials.contains(dial) {
+        true => format!("{dial} (not a dial of this host; the component is built for a later one)"),
+        false => dial.clone(),
+    };
+    let names: Vec<String> = inspection.description.dials.iter().map(name).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 fn granted<'a>(inspection: &'a Inspection, settings: &Settings) -> BTreeMap<&'a str, Option<bool>> {

@@ -6,17 +6,34 @@ fn raw() -> types::Description {
         name: "cache-policy".to_owned(),
         version: "1.2.3".to_owned(),
         summary: "Chooses a policy.".to_owned(),
-        controls: vec![types::Control::CachePolicy, types::Control::CachePolicy],
+        dials: ["cache-policy", "cache-policy", "cache-ttl"].map(str::to_owned).to_vec(),
         settings: vec![
             declared("margin", types::SettingKind::Number, "0.01"),
             declared("dwell", types::SettingKind::Integer, "10"),
             declared("eager", types::SettingKind::Boolean, "false"),
+            types::Setting {
+                minimum: Some(1.0),
+                maximum: Some(10.0),
+                ..declared("hold-ticks", types::SettingKind::Integer, "4")
+            },
+            types::Setting {
+                choices: vec!["time".to_owned(), "memory".to_owned()],
+                ..declared("saves", types::SettingKind::Text, "time")
+            },
         ],
     }
 }
 
 fn declared(name: &str, kind: types::SettingKind, default: &str) -> types::Setting {
-    types::Setting { name: name.to_owned(), summary: String::new(), kind, default: default.to_owned() }
+    types::Setting {
+        name: name.to_owned(),
+        summary: String::new(),
+        kind,
+        default: default.to_owned(),
+        minimum: None,
+        maximum: None,
+        choices: Vec::new(),
+    }
 }
 
 fn label() -> Label {
@@ -38,8 +55,17 @@ fn setting_refusal(name: &str, value: &str) -> String {
 #[test]
 fn a_good_description_is_read() {
     let read = Description::check(raw(), &label()).unwrap();
-    assert_eq!(read.dials, ["cache-policy"]);
-    assert_eq!(read.settings.len(), 3);
+    assert_eq!(read.dials, ["cache-policy", "cache-ttl"]);
+    assert_eq!(read.settings.len(), 5);
+    assert_eq!(read.settings[3].range().as_deref(), Some("from 1 to 10"));
+}
+
+#[test]
+fn a_dial_of_a_later_host_is_tolerated_and_told() {
+    let read = Description::check(raw(), &label()).unwrap();
+    assert_eq!(read.unknown_dials(&Dials::built_in()).collect::<Vec<_>>(), ["cache-ttl"]);
+    assert!(refusal(|d| d.dials = vec!["Cache TTL".to_owned()]).contains("the name of dial `Cache TTL`"));
+    assert!(refusal(|d| d.dials = vec!["a".to_owned(); 65]).contains("65 dials"));
 }
 
 #[test]
@@ -66,10 +92,19 @@ fn nonsense_is_refused_and_named() {
         refusal(|d| d.settings.push(declared("a", types::SettingKind::Number, "NaN")))
             .contains("the default of setting `a` is `NaN`, expected a number such as `0.5`")
     );
+    let limited = |minimum| types::Setting {
+        minimum: Some(minimum),
+        ..declared("a", types::SettingKind::Integer, "4")
+    };
+    assert!(
+        refusal(|d| d.settings = vec![limited(5.0)])
+            .contains("the default of setting `a` is `4`, expected a whole number from 5")
+    );
+    assert!(refusal(|d| d.settings = vec![limited(f64::NAN)]).contains("not a finite number"));
 }
 
 #[test]
-fn settings_are_checked_against_their_kind() {
+fn settings_are_checked_against_what_is_declared() {
     let given: BTreeMap<_, _> = [("margin", "0.05"), ("dwell", "-3"), ("eager", "true")]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
@@ -78,7 +113,7 @@ fn settings_are_checked_against_their_kind() {
     assert_eq!(
         setting_refusal("margn", "1"),
         "x.wasm (blake3:af1349b9f5f9): strategy `cache-policy` has no setting `margn` (did you mean `margin`?); \
-         it has `margin`, `dwell`, `eager`. Change the profile"
+         it has `margin`, `dwell`, `eager`, `hold-ticks`, `saves`. Change the profile"
     );
     assert_eq!(
         setting_refusal("dwell", "1.5"),
@@ -87,4 +122,16 @@ fn settings_are_checked_against_their_kind() {
     );
     assert!(setting_refusal("margin", "inf").contains("expected a number"));
     assert!(setting_refusal("eager", "yes").contains("expected `true` or `false`"));
+    assert!(setting_refusal("hold-ticks", "11").contains("`11`, expected a whole number from 1 to 10"));
+    assert!(setting_refusal("saves", "paper").contains("`paper`, expected one of `time`, `memory`"));
+}
+
+#[test]
+fn underscores_and_hyphens_are_one_in_a_setting() {
+    let description = Description::check(raw(), &label()).unwrap();
+    let given = |names: &[&str]| names.iter().map(|n| ((*n).to_owned(), "5".to_owned())).collect();
+    let checked = description.check_settings(&given(&["hold_ticks"]), &label()).unwrap();
+    assert_eq!(checked, given(&["hold-ticks"]));
+    let twice = description.check_settings(&given(&["hold_ticks", "hold-ticks"]), &label()).unwrap_err();
+    assert!(twice.to_string().contains("expected one spelling"), "{twice}");
 }

@@ -1,13 +1,10 @@
-//! The `metrics` interface: the snapshot of the tick, in the contract's records.
+//! The `metrics` interface: the snapshot of the tick, in the contract's records, and its gauges by name.
 
 use host_contract::snapshot;
 
 use super::RECORD;
 use crate::bindings::optimizer::plugin::metrics;
 use crate::state::State;
-
-/// Most keys answered at once, as `wit/metrics.wit` says.
-const MAX_ACCESSES: usize = 4096;
 
 impl metrics::Host for State {
     fn system(&mut self) -> wasmtime::Result<metrics::SystemMetrics> {
@@ -27,7 +24,7 @@ impl metrics::Host for State {
     }
 
     fn cache(&mut self) -> wasmtime::Result<metrics::CacheMetrics> {
-        self.charge(RECORD)?;
+        self.charge(RECORD + self.snapshot.cache.policies.len())?;
         let c = &self.snapshot.cache;
         Ok(metrics::CacheMetrics {
             policy: c.policy.clone(),
@@ -60,20 +57,25 @@ impl metrics::Host for State {
 
     /// Where the run has no executor, every figure is 0 and there is no class.
     fn executor(&mut self) -> wasmtime::Result<metrics::ExecutorMetrics> {
-        let classes = self.snapshot.executor.as_ref().map_or(0, |executor| executor.classes.len());
-        self.charge((2 + classes) * RECORD)?;
-        Ok(match &self.snapshot.executor {
-            Some(executor) => metrics::ExecutorMetrics {
-                cpu: pool(&executor.cpu),
-                io: pool(&executor.io),
-                classes: executor.classes.iter().map(class).collect(),
-            },
-            None => metrics::ExecutorMetrics {
-                cpu: pool(&snapshot::Pool::default()),
-                io: pool(&snapshot::Pool::default()),
-                classes: Vec::new(),
-            },
+        self.charge((2 + classes(&self.snapshot).len()) * RECORD)?;
+        let none = snapshot::Executor::default();
+        let executor = self.snapshot.executor.as_ref().unwrap_or(&none);
+        Ok(metrics::ExecutorMetrics {
+            cpu: pool(&executor.cpu),
+            io: pool(&executor.io),
+            classes: executor.classes.iter().map(class).collect(),
         })
+    }
+
+    fn classes(&mut self) -> wasmtime::Result<Vec<metrics::ClassWindow>> {
+        self.charge(classes(&self.snapshot).len() * RECORD)?;
+        let window = |c: &snapshot::Class| metrics::ClassWindow {
+            name: c.name.clone(),
+            completed: c.window_completed,
+            failed: c.window_failed,
+            latency_target_us: c.latency_target_us,
+        };
+        Ok(classes(&self.snapshot).iter().map(window).collect())
     }
 
     fn prefetch(&mut self) -> wasmtime::Result<metrics::PrefetchMetrics> {
@@ -99,25 +101,33 @@ impl metrics::Host for State {
         })
     }
 
-    fn recent_accesses(&mut self, max: u32) -> wasmtime::Result<Vec<u64>> {
-        let accesses = last(&self.snapshot.accesses.keys, max, MAX_ACCESSES);
-        self.charge(accesses.len())?;
-        Ok(accesses)
+    fn gauges(&mut self) -> wasmtime::Result<Vec<metrics::GaugeInfo>> {
+        self.charge(self.tables.gauges.iter().count() * RECORD)?;
+        let info = |row: &host_contract::GaugeSpec| metrics::GaugeInfo {
+            name: row.name.to_owned(),
+            unit: row.unit.to_owned(),
+            summary: row.meaning.to_owned(),
+        };
+        Ok(self.tables.gauges.iter().map(info).collect())
     }
 
-    fn history(&mut self, series: metrics::Series, max: u32) -> wasmtime::Result<Vec<f64>> {
-        let gauge = match series {
-            metrics::Series::HitRatio => "hit-ratio",
-            metrics::Series::Throughput => "throughput",
-            metrics::Series::LatencyP99 => "latency-p99",
-            metrics::Series::CpuUsage => "cpu-usage",
-            metrics::Series::ProcessMemory => "process-memory",
-        };
-        let max = usize::try_from(max).unwrap_or(usize::MAX);
-        let figures = self.snapshot.history(gauge, max);
-        self.charge(figures.len())?;
-        Ok(figures)
+    fn gauge(&mut self, name: String) -> wasmtime::Result<Option<f64>> {
+        self.charge(1)?;
+        self.charge_bytes(name.len())?;
+        Ok(self.snapshot.gauge(&name))
     }
+
+    fn history(&mut self, name: String, max: u32) -> wasmtime::Result<Vec<f64>> {
+        self.charge_bytes(name.len())?;
+        // It holds no more values of a gauge than `wit/metrics.wit` says.
+        let values = self.snapshot.history(&name, usize::try_from(max).unwrap_or(usize::MAX));
+        self.charge(values.len())?;
+        Ok(values)
+    }
+}
+
+fn classes(snapshot: &host_contract::Snapshot) -> &[snapshot::Class] {
+    snapshot.executor.as_ref().map_or(&[], |executor| &executor.classes)
 }
 
 fn pool(p: &snapshot::Pool) -> metrics::PoolMetrics {
@@ -148,46 +158,5 @@ fn class(c: &snapshot::Class) -> metrics::ClassMetrics {
         wait_p99_us: c.wait_p99_us,
         service_p50_us: c.service_p50_us,
         service_p99_us: c.service_p99_us,
-    }
-}
-
-/// The last `max` items, and never more than `cap`.
-fn last<T: Copy>(items: &[T], max: u32, cap: usize) -> Vec<T> {
-    let wanted = usize::try_from(max).unwrap_or(usize::MAX).min(cap);
-    let skipped = items.len().saturating_sub(wanted);
-    items.iter().skip(skipped).copied().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use host_contract::Snapshot;
-
-    use super::*;
-    use crate::limits::Limits;
-
-    #[test]
-    fn the_last_items_are_answered_and_never_more_than_the_cap() {
-        let items: Vec<u64> = (0..10).collect();
-        assert_eq!(last(&items, 3, 100), [7, 8, 9]);
-        assert_eq!(last(&items, u32::MAX, 4), [6, 7, 8, 9]);
-        assert!(last(&items, 0, 4).is_empty());
-        assert_eq!(last(&items, 100, 100), items);
-    }
-
-    #[test]
-    fn a_strategy_is_shown_its_own_rules_in_the_order_of_their_ids() {
-        let rule = |owner: &str, id| snapshot::Rule { owner: owner.to_owned(), id, ..Default::default() };
-        let prefetch = snapshot::Prefetch {
-            rules: vec![rule("mine", 7), rule("other", 1), rule("mine", 2)],
-            ..Default::default()
-        };
-        let mut state = State::new(&Limits::default(), 0);
-        state.name = "mine".to_owned();
-        state.work.refill(u64::MAX);
-        state.snapshot = Arc::new(Snapshot { prefetch, ..Default::default() });
-        let ids: Vec<_> = metrics::Host::prefetch(&mut state).unwrap().rules.iter().map(|r| r.id).collect();
-        assert_eq!(ids, [2, 7]);
     }
 }

@@ -1,10 +1,12 @@
 //! What a well-behaved strategy sees and what becomes of what it asks for.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use host_contract::snapshot::{self, Accesses};
-use host_contract::{Acceptance, Grant, History, Refusal, Snapshot, Value};
+use host_contract::{
+    Acceptance, Clock, Grant, Objective, Refusal, RunInfo, Snapshot, Unit, Value, dial, gauge, snapshot,
+};
 use host_control::Strategy;
 use host_plugin::{SettingKind, Source};
 
@@ -39,19 +41,21 @@ fn every_figure_of_the_snapshot_arrives() {
             classes: vec![snapshot::Class {
                 name: "index".to_owned(),
                 kind: snapshot::TaskKind::Cpu,
+                window_failed: 2,
+                latency_target_us: Some(500.0),
                 ..Default::default()
             }],
             ..Default::default()
         }),
         prefetch: snapshot::Prefetch {
-            rules: vec![rule("probe", 5), rule("other", 6)],
+            rules: vec![rule("probe", 7), rule("other", 6), rule("probe", 5)],
             ..Default::default()
         },
-        accesses: Arc::new(Accesses { keys: (0..5000).collect(), ..Default::default() }),
-        history: Arc::new(History::from([("hit-ratio", vec![0.25, 0.5, 0.75])])),
+        gauges: BTreeMap::from([("hit-ratio", 0.75)]),
+        history: Arc::new([("hit-ratio", vec![0.25, 0.5, 0.75])].into()),
         ..Default::default()
     };
-    let outcome = probe("metrics", 1).tick(Arc::new(snapshot), context(0));
+    let outcome = probe("metrics", 1).tick(Arc::new(snapshot), context());
     assert_eq!(outcome.fault, None);
     let seen = messages(&outcome);
     assert_eq!(seen[0], r#"lru ["lru", "arc"] 42"#);
@@ -62,39 +66,108 @@ fn every_figure_of_the_snapshot_arrives() {
         "{}",
         seen[3]
     );
-    assert!(seen[4].contains("rules-left: 10") && seen[4].contains("id: 5, issued: 3"), "{}", seen[4]);
-    assert!(!seen[4].contains("id: 6"), "the rules of another strategy are not shown: {}", seen[4]);
-    assert_eq!(seen[5..], ["[4997, 4998, 4999]", "4096", "[0.5, 0.75]"]);
+    assert!(seen[4].contains("failed: 2, latency-target-us: Some(500.0)"), "{}", seen[4]);
+    assert!(seen[5].contains("rules-left: 10"), "{}", seen[5]);
+    let (five, seven) = (seen[5].find("id: 5, issued: 3"), seen[5].find("id: 7, issued: 3"));
+    assert!(five.is_some() && five < seven, "in the order of their ids: {}", seen[5]);
+    assert!(!seen[5].contains("id: 6"), "the rules of another strategy are not shown: {}", seen[5]);
+    assert!(seen[6].starts_with(&format!("{} Some(", gauge::BUILT_IN.len())), "{}", seen[6]);
+    assert!(seen[6].contains(r#"unit: "ratio""#), "{}", seen[6]);
+    assert_eq!(seen[7..], ["Some(0.75) None", "[0.5, 0.75]"]);
 }
 
 #[test]
-fn nonsense_is_clamped_or_refused_and_stays_in_the_context() {
+fn the_accesses_arrive_after_a_cursor() {
+    let accesses = snapshot::Accesses {
+        before: 1_000,
+        keys: (1_000..6_000).collect(),
+        sizes: vec![9; 5_000],
+        hits: vec![1; 5_000],
+    };
+    let snapshot = Snapshot { accesses: Arc::new(accesses), ..Default::default() };
+    let outcome = probe("accesses", 1).tick(Arc::new(snapshot), context());
+    let batch = |next: u64, lost: u64, keys: &str, sizes: &str, hits: &str| {
+        format!("AccessBatch {{ next: {next}, lost: {lost}, keys: {keys}, sizes: {sizes}, hits: {hits} }}")
+    };
+    assert_eq!(
+        messages(&outcome),
+        [
+            "[5997, 5998, 5999] 4096".to_owned(),
+            batch(1_002, 1_000, "[1000, 1001]", "[9, 9]", "[1, 1]"),
+            batch(6_000, 0, "[5999]", "[9]", "[1]"),
+            batch(6_000, 0, "[]", "[]", "[]"),
+        ]
+    );
+}
+
+#[test]
+fn dials_are_asked_for_turned_and_explained() {
+    let outcome = tick(&mut probe("dials", 1), 1);
+    assert_eq!(outcome.fault, None);
+    let names: Vec<&str> = dial::BUILT_IN.iter().map(|spec| spec.dial.name()).collect();
+    let names = format!("{names:?}");
+    assert_eq!(
+        messages(&outcome),
+        [
+            names.as_str(),
+            "Some(DialRange { minimum: 100.0, maximum: 1000.0, value: 400.0 })",
+            "None",
+            r#"Some("lru") ["lru", "arc"]"#,
+            "Some(1)",
+            "Ok(Acceptance::Accepted)",
+            r#"["lru"] 2 Ok(())"#,
+        ]
+    );
+    assert_eq!(outcome.context.reason(dial::CACHE_POLICY), Some("arc does better"), "the last one counts");
+    assert_eq!(outcome.context.rules_reason(), Some("a run was seen"));
+    assert_eq!(outcome.context.wants_followed(), Some(&["arc".to_owned()][..]));
+}
+
+#[test]
+fn a_strategy_is_told_what_run_this_is_and_what_is_left_of_a_call() {
+    let seen = |clock| {
+        let objective = Objective::Memory;
+        let run = RunInfo { clock, objective, unit: Unit::Objects, seed: 7, keys_ordered: true };
+        let outcome = probe("run", 1).tick(Arc::new(Snapshot { run, ..Default::default() }), context());
+        messages(&outcome).into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(seen(Clock::Live), ["live objects 7", "Memory true", "true true", "true"]);
+    let virtually = seen(Clock::Virtual);
+    assert_eq!(virtually, ["virtual objects 7", "Memory true", "true true", "false"]);
+    assert_eq!(virtually, seen(Clock::Virtual));
+}
+
+#[test]
+fn nonsense_is_clamped_or_refused_and_kept() {
     let outcome = tick(&mut probe("nonsense", 1), 1);
     assert_eq!(outcome.fault, None);
-    let answers: Vec<_> = outcome.context.proposals().iter().map(|p| p.answer.clone()).collect();
+    let proposals = outcome.context.proposals();
+    let answers: Vec<_> = proposals.iter().map(|proposal| proposal.answer.clone()).collect();
     let known = vec!["lru".to_owned(), "arc".to_owned()];
     assert_eq!(
         answers,
         [
             Ok(Acceptance::Clamped(8.0)),
-            Ok(Acceptance::Accepted),
+            Err(Refusal::NotDeclared),
             Err(Refusal::Invalid("not a finite number".to_owned())),
-            Err(Refusal::Unknown(known)),
+            Err(Refusal::Unknown(known.clone())),
             Ok(Acceptance::Clamped(100.0)),
         ]
     );
-    let rules: Vec<_> = outcome.context.rule_proposals().iter().map(|p| p.answer.clone()).collect();
+    assert_eq!((&proposals[0].dial, &proposals[0].value), (&dial::CPU_WORKERS, &Value::Count(8)));
+    let rules = outcome.context.rule_proposals();
+    let answers: Vec<_> = rules.iter().map(|proposal| proposal.answer.clone()).collect();
     assert_eq!(
-        rules,
+        answers,
         [
             Err(Refusal::Invalid("stride is 0".to_owned())),
             Ok(Acceptance::Clamped(16.0)),
             Err(Refusal::Unknown(vec!["2".to_owned()])),
         ]
     );
-    assert_eq!(outcome.context.proposals()[0].value, Value::Count(8));
     let seen = messages(&outcome);
-    assert!(seen[0].contains("Clamped(8)") && seen[1].contains("not a finite number"), "{seen:?}");
+    assert!(seen[0].contains("Clamped(8.0)") && seen[1].contains("NotDeclared"), "{seen:?}");
+    assert!(seen[8].contains(r#"Unknown(["lru", "arc"])"#), "{}", seen[8]);
 }
 
 #[test]
@@ -128,7 +201,7 @@ fn the_standard_streams_become_messages() {
 
 #[test]
 fn the_same_component_costs_the_same_fuel_twice() {
-    for act in ["count", "metrics", "nonsense", "random", "recurse", "allocate"] {
+    for act in ["count", "metrics", "dials", "nonsense", "random", "recurse", "allocate"] {
         let cost = || {
             let mut strategy = probe(act, 1);
             let start = strategy.start_usage();
@@ -149,15 +222,9 @@ fn an_inspection_tells_all_there_is_to_know() {
     assert_eq!(inspection.description.settings[1].kind, SettingKind::Integer);
     assert_eq!(inspection.world, "optimizer:plugin/strategy@0.1.0");
     assert_eq!(inspection.exports, ["describe", "tick"]);
-    let grants = [
-        Grant::Metrics,
-        Grant::CacheControl,
-        Grant::ExecutorControl,
-        Grant::PrefetchControl,
-        Grant::Settings,
-        Grant::Log,
-    ];
-    assert_eq!(inspection.grants(), grants);
+    assert_eq!(inspection.description.settings[1].range().as_deref(), Some("from 1"));
+    assert_eq!(inspection.unknown_dials, ["dial-of-a-later-host"]);
+    assert_eq!(inspection.grants(), Grant::ALL);
     let bytes = std::fs::read(&*PROBE).unwrap();
     assert_eq!(inspection.size_bytes, u64::try_from(bytes.len()).unwrap());
     assert_eq!(inspection.digest, format!("blake3:{}", blake3::hash(&bytes).to_hex()));

@@ -24,9 +24,9 @@ fn looping_for_ever_burns_the_fuel() {
 
 #[test]
 fn calling_the_host_for_ever_burns_the_fuel_too() {
-    let outcome = tick(&mut probe("metrics-only", u32::MAX), 1);
+    let outcome = tick(&mut probe("accesses-only", u32::MAX), 1);
     assert_eq!(outcome.fault, Some(out_of_fuel("probe", limits().fuel)));
-    let again = tick(&mut probe("metrics-only", u32::MAX), 1);
+    let again = tick(&mut probe("accesses-only", u32::MAX), 1);
     assert_eq!(outcome.usage.fuel, again.usage.fuel);
     assert!(outcome.usage.fuel < 2 * limits().fuel, "it was stopped by what its calls cost");
 }

@@ -16,8 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use host_contract::dial::{self, CACHE_POLICY, PREFETCH_SHARE};
-use host_contract::{DialSpec, Grant, Range, Snapshot, Value};
+use host_contract::{DialSpec, Grant, Range, Snapshot, Value, dial};
 use host_control::{DialState, Fault, Offer, ProposalContext, Response, Strategy};
 use host_plugin::{Limits, Loader, LoaderConfig, Source, WasmStrategy};
 
@@ -73,31 +72,40 @@ fn probe_with(act: &str, times: u32, limits: &Limits, seed: u64) -> WasmStrategy
     LOADER.load(source, &all(), &settings(act, times), limits, seed).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn context(tick: u64) -> ProposalContext {
+/// Takes the proposals of one strategy that declares the dials of the probe.
+fn context() -> ProposalContext {
     let state = |spec: &DialSpec| {
         let (range, value) = match spec.dial {
-            CACHE_POLICY => {
+            dial::CACHE_POLICY => {
                 (Range::Names(vec!["lru".to_owned(), "arc".to_owned()]), Value::Name("lru".to_owned()))
             }
-            PREFETCH_SHARE => (Range::Ratio(0.0..=0.5), Value::Ratio(0.1)),
-            dial::CACHE_CAPACITY => (Range::Count(100..=1000), Value::Count(500)),
-            dial::PREFETCH_IN_FLIGHT => (Range::Count(0..=4), Value::Count(2)),
-            _ => (Range::Count(1..=8), Value::Count(4)),
+            dial::CACHE_CAPACITY => (Range::Count(100..=1000), Value::Count(400)),
+            dial::PREFETCH_IN_FLIGHT => (Range::Count(0..=4), Value::Count(4)),
+            dial::PREFETCH_SHARE => (Range::Ratio(0.0..=0.5), Value::Ratio(0.1)),
+            _ => (Range::Count(1..=8), Value::Count(2)),
         };
-        DialState { spec: *spec, range: Some(range), value: Some(value), free_from_tick: tick }
+        DialState { spec: *spec, range: Some(range), value: Some(value), free_from_tick: 0 }
     };
-    let dials: Vec<_> = dial::BUILT_IN.iter().map(state).collect();
-    let declared = dials.iter().map(|state| state.spec.dial.name().to_owned()).collect();
-    let offer = Offer { tick, dials, rule_limit: Some(10), ..Offer::default() };
+    let offer = Offer {
+        tick: 1,
+        dials: dial::BUILT_IN.iter().map(state).collect(),
+        rule_limit: Some(10),
+        followed: vec!["lru".to_owned()],
+        policies: vec!["lru".to_owned(), "arc".to_owned()],
+        shadow_budget: 2,
+    };
+    // What the probe and the hostile strategies declare: all but one.
+    let declared = dial::BUILT_IN.iter().map(|spec| spec.dial).filter(|dial| *dial != dial::IO_WORKERS);
+    let declared = declared.map(|dial| dial.name().to_owned()).collect();
     ProposalContext::new(Arc::new(offer), all(), declared)
 }
 
 fn tick(strategy: &mut WasmStrategy, tick: u64) -> Response {
     let now = Duration::from_secs(tick);
     let snapshot = Snapshot { tick, now, elapsed: Duration::from_secs(1), ..Snapshot::default() };
-    strategy.tick(Arc::new(snapshot), context(tick))
+    strategy.tick(Arc::new(snapshot), context())
 }
 
-fn messages(outcome: &Response) -> Vec<&str> {
-    outcome.log.iter().map(|line| line.message.as_str()).collect()
+fn messages(response: &Response) -> Vec<&str> {
+    response.log.iter().map(|line| line.message.as_str()).collect()
 }

@@ -121,12 +121,12 @@ fn the_right_names_with_the_wrong_types() {
 fn imports_that_no_host_has() {
     let imports = r#"(import "wasi:http/outgoing-handler@0.2.0" (instance))
         (import "wasi:cli/environment@0.3.0" (instance))
-        (import "wasi:config/store@0.2.0-draft" (instance))
+        (import "wasi:logging/logging@0.1.0-draft" (instance))
         (import "optimizer:plugin/session-control@0.1.0" (instance))"#;
     assert_text(
         &refused(&shaped(imports)),
         "odd: imports what this host does not have: `wasi:http/outgoing-handler@0.2.0`, `wasi:cli/environment@0.3.0` (the \
-         host has WASI 0.2), `wasi:config/store@0.2.0-draft` (the host has `wasi:config/store@0.2.0-rc.1`), \
+         host has WASI 0.2), `wasi:logging/logging@0.1.0-draft`, \
          `optimizer:plugin/session-control@0.1.0`. The component has to do without, or be built for world \
          `optimizer:plugin/strategy@0.1.0`; `wasm-tools component wit FILE` lists what it needs",
     );
@@ -140,8 +140,9 @@ fn an_import_that_is_not_granted() {
     assert_text(
         text.strip_prefix(&*PROBE.with_file_name("").to_string_lossy()).unwrap(),
         "probe.wasm: strategy `probe` imports `optimizer:plugin/executor-control@0.1.0`, which the profile does not \
-         grant. Add to the profile: strategies.probe = { grants = [\"metrics\", \"accesses\", \"dials\", \"run\", \"cache-control\", \
-         \"executor-control\", \"prefetch-control\", \"shadow-control\", \"settings\", \"log\"] }",
+         grant. Add to the profile: strategies.probe = { grants = [\"metrics\", \"accesses\", \"dials\", \
+         \"run\", \"cache-control\", \"executor-control\", \"prefetch-control\", \"shadow-control\", \
+         \"settings\", \"log\"] }",
     );
 }
 
@@ -160,7 +161,7 @@ fn settings_that_are_not_declared_or_not_of_their_kind() {
         "{text}"
     );
     let text = load(BTreeMap::from([("times".to_owned(), "often".to_owned())]));
-    assert!(text.contains("setting `times` is `often`, expected a whole number"), "{text}");
+    assert!(text.contains("setting `times` is `often`, expected a whole number from 1"), "{text}");
 }
 
 #[test]

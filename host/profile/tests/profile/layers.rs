@@ -98,7 +98,8 @@ fn a_strategys_table_merges_field_by_field() {
         .unwrap();
     let policy = settings.strategy("cache-policy").unwrap();
     assert_eq!(policy.priority, 20);
-    assert_eq!(policy.grants, [Grant::Metrics, Grant::CacheControl, Grant::Settings, Grant::Log]);
+    let bundled = [Grant::Metrics, Grant::Dials, Grant::Run, Grant::CacheControl, Grant::Settings];
+    assert_eq!(policy.grants, bundled);
     let given: Vec<_> = policy.settings.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     assert_eq!(given, [("dwell", "5"), ("loud", "true"), ("margin", "0.02"), ("mode", "a b")]);
     assert!(!settings.strategy("worker-sizing").unwrap().enabled);

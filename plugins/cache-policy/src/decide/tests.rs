@@ -153,7 +153,7 @@ fn the_prior_is_taken_while_nothing_was_evicted() {
     assert_eq!(choice.policy, "arc");
     assert_eq!(
         choice.reason,
-        "nothing was evicted yet, so that a change costs nothing: arc until more is known"
+        "nothing has been evicted yet, so switching costs nothing; arc until more is known"
     );
     chooser.answered(1, &choice, &Err(ControlError::NotGranted));
     assert_eq!(chooser.choose(2, &empty("lru"), &figures), None, "it would be refused again");
@@ -209,10 +209,11 @@ fn noise_changes_nothing() {
 #[test]
 fn staying_is_borne_until_it_has_cost_a_change() {
     let mut host = Host::new("lru", 1_600);
-    // A change is put at 1,600 / 16 + 16 misses; of a lead of 60 in 1,000 misses 45 count.
+    // A change is estimated to cost 1,600 / 16 + 16 misses; of a lead of 60 in 1,000 misses 45 count.
     let window = (2_000, [940, 1_000, 1_000]);
     let reasons: Vec<_> = (0..3).map(|_| host.tick(window, 1_000)).collect();
-    let reason = "arc would have saved 135 of the misses of lru; a change is put at 116".to_owned();
+    let reason =
+        "arc would have had 135 fewer misses than lru; switching is estimated to cost 116".to_owned();
     assert_eq!(reasons, [None, None, Some(reason)]);
     // A saving within the margin never adds up.
     let mut host = Host::new("lru", 1_600);
@@ -239,10 +240,10 @@ fn a_change_that_does_not_come_true_is_undone_and_not_repeated_before_the_lead_h
     let mut host = Host::new("lru", 1_600);
     // LFU's shadow lives on what it kept from before. The cache does not hold that, and gets worse by the change.
     let mirage = (1_000, [700, 300, 600]);
-    assert!(host.tick(mirage, 600).unwrap().starts_with("lfu would have saved 291"));
+    assert!(host.tick(mirage, 600).unwrap().starts_with("lfu would have had 291 fewer misses than lru"));
     assert_eq!(host.tick(mirage, 660), None);
     let reason = host.tick(mirage, 660).unwrap();
-    assert_eq!(reason, "the change to lfu has cost 120 misses against lru");
+    assert_eq!(reason, "since the switch to lfu the cache has had 120 more misses than lru would have had");
     for _ in 0..50 {
         assert_eq!(host.tick(mirage, 600), None, "not believed while it lasts");
     }

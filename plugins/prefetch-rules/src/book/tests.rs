@@ -31,8 +31,8 @@ fn what_is_installed_is_not_installed_again() {
     assert_eq!(
         said,
         [
-            "rule 0: stay 8 ahead of runs with stride 1, seen in 500 accesses",
-            "rule 1: load 1 key after 100, followed 5 times"
+            "rule 0: prefetch 8 keys ahead of runs with stride 1, seen in 500 accesses",
+            "rule 1: prefetch 1 key after key 100, seen 5 times"
         ]
     );
     assert_eq!(book.update(2, vec![run(1), follow(100, 200)], 62), []);
@@ -59,10 +59,10 @@ fn no_more_rules_than_there_is_room_and_the_best_first() {
     let orders = book.update(3, vec![run(1), follow(300, 400)], 0);
     assert_eq!(
         take_all(&mut book, 3, orders),
-        ["rule 1 withdrawn: its pattern is no longer seen, and others wait for its place"]
+        ["rule 1 withdrawn: its pattern no longer occurs, and another pattern needs its place"]
     );
     let orders = book.update(4, vec![run(1), follow(300, 400)], 1);
-    assert_eq!(take_all(&mut book, 4, orders), ["rule 2: load 1 key after 300, followed 5 times"]);
+    assert_eq!(take_all(&mut book, 4, orders), ["rule 2: prefetch 1 key after key 300, seen 5 times"]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
-//! Calls a control 100,000 times and the log 10,000 times a tick, from tick 2 on.
+//! Proposes for a dial 100,000 times and the log 10,000 times a tick, from tick 2 on.
 
 use strategy_sdk::{
-    Control, Description, NoSettings, Strategy, TickError, TickInfo, cache, export_strategy, log,
+    Description, NoSettings, Strategy, TickError, TickInfo, cache, dial, export_strategy, log,
 };
 
 struct Chatty;
@@ -11,7 +11,7 @@ impl Strategy for Chatty {
 
     fn describe() -> Description {
         Description::new("chatty", "0.1.0", "Proposes 100,000 times and logs 10,000 lines a tick")
-            .controls(&[Control::CachePolicy])
+            .dials(&[dial::CACHE_POLICY])
     }
 
     fn new(_: NoSettings) -> Result<Self, TickError> {

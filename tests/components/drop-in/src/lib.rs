@@ -6,7 +6,7 @@ use strategy_sdk::*;
 export_strategy! {
     name: "grow-while-evicting",
     summary: "Grows the cache by a quarter while it evicts",
-    controls: [CacheCapacity],
+    dials: [dial::CACHE_CAPACITY],
     tick: |_info| {
         let now = metrics::cache();
         if now.window_evictions > 0 {

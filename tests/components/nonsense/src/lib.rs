@@ -1,9 +1,9 @@
-//! Proposes values that no control can take, from tick 2 on, and logs what the host answered to
+//! Proposes values that no dial can take, from tick 2 on, and logs what the host answered to
 //! each.
 
 use strategy_sdk::{
-    Acceptance, Control, ControlError, Description, NoSettings, Strategy, TickError, TickInfo, cache,
-    executor, export_strategy, log, prefetch,
+    Acceptance, ControlError, Description, NoSettings, Strategy, TickError, TickInfo, cache, dial, executor,
+    export_strategy, log, prefetch,
 };
 
 struct Nonsense;
@@ -12,13 +12,13 @@ impl Strategy for Nonsense {
     type Settings = NoSettings;
 
     fn describe() -> Description {
-        Description::new("nonsense", "0.1.0", "Proposes values that no control can take").controls(&[
-            Control::CachePolicy,
-            Control::CacheCapacity,
-            Control::CpuWorkers,
-            Control::IoWorkers,
-            Control::PrefetchRules,
-            Control::PrefetchBudget,
+        Description::new("nonsense", "0.1.0", "Proposes values that no dial can take").dials(&[
+            dial::CACHE_POLICY,
+            dial::CACHE_CAPACITY,
+            dial::CPU_WORKERS,
+            dial::IO_WORKERS,
+            dial::PREFETCH_IN_FLIGHT,
+            dial::PREFETCH_SHARE,
         ])
     }
 
@@ -35,14 +35,16 @@ impl Strategy for Nonsense {
             say("cpu workers 4294967295", executor::propose_cpu_workers(u32::MAX));
             say("io workers 4294967295", executor::propose_io_workers(u32::MAX));
             say("io workers 0", executor::propose_io_workers(0));
-            say("cache share NaN", prefetch::propose_budget(4, f64::NAN));
-            say("cache share infinite", prefetch::propose_budget(u32::MAX, f64::INFINITY));
+            say("loads 4294967295", prefetch::propose_in_flight(u32::MAX));
+            say("share NaN", prefetch::propose_share(f64::NAN));
+            say("share infinite", prefetch::propose_share(f64::INFINITY));
+            say("share -1", prefetch::propose_share(-1.0));
             say("stride 0", install(0, 8));
             say("depth 0", install(1, 0));
             say("depth 4294967295", install(1, u32::MAX));
             say("no targets", associate(Vec::new()));
             say("10,000 targets", associate(vec![7; 10_000]));
-            say("withdraw what was never installed", prefetch::withdraw(u32::MAX));
+            say("withdraw what was never installed", prefetch::propose_withdrawal(u32::MAX));
         }
         Ok(())
     }
@@ -55,9 +57,9 @@ fn say(what: &str, answer: Result<Acceptance, ControlError>) {
 }
 
 fn install(stride: i64, depth: u32) -> Result<Acceptance, ControlError> {
-    prefetch::install(1, &prefetch::Rule::Sequential(prefetch::SequentialRule { stride, depth }))
+    prefetch::propose_rule(1, &prefetch::Rule::Sequential(prefetch::SequentialRule { stride, depth }))
 }
 
 fn associate(targets: Vec<u64>) -> Result<Acceptance, ControlError> {
-    prefetch::install(2, &prefetch::Rule::Association(prefetch::AssociationRule { key: 1, targets }))
+    prefetch::propose_rule(2, &prefetch::Rule::Association(prefetch::AssociationRule { key: 1, targets }))
 }

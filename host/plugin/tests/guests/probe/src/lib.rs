@@ -4,7 +4,10 @@ use std::hint::black_box;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use strategy_sdk::prefetch::{AssociationRule, Rule, SequentialRule};
-use strategy_sdk::{Description, Strategy, TickError, TickInfo, cache, executor, log, metrics, prefetch};
+use strategy_sdk::{
+    Description, Strategy, TickError, TickInfo, accesses, cache, dial, dials, executor, log, metrics,
+    prefetch, run, shadows,
+};
 
 strategy_sdk::settings! {
     /// What a test may ask for.
@@ -12,7 +15,7 @@ strategy_sdk::settings! {
         /// What to do at each tick.
         act: String = "nothing",
         /// How often.
-        times: u32 = 1,
+        times: u32 = 1 in 1..,
     }
 }
 
@@ -25,7 +28,14 @@ impl Strategy for Probe {
     type Settings = Settings;
 
     fn describe() -> Description {
-        Description::new("probe", "0.1.0", "Does what a test asks for")
+        Description::new("probe", "0.1.0", "Does what a test asks for").dials(&[
+            dial::CACHE_POLICY,
+            dial::CACHE_CAPACITY,
+            dial::CPU_WORKERS,
+            dial::PREFETCH_IN_FLIGHT,
+            dial::PREFETCH_SHARE,
+            "dial-of-a-later-host",
+        ])
     }
 
     fn new(settings: Settings) -> Result<Self, TickError> {
@@ -75,7 +85,9 @@ fn act(what: &str, ticks: u64, info: TickInfo) -> Result<(), TickError> {
         "panic" => panic!("no such policy"),
         "exit" => std::process::exit(3),
         "fail" => return Err(TickError::Other("nothing to do".to_owned())),
-        "bad-setting" => return Err(TickError::BadSetting(("times".to_owned(), "an even number".to_owned()))),
+        "bad-setting" => {
+            return Err(TickError::BadSetting(("times".to_owned(), "an even number".to_owned())));
+        }
         "sleep" => std::thread::sleep(Duration::from_secs(60)),
         "nap" => {
             let before = Instant::now();
@@ -92,24 +104,27 @@ fn act(what: &str, ticks: u64, info: TickInfo) -> Result<(), TickError> {
         "outside" => outside(),
         "nonsense" => {
             log::info(format!("{:?}", executor::propose_cpu_workers(u32::MAX)));
-            log::info(format!("{:?}", prefetch::propose_budget(1, f64::NAN)));
+            log::info(format!("{:?}", executor::propose_io_workers(1)));
+            log::info(format!("{:?}", prefetch::propose_share(f64::NAN)));
             log::info(format!("{:?}", cache::propose_policy(&"x".repeat(1000))));
             log::info(format!("{:?}", cache::propose_capacity(0)));
             let rule = Rule::Sequential(SequentialRule { stride: 0, depth: 1 });
-            log::info(format!("{:?}", prefetch::install(1, &rule)));
-            let targets = (0..100).collect();
-            log::info(format!("{:?}", prefetch::install(2, &Rule::Association(AssociationRule { key: 1, targets }))));
-            log::info(format!("{:?}", prefetch::withdraw(9)));
+            log::info(format!("{:?}", prefetch::propose_rule(1, &rule)));
+            let rule = Rule::Association(AssociationRule { key: 1, targets: (0..100).collect() });
+            log::info(format!("{:?}", prefetch::propose_rule(2, &rule)));
+            log::info(format!("{:?}", prefetch::propose_withdrawal(9)));
+            log::info(format!("{:?}", shadows::follow(&["x".repeat(1000)])));
+            dials::explain("no-such-dial", "x".repeat(10_000));
         }
         "flood" => {
             let targets = vec![0; 1 << 20];
-            prefetch::install(1, &Rule::Association(AssociationRule { key: 1, targets })).ok();
+            prefetch::propose_rule(1, &Rule::Association(AssociationRule { key: 1, targets })).ok();
         }
         "capacity" => {
             cache::propose_capacity(1).ok();
         }
-        "metrics-only" => {
-            black_box(metrics::recent_accesses(u32::MAX));
+        "accesses-only" => {
+            black_box(accesses::recent(u32::MAX));
         }
         "metrics" => {
             let (cache, executor) = (metrics::cache(), metrics::executor());
@@ -117,10 +132,51 @@ fn act(what: &str, ticks: u64, info: TickInfo) -> Result<(), TickError> {
             log::info(format!("{:?}", metrics::system()));
             log::info(format!("{:?}", metrics::shadows()));
             log::info(format!("{} {:?}", executor.cpu.workers, executor.classes));
+            log::info(format!("{:?}", metrics::classes()));
             log::info(format!("{:?}", metrics::prefetch()));
-            log::info(format!("{:?}", metrics::recent_accesses(3)));
-            log::info(metrics::recent_accesses(u32::MAX).len());
-            log::info(format!("{:?}", metrics::history(metrics::Series::HitRatio, 2)));
+            let gauges = metrics::gauges();
+            log::info(format!(
+                "{} {:?}",
+                gauges.len(),
+                gauges.iter().find(|gauge| gauge.name == "hit-ratio")
+            ));
+            log::info(format!("{:?} {:?}", metrics::gauge("hit-ratio"), metrics::gauge("no-such-gauge")));
+            log::info(format!("{:?}", metrics::history("hit-ratio", 2)));
+        }
+        "accesses" => {
+            log::info(format!("{:?} {}", accesses::recent(3), accesses::recent(u32::MAX).len()));
+            log::info(format!("{:?}", accesses::since(0, 2)));
+            log::info(format!("{:?}", accesses::since(5_999, u32::MAX)));
+            log::info(format!("{:?}", accesses::since(6_000, u32::MAX)));
+        }
+        "dials" => {
+            log::info(format!("{:?}", dials::names()));
+            log::info(format!("{:?}", dials::range(dial::CACHE_CAPACITY)));
+            log::info(format!("{:?}", dials::range("no-such-dial")));
+            log::info(format!(
+                "{:?} {:?}",
+                dials::choice(dial::CACHE_POLICY),
+                dials::choices(dial::CACHE_POLICY)
+            ));
+            log::info(format!("{:?}", dials::free_from_tick(dial::CACHE_POLICY)));
+            log::info(format!("{:?}", cache::propose_policy("arc")));
+            dials::explain(dial::CACHE_POLICY, "first");
+            dials::explain(dial::CACHE_POLICY, "arc does better");
+            prefetch::explain_rules("a run was seen");
+            log::info(format!(
+                "{:?} {} {:?}",
+                shadows::followed(),
+                shadows::budget(),
+                shadows::follow(&["arc".into()])
+            ));
+        }
+        "run" => {
+            log::info(format!("{} {} {}", run::clock(), run::capacity_unit(), run::seed()));
+            log::info(format!("{:?} {}", run::objective(), run::keys_ordered()));
+            let before = run::fuel_left();
+            black_box((0..1_000_u64).map(black_box).sum::<u64>());
+            log::info(format!("{} {}", before > 0, before - run::fuel_left() > 1_000));
+            log::info(format!("{}", run::time_left_ns().is_some_and(|left| left > 0)));
         }
         other => return Err(TickError::Other(format!("cannot {other}"))),
     }

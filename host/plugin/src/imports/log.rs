@@ -1,0 +1,20 @@
+//! The `log` interface: messages to the operator, bounded in `crate::log`.
+
+use crate::bindings::optimizer::plugin::log;
+use crate::state::State;
+
+impl log::Host for State {
+    fn write(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
+        self.charge(0)?;
+        self.charge_bytes(message.len())?;
+        let level = match level {
+            log::Level::Trace => "trace",
+            log::Level::Debug => "debug",
+            log::Level::Info => "info",
+            log::Level::Warn => "warn",
+            log::Level::Error => "error",
+        };
+        self.log.push(level, "log", &message);
+        Ok(())
+    }
+}

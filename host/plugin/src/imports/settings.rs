@@ -1,0 +1,18 @@
+//! The `settings` interface: what the profile gives to this strategy, checked against its description.
+
+use super::RECORD;
+use crate::bindings::optimizer::plugin::settings;
+use crate::state::State;
+
+impl settings::Host for State {
+    fn get(&mut self, name: String) -> wasmtime::Result<Option<String>> {
+        self.charge(1)?;
+        self.charge_bytes(name.len())?;
+        Ok(self.settings.get(&name).cloned())
+    }
+
+    fn all(&mut self) -> wasmtime::Result<Vec<(String, String)>> {
+        self.charge(self.settings.len() * RECORD)?;
+        Ok(self.settings.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
+    }
+}

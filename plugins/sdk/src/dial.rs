@@ -1,0 +1,17 @@
+//! The names of the dials that this version of the contract was published with.
+//!
+//! A dial is its name: one that a later host has can be written as text wherever a constant of this module is used.
+
+/// Eviction policy of the cache, by name. Turned with `cache::propose_policy`.
+pub const CACHE_POLICY: &str = "cache-policy";
+/// Bytes that the cache may hold. Turned with `cache::propose_capacity`.
+pub const CACHE_CAPACITY: &str = "cache-capacity";
+/// Threads of the CPU pool. Turned with `executor::propose_cpu_workers`.
+pub const CPU_WORKERS: &str = "cpu-workers";
+/// Tasks that the IO pool runs at once. Turned with `executor::propose_io_workers`.
+pub const IO_WORKERS: &str = "io-workers";
+/// Prefetches under way at once. Turned with `prefetch::propose_in_flight`.
+pub const PREFETCH_IN_FLIGHT: &str = "prefetch-in-flight";
+/// Share of the cache for entries that were prefetched and not yet requested, 0.0 to 0.5. Turned with
+/// `prefetch::propose_share`.
+pub const PREFETCH_SHARE: &str = "prefetch-share";

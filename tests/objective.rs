@@ -1,0 +1,38 @@
+//! What the operator wants decides: `optimise` in a profile.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::{ledger, of_type, succeed, trace};
+
+/// The changes of the cache's capacity by `cache-policy`, and the miss ratio, of a run in virtual time.
+fn run(dir: &Path, trace: &Path, objective: &str) -> (Vec<(u64, u64)>, f64) {
+    let file = dir.join(format!("{objective}.jsonl"));
+    let wanted = format!("optimise={objective}");
+    let arguments = ["sim", trace.to_str().unwrap(), "--json", "--profile", "medium", "--capacity", "2000"];
+    // Nothing but the capacity: prefetched entries would take some of it.
+    let fixed = ["--set", &wanted, "--set", "prefetch.enabled=false", "--ledger", file.to_str().unwrap()];
+    let report: Value = serde_json::from_str(&succeed([&arguments[..], &fixed].concat())).unwrap();
+    let ledger = ledger(&file);
+    let changes = of_type(&ledger, "decision")
+        .into_iter()
+        .filter(|decision| decision["dial"] == "cache-capacity" && decision["by"][0] == "cache-policy")
+        .map(|decision| (decision["from"].as_u64().unwrap(), decision["to"].as_u64().unwrap()))
+        .collect();
+    (changes, report["miss_ratio"].as_f64().unwrap())
+}
+
+#[test]
+fn capacity_that_brings_nothing_is_given_up_for_memory_and_kept_for_throughput() {
+    let dir = tempfile::tempdir().unwrap();
+    // 49 keys come again and again; each third request is for a key that never comes again, so that the cache is full.
+    let trace = trace(dir.path(), 60_000);
+    let (kept, misses) = run(dir.path(), &trace, "throughput");
+    assert_eq!(kept, []);
+    let (given_up, more) = run(dir.path(), &trace, "memory");
+    assert!(given_up.len() >= 2 && given_up.iter().all(|(from, to)| to < from), "{given_up:?}");
+    let (first, last) = (given_up[0].0, given_up[given_up.len() - 1].1);
+    assert!(last * 4 <= first, "three quarters bring nothing: {given_up:?}");
+    assert!(more <= misses + 0.02, "a miss ratio of {more} after {misses}");
+}
