@@ -26,9 +26,12 @@
 
 use std::path::{Path, PathBuf};
 
+mod bounds;
+mod compression;
 mod csv;
 mod detect;
 mod error;
+mod excerpt;
 mod format;
 mod input;
 mod join;
@@ -47,14 +50,15 @@ mod twitter;
 mod vscsi;
 mod write;
 
+pub use bounds::{BUFFER_BYTES, MAX_LINE_BYTES};
+pub use compression::Compression;
 pub use error::{Position, TraceError};
 pub use format::{Format, UnknownFormatName};
-pub use input::{BUFFER_BYTES, MAX_LINE_BYTES};
 pub use join::{Join, KeySharing, Part};
 pub use keys::{KeyChoice, KeyForm};
 pub use lis::MAX_COUNT;
 pub use next_access::NextAccess;
-pub use open::{Compression, check_readings, reads_once};
+pub use open::{check_readings, reads_once};
 pub use raw::{RawBatch, RawKey, RawReader};
 pub use write::{NotWritable, TraceWriter};
 

@@ -1,6 +1,7 @@
 //! Comma-separated values: a header row that names the columns, then a row a request.
 
-use super::error::{Fault, excerpt};
+use super::error::Fault;
+use super::excerpt::excerpt;
 use super::input::Input;
 use super::keys::{KeyChoice, KeyForm, Sink};
 use super::rows::{Quotes, Rows};

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use super::error::excerpt;
+use super::excerpt::excerpt;
 use super::format::Format;
 use super::input::Input;
 use super::keys::{KeyEncoder, KeyForm, Sink};

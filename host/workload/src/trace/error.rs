@@ -7,8 +7,10 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::bounds::MAX_LINE_BYTES;
+use super::compression::Compression;
+use super::excerpt::excerpt;
 use super::format::{Format, Names};
-use super::open::Compression;
 
 /// Where in a trace something was found. Counting starts at 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,7 +127,7 @@ pub enum TraceError {
     /// A line or CSV record that does not end within [`MAX_LINE_BYTES`](super::MAX_LINE_BYTES).
     #[error(
         "{}: {position}: longer than {} bytes; the file was read as {format}: if it is another, name it with `--format`",
-        path.display(), super::MAX_LINE_BYTES
+        path.display(), MAX_LINE_BYTES
     )]
     TooLong {
         /// The file.
@@ -217,18 +219,4 @@ impl Fault {
             }
         }
     }
-}
-
-/// The first bytes of something found, on one line and harmless to a terminal.
-pub(super) fn excerpt(found: &[u8]) -> String {
-    const SHOWN: usize = 40;
-    let cut = found.len() > SHOWN;
-    let shown = String::from_utf8_lossy(found.get(..SHOWN).unwrap_or(found));
-    // A character cut in two at the end is not the file's fault.
-    let shown = if cut { shown.trim_end_matches('\u{fffd}') } else { &shown };
-    let escaped: String = shown
-        .chars()
-        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
-        .collect();
-    if cut { escaped + "…" } else { escaped }
 }

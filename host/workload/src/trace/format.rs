@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+use super::excerpt::excerpt;
 use super::keys::{KeyChoice, KeyForm};
 
 /// How the requests of a trace are written down.
@@ -133,7 +134,7 @@ impl FromStr for Format {
         Self::ALL
             .into_iter()
             .find(|format| format.name().eq_ignore_ascii_case(name))
-            .ok_or_else(|| UnknownFormatName { found: super::error::excerpt(name.as_bytes()) })
+            .ok_or_else(|| UnknownFormatName { found: excerpt(name.as_bytes()) })
     }
 }
 

@@ -5,8 +5,9 @@
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
+use super::bounds::MAX_LINE_BYTES;
 use super::error::{Fault, Position};
-use super::input::{Input, MAX_LINE_BYTES};
+use super::input::Input;
 
 /// Most columns of a file.
 const MAX_COLUMNS: usize = 1024;
