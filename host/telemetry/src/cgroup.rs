@@ -10,7 +10,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::machine::MemorySource;
+use crate::memory_source::MemorySource;
 use crate::small_file;
 
 /// From here on a version 1 limit means "none": the kernel writes the largest multiple of a page.

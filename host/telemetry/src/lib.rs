@@ -23,6 +23,7 @@
 
 mod cgroup;
 mod machine;
+mod memory_source;
 mod peak_memory;
 mod pressure;
 mod run_queue;
@@ -32,7 +33,8 @@ mod small_file;
 #[cfg(test)]
 mod test_root;
 
-pub use machine::{DiskKind, Machine, MemorySource};
+pub use machine::{DiskKind, Machine};
+pub use memory_source::MemorySource;
 pub use peak_memory::{peak_memory_bytes, restart_peak_memory};
 pub use pressure::Pressure;
 pub use sampler::{Sample, Sampler};

@@ -11,6 +11,7 @@ use serde::Serialize;
 use sysinfo::{CpuRefreshKind, DiskRefreshKind, Disks, MemoryRefreshKind, RefreshKind, System};
 
 use crate::cgroup::Limits;
+use crate::memory_source::MemorySource;
 
 /// Cores, memory and disk, with the limits of the control group.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -31,29 +32,6 @@ pub struct Machine {
     pub memory_source: MemorySource,
     /// Kind of the disk that holds the path asked about.
     pub disk: DiskKind,
-}
-
-/// Where the memory limit comes from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum MemorySource {
-    /// The machine's own memory: no smaller limit is set.
-    #[default]
-    Machine,
-    /// `memory.max` of a control group, version 2.
-    CgroupV2,
-    /// `memory.limit_in_bytes` of a control group, version 1.
-    CgroupV1,
-}
-
-impl fmt::Display for MemorySource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Machine => "machine",
-            Self::CgroupV2 => "cgroup v2",
-            Self::CgroupV1 => "cgroup v1",
-        })
-    }
 }
 
 /// Kind of a disk, as the operating system tells it. Virtual disks are often reported as rotating.
