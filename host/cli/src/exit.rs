@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use host_profile::ProfileError;
 use host_runtime::RunError;
 
-use crate::log::WrongFilter;
+use crate::log::LogError;
 use crate::out;
 
 /// Shown below `--help`.
@@ -68,8 +68,10 @@ fn is_setting(error: &(dyn Error + 'static)) -> bool {
     match error.downcast_ref::<RunError>() {
         Some(RunError::Profile(error)) => is_written_wrong(error),
         Some(_) => false,
-        None if error.is::<WrongFilter>() => true,
-        None => error.downcast_ref::<ProfileError>().is_some_and(is_written_wrong),
+        None => match error.downcast_ref::<LogError>() {
+            Some(error) => !matches!(error, LogError::Listening(_)),
+            None => error.downcast_ref::<ProfileError>().is_some_and(is_written_wrong),
+        },
     }
 }
 

@@ -10,9 +10,8 @@ use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 
-use crate::exit::Failure;
 use crate::out;
 
 /// The variable that holds a filter where `--log` is not given.
@@ -40,9 +39,9 @@ enum Format {
     Json,
 }
 
-/// The filter cannot be read.
+/// Why nothing can be logged.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum WrongFilter {
+pub(crate) enum LogError {
     #[error(
         "{place}: {filter:?} is no filter: {reason}; give a level (error, warn, info, debug, trace) or levels by \
          crate, such as warn,host_plugin=debug"
@@ -50,11 +49,13 @@ pub(crate) enum WrongFilter {
     Unreadable { place: &'static str, filter: String, reason: String },
     #[error("environment {VARIABLE}: its value is not UTF-8; unset it or set it again")]
     NotText,
+    #[error(transparent)]
+    Listening(#[from] TryInitError),
 }
 
 impl Log {
     /// Listens to the events of this process from here on, where anybody asked for them.
-    pub(crate) fn install(&self) -> Result<(), Failure> {
+    pub(crate) fn install(&self) -> Result<(), LogError> {
         let Some(filter) = self.filter()? else { return Ok(()) };
         // A standard error that is closed must not end what is logged of.
         let layer = fmt::layer().with_writer(Lines).with_ansi(false).log_internal_errors(false);
@@ -68,11 +69,11 @@ impl Log {
         Ok(())
     }
 
-    fn filter(&self) -> Result<Option<Targets>, WrongFilter> {
+    fn filter(&self) -> Result<Option<Targets>, LogError> {
         let (place, filter) = match (&self.log, std::env::var_os(VARIABLE)) {
             (Some(filter), _) => ("flag --log", filter.clone()),
             (None, Some(value)) => {
-                ("environment HOST_LOG", value.into_string().map_err(|_| WrongFilter::NotText)?)
+                ("environment HOST_LOG", value.into_string().map_err(|_| LogError::NotText)?)
             }
             (None, None) => return Ok(None),
         };
@@ -81,7 +82,7 @@ impl Log {
         }
         match parse(&filter) {
             Ok(targets) => Ok(Some(targets)),
-            Err(reason) => Err(WrongFilter::Unreadable { place, filter, reason }),
+            Err(reason) => Err(LogError::Unreadable { place, filter, reason }),
         }
     }
 }

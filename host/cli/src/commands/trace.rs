@@ -6,13 +6,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use host_runtime::Progress as _;
-use host_workload::analysis::{Analysis, TraceInfo};
+use host_workload::analysis::Analysis;
 use host_workload::trace::{RawBatch, RawReader};
-use serde::Serialize;
 
 use crate::commands::{TraceFormat, announce_waiting, print_json};
 use crate::exit::{End, Failure};
 use crate::format;
+use crate::format::trace::Described;
 use crate::interrupt::stop_on_ctrl_c;
 use crate::progress::Terminal;
 
@@ -77,25 +77,6 @@ struct Info {
 
     #[command(flatten)]
     format: TraceFormat,
-}
-
-/// What is printed with `--json`.
-#[derive(Debug, Serialize)]
-pub(crate) struct Described {
-    /// The trace file.
-    pub(crate) trace: String,
-    /// Its format.
-    pub(crate) format: String,
-    /// Its compression.
-    pub(crate) compression: String,
-    /// The form of its keys: `ordered` or `hashed`.
-    pub(crate) keys: String,
-    /// Why they have it.
-    pub(crate) keys_because: String,
-    /// Whether reading was ended early; the figures are those of the requests read.
-    pub(crate) interrupted: bool,
-    #[serde(flatten)]
-    pub(crate) info: TraceInfo,
 }
 
 impl Trace {

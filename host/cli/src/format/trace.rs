@@ -2,11 +2,31 @@
 
 use comfy_table::Cell;
 use host_profile::Bytes;
+use host_workload::analysis::{Quantiles, TraceInfo};
+use serde::Serialize;
 
 use super::{percent, table, thousands};
-use crate::commands::trace::Described;
 use crate::exit::Failure;
 use crate::out::outln;
+
+/// What `host trace info` found; with `--json` it is printed as it is.
+#[derive(Debug, Serialize)]
+pub(crate) struct Described {
+    /// The trace file.
+    pub(crate) trace: String,
+    /// Its format.
+    pub(crate) format: String,
+    /// Its compression.
+    pub(crate) compression: String,
+    /// The form of its keys: `ordered` or `hashed`.
+    pub(crate) keys: String,
+    /// Why they have it.
+    pub(crate) keys_because: String,
+    /// Whether reading was ended early; the figures are those of the requests read.
+    pub(crate) interrupted: bool,
+    #[serde(flatten)]
+    pub(crate) info: TraceInfo,
+}
 
 /// Prints the figures of a trace, each with what it means.
 pub(crate) fn print(described: &Described) -> Result<(), Failure> {
@@ -25,7 +45,7 @@ pub(crate) fn print(described: &Described) -> Result<(), Failure> {
     row("reuse", percent(info.reuse_share), "of the requests are for a key seen before");
     let sequential = info.sequential_share.map_or_else(|| "-".to_owned(), percent);
     row("sequential", sequential, "of the requests are for the number after the one before");
-    let distance = |of: fn(&host_workload::analysis::Quantiles) -> u64| {
+    let distance = |of: fn(&Quantiles) -> u64| {
         info.reuse_distance.as_ref().map_or_else(|| "-".to_owned(), |quantiles| thousands(of(quantiles)))
     };
     row(
