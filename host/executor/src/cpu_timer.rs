@@ -3,10 +3,10 @@
 //! Thread CPU time alone would mislead a strategy: with more workers than cores each task spends half of
 //! its time ready but not running, looks like IO work, and gets even more workers. So where the kernel
 //! tells (Linux) the voluntary context switches are counted too: code that never gave the CPU away itself
-//! did not wait for anything, and the time it was not running is left out of the account. Elsewhere thread CPU time stands.
+//! did not wait for anything, and the time it was not running is left out. Elsewhere thread CPU time is taken as it is.
 //!
 //! A reading costs two system calls, about half a microsecond, which is why only a sample of tasks is
-//! metered (see the recorder).
+//! timed (see the recorder).
 
 use std::ffi::c_long;
 use std::time::{Duration, Instant};

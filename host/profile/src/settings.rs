@@ -29,7 +29,7 @@ pub struct Settings {
     pub cache: CacheSettings,
     /// The pools.
     pub executor: ExecutorSettings,
-    /// Loading ahead of demand.
+    /// Prefetching.
     pub prefetch: PrefetchSettings,
     /// The control loop.
     pub control: ControlSettings,
@@ -97,7 +97,7 @@ pub struct ExecutorSettings {
     pub queue: u32,
 }
 
-/// Loading ahead of demand.
+/// Prefetching.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PrefetchSettings {
     /// Whether rules are applied at all.

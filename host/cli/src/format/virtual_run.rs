@@ -35,14 +35,14 @@ pub(crate) fn print(run: &VirtualReport) -> Result<(), Failure> {
     let name = comfy_table::Cell::new(format!("strategies, at the end {}", run.policy));
     out.add_row(vec![name, hit_ratio(run.miss_ratio), table::figure(thousands(run.misses))]);
     table::print(&out)?;
-    let ahead = run.prefetch;
-    if ahead.issued > 0 {
+    let prefetch = run.prefetch;
+    if prefetch.issued > 0 {
         outln!()?;
         outln!(
             "prefetched: {} timely, {} late, {} wasted",
-            thousands(ahead.timely),
-            thousands(ahead.late),
-            thousands(ahead.wasted)
+            thousands(prefetch.timely),
+            thousands(prefetch.late),
+            thousands(prefetch.wasted)
         )?;
     }
     report::decisions(&run.decisions, &run.rules)?;

@@ -39,7 +39,7 @@ impl Tokenizer {
 
     /// The number of tokens of a text; special tokens count as the text they are written as.
     ///
-    /// Exact for a text of up to [`PIECE_BYTES`], and for a longer one that has, in each stretch of that length, a line
+    /// Exact for a text of up to [`PIECE_BYTES`], and for a longer one that has, in each part of that length, a line
     /// that begins with an ASCII letter or digit: the encoding never joins such a line to the one before. Any other
     /// text is cut at some line end or, without one, between two characters, and each such cut may change the count by
     /// a few tokens.
