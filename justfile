@@ -57,6 +57,7 @@ lint:
     cargo fmt --all --check
     cargo fmt --all --check --manifest-path plugins/Cargo.toml
     cargo fmt --all --check --manifest-path tests/components/Cargo.toml
+    cargo fmt --all --check --manifest-path fuzz/Cargo.toml
     cargo clippy --workspace --all-targets -- -D warnings
     cargo clippy --manifest-path plugins/Cargo.toml --target wasm32-wasip2 -- -D warnings
     cargo clippy --manifest-path tests/components/Cargo.toml --target wasm32-wasip2 -- -D warnings
@@ -65,6 +66,10 @@ lint:
 # Components that misbehave, for trying things by hand.
 fixtures:
     cargo build --release --target wasm32-wasip2 --manifest-path tests/components/Cargo.toml
+
+# Licenses, sources and advisories of what we depend on; installs cargo-deny where it is missing.
+deny:
+    .ci/deny
 
 # Open the documentation.
 docs:
