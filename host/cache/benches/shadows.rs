@@ -7,7 +7,7 @@
 //!
 //! It fails, with status 2, on an argument it does not know.
 
-use host_cache::{Cache, PolicyKind, Shadows};
+use host_cache::{Cache, Shadows, builtin};
 use rand::SeedableRng as _;
 use rand::distr::Distribution as _;
 use rand::seq::SliceRandom as _;
@@ -48,8 +48,8 @@ struct Bench {
 impl Bench {
     fn new(capacity: u64) -> Self {
         let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
-        let cache = Cache::builder(capacity).policy(PolicyKind::Arc).hasher(hasher).build();
-        let policies = [PolicyKind::Lru, PolicyKind::Lfu, PolicyKind::Arc];
+        let cache = Cache::builder(capacity).policy(&builtin::ARC).hasher(hasher).build();
+        let policies = [builtin::LRU, builtin::LFU, builtin::ARC];
         let shadows = Shadows::new(&policies, &[0.5, 1.0, 2.0], capacity, 1);
         let tap = shadows.tap(PLACES);
         Self { served: Served { cache, tap }, shadows }

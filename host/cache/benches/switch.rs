@@ -24,7 +24,7 @@
 
 use hdrhistogram::Histogram;
 use host_cache::policy::mix::mix;
-use host_cache::{Cache, Outcome, PolicyKind};
+use host_cache::{Cache, Outcome, builtin};
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::sync::Barrier;
@@ -180,8 +180,8 @@ fn lookups() -> bool {
         row(name, &merged(seen), None, false);
     }
     let mut within = true;
-    for from in PolicyKind::ALL {
-        for to in PolicyKind::ALL.into_iter().filter(|&to| to != from) {
+    for from in &builtin::ALL {
+        for to in builtin::ALL.iter().filter(|&to| to != from) {
             let mut seen = [histogram(), histogram()];
             let mut longest = Duration::ZERO;
             for _ in 0..ROUNDS {
@@ -206,12 +206,12 @@ fn inserts(shards: Option<usize>) {
     let mut seen = [histogram(), histogram()];
     beside(&cache, work, &mut seen, || compute(BASELINE));
     row("no switch", &seen[0], None, false);
-    for pair in PolicyKind::ALL.windows(2) {
+    for pair in builtin::ALL.windows(2) {
         let mut seen = [histogram(), histogram()];
         let mut longest = Duration::ZERO;
         for _ in 0..ROUNDS {
-            cache.set_policy(pair[0]);
-            longest = longest.max(beside(&cache, work, &mut seen, || cache.set_policy(pair[1])));
+            cache.set_policy(&pair[0]);
+            longest = longest.max(beside(&cache, work, &mut seen, || cache.set_policy(&pair[1])));
         }
         row(&format!("{} to {}", pair[0], pair[1]), &seen[0], Some(longest), false);
         row("  lookups beside", &seen[1], None, false);

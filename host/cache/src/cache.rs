@@ -31,7 +31,7 @@ pub use outcome::{Cause, Outcome, Stats};
 use crate::sync::{AtomicU64, Mutex};
 use gone::{Gone, Incoming};
 use hashbrown::Equivalent;
-use host_policy::PolicyKind;
+use host_policy::PolicyFactory;
 use shard::{Common, Lookup, Shard};
 use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
@@ -66,15 +66,15 @@ type Listener<K, V> = Box<dyn Fn(&K, &V, Cause) + Send + Sync>;
 /// cache.
 ///
 /// ```
-/// use host_cache::{Cache, Outcome, PolicyKind};
+/// use host_cache::{Cache, Outcome, builtin};
 ///
 /// let cache = Cache::builder(1 << 20)
-///     .policy(PolicyKind::Arc)
+///     .policy(&builtin::ARC)
 ///     .weigher(|key: &String, text: &String| (key.len() + text.len()) as u64)
 ///     .build();
 /// assert_eq!(cache.insert("greeting".to_owned(), "hello".to_owned()), Outcome::Inserted);
 /// assert_eq!(cache.get("greeting").as_deref(), Some("hello"));
-/// cache.set_policy(PolicyKind::Lfu);
+/// cache.set_policy(&builtin::LFU);
 /// assert_eq!(cache.get("greeting").as_deref(), Some("hello"));
 /// assert_eq!(cache.weight(), 13);
 /// ```
@@ -88,7 +88,7 @@ pub struct Cache<K, V, S = ahash::RandomState> {
     /// Held through a change of capacity or policy, so that two of them do not mix.
     changing: Mutex<()>,
     capacity: AtomicU64,
-    policy: Mutex<PolicyKind>,
+    policy: Mutex<PolicyFactory>,
 }
 
 impl<K: Hash + Eq, V: Clone> Cache<K, V> {

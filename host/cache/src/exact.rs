@@ -12,7 +12,7 @@ pub mod replay;
 use hashbrown::HashTable;
 use host_policy::list::{NIL, at};
 use host_policy::mix::mix;
-use host_policy::{MOST_CAPACITY, Policy, PolicyKind, Slot, reconcile};
+use host_policy::{MOST_CAPACITY, Policy, PolicyFactory, Slot, reconcile};
 
 /// What a slot holds; weight 0 marks a free slot.
 #[derive(Debug, Clone, Copy)]
@@ -31,14 +31,14 @@ enum Index {
 /// A cache of ids without values.
 ///
 /// ```
-/// use host_cache::{Exact, PolicyKind};
+/// use host_cache::{Exact, builtin};
 ///
-/// let mut cache = Exact::new(PolicyKind::Lru, 2);
+/// let mut cache = Exact::new(&builtin::LRU, 2);
 /// assert_eq!([7, 8, 7, 9, 8].map(|id| cache.access(id, 1)), [false, false, true, false, false]);
 /// assert_eq!((cache.hits(), cache.misses(), cache.used()), (1, 4, 2));
 /// ```
 pub struct Exact {
-    kind: PolicyKind,
+    kind: PolicyFactory,
     capacity: u64,
     used: u64,
     policy: Box<dyn Policy>,
@@ -51,19 +51,20 @@ pub struct Exact {
 
 impl Exact {
     /// An empty cache for any ids. `capacity` is in the unit of the weights; over 2^62 counts as 2^62.
-    pub fn new(kind: PolicyKind, capacity: u64) -> Self {
+    pub fn new(kind: &PolicyFactory, capacity: u64) -> Self {
         Self::with_index(kind, capacity, Index::Hashed(HashTable::new()))
     }
 
     /// An empty cache for the ids 0 to `distinct` - 1, which it finds by position: faster by a hash a
     /// request, for 4 bytes per distinct id. Larger ids work, and grow the table.
-    pub fn dense(kind: PolicyKind, capacity: u64, distinct: u32) -> Self {
+    pub fn dense(kind: &PolicyFactory, capacity: u64, distinct: u32) -> Self {
         Self::with_index(kind, capacity, Index::Dense(vec![NIL; at(distinct)]))
     }
 
-    fn with_index(kind: PolicyKind, capacity: u64, index: Index) -> Self {
+    fn with_index(kind: &PolicyFactory, capacity: u64, index: Index) -> Self {
         let capacity = capacity.min(MOST_CAPACITY);
         let policy = kind.build(capacity);
+        let kind = kind.clone();
         Self {
             kind,
             capacity,
@@ -123,8 +124,8 @@ impl Exact {
     }
 
     /// The policy in use.
-    pub const fn policy(&self) -> PolicyKind {
-        self.kind
+    pub const fn policy(&self) -> &PolicyFactory {
+        &self.kind
     }
 
     /// Changes the capacity, evicting at once what no longer fits. Over 2^62 counts as 2^62.
@@ -136,15 +137,15 @@ impl Exact {
 
     /// Changes the policy. Every entry stays; the [policy module](crate::policy) says what becomes of their
     /// order.
-    pub fn set_policy(&mut self, kind: PolicyKind) {
-        if kind == self.kind {
+    pub fn set_policy(&mut self, kind: &PolicyFactory) {
+        if *kind == self.kind {
             return;
         }
         let entries = reconcile(&self.policy.export(), self.slot_count(), |slot| {
             self.slots.get(at(slot.0)).filter(|held| held.weight > 0).map(|held| (held.id, held.weight))
         });
-        self.policy = kind.succeed(self.capacity, &entries);
-        self.kind = kind;
+        self.policy = kind.rebuild(self.capacity, &entries);
+        self.kind = kind.clone();
     }
 
     /// Whether `id` is stored. Does not count as a request.
@@ -268,11 +269,11 @@ impl std::fmt::Debug for Exact {
 #[cfg(test)]
 mod tests {
     use super::Exact;
-    use host_policy::PolicyKind;
+    use host_policy::builtin;
 
     #[test]
     fn an_entry_over_the_capacity_is_a_miss_and_is_not_stored() {
-        for kind in PolicyKind::ALL {
+        for kind in &builtin::ALL {
             let mut cache = Exact::new(kind, 10);
             assert!(!cache.access(1, 4));
             assert!(!cache.access(2, 11));
@@ -284,7 +285,7 @@ mod tests {
 
     #[test]
     fn dense_and_hashed_ids_agree() {
-        for kind in PolicyKind::ALL {
+        for kind in &builtin::ALL {
             let mut hashed = Exact::new(kind, 50);
             let mut dense = Exact::dense(kind, 50, 10);
             for step in 0..20_000u64 {
@@ -297,7 +298,7 @@ mod tests {
 
     #[test]
     fn capacity_and_entries_change_while_it_runs() {
-        for kind in PolicyKind::ALL {
+        for kind in &builtin::ALL {
             let mut cache = Exact::new(kind, 100);
             for id in 0..100 {
                 cache.access(id, 1);

@@ -21,5 +21,7 @@ mod sync;
 pub use cache::{Builder, Cache, Cause, Clock, Fill, Iter, Outcome, Served, Stats};
 pub use exact::{Exact, replay};
 pub use hashbrown::Equivalent;
-pub use host_policy::{self as policy, Policy, PolicyKind, Slot, UnknownPolicy};
+pub use host_policy::{
+    self as policy, Policy, PolicyFactory, RegisterError, Registry, Slot, UnknownPolicy, builtin,
+};
 pub use shadow::{Estimate, SampleTap, Shadows};

@@ -44,7 +44,7 @@ mod tap;
 pub use tap::SampleTap;
 
 use crate::exact::Exact;
-use host_policy::PolicyKind;
+use host_policy::PolicyFactory;
 use host_policy::mix::mix;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -80,11 +80,11 @@ const REMEMBERED: u64 = 1 << 16;
 const MOST_HALVINGS: u32 = 40;
 
 /// What one shadow has seen since it was made.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Estimate {
     /// The policy it runs.
-    pub policy: PolicyKind,
+    pub policy: PolicyFactory,
     /// The capacity it stands for, as a multiple of the present one.
     pub factor: f64,
     /// That capacity, in the unit of the weights, at full scale.
@@ -128,14 +128,14 @@ struct Shadow {
 /// Miniature caches for every pair of a policy and a capacity factor.
 ///
 /// ```
-/// use host_cache::{PolicyKind, Shadows};
+/// use host_cache::{Shadows, builtin};
 ///
-/// let mut shadows = Shadows::new(&PolicyKind::ALL, &[0.5, 1.0, 2.0], 100, 1);
+/// let mut shadows = Shadows::new(&builtin::ALL, &[0.5, 1.0, 2.0], 100, 1);
 /// for id in (0..150).cycle().take(15_000) {
 ///     shadows.feed(id, 1);
 /// }
 /// let estimates = shadows.estimates();
-/// let lru: Vec<_> = estimates.iter().filter(|e| e.policy == PolicyKind::Lru).collect();
+/// let lru: Vec<_> = estimates.iter().filter(|e| e.policy == builtin::LRU).collect();
 /// assert_eq!(lru[1].misses, 15_000, "LRU never hits in a loop larger than the cache");
 /// assert_eq!(lru[2].misses, 150, "twice the capacity holds the loop");
 /// ```
@@ -197,8 +197,8 @@ impl Shadows {
     /// Shadows of a cache of `capacity`, in the unit of the weights: one for each of `policies` at each of
     /// `factors` times that capacity (positive; 0.5, 1 and 2 are usual). `mean_weight_hint` is what an entry
     /// weighs as far as one knows, 1 where entries are counted.
-    pub fn new(policies: &[PolicyKind], factors: &[f64], capacity: u64, mean_weight_hint: u64) -> Self {
-        let pairs = policies.iter().flat_map(|&policy| factors.iter().map(move |&factor| (policy, factor)));
+    pub fn new(policies: &[PolicyFactory], factors: &[f64], capacity: u64, mean_weight_hint: u64) -> Self {
+        let pairs = policies.iter().flat_map(|policy| factors.iter().map(move |&factor| (policy, factor)));
         let shadows = pairs.map(|(policy, factor)| Shadow { factor, cache: Exact::new(policy, 1) }).collect();
         let largest = (0..).zip(factors).max_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(at, _)| at);
         let mut this = Self {
@@ -282,7 +282,7 @@ impl Shadows {
     /// Every shadow's counters, by policy and then by factor, in the order given to [`Shadows::new`].
     pub fn estimates(&self) -> Vec<Estimate> {
         let estimate = |shadow: &Shadow| Estimate {
-            policy: shadow.cache.policy(),
+            policy: shadow.cache.policy().clone(),
             factor: shadow.factor,
             capacity: scaled(self.capacity, shadow.factor),
             sampling_rate: self.sampling_rate(),

@@ -8,12 +8,12 @@
     reason = "a test: a panic is its failure, its numbers are its own"
 )]
 
-use host_cache::{Exact, PolicyKind, Shadows};
+use host_cache::{Exact, PolicyFactory, Shadows, builtin};
 use host_policy::mix::mix;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-const POLICIES: [PolicyKind; 3] = [PolicyKind::Lru, PolicyKind::Lfu, PolicyKind::Arc];
+const POLICIES: [PolicyFactory; 3] = [builtin::LRU, builtin::LFU, builtin::ARC];
 const FACTORS: [f64; 3] = [0.5, 1.0, 2.0];
 const PERCENT: [f64; 4] = [0.1, 1.0, 10.0, 50.0];
 
@@ -54,7 +54,7 @@ fn errors(ids: &[u64], capacity: u64) -> (f64, Vec<f64>) {
         shadows.feed(id, 1);
     }
     let error = |estimate: &host_cache::Estimate| {
-        let mut full = Exact::new(estimate.policy, estimate.capacity);
+        let mut full = Exact::new(&estimate.policy, estimate.capacity);
         for &id in ids {
             full.access(id, 1);
         }

@@ -6,7 +6,7 @@
     reason = "a test: a panic is its failure, its numbers are its own"
 )]
 
-use host_cache::{Cache, Fill, PolicyKind, Served};
+use host_cache::{Cache, Fill, Served, builtin};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 type Numbers = Cache<u64, u64>;
 
 fn numbers() -> Arc<Numbers> {
-    Arc::new(Cache::builder(1_000).policy(PolicyKind::Lru).build())
+    Arc::new(Cache::builder(1_000).policy(&builtin::LRU).build())
 }
 
 /// Spins until `lookups` more misses were counted: then so many callers are at or past the join.

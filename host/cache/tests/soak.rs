@@ -14,7 +14,7 @@
 )]
 
 use host_cache::policy::mix::mix;
-use host_cache::{Cache, Cause, Outcome, PolicyKind};
+use host_cache::{Cache, Cause, Outcome, builtin};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
@@ -278,7 +278,7 @@ impl Soak {
                 let sequence = sequences.next().unwrap();
                 threads.spawn(move || {
                     while !self.end.load(Ordering::Relaxed) {
-                        let kind = PolicyKind::ALL[sequence.next(PolicyKind::ALL.len() as u64) as usize];
+                        let kind = &builtin::ALL[sequence.next(builtin::ALL.len() as u64) as usize];
                         self.cache.set_policy(kind);
                         add(&self.tally.switches);
                         if switcher == 0 {

@@ -2,12 +2,12 @@
 //!
 //! The exact order of the victims after a switch, for each pair of policies, is tested beside the policies.
 
-use host_cache::{Exact, PolicyKind};
+use host_cache::{Exact, builtin};
 
 #[test]
 fn the_hot_set_outlives_the_switch() {
-    for from in PolicyKind::ALL {
-        for to in PolicyKind::ALL.into_iter().filter(|&to| to != from) {
+    for from in &builtin::ALL {
+        for to in builtin::ALL.iter().filter(|&to| to != from) {
             let mut cache = Exact::new(from, 4_000);
             // 400 hot ids, each used five times; then 3,600 that are used once and fill the cache.
             for id in (0..400).cycle().take(2_000).chain(10_000..13_600) {
@@ -35,8 +35,8 @@ fn the_hot_set_outlives_the_switch() {
 /// are populated.
 #[test]
 fn a_cache_long_in_use_keeps_what_is_hot() {
-    for from in PolicyKind::ALL {
-        for to in PolicyKind::ALL.into_iter().filter(|&to| to != from) {
+    for from in &builtin::ALL {
+        for to in builtin::ALL.iter().filter(|&to| to != from) {
             let mut cache = Exact::new(from, 2_000);
             let mut new = 1_000_000;
             for round in 0..200_u64 {
@@ -59,19 +59,18 @@ fn a_cache_long_in_use_keeps_what_is_hot() {
             }
             assert_eq!(hot(&cache), before, "{from} to {to}: of {before} hot ids");
             // FIFO lets go of everything in its turn; all others know the hot set.
-            assert!(before == 200 || from == PolicyKind::Fifo, "{from} holds {before} of 200 hot ids");
+            assert!(before == 200 || *from == builtin::FIFO, "{from} holds {before} of 200 hot ids");
         }
     }
 }
 
 #[test]
 fn a_way_through_all_keeps_counts() {
-    let mut cache = Exact::new(PolicyKind::Lfu, 100);
+    let mut cache = Exact::new(&builtin::LFU, 100);
     for id in (0..100).chain((0..10).cycle().take(500)) {
         cache.access(id, 1);
     }
-    for kind in PolicyKind::ALL.into_iter().chain(PolicyKind::ALL.into_iter().rev()).chain([PolicyKind::Lfu])
-    {
+    for kind in builtin::ALL.iter().chain(builtin::ALL.iter().rev()).chain([&builtin::LFU]) {
         cache.set_policy(kind);
     }
     // Fifty uses each: newcomers used forty times still rank below them.

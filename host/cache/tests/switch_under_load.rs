@@ -7,7 +7,7 @@
     reason = "a test: a panic is its failure, its numbers are its own"
 )]
 
-use host_cache::{Cache, Cause, Outcome, PolicyKind};
+use host_cache::{Cache, Cause, Outcome, builtin};
 use std::cell::RefCell;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -53,7 +53,7 @@ fn no_entry_is_lost_that_the_capacity_allows() {
             threads.spawn(move || {
                 let mut sequence = Sequence(switcher);
                 while !end.load(Ordering::Relaxed) {
-                    cache.set_policy(PolicyKind::ALL[sequence.next(PolicyKind::ALL.len() as u64) as usize]);
+                    cache.set_policy(&builtin::ALL[sequence.next(builtin::ALL.len() as u64) as usize]);
                     cache.set_capacity(roomy + sequence.next(1_000));
                 }
             });
@@ -107,7 +107,7 @@ fn lookups_go_on_while_a_switch_is_under_way() {
     const KEYS: u64 = 1_000;
     let cache = Cache::builder(2 * KEYS).shards(1).build();
     (0..KEYS).for_each(|key| assert_eq!(cache.insert(Holding(key), value_of(key)), Outcome::Inserted));
-    for kind in PolicyKind::ALL.into_iter().cycle().skip(1).take(PolicyKind::ALL.len()) {
+    for kind in builtin::ALL.iter().cycle().skip(1).take(builtin::ALL.len()) {
         let (begin, begun) = mpsc::channel();
         let (go_on, hold) = mpsc::channel();
         let switched = AtomicBool::new(false);
@@ -127,10 +127,10 @@ fn lookups_go_on_while_a_switch_is_under_way() {
             assert!(!switched.load(Ordering::SeqCst), "the switch was over");
             go_on.send(()).unwrap();
         });
-        assert_eq!((cache.policy(), cache.len()), (kind, KEYS));
+        assert_eq!((&cache.policy(), cache.len()), (kind, KEYS));
         cache.check().unwrap();
     }
-    assert_eq!(cache.stats().hits, KEYS * PolicyKind::ALL.len() as u64);
+    assert_eq!(cache.stats().hits, KEYS * builtin::ALL.len() as u64);
 }
 
 #[test]
@@ -145,9 +145,7 @@ fn values_are_dropped_exactly_once_and_all_of_them() {
                 for step in 0..20_000 {
                     cache.insert(sequence.next(2_000), Arc::clone(counter));
                     if step % 500 == 0 {
-                        cache.set_policy(
-                            PolicyKind::ALL[sequence.next(PolicyKind::ALL.len() as u64) as usize],
-                        );
+                        cache.set_policy(&builtin::ALL[sequence.next(builtin::ALL.len() as u64) as usize]);
                         cache.set_capacity(300 + sequence.next(200));
                     }
                 }
@@ -192,9 +190,7 @@ fn every_entry_that_leaves_is_heard_once() {
                         }
                     }
                     if step % 300 == 0 {
-                        cache.set_policy(
-                            PolicyKind::ALL[sequence.next(PolicyKind::ALL.len() as u64) as usize],
-                        );
+                        cache.set_policy(&builtin::ALL[sequence.next(builtin::ALL.len() as u64) as usize]);
                         // Down to eight a shard: half of the weights are refused.
                         cache.set_capacity(16 + sequence.next(1_000));
                     }

@@ -9,7 +9,7 @@
 )]
 
 use host_cache::belady::Belady;
-use host_cache::{Cache, Exact, PolicyKind};
+use host_cache::{Cache, Exact, PolicyFactory, builtin};
 use std::collections::HashMap;
 use std::io::Read;
 use std::path::PathBuf;
@@ -53,7 +53,7 @@ fn read(directory: &std::path::Path, name: &str) -> Vec<u32> {
     requests
 }
 
-fn hit_percent(requests: &[u32], kind: PolicyKind, capacity: u64) -> f64 {
+fn hit_percent(requests: &[u32], kind: &PolicyFactory, capacity: u64) -> f64 {
     let mut cache = Exact::dense(kind, capacity, 1 << 18);
     for &id in requests {
         cache.access(u64::from(id), 1);
@@ -75,9 +75,9 @@ fn oltp_gives_the_table_of_the_arc_paper() {
         (15_000, "64.63", 65.40),
     ];
     for (capacity, lru, arc) in table {
-        let ours = hit_percent(&requests, PolicyKind::Arc, capacity);
+        let ours = hit_percent(&requests, &builtin::ARC, capacity);
         println!("OLTP, {capacity}: ARC {ours:.2} %, published {arc} %");
-        assert_eq!(format!("{:.2}", hit_percent(&requests, PolicyKind::Lru, capacity)), lru);
+        assert_eq!(format!("{:.2}", hit_percent(&requests, &builtin::LRU, capacity)), lru);
         assert!((ours - arc).abs() <= 0.1, "ARC at {capacity}: {ours:.2} %, published {arc} %");
     }
 }
@@ -144,16 +144,16 @@ const OTHER: &str = "the reference halves after 32 hits in main an entry (paper,
                      its window (3.1: every request), and its counters have no limit (3.4: W / C)";
 
 /// Column of the reference, and the policy.
-const COLUMNS: [(&str, PolicyKind); 9] = [
-    ("lru", PolicyKind::Lru),
-    ("fifo", PolicyKind::Fifo),
-    ("lfu", PolicyKind::Lfu),
-    ("arc", PolicyKind::Arc),
-    ("sieve", PolicyKind::Sieve),
-    ("s3fifo", PolicyKind::S3Fifo),
-    ("wtinylfu", PolicyKind::WTinyLfu),
-    ("lirs", PolicyKind::Lirs),
-    ("twoq", PolicyKind::TwoQ),
+const COLUMNS: [(&str, PolicyFactory); 9] = [
+    ("lru", builtin::LRU),
+    ("fifo", builtin::FIFO),
+    ("lfu", builtin::LFU),
+    ("arc", builtin::ARC),
+    ("sieve", builtin::SIEVE),
+    ("s3fifo", builtin::S3_FIFO),
+    ("wtinylfu", builtin::W_TINYLFU),
+    ("lirs", builtin::LIRS),
+    ("twoq", builtin::TWO_Q),
 ];
 
 /// The traces that take seconds; apart, so that they run beside the others.
@@ -186,7 +186,7 @@ fn compare(wanted: impl Fn(&str) -> bool) {
         }
         let (_, requests, belady) = last.as_ref().unwrap();
         let optimum = 100.0 * belady.misses(capacity as usize) as f64 / requests.len() as f64;
-        let policies = COLUMNS.map(|(column, kind)| (column, 100.0 - hit_percent(requests, kind, capacity)));
+        let policies = COLUMNS.map(|(column, kind)| (column, 100.0 - hit_percent(requests, &kind, capacity)));
         for (column, ours) in std::iter::once(("belady", optimum)).chain(policies) {
             let theirs = 100.0 * field(column).parse::<f64>().unwrap();
             let line = format!(
@@ -218,7 +218,7 @@ fn long_traces_give_the_reference() {
 fn the_cache_itself_hits_where_the_simulation_does() {
     let Some(directory) = directory() else { return };
     let requests = read(&directory, "sprite.trace.gz");
-    for kind in PolicyKind::ALL {
+    for kind in &builtin::ALL {
         let cache = Cache::builder(708).policy(kind).shards(1).build();
         for &id in &requests {
             cache.get_or_try_insert_with(id, || Ok::<_, ()>(())).unwrap();

@@ -10,7 +10,7 @@
 )]
 
 use host_policy::mix::mix;
-use host_policy::{Policy, PolicyKind, Slot, Visitor};
+use host_policy::{Policy, Slot, Visitor, builtin};
 use std::time::Instant;
 
 const ROUNDS: usize = 5;
@@ -79,7 +79,7 @@ fn main() {
     println!("million events a second, best of {ROUNDS}");
     for entries in ENTRIES {
         let requests = requests(entries);
-        let mut best = PolicyKind::ALL.map(|kind| (kind, [0.0_f64; 3]));
+        let mut best = builtin::ALL.map(|kind| (kind, [0.0_f64; 3]));
         for round in 0..ROUNDS {
             for (kind, best) in &mut best {
                 let measure = Measure { entries, requests: &requests, round };

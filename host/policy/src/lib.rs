@@ -25,12 +25,12 @@
 //! - say what will be asked for, so that its memory is on the way: [`Policy::fetch`], [`Policy::prefetch`],
 //!   [`Policy::prefetch_miss`];
 //! - leave evicted entries in their slots, where the policy finds its ghosts without a hash:
-//!   [`PolicyKind::visit_in_slots`];
+//!   [`PolicyFactory::visit_in_slots`];
 //! - hand over whole requests: [`Policy::turn`].
 //!
 //! # Switching
 //!
-//! [`PolicyKind::succeed`] builds a policy that takes over from another. The old one exports its entries from
+//! [`PolicyFactory::rebuild`] builds a policy that takes over from another. The old one exports its entries from
 //! coldest to hottest, by all it knows, with a frequency each: the count of uses while resident, however the policy
 //! itself orders. The new one takes them in that order. So there is a rule for each policy and each direction, not
 //! for each pair:
@@ -52,6 +52,7 @@
 //! Uses count up to 4,095 in FIFO, SIEVE, S3-FIFO and LIRS, up to 2^30 or more elsewhere.
 
 pub mod arc;
+mod factory;
 pub mod fetch;
 pub mod fifo;
 mod ghosts;
@@ -62,6 +63,7 @@ pub mod lru;
 mod mark;
 pub mod mix;
 mod part;
+mod registry;
 pub mod s3_fifo;
 pub mod sieve;
 pub mod two_q;
@@ -69,18 +71,17 @@ pub mod w_tinylfu;
 mod weights;
 
 pub use arc::Adaptive;
+pub use factory::{PolicyFactory, Visitor, builtin};
 pub use fifo::Fifo;
 pub use ghosts::{ByHash, InSlot, Memory};
 pub use lfu::Lfu;
 pub use lirs::Lirs;
 pub use lru::Lru;
+pub use registry::{RegisterError, Registry, UnknownPolicy};
 pub use s3_fifo::S3Fifo;
 pub use sieve::Sieve;
 pub use two_q::TwoQ;
 pub use w_tinylfu::WTinyLfu;
-
-use std::fmt;
-use std::str::FromStr;
 
 /// An entry, as a policy sees it: the number its owner gave it. Numbers are dense and used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -195,7 +196,7 @@ pub trait Policy: Send {
     }
 
     /// What an owner that leaves evicted entries in their slots has to ask and to tell. `None` where nothing evicted is
-    /// remembered, or by its hash; see [`PolicyKind::visit_in_slots`].
+    /// remembered, or by its hash; see [`PolicyFactory::visit_in_slots`].
     #[inline]
     fn in_slots(&mut self) -> Option<&mut InSlot> {
         None
@@ -210,147 +211,9 @@ pub trait Policy: Send {
     }
 }
 
-/// What to do with a policy of whichever type; see [`PolicyKind::visit`].
-pub trait Visitor {
-    /// What comes of it.
-    type Output;
-
-    /// Does it.
-    fn visit<P: Policy + 'static>(self, policy: P) -> Self::Output;
-}
-
-/// The policies that are built in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum PolicyKind {
-    /// Least recently used.
-    Lru,
-    /// First in, first out.
-    Fifo,
-    /// Least frequently used while resident; ties: least recently used.
-    Lfu,
-    /// Adaptive replacement cache (Megiddo and Modha, FAST 2003).
-    Arc,
-    /// A queue with one hand and a mark for what was used (Zhang et al., NSDI 2024).
-    Sieve,
-    /// Three FIFO queues (Yang et al., SOSP 2023).
-    S3Fifo,
-    /// A window, then a segmented LRU that admits by frequency (Einziger, Friedman, Manes, TOS 2017).
-    WTinyLfu,
-    /// Low inter-reference recency set (Jiang and Zhang, SIGMETRICS 2002).
-    Lirs,
-    /// A queue for newcomers before an LRU list (Johnson and Shasha, VLDB 1994): the full version.
-    TwoQ,
-}
-
 /// The largest capacity in use; larger ones count as this. Twice it, which ARC's directory needs, still fits
 /// 64 bits.
 pub const MOST_CAPACITY: u64 = 1 << 62;
-
-/// A policy name that is none of the built-in ones.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown policy `{name}`: expected one of {}", PolicyKind::ALL.map(PolicyKind::name).join(", "))]
-pub struct UnknownPolicy {
-    /// The name as given.
-    pub name: String,
-}
-
-impl PolicyKind {
-    /// Every built-in policy, in the order of their declaration.
-    pub const ALL: [Self; 9] = [
-        Self::Lru,
-        Self::Fifo,
-        Self::Lfu,
-        Self::Arc,
-        Self::Sieve,
-        Self::S3Fifo,
-        Self::WTinyLfu,
-        Self::Lirs,
-        Self::TwoQ,
-    ];
-
-    /// The policies between which a live cache chooses unless told otherwise, and which its shadows follow:
-    /// they cover recency, frequency and the balance of the two, and every further one costs a shadow for each
-    /// capacity followed.
-    pub const BASIC: [Self; 3] = [Self::Lru, Self::Lfu, Self::Arc];
-
-    /// The name by which the policy is written and read: lower case.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Lru => "lru",
-            Self::Fifo => "fifo",
-            Self::Lfu => "lfu",
-            Self::Arc => "arc",
-            Self::Sieve => "sieve",
-            Self::S3Fifo => "s3-fifo",
-            Self::WTinyLfu => "w-tinylfu",
-            Self::Lirs => "lirs",
-            Self::TwoQ => "2q",
-        }
-    }
-
-    /// Hands an empty policy for `capacity` (in the unit of the weights) to `visitor`, as the type it is: for
-    /// loops that should be compiled for each policy.
-    pub fn visit<V: Visitor>(self, capacity: u64, visitor: V) -> V::Output {
-        self.visit_with::<ByHash, V>(capacity, visitor)
-    }
-
-    /// The same for an owner that leaves evicted entries [in their slots](Policy::in_slots) as long as they are
-    /// remembered, instead of by their hashes. The victims are the same.
-    pub fn visit_in_slots<V: Visitor>(self, capacity: u64, visitor: V) -> V::Output {
-        self.visit_with::<InSlot, V>(capacity, visitor)
-    }
-
-    fn visit_with<M: Memory, V: Visitor>(self, capacity: u64, visitor: V) -> V::Output {
-        match self {
-            Self::Lru => visitor.visit(Lru::new()),
-            Self::Fifo => visitor.visit(Fifo::new()),
-            Self::Lfu => visitor.visit(Lfu::new()),
-            Self::Arc => visitor.visit(Adaptive::<M>::with_memory(capacity)),
-            Self::Sieve => visitor.visit(Sieve::new()),
-            Self::S3Fifo => visitor.visit(S3Fifo::<M>::with_memory(capacity)),
-            Self::WTinyLfu => visitor.visit(WTinyLfu::new(capacity)),
-            Self::Lirs => visitor.visit(Lirs::<M>::with_memory(capacity)),
-            Self::TwoQ => visitor.visit(TwoQ::<M>::with_memory(capacity)),
-        }
-    }
-
-    /// An empty policy for `capacity` (in the unit of the weights).
-    pub fn build(self, capacity: u64) -> Box<dyn Policy> {
-        struct Boxed;
-        impl Visitor for Boxed {
-            type Output = Box<dyn Policy>;
-            fn visit<P: Policy + 'static>(self, policy: P) -> Box<dyn Policy> {
-                Box::new(policy)
-            }
-        }
-        self.visit(capacity, Boxed)
-    }
-
-    /// A policy for `capacity` that takes over `entries`, given from the coldest to the hottest. The
-    /// [module](self) says how each policy reads them.
-    pub fn succeed(self, capacity: u64, entries: &[Resident]) -> Box<dyn Policy> {
-        let mut policy = self.build(capacity);
-        policy.import(entries);
-        policy
-    }
-}
-
-impl fmt::Display for PolicyKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for PolicyKind {
-    type Err = UnknownPolicy;
-
-    fn from_str(name: &str) -> Result<Self, UnknownPolicy> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.name().eq_ignore_ascii_case(name))
-            .ok_or_else(|| UnknownPolicy { name: name.to_owned() })
-    }
-}
 
 /// Joins what a policy exported with its owner's registry.
 ///
@@ -382,23 +245,7 @@ pub fn reconcile(
 
 #[cfg(test)]
 mod tests {
-    use super::{PolicyKind, Resident, Slot, Standing, reconcile};
-
-    #[test]
-    fn names_are_read_and_written() {
-        for kind in PolicyKind::ALL {
-            assert_eq!(kind.to_string().parse(), Ok(kind));
-            assert_eq!(kind.name().to_uppercase().parse(), Ok(kind));
-        }
-        assert_eq!(format!("{:>5}", PolicyKind::Lru), "  lru");
-        let error = "clock".parse::<PolicyKind>().unwrap_err();
-        assert!(
-            error.to_string().starts_with("unknown policy `clock`: expected one of lru, fifo, lfu, arc, ")
-        );
-        for kind in PolicyKind::ALL {
-            assert!(error.to_string().contains(kind.name()), "the error lists {kind}");
-        }
-    }
+    use super::{Resident, Slot, Standing, reconcile};
 
     #[test]
     fn the_owner_decides_what_is_resident() {

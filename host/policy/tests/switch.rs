@@ -2,10 +2,15 @@
 //!
 //! The order that a policy hands over and the victims that its successor names are computed here from the history
 //! alone, by the rules in the crate's head and with sorts instead of lists.
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test: a panic is its failure")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test: a panic is its failure"
+)]
 
 use host_policy::mix::mix;
-use host_policy::{Policy, PolicyKind, Resident, Slot};
+use host_policy::{Policy, PolicyFactory, Resident, Slot, builtin};
 
 const CAPACITY: u32 = 4_000;
 const VICTIMS: usize = 1_000;
@@ -52,7 +57,7 @@ impl History {
         Self { inserts, hits }
     }
 
-    fn replay(&self, kind: PolicyKind) -> Box<dyn Policy> {
+    fn replay(&self, kind: &PolicyFactory) -> Box<dyn Policy> {
         let mut policy = kind.build(CAPACITY.into());
         for &slot in &self.inserts {
             policy.on_miss(slot.into(), 1);
@@ -74,37 +79,36 @@ impl History {
 }
 
 /// What the policy hands over, the coldest first, after a history without evictions.
-fn handed_over(kind: PolicyKind, mut pasts: Vec<Past>) -> Vec<Past> {
-    match kind {
-        PolicyKind::Lru => pasts.sort_by_key(|past| past.used),
+fn handed_over(kind: &PolicyFactory, mut pasts: Vec<Past>) -> Vec<Past> {
+    match kind.name() {
+        "lru" => pasts.sort_by_key(|past| past.used),
         // The least used first, then the oldest. In 2Q nothing has left A1in yet; in SIEVE what was hit has a mark.
-        PolicyKind::Fifo | PolicyKind::TwoQ | PolicyKind::Sieve => {
-            pasts.sort_by_key(|past| (past.uses, past.inserted))
-        }
-        PolicyKind::Lfu => pasts.sort_by_key(|past| (past.uses, past.used)),
+        "fifo" | "2q" | "sieve" => pasts.sort_by_key(|past| (past.uses, past.inserted)),
+        "lfu" => pasts.sort_by_key(|past| (past.uses, past.used)),
         // T1, then T2.
-        PolicyKind::Arc => pasts.sort_by_key(|past| (past.uses > 1, past.used)),
+        "arc" => pasts.sort_by_key(|past| (past.uses > 1, past.used)),
         // The first tenth of the inserts filled S, the others are in M.
-        PolicyKind::S3Fifo => pasts.sort_by_key(|past| {
+        "s3-fifo" => pasts.sort_by_key(|past| {
             let (main, count) = (past.inserted >= CAPACITY / 10, (past.uses - 1).min(3));
             let leaves = !main && count < 2;
             (!leaves, if leaves { 0 } else { count }, main, past.inserted)
         }),
         // The window, or Q, with the last hundredth of the inserts; then probation and protected, or LIR.
-        PolicyKind::WTinyLfu => pasts.sort_by_key(|past| {
+        "w-tinylfu" => pasts.sort_by_key(|past| {
             let newest = past.inserted >= CAPACITY - CAPACITY / 100;
             (!newest, past.uses > 1, past.used)
         }),
-        PolicyKind::Lirs => pasts.sort_by_key(|past| {
+        "lirs" => pasts.sort_by_key(|past| {
             let newest = past.inserted >= CAPACITY - CAPACITY / 100;
             (!newest, past.used)
         }),
+        other => panic!("what {other} hands over is not written down here"),
     }
     pasts
 }
 
 /// The next victims of a policy that took these over, while nothing is used or inserted.
-fn victims(kind: PolicyKind, handed: &[Past]) -> Vec<u32> {
+fn victims(kind: &PolicyFactory, handed: &[Past]) -> Vec<u32> {
     let slots = |pasts: &[Past]| pasts.iter().map(|past| past.slot).collect::<Vec<u32>>();
     let (once, mut more): (Vec<Past>, Vec<Past>) = handed.iter().partition(|past| past.uses == 1);
     // Newcomers' queue down to its share, then the main part, then the rest of the queue.
@@ -113,27 +117,28 @@ fn victims(kind: PolicyKind, handed: &[Past]) -> Vec<u32> {
         let (first, rest) = once.split_at(over);
         [slots(first), slots(more), slots(rest)].concat()
     };
-    match kind {
-        PolicyKind::Lru | PolicyKind::Fifo | PolicyKind::WTinyLfu | PolicyKind::Lirs => slots(handed),
-        PolicyKind::Lfu => {
+    match kind.name() {
+        "lru" | "fifo" | "w-tinylfu" | "lirs" => slots(handed),
+        "lfu" => {
             let mut all = handed.to_vec();
             all.sort_by_key(|past| past.uses);
             slots(&all)
         }
-        PolicyKind::Arc | PolicyKind::Sieve => [slots(&once), slots(&more)].concat(),
-        PolicyKind::TwoQ => beyond(CAPACITY / 4, &more),
-        PolicyKind::S3Fifo => {
+        "arc" | "sieve" => [slots(&once), slots(&more)].concat(),
+        "2q" => beyond(CAPACITY / 4, &more),
+        "s3-fifo" => {
             more.sort_by_key(|past| past.uses.min(4));
             // S is looked at while it holds its share or more.
             beyond(CAPACITY / 10 - 1, &more)
         }
+        other => panic!("what {other} evicts is not written down here"),
     }
 }
 
 fn check(cold: u32, hot_last: bool) {
     let history = History::new(cold, hot_last);
     let pasts = history.pasts();
-    for from in PolicyKind::ALL {
+    for from in &builtin::ALL {
         let old = history.replay(from);
         let handed = handed_over(from, pasts.clone());
         let told: Vec<(u32, u32)> =
@@ -147,8 +152,8 @@ fn check(cold: u32, hot_last: bool) {
             frequency,
         };
         let entries: Vec<Resident> = told.iter().map(entry).collect();
-        for to in PolicyKind::ALL.into_iter().filter(|&to| to != from) {
-            let mut policy = to.succeed(CAPACITY.into(), &entries);
+        for to in builtin::ALL.iter().filter(|&to| to != from) {
+            let mut policy = to.rebuild(CAPACITY.into(), &entries);
             assert_eq!(policy.len(), entries.len());
             let named: Vec<u32> = (0..VICTIMS).map_while(|_| policy.victim()).map(|slot| slot.0).collect();
             let promised = &victims(to, &handed)[..VICTIMS];

@@ -6,6 +6,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use directories::ProjectDirs;
+use host_policy::Registry;
 use host_telemetry::Machine;
 
 use crate::error::ProfileError;
@@ -23,9 +24,6 @@ struct Asked<'a> {
     by: Option<&'a Source>,
     chain: &'a [PathBuf],
 }
-
-/// The policies that the cache has without any component.
-const POLICIES: [&str; 3] = ["lru", "lfu", "arc"];
 
 /// Collects the layers and loads them. A later layer wins over an earlier one:
 ///
@@ -67,7 +65,7 @@ impl Loader {
             user_file: UserFile::Default,
             variables: Vec::new(),
             sets: Vec::new(),
-            policies: POLICIES.map(str::to_owned).into(),
+            policies: Registry::default().names().map(str::to_owned).collect(),
         }
     }
 
@@ -102,7 +100,7 @@ impl Loader {
         self
     }
 
-    /// The names that `cache.policy` may have, in place of lru, lfu and arc.
+    /// The names that `cache.policy` may have, in place of those of the built-in policies.
     #[must_use]
     pub fn policies<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
         self.policies = names.into_iter().map(Into::into).collect();

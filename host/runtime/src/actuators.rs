@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use host_cache::{Cache, PolicyKind};
+use host_cache::{Cache, Registry};
 use host_contract::dial::{
     CACHE_CAPACITY, CACHE_POLICY, CPU_WORKERS, IO_WORKERS, PREFETCH_IN_FLIGHT, PREFETCH_SHARE,
 };
@@ -17,7 +17,7 @@ use host_control::{Actuator, Actuators};
 use host_executor::Executor;
 use host_prefetch::Prefetcher;
 
-use crate::wiring::Ranges;
+use crate::wiring::{Ranges, policy_names};
 
 /// The actuators of a host: of its cache, its prefetcher, and its pools, where it has any.
 pub(crate) fn actuators<K, V, S>(
@@ -47,7 +47,7 @@ where
     all
 }
 
-fn cache_policy<K, V, S>(cache: Arc<Cache<K, V, S>>, policies: Vec<String>) -> impl Actuator + use<K, V, S>
+fn cache_policy<K, V, S>(cache: Arc<Cache<K, V, S>>, policies: Registry) -> impl Actuator + use<K, V, S>
 where
     K: Hash + Eq + Send + Sync,
     V: Clone + Send + Sync,
@@ -55,12 +55,13 @@ where
 {
     let shown = Arc::clone(&cache);
     let show = move || Value::Name(shown.policy().to_string());
+    let range = Range::Names(policy_names(&policies));
     let turn = move |value: &Value| {
         let Value::Name(name) = value else { return Err(mismatch("a name", value)) };
-        cache.set_policy(name.parse::<PolicyKind>().map_err(text)?);
+        cache.set_policy(policies.get(name).map_err(text)?);
         Ok(())
     };
-    Turned { range: Range::Names(policies), show, turn }
+    Turned { range, show, turn }
 }
 
 fn cache_capacity<K, V, S>(
@@ -175,6 +176,7 @@ fn text(error: impl std::fmt::Display) -> String {
 
 #[cfg(test)]
 mod tests {
+    use host_cache::builtin;
     use host_contract::Dials;
     use host_prefetch::Budget;
 
@@ -182,7 +184,7 @@ mod tests {
 
     fn ranges() -> Ranges {
         Ranges {
-            policies: vec!["lru".into(), "arc".into()],
+            policies: Registry::default(),
             capacity: 10..=1_000,
             cpu_workers: 1..=2,
             io_workers: 1..=4,
@@ -221,7 +223,7 @@ mod tests {
             assert_eq!(all.apply(dial, &value), Ok(()), "{dial}");
             assert_eq!(all.value(dial), Some(value), "{dial}");
         }
-        assert_eq!((cache.policy(), cache.capacity()), (PolicyKind::Arc, 500));
+        assert_eq!((cache.policy(), cache.capacity()), (builtin::ARC, 500));
         assert_eq!((prefetcher.max_in_flight(), prefetcher.cache_share()), (0, 0.125));
         for spec in Dials::built_in().iter() {
             assert!(all.range(spec.dial).is_some(), "{} has an actuator", spec.dial);

@@ -98,7 +98,7 @@ struct Ticking {
 
 impl Ticking {
     fn new(with: ControlThread) -> Self {
-        let builder = SnapshotBuilder::new(wiring::policies(), with.run);
+        let builder = SnapshotBuilder::new(wiring::policy_names(&wiring::policies()), with.run);
         let (started, cpu) = (Instant::now(), ThreadTime::now());
         Self { with, builder, started, cpu, peak_memory_bytes: 0, ledger_error: None }
     }

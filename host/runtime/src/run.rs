@@ -197,8 +197,8 @@ impl Side<'_> {
         let capacity = self.prepared.capacity;
         let prefetcher = Arc::new(wiring::prefetcher(settings, capacity));
         let cache = Arc::new(wiring::cache(settings, capacity, Arc::clone(&prefetcher)).build());
-        let shadows =
-            (settings.cache.shadows && shadows).then(|| wiring::shadows(capacity, self.prepared.mean_weight));
+        let shadows = (settings.cache.shadows && shadows)
+            .then(|| wiring::shadows(&cache.policy(), capacity, self.prepared.mean_weight));
         let requests = Requests {
             cache: Arc::clone(&cache),
             prefetcher: Arc::clone(&prefetcher),

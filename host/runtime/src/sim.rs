@@ -27,7 +27,7 @@ use std::num::NonZeroU64;
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
-pub use host_cache::PolicyKind;
+pub use host_cache::{PolicyFactory, Registry, UnknownPolicy, builtin};
 use host_workload::trace::{TraceError, TraceReader};
 use serde::Serialize;
 
@@ -40,50 +40,53 @@ use keys::Numbered;
 
 use crate::progress::{Progress, Stop};
 
+/// The name of the offline optimum.
+const BELADY: &str = "belady";
+
 /// What decides which entry goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Method {
     /// A policy that could run live.
-    Policy(PolicyKind),
+    Policy(PolicyFactory),
     /// The offline optimum: evicts what is asked for furthest in the future.
     Belady,
 }
 
 impl Method {
-    /// Every name that [`Method::from_str`](std::str::FromStr::from_str) understands.
+    /// The method of this name: a policy of the registry, or `belady`.
+    ///
+    /// # Errors
+    /// [`UnknownPolicy`], with every name that there is.
+    pub fn named(name: &str, policies: &Registry) -> Result<Self, UnknownPolicy> {
+        if name == BELADY {
+            return Ok(Self::Belady);
+        }
+        let unknown = |error: UnknownPolicy| UnknownPolicy { known: Self::names(policies), ..error };
+        policies.get(name).cloned().map(Self::Policy).map_err(unknown)
+    }
+
+    /// Every name that [`Method::named`] understands.
     #[must_use]
-    pub fn names() -> Vec<String> {
-        let policies = PolicyKind::ALL.iter().map(ToString::to_string);
-        policies.chain(["belady".to_owned()]).collect()
+    pub fn names(policies: &Registry) -> Vec<String> {
+        policies.names().chain([BELADY]).map(str::to_owned).collect()
     }
 }
 
 impl std::fmt::Display for Method {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Policy(kind) => kind.fmt(f),
-            Self::Belady => f.write_str("belady"),
+            Self::Policy(policy) => policy.fmt(f),
+            Self::Belady => f.write_str(BELADY),
         }
     }
 }
 
-/// No such policy.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no policy is called {found:?}; expected one of: {}", expected.join(", "))]
-pub struct UnknownMethod {
-    found: String,
-    expected: Vec<String>,
-}
-
 impl std::str::FromStr for Method {
-    type Err = UnknownMethod;
+    type Err = UnknownPolicy;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "belady" {
-            return Ok(Self::Belady);
-        }
-        let unknown = |_| UnknownMethod { found: text.to_owned(), expected: Self::names() };
-        text.parse().map(Self::Policy).map_err(unknown)
+    /// The method of this name, of those that are built in.
+    fn from_str(name: &str) -> Result<Self, UnknownPolicy> {
+        Self::named(name, &Registry::default())
     }
 }
 

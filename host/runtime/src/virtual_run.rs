@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ahash::RandomState;
-use host_cache::{Cache, Exact, PolicyKind, Shadows};
+use host_cache::{Cache, Exact, Shadows, builtin};
 use host_contract::snapshot::{Snapshot, System};
 use host_contract::{Clock, RunInfo, Unit, gauge};
 use host_control::ledger::{Decision, Disabled, End, Record, RulesChanged, Run};
@@ -164,7 +164,7 @@ fn fixed(
     footprint: &Footprint,
     stop: &Stop,
 ) -> Result<Vec<Fixed>, RunError> {
-    let mut caches: Vec<Exact> = PolicyKind::BASIC.iter().map(|kind| Exact::new(*kind, capacity)).collect();
+    let mut caches: Vec<Exact> = builtin::BASIC.iter().map(|policy| Exact::new(policy, capacity)).collect();
     let mut batch = Vec::with_capacity(BATCH);
     let mut requests = 0_u64;
     while !stop.asked() {
@@ -235,7 +235,7 @@ impl<'a> Replay<'a> {
             Capacity::Bytes(_) => footprint.mean_size(),
             Capacity::Objects(_) | Capacity::Percent(_) => 1,
         };
-        let shadows = settings.cache.shadows.then(|| wiring::shadows(capacity, mean_weight));
+        let shadows = settings.cache.shadows.then(|| wiring::shadows(&cache.policy(), capacity, mean_weight));
         let (stored, prefetched) = (Arc::clone(&cache), Arc::clone(&prefetcher));
         let mut controlled = Controlled::new(settings, stored, prefetched, None, shadows);
         let control = controlled.control(settings, registrations);
@@ -253,7 +253,7 @@ impl<'a> Replay<'a> {
             cache,
             prefetcher,
             meter: Meter::default(),
-            builder: SnapshotBuilder::new(wiring::policies(), run),
+            builder: SnapshotBuilder::new(wiring::policy_names(&wiring::policies()), run),
             now: Duration::ZERO,
             due: BinaryHeap::new(),
             in_flight: HashMap::with_hasher(hasher()),

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use host_cache::{Builder, Cache, Cause, PolicyKind, Shadows};
+use host_cache::{Builder, Cache, Cause, PolicyFactory, Registry, Shadows, builtin};
 use host_contract::dial::CACHE_CAPACITY;
 use host_contract::{Dial, Dials, Snapshot, Value};
 use host_control::ledger::Record;
@@ -22,7 +22,7 @@ use crate::snapshot_builder::Prefetch;
 /// A cache at the starting policy that tells the prefetcher what leaves it.
 pub(crate) fn cache(settings: &Settings, capacity: u64, watcher: Arc<Prefetcher>) -> Builder<u64, Entry> {
     Cache::builder(capacity)
-        .policy(starting_policy(settings))
+        .policy(&starting_policy(settings))
         .weigher(|_: &u64, entry: &Entry| entry.weight())
         .listener(move |key: &u64, _: &Entry, cause| {
             if cause != Cause::Replaced {
@@ -34,8 +34,8 @@ pub(crate) fn cache(settings: &Settings, capacity: u64, watcher: Arc<Prefetcher>
 /// What the settings allow each dial.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Ranges {
-    /// Names of the policies that the cache can follow.
-    pub(crate) policies: Vec<String>,
+    /// The policies that the cache can follow.
+    pub(crate) policies: Registry,
     /// Capacity of the cache, bytes.
     pub(crate) capacity: RangeInclusive<u64>,
     /// Threads of the CPU pool.
@@ -74,9 +74,14 @@ pub(crate) fn rule_limit(settings: &Settings) -> Option<u32> {
     settings.prefetch.enabled.then_some(settings.prefetch.max_rules)
 }
 
-/// Names of the policies that the cache can follow.
-pub(crate) fn policies() -> Vec<String> {
-    PolicyKind::ALL.iter().map(ToString::to_string).collect()
+/// The policies that the cache can follow.
+pub(crate) fn policies() -> Registry {
+    Registry::default()
+}
+
+/// Their names.
+pub(crate) fn policy_names(policies: &Registry) -> Vec<String> {
+    policies.names().map(str::to_owned).collect()
 }
 
 /// `bound * capacity / reference`, without overflow.
@@ -89,14 +94,18 @@ fn ordered(least: u64, most: u64) -> RangeInclusive<u64> {
     least..=most.max(least)
 }
 
-/// The shadows of the policies to choose between at half, once and twice the capacity.
-pub(crate) fn shadows(capacity: u64, mean_weight: u64) -> Shadows {
-    Shadows::new(&PolicyKind::BASIC, &[0.5, 1.0, 2.0], capacity, mean_weight)
+/// Shadows of the basic policies, and of the one to start with, at half, once and twice the capacity.
+pub(crate) fn shadows(start: &PolicyFactory, capacity: u64, mean_weight: u64) -> Shadows {
+    let mut policies = builtin::BASIC.to_vec();
+    if !policies.contains(start) {
+        policies.push(start.clone());
+    }
+    Shadows::new(&policies, &[0.5, 1.0, 2.0], capacity, mean_weight)
 }
 
 /// The profile has checked the name.
-fn starting_policy(settings: &Settings) -> PolicyKind {
-    settings.cache.policy.parse().unwrap_or(PolicyKind::Lru)
+fn starting_policy(settings: &Settings) -> PolicyFactory {
+    policies().get(&settings.cache.policy).cloned().unwrap_or(builtin::LRU)
 }
 
 /// A prefetcher at the starting budget.
@@ -213,6 +222,19 @@ mod tests {
         assert_eq!(ranges(&settings, 0).capacity, 1..=1);
         let most = ranges(&settings, u64::MAX).capacity;
         assert!(*most.end() == u64::MAX && *most.start() >= to_u64(9e18), "{most:?}");
+    }
+
+    #[test]
+    fn every_policy_may_be_the_first_and_has_a_shadow_then() {
+        for policy in &policies() {
+            let settings = settings(&[&format!("cache.policy={policy}")]);
+            let cache = cache(&settings, 100, Arc::new(prefetcher(&settings, 100))).build();
+            assert_eq!(cache.policy(), *policy);
+            let estimates = shadows(&cache.policy(), 100, 1).estimates();
+            let of_it = estimates.iter().filter(|estimate| estimate.policy == *policy).count();
+            let basic = builtin::BASIC.contains(policy);
+            assert_eq!((of_it, estimates.len()), (3, if basic { 9 } else { 12 }), "{policy}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::requests::Key;
 use hashbrown::HashTable;
-use host_cache::{Cache, PolicyKind};
+use host_cache::{Cache, Registry};
 use parking_lot::Mutex;
 use quick_cache::{UnitWeighter, sync::DefaultLifecycle};
 
@@ -137,7 +137,8 @@ const POLICIES: [&str; 6] = ["lru", "lfu", "arc", "sieve", "s3-fifo", "w-tinylfu
 
 /// The names of all caches, in the order of the table.
 pub(crate) fn names() -> Vec<String> {
-    let ours = POLICIES.iter().filter(|name| name.parse::<PolicyKind>().is_ok());
+    let policies = Registry::default();
+    let ours = POLICIES.iter().filter(|name| policies.get(name).is_ok());
     ours.map(|name| format!("host {name}"))
         .chain(
             ["quick_cache", "moka", "foyer", "schnellru + mutex", "floor (no eviction)"].map(str::to_owned),
@@ -169,7 +170,8 @@ pub(crate) fn build<K: Key>(name: &str, capacity: u64) -> Option<Box<dyn Run<K>>
         }
         "floor (no eviction)" => Box::new(Floor::<K>::new(hasher)),
         ours => {
-            let policy = ours.strip_prefix("host ")?.parse().ok()?;
+            let policies = Registry::default();
+            let policy = policies.get(ours.strip_prefix("host ")?).ok()?;
             Box::new(Cache::<K, u64>::builder(capacity).policy(policy).hasher(hasher).build())
         }
     })

@@ -4,7 +4,7 @@ use super::expiry::{Clock, Expiry, Monotonic};
 use super::shard::{Common, Shard};
 use super::{Cache, Cause, Listener, Weigher, shares};
 use crate::sync::{AtomicU64, Mutex, cores};
-use host_policy::{MOST_CAPACITY, PolicyKind};
+use host_policy::{MOST_CAPACITY, PolicyFactory, builtin};
 use std::hash::{BuildHasher, Hash};
 use std::time::{Duration, Instant};
 
@@ -27,11 +27,11 @@ const MOST_LANES: usize = 8;
 /// Sets up a [`Cache`]; from [`Cache::builder`].
 ///
 /// ```
-/// use host_cache::{Cache, PolicyKind};
+/// use host_cache::{Cache, builtin};
 /// use std::time::Duration;
 ///
 /// let cache = Cache::builder(64 << 20)
-///     .policy(PolicyKind::Arc)
+///     .policy(&builtin::ARC)
 ///     .weigher(|key: &String, page: &Vec<u8>| (key.len() + page.len()) as u64)
 ///     .time_to_live(Duration::from_secs(600))
 ///     .build();
@@ -40,7 +40,7 @@ const MOST_LANES: usize = 8;
 /// ```
 pub struct Builder<K, V, S = ahash::RandomState> {
     capacity: u64,
-    policy: PolicyKind,
+    policy: PolicyFactory,
     shards: Option<usize>,
     hasher: S,
     weigher: Option<Weigher<K, V>>,
@@ -55,7 +55,7 @@ impl<K, V> Builder<K, V> {
         let hasher = ahash::RandomState::new();
         Self {
             capacity,
-            policy: PolicyKind::Lru,
+            policy: builtin::LRU,
             shards: None,
             hasher,
             weigher: None,
@@ -71,14 +71,14 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Builder<K, V, S> {
     /// The policy to start with; LRU by default.
     ///
     /// ```
-    /// use host_cache::{Cache, PolicyKind};
+    /// use host_cache::{Cache, builtin};
     ///
-    /// let cache = Cache::<u64, u64>::builder(100).policy(PolicyKind::Lfu).build();
-    /// assert_eq!(cache.policy(), PolicyKind::Lfu);
+    /// let cache = Cache::<u64, u64>::builder(100).policy(&builtin::LFU).build();
+    /// assert_eq!(cache.policy(), builtin::LFU);
     /// ```
     #[must_use]
-    pub const fn policy(mut self, policy: PolicyKind) -> Self {
-        self.policy = policy;
+    pub fn policy(mut self, policy: &PolicyFactory) -> Self {
+        self.policy = policy.clone();
         self
     }
 
@@ -207,7 +207,7 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Builder<K, V, S> {
         let clock = self.clock.unwrap_or_else(|| Box::new(Monotonic(Instant::now())));
         Cache {
             shards: shares(capacity, count)
-                .map(|share| Shard::new(self.policy, share, weighed, lanes))
+                .map(|share| Shard::new(&self.policy, share, weighed, lanes))
                 .collect(),
             shift: 63 - count.ilog2(),
             common: Common { hasher: self.hasher, expiry: Expiry::new(clock, self.live, self.idle) },

@@ -3,7 +3,7 @@
 use super::gone::Gone;
 use super::{Cache, shares};
 use crate::sync::Ordering;
-use host_policy::{MOST_CAPACITY, PolicyKind};
+use host_policy::{MOST_CAPACITY, PolicyFactory};
 use std::hash::{BuildHasher, Hash};
 
 impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
@@ -17,10 +17,10 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
     /// ```
     pub fn clear(&self) {
         let _changing = self.changing.lock();
-        let kind = self.policy();
+        let policy = self.policy();
         for shard in &self.shards {
             let mut gone = Gone::new();
-            shard.clear(kind, &mut gone);
+            shard.clear(&policy, &mut gone);
             self.report(gone);
         }
     }
@@ -69,18 +69,18 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
     /// while it changes hands. Must not be called by the listener.
     ///
     /// ```
-    /// use host_cache::{Cache, PolicyKind};
+    /// use host_cache::{Cache, builtin};
     ///
-    /// let cache = Cache::builder(100).policy(PolicyKind::Lru).build();
+    /// let cache = Cache::builder(100).policy(&builtin::LRU).build();
     /// cache.insert("key", 1);
-    /// cache.set_policy(PolicyKind::Arc);
-    /// assert_eq!((cache.policy(), cache.get("key")), (PolicyKind::Arc, Some(1)));
+    /// cache.set_policy(&builtin::ARC);
+    /// assert_eq!((cache.policy(), cache.get("key")), (builtin::ARC, Some(1)));
     /// ```
-    pub fn set_policy(&self, kind: PolicyKind) {
+    pub fn set_policy(&self, policy: &PolicyFactory) {
         let _changing = self.changing.lock();
-        if std::mem::replace(&mut *self.policy.lock(), kind) != kind {
+        if std::mem::replace(&mut *self.policy.lock(), policy.clone()) != *policy {
             for shard in &self.shards {
-                shard.set_policy(kind, &self.common);
+                shard.set_policy(policy, &self.common);
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::shard::Shard;
 use super::{Cache, Stats};
 use crate::sync::{AtomicU64, Ordering};
-use host_policy::PolicyKind;
+use host_policy::PolicyFactory;
 use std::hash::{BuildHasher, Hash};
 
 impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
@@ -19,12 +19,12 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
     /// The policy in charge.
     ///
     /// ```
-    /// use host_cache::{Cache, PolicyKind};
+    /// use host_cache::{Cache, builtin};
     ///
-    /// assert_eq!(Cache::<u64, u64>::builder(100).build().policy(), PolicyKind::Lru);
+    /// assert_eq!(Cache::<u64, u64>::builder(100).build().policy(), builtin::LRU);
     /// ```
-    pub fn policy(&self) -> PolicyKind {
-        *self.policy.lock()
+    pub fn policy(&self) -> PolicyFactory {
+        self.policy.lock().clone()
     }
 
     /// Sum of the weights of all entries, those included whose time is over and that were not removed yet.

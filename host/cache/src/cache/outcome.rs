@@ -1,6 +1,6 @@
 //! What became of an entry, and what a cache counts.
 
-use host_policy::PolicyKind;
+use host_policy::PolicyFactory;
 
 /// Why an entry left the cache, or did not enter it; told to the [`listener`](super::Builder::listener).
 ///
@@ -66,7 +66,7 @@ pub enum Outcome {
 /// let stats = cache.stats();
 /// assert_eq!((stats.hits, stats.misses, stats.entries), (1, 1, 1));
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
     /// Lookups that found their entry.
@@ -90,7 +90,7 @@ pub struct Stats {
     /// The limit of that sum.
     pub capacity: u64,
     /// The policy in charge.
-    pub policy: PolicyKind,
+    pub policy: PolicyFactory,
 }
 
 impl Stats {

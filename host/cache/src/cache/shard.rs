@@ -22,7 +22,7 @@ use super::store::{self, Entry, Store, short};
 use super::table::Near;
 use crate::sync::{AtomicU64, Ordering};
 use hashbrown::Equivalent;
-use host_policy::{Policy, PolicyKind};
+use host_policy::{Policy, PolicyFactory};
 
 /// What a cache's shards have in common.
 pub(super) struct Common<S> {
@@ -77,8 +77,8 @@ pub(super) enum Lookup<V> {
 }
 
 impl<K: Eq, V> Shard<K, V> {
-    pub(super) fn new(kind: PolicyKind, capacity: u64, weighed: bool, lanes: usize) -> Self {
-        let order = Order { policy: kind.build(capacity), capacity, limit: capacity };
+    pub(super) fn new(policy: &PolicyFactory, capacity: u64, weighed: bool, lanes: usize) -> Self {
+        let order = Order { policy: policy.build(capacity), capacity, limit: capacity };
         Self {
             near: Near::nowhere(),
             lanes: Lanes::new(lanes, Notes::new, order, Store::new(weighed)),

@@ -3,15 +3,15 @@
 
 use super::{Cache, Cause, Outcome, shares};
 use crate::{Exact, Served};
-use host_policy::PolicyKind;
 use host_policy::mix::mix;
+use host_policy::{PolicyFactory, builtin};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
 type Log = Arc<Mutex<Vec<(u64, u64, Cause)>>>;
 
 /// One shard, values are weights, and a log of what the listener hears.
-fn logged(capacity: u64, kind: PolicyKind) -> (Cache<u64, u64>, Log) {
+fn logged(capacity: u64, kind: &PolicyFactory) -> (Cache<u64, u64>, Log) {
     let log = Log::default();
     let heard = Arc::clone(&log);
     let cache = Cache::builder(capacity)
@@ -25,7 +25,7 @@ fn logged(capacity: u64, kind: PolicyKind) -> (Cache<u64, u64>, Log) {
 
 #[test]
 fn equals_exact_with_one_shard_and_one_thread() {
-    for kind in PolicyKind::ALL {
+    for kind in &builtin::ALL {
         let cache = Cache::builder(500).policy(kind).shards(1).weigher(|&key: &u64, ()| key % 4).build();
         let mut exact = Exact::new(kind, 500);
         for step in 0..100_000u64 {
@@ -34,7 +34,7 @@ fn equals_exact_with_one_shard_and_one_thread() {
             let hit = cache.get_or_try_insert_with(key, || Ok::<_, ()>(())).unwrap().1 == Served::Hit;
             assert_eq!(hit, exact.access(cache.id(&key), key % 4), "{kind}, step {step}");
             if step % 20_000 == 9_999 {
-                let other = PolicyKind::ALL[(step / 20_000) as usize % PolicyKind::ALL.len()];
+                let other = &builtin::ALL[(step / 20_000) as usize % builtin::ALL.len()];
                 cache.set_policy(other);
                 exact.set_policy(other);
                 cache.set_capacity(300 + step % 400);
@@ -53,7 +53,7 @@ fn equals_exact_with_one_shard_and_one_thread() {
 
 #[test]
 fn outcomes_are_returned_counted_and_heard() {
-    let (cache, log) = logged(10, PolicyKind::Lru);
+    let (cache, log) = logged(10, &builtin::LRU);
     assert_eq!(cache.insert(1, 4), Outcome::Inserted);
     assert_eq!(cache.insert(2, 4), Outcome::Inserted);
     assert_eq!(cache.insert(1, 5), Outcome::Replaced);
@@ -83,7 +83,7 @@ fn outcomes_are_returned_counted_and_heard() {
 
 #[test]
 fn a_heavier_value_makes_room_first_even_by_its_own_entry() {
-    let (cache, log) = logged(10, PolicyKind::Lfu);
+    let (cache, log) = logged(10, &builtin::LFU);
     cache.insert(1, 5);
     cache.insert(2, 5);
     (0..9).for_each(|_| assert_eq!(cache.get(&2), Some(5)));
@@ -92,7 +92,7 @@ fn a_heavier_value_makes_room_first_even_by_its_own_entry() {
     assert_eq!(cache.insert(1, 6), Outcome::Inserted);
     assert_eq!(*log.lock(), [(1, 5, Cause::Evicted), (2, 5, Cause::Evicted)]);
     assert_eq!((cache.get(&1), cache.weight()), (Some(6), 6));
-    for kind in PolicyKind::ALL {
+    for kind in &builtin::ALL {
         let (cache, _) = logged(100, kind);
         for step in 0..20_000 {
             cache.insert(mix(step) % 30, 1 + mix(step + 7) % 40);
@@ -107,7 +107,7 @@ fn a_heavier_value_makes_room_first_even_by_its_own_entry() {
 
 #[test]
 fn peeking_counts_nothing_and_moves_nothing() {
-    let (cache, _) = logged(2, PolicyKind::Lru);
+    let (cache, _) = logged(2, &builtin::LRU);
     cache.insert(1, 1);
     cache.insert(2, 1);
     assert_eq!((cache.peek(&1), cache.peek(&9)), (Some(1), None));
@@ -166,7 +166,7 @@ fn a_policy_that_names_no_resident_is_replaced_and_the_limit_holds() {
     use super::gone::{Gone, Incoming};
     use super::shard::{Common, Shard};
     use super::store::Entry;
-    let shard = Shard::<u64, u64>::new(PolicyKind::Arc, 3, false, 1);
+    let shard = Shard::<u64, u64>::new(&builtin::ARC, 3, false, 1);
     let expiry = Expiry::new(Box::new(Monotonic(std::time::Instant::now())), None, None);
     let common = Common { hasher: ahash::RandomState::with_seeds(1, 2, 3, 4), expiry };
     let incoming =

@@ -6,7 +6,7 @@
 //! - keys are numbered, and finding an entry is one look into an array ([`Replay::numbered`], or [`Replay::growing`]
 //!   while the trace is still being read); where there are too many keys for that, hashed keys are found through a table
 //!   of the residents ([`Replay::hashed`]);
-//! - what a policy remembers of evicted entries stays in their slots ([`PolicyKind::visit_in_slots`]): the look that
+//! - what a policy remembers of evicted entries stays in their slots ([`PolicyFactory::visit_in_slots`]): the look that
 //!   finds an entry finds its ghost as well, without a hash;
 //! - requests are known ahead. Each `AHEAD` of them are looked up once before they are applied, without waiting for
 //!   one another, so that the memory they need is on its way when their turn comes. What was seen then may have
@@ -23,7 +23,7 @@ use std::borrow::Cow;
 use std::marker::PhantomData;
 
 use hashbrown::HashTable;
-use host_policy::{MOST_CAPACITY, Policy, PolicyKind, Visitor};
+use host_policy::{MOST_CAPACITY, Policy, PolicyFactory, Visitor};
 
 use entries::{Unit, Weighed};
 use index::{Hashed, Index, Numbered};
@@ -51,10 +51,10 @@ pub enum Weigh {
 /// A policy at a capacity, to be fed with requests in order.
 ///
 /// ```
-/// use host_cache::{PolicyKind, replay::{Replay, Weigh}};
+/// use host_cache::{builtin, replay::{Replay, Weigh}};
 ///
 /// let ids = [0xfeed, 0xbeef, 0xcafe]; // the hashed keys, by number
-/// let mut replay = Replay::numbered(PolicyKind::Lru, 2, Weigh::Objects, &ids);
+/// let mut replay = Replay::numbered(&builtin::LRU, 2, Weigh::Objects, &ids);
 /// assert_eq!(replay.feed(&[0, 1, 0, 2], &[]).hits, 1);
 /// assert_eq!(replay.feed(&[1, 2], &[]).hits, 1); // 1 went when 2 came, and took the place of 0
 /// ```
@@ -64,7 +64,7 @@ impl<'a> Replay<'a, u32> {
     /// An empty cache whose requests are numbers into `ids`, the hashed keys, without duplicates and fewer than 2^31.
     /// `capacity` is in the unit of `weigh`; over 2^62 counts as 2^62. Costs 4 bytes a key besides what residents need.
     #[must_use]
-    pub fn numbered(kind: PolicyKind, capacity: u64, weigh: Weigh, ids: &'a [u64]) -> Self {
+    pub fn numbered(kind: &PolicyFactory, capacity: u64, weigh: Weigh, ids: &'a [u64]) -> Self {
         let index = Numbered { slots: vec![0; ids.len()], keys: Vec::new(), ids: Cow::Borrowed(ids) };
         Self(start(kind, capacity, weigh, index))
     }
@@ -73,16 +73,16 @@ impl<'a> Replay<'a, u32> {
     /// bytes a key besides what residents need.
     ///
     /// ```
-    /// use host_cache::{PolicyKind, replay::{Replay, Weigh}};
+    /// use host_cache::{builtin, replay::{Replay, Weigh}};
     ///
-    /// let mut replay = Replay::growing(PolicyKind::Lru, 2, Weigh::Objects);
+    /// let mut replay = Replay::growing(&builtin::LRU, 2, Weigh::Objects);
     /// replay.learn(&[0xfeed, 0xbeef]);
     /// assert_eq!(replay.feed(&[0, 1, 0], &[]).hits, 1);
     /// // The numbers have become too many: from here on by hash.
     /// assert_eq!(replay.into_hashed().feed(&[0xfeed, 0xcafe, 0xfeed], &[]).hits, 2);
     /// ```
     #[must_use]
-    pub fn growing(kind: PolicyKind, capacity: u64, weigh: Weigh) -> Self {
+    pub fn growing(kind: &PolicyFactory, capacity: u64, weigh: Weigh) -> Self {
         let index = Numbered { slots: Vec::new(), keys: Vec::new(), ids: Cow::Borrowed(&[]) };
         Self(start(kind, capacity, weigh, index))
     }
@@ -103,7 +103,7 @@ impl Replay<'static, u64> {
     /// An empty cache whose requests are hashed keys. Costs nothing for keys that are neither resident nor remembered by
     /// the policy.
     #[must_use]
-    pub fn hashed(kind: PolicyKind, capacity: u64, weigh: Weigh) -> Self {
+    pub fn hashed(kind: &PolicyFactory, capacity: u64, weigh: Weigh) -> Self {
         let index = Hashed { table: HashTable::new(), keys: Vec::new() };
         Self(start(kind, capacity, weigh, index))
     }
@@ -131,7 +131,7 @@ trait Feed<Key>: Send {
 }
 
 fn start<'a, I: Index + Send + 'a>(
-    kind: PolicyKind,
+    kind: &PolicyFactory,
     capacity: u64,
     weigh: Weigh,
     index: I,

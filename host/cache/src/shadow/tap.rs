@@ -14,9 +14,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 /// See [`Shadows::tap`].
 ///
 /// ```
-/// use host_cache::{PolicyKind, Shadows};
+/// use host_cache::{Shadows, builtin};
 ///
-/// let mut shadows = Shadows::new(&[PolicyKind::Lru], &[1.0], 100, 1);
+/// let mut shadows = Shadows::new(&[builtin::LRU], &[1.0], 100, 1);
 /// let tap = shadows.tap(1024);
 /// std::thread::scope(|threads| {
 ///     threads.spawn(|| (0..10).for_each(|id| tap.offer(id, 1)));

@@ -1,6 +1,7 @@
 #![expect(clippy::as_conversions, reason = "a test: its numbers are its own")]
 
-use super::{Estimate, Exact, PolicyKind, Shadows};
+use super::{Estimate, Exact, PolicyFactory, Shadows};
+use host_policy::builtin;
 use host_policy::mix::mix;
 
 const FACTORS: [f64; 3] = [0.5, 1.0, 2.0];
@@ -12,16 +13,17 @@ fn skewed(step: u64, distinct: u64) -> u64 {
     mix((((a * b) >> 32) * distinct) >> 32)
 }
 
-fn find(estimates: &[Estimate], policy: PolicyKind, factor: f64) -> Estimate {
-    *estimates.iter().find(|e| e.policy == policy && e.factor == factor).unwrap()
+fn find(estimates: &[Estimate], policy: &PolicyFactory, factor: f64) -> Estimate {
+    estimates.iter().find(|e| e.policy == *policy && e.factor == factor).unwrap().clone()
 }
 
 #[test]
 fn a_small_cache_is_followed_whole_and_exactly() {
-    let mut shadows = Shadows::new(&PolicyKind::BASIC, &FACTORS, 1_000, 1);
+    let mut shadows = Shadows::new(&builtin::BASIC, &FACTORS, 1_000, 1);
     assert_eq!(shadows.sampling_rate(), 1.0);
-    let mut full =
-        PolicyKind::BASIC.map(|kind| FACTORS.map(|factor| Exact::new(kind, (1_000.0 * factor) as u64)));
+    let mut full = builtin::BASIC
+        .each_ref()
+        .map(|kind| FACTORS.map(|factor| Exact::new(kind, (1_000.0 * factor) as u64)));
     for step in 0..50_000 {
         let id = skewed(step, 8_000);
         shadows.feed(id, 1);
@@ -30,9 +32,9 @@ fn a_small_cache_is_followed_whole_and_exactly() {
         });
     }
     let estimates = shadows.estimates();
-    let order: Vec<_> = estimates.iter().map(|e| (e.policy, e.factor)).collect();
-    let want: Vec<_> =
-        PolicyKind::BASIC.into_iter().flat_map(|kind| FACTORS.map(|factor| (kind, factor))).collect();
+    let order: Vec<_> = estimates.iter().map(|e| (&e.policy, e.factor)).collect();
+    let basic = builtin::BASIC;
+    let want: Vec<_> = basic.iter().flat_map(|policy| FACTORS.map(|factor| (policy, factor))).collect();
     assert_eq!(order, want, "by policy, then factor");
     for (estimate, cache) in estimates.iter().zip(full.iter().flatten()) {
         assert_eq!((estimate.requests, estimate.misses), (50_000, cache.misses()), "{estimate:?}");
@@ -42,9 +44,9 @@ fn a_small_cache_is_followed_whole_and_exactly() {
 #[test]
 fn a_sample_estimates_the_full_cache() {
     let capacity = 80_000;
-    let mut shadows = Shadows::new(&PolicyKind::BASIC, &FACTORS, capacity, 1);
+    let mut shadows = Shadows::new(&builtin::BASIC, &FACTORS, capacity, 1);
     assert_eq!(shadows.sampling_rate(), 0.25, "40,000 entries at 0.5x, 10,000 of them followed");
-    let mut full = PolicyKind::BASIC.map(|kind| Exact::new(kind, capacity));
+    let mut full = builtin::BASIC.each_ref().map(|kind| Exact::new(kind, capacity));
     let requests = 1_000_000;
     for step in 0..requests {
         let id = skewed(step, 400_000);
@@ -66,7 +68,7 @@ fn a_sample_estimates_the_full_cache() {
 fn a_hot_id_moves_no_estimate_whether_it_is_followed_or_not() {
     // One request in two is for one id; the others go round in a loop that nothing but twice the capacity holds.
     let estimate = |hot: u64| {
-        let mut shadows = Shadows::new(&[PolicyKind::Lru], &FACTORS, 40_000, 1);
+        let mut shadows = Shadows::new(&[builtin::LRU], &FACTORS, 40_000, 1);
         assert_eq!(shadows.sampling_rate(), 0.5);
         for step in 0..600_000 {
             shadows.feed(if step % 2 == 0 { hot } else { mix(step % 120_000) }, 1);
@@ -83,7 +85,7 @@ fn a_hot_id_moves_no_estimate_whether_it_is_followed_or_not() {
 
 #[test]
 fn load_lowers_the_rate_and_rest_raises_it_again() {
-    let mut shadows = Shadows::new(&[PolicyKind::Lru], &FACTORS, 40_000, 1);
+    let mut shadows = Shadows::new(&[builtin::LRU], &FACTORS, 40_000, 1);
     let tap = shadows.tap(64);
     let mut offered = 0;
     let mut burst = |shadows: &mut Shadows, requests: u64| {
@@ -99,11 +101,11 @@ fn load_lowers_the_rate_and_rest_raises_it_again() {
     }
     let strained = shadows.sampling_rate();
     assert!((1.0 / 64.0..=1.0 / 16.0).contains(&strained), "some 60 of 1,000 fit: {strained}");
-    let before = shadows.estimates()[1];
+    let before = shadows.estimates()[1].clone();
     for _ in 0..200 {
         burst(&mut shadows, 1_000);
     }
-    let after = shadows.estimates()[1];
+    let after = shadows.estimates()[1].clone();
     let share = (after.requests - before.requests) as f64 / 200_000.0;
     assert!((share / strained - 1.0).abs() < 0.1, "{share} of the requests were expected at {strained}");
     for _ in 0..2_999 {
@@ -118,7 +120,7 @@ fn load_lowers_the_rate_and_rest_raises_it_again() {
 
 #[test]
 fn no_load_takes_the_last_entries() {
-    let mut shadows = Shadows::new(&[PolicyKind::Lru], &FACTORS, 600, 1);
+    let mut shadows = Shadows::new(&[builtin::LRU], &FACTORS, 600, 1);
     let tap = shadows.tap(1);
     for round in 1..200 {
         (0..100).for_each(|id| tap.offer(id, 1));
@@ -130,10 +132,10 @@ fn no_load_takes_the_last_entries() {
 #[test]
 fn weights_set_the_rate_once_they_are_known() {
     // The hint says 1 byte an entry; entries weigh 1,000. The rate first is far too low, and then rises.
-    let mut shadows = Shadows::new(&[PolicyKind::Lru], &FACTORS, 64_000_000, 1);
+    let mut shadows = Shadows::new(&[builtin::LRU], &FACTORS, 64_000_000, 1);
     let low = shadows.sampling_rate();
     assert_eq!(low, 1.0 / 2_048.0);
-    let mut shadows_hinted = Shadows::new(&[PolicyKind::Lru], &FACTORS, 64_000_000, 1_000);
+    let mut shadows_hinted = Shadows::new(&[builtin::LRU], &FACTORS, 64_000_000, 1_000);
     for step in 0..400_000 {
         shadows_hinted.feed(mix(step), 900 + step % 200);
     }
@@ -153,7 +155,7 @@ fn weights_set_the_rate_once_they_are_known() {
 
 #[test]
 fn capacity_changes_keep_counters_and_follow_in_proportion() {
-    let mut shadows = Shadows::new(&[PolicyKind::Lru], &FACTORS, 100_000, 1);
+    let mut shadows = Shadows::new(&[builtin::LRU], &FACTORS, 100_000, 1);
     assert_eq!(shadows.sampling_rate(), 0.25);
     for step in 0..100_000 {
         shadows.feed(skewed(step, 50_000), 1);
@@ -161,7 +163,7 @@ fn capacity_changes_keep_counters_and_follow_in_proportion() {
     let before = shadows.estimates();
     shadows.set_capacity(200_000);
     assert_eq!(shadows.sampling_rate(), 0.25, "twice the capacity moves no rate");
-    assert_eq!(find(&shadows.estimates(), PolicyKind::Lru, 0.5).capacity, 100_000);
+    assert_eq!(find(&shadows.estimates(), &builtin::LRU, 0.5).capacity, 100_000);
     shadows.set_capacity(2_000);
     assert_eq!(shadows.sampling_rate(), 1.0, "1,000 entries at 0.5x are followed whole");
     for (now, then) in shadows.estimates().iter().zip(&before) {
@@ -179,8 +181,8 @@ fn capacity_changes_keep_counters_and_follow_in_proportion() {
 
 #[test]
 fn the_tap_follows_the_same_ids_and_counts_what_it_drops() {
-    let mut shadows = Shadows::new(&[PolicyKind::Lru], &FACTORS, 100_000, 1);
-    let mut direct = Shadows::new(&[PolicyKind::Lru], &FACTORS, 100_000, 1);
+    let mut shadows = Shadows::new(&[builtin::LRU], &FACTORS, 100_000, 1);
+    let mut direct = Shadows::new(&[builtin::LRU], &FACTORS, 100_000, 1);
     let tap = shadows.tap(100_000);
     for step in 0..100_000 {
         tap.offer(mix(step), 1);
@@ -188,7 +190,7 @@ fn the_tap_follows_the_same_ids_and_counts_what_it_drops() {
     }
     assert!(tap.drain_into(&mut shadows, 100_000) < 26_000, "a quarter was queued");
     assert_eq!(shadows.estimates(), direct.estimates());
-    let mut small = Shadows::new(&[PolicyKind::Lru], &FACTORS, 10, 1);
+    let mut small = Shadows::new(&[builtin::LRU], &FACTORS, 10, 1);
     let narrow = small.tap(4);
     for round in 1..=2 {
         (0..10).for_each(|id| narrow.offer(id, 1));

@@ -2,7 +2,7 @@
 
 use crate::explore;
 use crate::tracked::{Key, Ledger, Seedless, Tracked, chosen, step};
-use host_cache::{Cache, Fill, Outcome, PolicyKind, Served};
+use host_cache::{Cache, Fill, Outcome, Served, builtin};
 use shuttle::{future, thread};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -217,7 +217,7 @@ fn a_value_inserted_during_a_load_stays() {
         let inserting = spawn(&world, |world| {
             assert_ne!(world.cache.insert(Key(0), world.value(0, BY_HAND)), Outcome::Refused);
         });
-        let switching = spawn(&world, |world| world.cache.set_policy(PolicyKind::Lfu));
+        let switching = spawn(&world, |world| world.cache.set_policy(&builtin::LFU));
         for thread in [loading, inserting, switching] {
             thread.join().unwrap();
         }
@@ -233,7 +233,7 @@ fn a_key_removed_during_a_load_stays_removed() {
         let world = World::new(100);
         let load = || {
             let removing = spawn(&world, |world| drop(world.cache.remove(&Key(0))));
-            let switching = spawn(&world, |world| world.cache.set_policy(PolicyKind::Arc));
+            let switching = spawn(&world, |world| world.cache.set_policy(&builtin::ARC));
             for thread in [removing, switching] {
                 thread.join().unwrap();
             }

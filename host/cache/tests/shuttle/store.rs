@@ -3,7 +3,7 @@
 use crate::explore;
 use crate::history::{Event, History};
 use crate::tracked::{Key, Ledger, Seedless, Tracked, chosen, step};
-use host_cache::{Cache, Outcome, PolicyKind};
+use host_cache::{Cache, Outcome, PolicyFactory, builtin};
 use shuttle::thread;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,8 +26,8 @@ struct World {
     ends: Mutex<HashMap<u64, u64>>,
 }
 
-fn policy() -> PolicyKind {
-    PolicyKind::ALL[chosen(PolicyKind::ALL.len() as u64) as usize]
+fn policy() -> PolicyFactory {
+    builtin::ALL[chosen(builtin::ALL.len() as u64) as usize].clone()
 }
 
 impl World {
@@ -35,7 +35,7 @@ impl World {
         let (left, clock) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let (leaving, time) = (Arc::clone(&left), Arc::clone(&clock));
         let cache = Cache::builder(capacity)
-            .policy(policy())
+            .policy(&policy())
             .shards(shards)
             .weigher(|_: &Key, value: &Tracked| value.weight)
             .listener(move |key, value, cause| {
@@ -160,7 +160,7 @@ fn a_switch_loses_nothing_and_stops_no_reader() {
             vec![
                 Box::new(|world| world.operate(6, 3)),
                 Box::new(|world| (0..8).for_each(|_| world.get(chosen(KEYS)))),
-                Box::new(|world| (0..4).for_each(|_| world.cache.set_policy(policy()))),
+                Box::new(|world| (0..4).for_each(|_| world.cache.set_policy(&policy()))),
                 Box::new(|world| {
                     world.operate(3, 3);
                     world.cache.set_capacity(2_000);
@@ -185,7 +185,7 @@ fn the_weight_stays_under_every_capacity() {
                         world.cache.set_capacity(capacity);
                         let weight = world.cache.weight();
                         assert!(weight <= capacity, "{weight} after the capacity was set to {capacity}");
-                        world.cache.set_policy(policy());
+                        world.cache.set_policy(&policy());
                     }
                 }),
                 Box::new(|world| {
@@ -213,7 +213,7 @@ fn a_clear_removes_what_was_there_and_nothing_else() {
                 Box::new(|world| world.operate(5, 2)),
                 Box::new(|world| (0..2).for_each(|_| world.history.note_clear(KEYS, || world.cache.clear()))),
                 Box::new(|world| {
-                    world.cache.set_policy(policy());
+                    world.cache.set_policy(&policy());
                     let mut seen = Vec::new();
                     world.cache.for_each(|key, value| {
                         assert_eq!(key.0, value.key);
@@ -243,7 +243,7 @@ fn what_has_expired_is_never_served() {
                     for _ in 0..4 {
                         world.clock.fetch_add(1, Ordering::SeqCst);
                         step();
-                        world.cache.set_policy(policy());
+                        world.cache.set_policy(&policy());
                     }
                     world.cache.purge_expired();
                 }),
@@ -265,7 +265,7 @@ fn counters_add_up() {
                 let world = Arc::clone(&world);
                 thread::spawn(move || {
                     (0..5).for_each(|_| world.insert(chosen(KEYS), 1));
-                    world.cache.set_policy(policy());
+                    world.cache.set_policy(&policy());
                     world.cache.stats();
                 })
             };

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args};
 use host_profile::Settings;
-use host_runtime::sim::{Capacity, Method, PolicyKind, Simulation};
+use host_runtime::sim::{Capacity, Method, Registry, Simulation, builtin};
 use host_runtime::{VirtualOptions, sim};
 use host_workload::trace::TraceReader;
 
@@ -47,7 +47,7 @@ pub(crate) struct Sim {
     #[arg(
         help = format!(
             "Policies to replay: {} (the offline optimum) [default: {}; with --curve {}]",
-            Method::names().join(", "), listed(&POLICIES), listed(&CURVES)
+            Method::names(&Registry::default()).join(", "), listed(&POLICIES), listed(&CURVES)
         ),
         long,
         value_name = "LIST",
@@ -132,16 +132,16 @@ const TICK_REQUESTS: u64 = 250;
 
 /// Replayed where nothing is asked for.
 const POLICIES: [Method; 3] =
-    [Method::Policy(PolicyKind::Lru), Method::Policy(PolicyKind::Lfu), Method::Policy(PolicyKind::Arc)];
+    [Method::Policy(builtin::LRU), Method::Policy(builtin::LFU), Method::Policy(builtin::ARC)];
 
 /// Drawn where nothing is asked for: as many as can be told apart, from the oldest to the newest.
 const CURVES: [Method; 7] = [
-    Method::Policy(PolicyKind::Lru),
-    Method::Policy(PolicyKind::Lfu),
-    Method::Policy(PolicyKind::Arc),
-    Method::Policy(PolicyKind::WTinyLfu),
-    Method::Policy(PolicyKind::S3Fifo),
-    Method::Policy(PolicyKind::Sieve),
+    Method::Policy(builtin::LRU),
+    Method::Policy(builtin::LFU),
+    Method::Policy(builtin::ARC),
+    Method::Policy(builtin::W_TINYLFU),
+    Method::Policy(builtin::S3_FIFO),
+    Method::Policy(builtin::SIEVE),
     Method::Belady,
 ];
 

@@ -76,7 +76,7 @@ impl<'a> Grid<'a> {
             let name = method.to_string();
             let take =
                 |column: &Column| rows.next_if(|row| row.policy == name && row.capacity == column.amount);
-            Line { method: *method, rows: columns.iter().map(take).collect() }
+            Line { method: method.clone(), rows: columns.iter().map(take).collect() }
         });
         let lines = lines.collect();
         Self { simulation, columns, lines }

@@ -41,8 +41,8 @@ fn curve(grid: &Grid<'_>, line: &super::grid::Line<'_>, of: fn(&Row) -> Option<f
     let points = grid.columns.iter().zip(line.values(of));
     // A curve has no point where the simulation was ended before.
     let points = points.filter_map(|(column, ratio)| Some((column.position(), ratio?))).collect();
-    let (name, role) = match line.method {
-        Method::Policy(kind) => (kind.to_string(), Role::Policy),
+    let (name, role) = match &line.method {
+        Method::Policy(policy) => (policy.to_string(), Role::Policy),
         Method::Belady => ("belady (limit)".to_owned(), Role::Limit),
     };
     Line { name, role, points }

@@ -151,12 +151,13 @@ fn wrong_name() {
     for (text, error) in [
         (
             "[cache]\npolicy = \"LRU\"",
-            "host.toml:2: cache.policy: expected an eviction policy: lru, lfu, arc, got \"LRU\"; did you mean \
-             \"lru\"?",
+            "host.toml:2: cache.policy: expected an eviction policy: lru, fifo, lfu, arc, sieve, s3-fifo, \
+             w-tinylfu, lirs, 2q, got \"LRU\"; did you mean \"lru\"?",
         ),
         (
             "[cache]\npolicy = \"clock\"",
-            "host.toml:2: cache.policy: expected an eviction policy: lru, lfu, arc, got \"clock\"",
+            "host.toml:2: cache.policy: expected an eviction policy: lru, fifo, lfu, arc, sieve, s3-fifo, \
+             w-tinylfu, lirs, 2q, got \"clock\"",
         ),
         (
             "optimise = \"latencies\"",
@@ -185,9 +186,17 @@ fn wrong_name() {
 }
 
 #[test]
-fn a_policy_is_known_if_the_loader_was_told_of_it() {
-    let loader = loader().policies(["lru", "lfu", "arc", "sieve"]).set(["cache.policy=sieve"]);
-    assert_eq!(loader.load(&big()).unwrap().cache.policy, "sieve");
+fn every_built_in_policy_is_known() {
+    for name in host_policy::Registry::default().names() {
+        let loader = loader().set([format!("cache.policy={name}")]);
+        assert_eq!(loader.load(&big()).unwrap().cache.policy, name);
+    }
+}
+
+#[test]
+fn another_policy_is_known_if_the_loader_was_told_of_it() {
+    let loader = loader().policies(["lru", "mine"]).set(["cache.policy=mine"]);
+    assert_eq!(loader.load(&big()).unwrap().cache.policy, "mine");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
-use host_cache::PolicyKind;
+use host_cache::PolicyFactory;
 use host_cache::replay::{Tally, Weigh};
 
 use super::{Capacity, Method, Options, Row, Window};
@@ -14,7 +14,7 @@ use crate::report::share;
 const STRETCH: usize = 1 << 16;
 
 /// A cell of the grid of policies and capacities.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Cell {
     pub(super) method: Method,
     /// The capacity in the unit of `weigh`.
@@ -32,18 +32,18 @@ impl Cell {
         distinct: u64,
         footprint: u64,
     ) -> Vec<Self> {
-        let cell = |&method, capacity: &Capacity| {
+        let cell = |method: &Method, capacity: &Capacity| {
             let in_bytes = capacity.in_bytes(options.sizes);
             let (weigh, all) = if in_bytes { (Weigh::Bytes, footprint) } else { (Weigh::Objects, distinct) };
-            Self { method, amount: capacity.resolve(all), weigh }
+            Self { method: method.clone(), amount: capacity.resolve(all), weigh }
         };
         methods.iter().flat_map(|method| capacities.iter().map(move |c| cell(method, c))).collect()
     }
 
     /// The cell of a policy, with the policy; `None` for Belady's.
-    pub(super) fn policy(self) -> Option<(PolicyKind, Self)> {
-        match self.method {
-            Method::Policy(kind) => Some((kind, self)),
+    pub(super) fn policy(self) -> Option<(PolicyFactory, Self)> {
+        match &self.method {
+            Method::Policy(policy) => Some((policy.clone(), self)),
             Method::Belady => None,
         }
     }

@@ -95,16 +95,16 @@ impl Work<'_> {
     /// Does the next cell; `None` when there is none, or the run was stopped.
     fn one(&self) -> Option<(usize, Row)> {
         let place = *self.order.get(self.next.fetch_add(1, Ordering::Relaxed))?;
-        let cell = *self.cells.get(place)?;
-        let mut count = Count::new(cell, self.options);
+        let cell = self.cells.get(place)?;
+        let mut count = Count::new(cell.clone(), self.options);
         let sizes = if cell.needs_sizes(self.options) { self.trace.sizes() } else { &[] };
         let fed = |requests| {
             self.replayed.fetch_add(requests, Ordering::Relaxed);
         };
         let numbers = self.trace.numbers();
-        let whole = match cell.method {
-            Method::Policy(kind) => {
-                let mut replay = Replay::numbered(kind, cell.amount, cell.weigh, self.trace.ids());
+        let whole = match &cell.method {
+            Method::Policy(policy) => {
+                let mut replay = Replay::numbered(policy, cell.amount, cell.weigh, self.trace.ids());
                 count.feed(numbers, sizes, self.stop, |r, s| replay.feed(r, s), fed)
             }
             Method::Belady => {

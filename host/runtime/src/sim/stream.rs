@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use host_cache::PolicyKind;
+use host_cache::PolicyFactory;
 use host_cache::replay::Replay;
 use host_workload::trace::TraceError;
 
@@ -53,7 +53,7 @@ struct Running {
 pub(super) fn run(
     blocks: impl Iterator<Item = Result<Block, TraceError>>,
     numbered: Option<Numbered>,
-    cells: &[(PolicyKind, Cell)],
+    cells: &[(PolicyFactory, Cell)],
     options: &Options,
     progress: &dyn Progress,
     stop: &Stop,
@@ -105,12 +105,12 @@ fn work(pieces: &Receiver<Arc<Piece>>, mut cells: Vec<Running>, stop: &Stop) -> 
 }
 
 impl Running {
-    fn new(place: usize, (kind, cell): &(PolicyKind, Cell), by_number: bool, options: &Options) -> Self {
+    fn new(place: usize, (policy, cell): &(PolicyFactory, Cell), by_number: bool, options: &Options) -> Self {
         Self {
             place,
-            by_number: by_number.then(|| Replay::growing(*kind, cell.amount, cell.weigh)),
-            by_hash: (!by_number).then(|| Replay::hashed(*kind, cell.amount, cell.weigh)),
-            count: Count::new(*cell, options),
+            by_number: by_number.then(|| Replay::growing(policy, cell.amount, cell.weigh)),
+            by_hash: (!by_number).then(|| Replay::hashed(policy, cell.amount, cell.weigh)),
+            count: Count::new(cell.clone(), options),
             needs_sizes: cell.needs_sizes(options),
         }
     }

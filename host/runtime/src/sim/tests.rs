@@ -47,7 +47,7 @@ fn open(path: &Path) -> TraceReader {
 }
 
 fn every_policy() -> Vec<Method> {
-    PolicyKind::ALL.map(Method::Policy).to_vec()
+    builtin::ALL.map(Method::Policy).to_vec()
 }
 
 fn sim(
@@ -71,7 +71,7 @@ fn held_and_streamed_rows_are_those_of_the_reference() {
     let path = write_trace(folder.path());
     let requests: Vec<_> = open(&path).map(Result::unwrap).collect();
     let mut want = Vec::new();
-    for kind in PolicyKind::ALL {
+    for kind in &builtin::ALL {
         for (capacity, in_bytes) in [(100, false), (20_000, true), (2_000, false)] {
             let mut cache = Exact::new(kind, capacity);
             for request in &requests {
@@ -139,7 +139,7 @@ fn bytes_are_counted_and_percent_is_of_the_footprint() {
     let path = folder.path().join("two.csv");
     // 1 fits beside 2, not beside 3.
     std::fs::write(&path, "key,size\n1,10\n2,30\n1,10\n3,60\n1,10\n3,60\n").unwrap();
-    let lru = [Method::Policy(PolicyKind::Lru)];
+    let lru = [Method::Policy(builtin::LRU)];
     let options = Options { sizes: true, ..Options::default() };
     let came = sim(&path, &lru, &["60%"], options).unwrap();
     assert_eq!(came.footprint, Some(100));
@@ -162,7 +162,7 @@ fn an_interrupted_simulation_has_only_finished_rows() {
     ] {
         let stop = Stop::default();
         let progress = Silent { stop_at: Some((phase, stop.clone())), ..Silent::default() };
-        let lru = [Method::Policy(PolicyKind::Lru)];
+        let lru = [Method::Policy(builtin::LRU)];
         let came = simulate(open(&path), &lru, capacities, &Options::default(), &progress, &stop).unwrap();
         assert!(progress.phases.lock().unwrap().iter().any(|name| name == phase));
         assert!(came.interrupted && came.rows.is_empty(), "{phase}");
@@ -175,7 +175,7 @@ fn what_does_not_fit_or_has_no_sizes_says_so() {
     let path = write_trace(folder.path());
     let plain = folder.path().join("plain.keys");
     std::fs::write(&plain, "1\n2\n").unwrap();
-    let lru = Method::Policy(PolicyKind::Lru);
+    let lru = [Method::Policy(builtin::LRU)];
     let text = |path: &Path, methods: &[Method], capacities: &[&str], options| {
         let error = sim(path, methods, capacities, options).unwrap_err().to_string();
         error.replace(&folder.path().display().to_string(), "DIR")
@@ -186,7 +186,7 @@ fn what_does_not_fit_or_has_no_sizes_says_so() {
                   bytes (64MB), and policies other than belady";
     for options in [little, never] {
         assert_eq!(
-            text(&path, &[lru], &["5", "10%"], options),
+            text(&path, &lru, &["5", "10%"], options),
             format!("DIR/small.csv: a capacity of 10% {advice}")
         );
         assert_eq!(
@@ -197,12 +197,12 @@ fn what_does_not_fit_or_has_no_sizes_says_so() {
     let sizes = Options { sizes: true, ..Options::default() };
     for hold in [Hold::Always, Hold::Never] {
         assert_eq!(
-            text(&plain, &[lru], &["1MB"], Options { hold, ..Options::default() }),
+            text(&plain, &lru, &["1MB"], Options { hold, ..Options::default() }),
             "DIR/plain.keys: capacity 1 MB is in bytes, but plain gives no sizes; give it in objects (1000) or in \
              percent of the distinct keys (1%)"
         );
         assert_eq!(
-            text(&plain, &[lru], &["5"], Options { hold, ..sizes }),
+            text(&plain, &lru, &["5"], Options { hold, ..sizes }),
             "DIR/plain.keys: byte miss ratios were asked for, but plain gives no sizes"
         );
     }

@@ -8,7 +8,7 @@ use super::control::successor;
 use super::{Common, Held, Order, Shard, count};
 use crate::sync::Ordering;
 use hashbrown::Equivalent;
-use host_policy::PolicyKind;
+use host_policy::builtin;
 use std::hash::{BuildHasher, Hash};
 
 /// Slots that an insert looks at for entries whose time is over. A shard is looked through once in so many
@@ -146,7 +146,7 @@ impl<K: Eq + Hash, V> Shard<K, V> {
     ) {
         let mut victim = order.policy.victim().and_then(|slot| store.remove(slot));
         if victim.is_none() {
-            order.policy = successor(PolicyKind::Lru, order, store, &common.hasher);
+            order.policy = successor(&builtin::LRU, order, store, &common.hasher);
             victim = order.policy.victim().and_then(|slot| store.remove(slot));
         }
         if victim.is_some() {

@@ -5,7 +5,9 @@ use super::super::gone::Gone;
 use super::super::store::{Entry, Store};
 use super::{Common, Order, Shard};
 use crate::sync::Ordering;
-use host_policy::{Policy, PolicyKind, Slot, reconcile};
+#[cfg(test)]
+use host_policy::builtin;
+use host_policy::{Policy, PolicyFactory, Slot, reconcile};
 use std::hash::{BuildHasher, Hash};
 
 /// Evictions in one go when the capacity shrinks, and slots looked at in one go for entries whose time is over,
@@ -14,12 +16,12 @@ const BATCH: u32 = 256;
 
 impl<K: Eq + Hash, V> Shard<K, V> {
     /// Removes every entry; what is being loaded will not be stored.
-    pub(in super::super) fn clear(&self, kind: PolicyKind, gone: &mut Gone<K, V>) {
+    pub(in super::super) fn clear(&self, policy: &PolicyFactory, gone: &mut Gone<K, V>) {
         self.change(|order, store| {
             for index in 0..store.slot_count() {
                 gone.extend(store.remove(Slot(index)), Cause::Removed);
             }
-            order.policy = kind.build(order.capacity);
+            order.policy = policy.build(order.capacity);
             self.flights.overtake_all();
         });
     }
@@ -77,11 +79,11 @@ impl<K: Eq + Hash, V> Shard<K, V> {
     }
 
     /// Puts another policy in charge of the same entries. Lookups go on meanwhile.
-    pub(in super::super) fn set_policy(&self, kind: PolicyKind, common: &Common<impl BuildHasher>) {
+    pub(in super::super) fn set_policy(&self, policy: &PolicyFactory, common: &Common<impl BuildHasher>) {
         let mut held = self.lanes.order();
         held.each_lane(|order, notes| notes.apply(&mut *order.policy));
         let (order, store) = held.parts();
-        order.policy = successor(kind, order, store, &common.hasher);
+        order.policy = successor(policy, order, store, &common.hasher);
     }
 
     /// Replaces the policy by one that knows no entry, as a faulty one might be.
@@ -89,7 +91,7 @@ impl<K: Eq + Hash, V> Shard<K, V> {
     pub(in super::super) fn lose_track(&self) {
         let mut held = self.lanes.order();
         let (order, _) = held.parts();
-        order.policy = PolicyKind::Arc.build(order.capacity);
+        order.policy = builtin::ARC.build(order.capacity);
     }
 
     /// What is wrong inside the shard, if anything is.
@@ -126,7 +128,7 @@ impl<K: Eq + Hash, V> Shard<K, V> {
 /// A policy that takes over all entries of the store from the one in charge.
 #[cold]
 pub(super) fn successor<K: Hash, V>(
-    kind: PolicyKind,
+    policy: &PolicyFactory,
     order: &Order,
     store: &Store<K, V>,
     hasher: &impl BuildHasher,
@@ -134,5 +136,5 @@ pub(super) fn successor<K: Hash, V>(
     let resident = |slot| {
         store.entry(slot).map(|entry: &Entry<K, V>| (hasher.hash_one(&entry.key), store.weight_of(slot)))
     };
-    kind.succeed(order.capacity, &reconcile(&order.policy.export(), store.slot_count(), resident))
+    policy.rebuild(order.capacity, &reconcile(&order.policy.export(), store.slot_count(), resident))
 }

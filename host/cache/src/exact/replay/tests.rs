@@ -1,12 +1,12 @@
 //! That a replay answers as [`Exact`](crate::Exact) does, whatever its index.
 use super::{Replay, Tally, Weigh};
-use crate::{Exact, PolicyKind};
+use crate::{Exact, PolicyFactory, builtin};
 use host_policy::list::at;
 use host_policy::mix::mix;
 use proptest::prelude::*;
 
 /// What [`Exact`] says of the same requests.
-fn reference(kind: PolicyKind, capacity: u64, weigh: Weigh, keys: &[u64], sizes: &[u32]) -> Tally {
+fn reference(kind: &PolicyFactory, capacity: u64, weigh: Weigh, keys: &[u64], sizes: &[u32]) -> Tally {
     let mut cache = Exact::new(kind, capacity);
     let mut tally = Tally::default();
     for (place, &key) in keys.iter().enumerate() {
@@ -45,7 +45,7 @@ proptest! {
         let keys: Vec<u64> = numbers.iter().map(|&n| ids[at(n)]).collect();
         let sizes = if sized { &sizes[..keys.len()] } else { &[] };
         let weigh = if in_bytes { Weigh::Bytes } else { Weigh::Objects };
-        for kind in PolicyKind::ALL {
+        for kind in &builtin::ALL {
             let want = reference(kind, capacity, weigh, &keys, sizes);
             let part = |at: usize| sizes.get(at * stretch..).unwrap_or(&[]);
             let mut replay = Replay::numbered(kind, capacity, weigh, &ids);
@@ -87,7 +87,7 @@ fn equals_exact_where_ghosts_and_growth_matter() {
     let draw = |step: u64| (mix(step) % 1_000) * (mix(!step) % 20) / 4;
     let keys: Vec<u64> = (0..60_000).map(draw).map(mix).collect();
     let sizes: Vec<u32> = keys.iter().map(|key| u32::try_from(key % 50).unwrap()).collect();
-    for kind in PolicyKind::ALL {
+    for kind in &builtin::ALL {
         for (weigh, capacity) in [(Weigh::Objects, 400), (Weigh::Bytes, 9_000)] {
             let mut replay = Replay::hashed(kind, capacity, weigh);
             let want = reference(kind, capacity, weigh, &keys, &sizes);
