@@ -1,6 +1,6 @@
 //! What shadows cost the cache in front of them: `cargo bench -p host-cache --bench shadows`, and `-- --quick`.
 //!
-//! The same cache serves the same requests with and without a tap, in short stretches that take turns, and what is
+//! The same cache serves the same requests with and without a tap, in short batches that take turns, and what is
 //! quoted is the median of the ratios of neighbours. With the tap a thread of its own drains it every
 //! ten milliseconds, as the control loop does, whether or not there is a core to spare: what it takes counts.
 //! "nothing" is the cache without a tap once more: how far it is from 0 is how far the other row can be believed.
@@ -26,7 +26,7 @@ const WARM_UP: usize = 2_000_000;
 const PLACES: usize = 256;
 const FEED: Duration = Duration::from_millis(10);
 
-/// With what a stretch is run.
+/// With what a batch is run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum With {
     Nothing,
@@ -75,9 +75,9 @@ impl Served {
 }
 
 impl Bench {
-    /// Runs a stretch for each thread; the time until the last is done.
-    fn stretch(&mut self, stretches: &[&[u64]], with: With) -> Duration {
-        let started = Barrier::new(stretches.len() + 1);
+    /// Runs a batch for each thread; the time until the last is done.
+    fn batch(&mut self, batches: &[&[u64]], with: With) -> Duration {
+        let started = Barrier::new(batches.len() + 1);
         let done = AtomicBool::new(false);
         let (this, shadows, barrier, finished) = (&self.served, &mut self.shadows, &started, &done);
         thread::scope(|scope| {
@@ -90,7 +90,7 @@ impl Bench {
                     }
                 })
             });
-            let servers: Vec<_> = stretches
+            let servers: Vec<_> = batches
                 .iter()
                 .map(|keys| {
                     scope.spawn(move || {
@@ -130,7 +130,7 @@ fn measure(capacity: u64, threads: usize, rounds: usize, length: usize, requests
         let mut took = [Duration::ZERO; 3];
         for with in turns {
             let from = |thread: usize| (round * threads + thread) * length % (requests.len() - length);
-            let stretches: Vec<&[u64]> =
+            let batches: Vec<&[u64]> =
                 (0..threads).filter_map(|thread| requests.get(from(thread)..from(thread) + length)).collect();
             let place = match with {
                 With::Nothing => 0,
@@ -138,7 +138,7 @@ fn measure(capacity: u64, threads: usize, rounds: usize, length: usize, requests
                 With::Shadows => 2,
             };
             if let Some(place) = took.get_mut(place) {
-                *place = bench.stretch(&stretches, with);
+                *place = bench.batch(&batches, with);
             }
         }
         let [alone, once_more, with] = took.map(|took| took.as_secs_f64());

@@ -9,7 +9,7 @@
 //! measured without a switch: the lookups alone, then beside a thread that computes something else for as long
 //! as a switch takes. What the last of these shows, the scheduler does.
 //!
-//! Inserts into a shard wait while it changes hands. The second table has a thread that inserts beside one that
+//! Inserts into a shard wait while its policy changes. The second table has a thread that inserts beside one that
 //! looks up, with the shards that there are by default and with one, the longest wait there can be.
 //!
 //! Times are wall time in microseconds; a histogram keeps three digits.
@@ -39,7 +39,7 @@ const CAPACITY: u64 = 2 * ENTRIES;
 const ROUNDS: usize = 5;
 /// What a row without a switch lasts in all, and what it stands for.
 const BASELINE: Duration = Duration::from_millis(100);
-/// Lookups before what is measured, so that the threads are at full speed and hold notes.
+/// Lookups before what is measured, so that the threads are at full speed and their read buffers are in use.
 const SETTLE: Duration = Duration::from_millis(5);
 /// The most that a lookup may wait at the 99.99th percentile, in nanoseconds.
 const BOUND: u64 = 2_000_000;

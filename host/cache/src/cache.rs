@@ -1,25 +1,26 @@
 //! The memory cache: a sharded store, and an order of its entries that can be exchanged while it runs.
 //!
-//! A key's hash picks the shard; a [shard](shard) keeps its entries and their order apart, so that a hit
-//! keeps no other thread's lookup waiting and a policy can be replaced while values stay where they are. Every
-//! shard owns an equal share of the capacity and never exceeds it, which is what bounds the sum without a lock over
-//! all shards. The price is that an entry heavier than a share is refused, and that a policy sees its shard only:
-//! with many shards and few entries its choice is coarser. [`Builder::shards`] `(1)` makes it exact.
+//! A key's hash picks the shard. A [shard](shard) keeps its entries apart from their order, so that lookups run side
+//! by side and a policy can be replaced while values stay where they are. Every shard owns an equal share of the
+//! capacity and never exceeds it; this bounds the sum without a lock over all shards. In return an entry heavier than
+//! a share is refused, and a policy sees its own shard only: with many shards and few entries its choice is coarser.
+//! [`Builder::shards`] `(1)` makes it exact.
 //!
-//! Nothing here fails: what cannot be stored is refused, counted and reported to the listener.
+//! No operation returns an error of the cache's own. What cannot be stored is refused, counted and reported to the
+//! listener. A policy that loses track of its entries is replaced by LRU.
 
 mod builder;
 mod control;
 mod expiry;
 mod flight;
-mod gone;
 mod inspect;
-mod lanes;
 mod load;
-mod notes;
 mod outcome;
+mod read_buffer;
+mod removed;
 mod shard;
 mod store;
+mod striped_lock;
 mod table;
 
 pub use builder::Builder;
@@ -29,13 +30,13 @@ pub use load::{Fill, Served};
 pub use outcome::{Cause, Outcome, Stats};
 
 use crate::sync::{AtomicU64, Mutex};
-use gone::{Gone, Incoming};
 use hashbrown::Equivalent;
 use host_policy::PolicyFactory;
+use removed::Removed;
 use shard::{Common, Lookup, Shard};
 use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
-use store::Entry;
+use store::{Entry, Incoming};
 
 type Weigher<K, V> = Box<dyn Fn(&K, &V) -> u64 + Send + Sync>;
 type Listener<K, V> = Box<dyn Fn(&K, &V, Cause) + Send + Sync>;
@@ -57,13 +58,15 @@ type Listener<K, V> = Box<dyn Fn(&K, &V, Cause) + Send + Sync>;
 ///   [policy module](crate::policy) lists.
 /// - An entry whose [time](Builder::time_to_live) is over is never returned. A cache whose entries have no
 ///   lifetimes reads no clock.
-/// - A lookup waits for no other lookup of another core's, for no change of policy and no tick; for an insert into
-///   its shard it waits about a microsecond. While a shard's policy changes, it may miss hits; with one shard and
-///   one thread it misses none, and the cache hits exactly where [`Exact`](crate::Exact) does.
+/// - A lookup does not wait for a change of policy. It waits for an insert into its shard, about a microsecond, and
+///   for another lookup in its shard only if the two threads share one of the shard's stripes: there is one for each
+///   core, up to eight.
+/// - While a shard's policy changes, the policy may not learn of some hits. With one shard and one thread it learns of
+///   all, and the cache hits exactly where [`Exact`](crate::Exact) does.
 /// - Values are dropped, and the listener is called, outside of all locks.
 ///
-/// The key's `Hash` and `Eq`, the value's `Clone` and the clock run inside a shard's lock and must not use the
-/// cache.
+/// The key's `Hash` and `Eq`, the value's `Clone`, the clock and the policy run inside a shard's lock and must not use
+/// the cache.
 ///
 /// ```
 /// use host_cache::{Cache, Outcome, builtin};
@@ -223,9 +226,9 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
     #[inline]
     fn insert_living(&self, key: K, value: V, ttl: Option<Duration>) -> Outcome {
         let incoming = self.incoming(key, value, ttl);
-        let mut gone = Gone::new();
-        let outcome = self.shard(incoming.hash).insert(incoming, &self.common, None, &mut gone);
-        self.report(gone);
+        let mut removed = Removed::new();
+        let outcome = self.shard(incoming.hash).insert(incoming, &self.common, None, &mut removed);
+        self.report(removed);
         // Only an insert on behalf of a load is ever overtaken.
         outcome.unwrap_or(Outcome::Refused)
     }
@@ -246,9 +249,9 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
 
     /// Tells the listener, and drops. Called with no lock of a shard held.
     #[inline]
-    fn report(&self, gone: Gone<K, V>) {
+    fn report(&self, removed: Removed<K, V>) {
         if let Some(listener) = &self.listener {
-            for (entry, cause) in gone.into_iter() {
+            for (entry, cause) in removed.into_iter() {
                 listener(&entry.key, &entry.value, cause);
             }
         }

@@ -9,8 +9,9 @@
 //! | [`belady`] | the fewest misses possible on a recorded trace |
 //! | [`policy`] | LRU, FIFO, LFU, ARC, SIEVE, S3-FIFO, W-TinyLFU, LIRS, 2Q, and the trait for another |
 //!
-//! It knows no other crate of this project, no clock, and no random source but the key hasher of its caller's
-//! choice.
+//! Of this project it uses `host-policy` alone. It reads a clock only for entries that have a lifetime
+//! ([`Builder::clock`]), and its one source of chance is the seed of the key hasher ([`Builder::hasher`]). Both can be
+//! replaced, and then a run repeats.
 
 pub mod belady;
 mod cache;

@@ -8,10 +8,10 @@
 //!
 //! # The estimate
 //!
-//! Of a few very hot ids the sample follows too many or too few, and they alone can be most of the error: they
-//! hit in every cache, and how many of their hits are counted is luck. So misses are not held against the requests
-//! that happened to be followed, but against those that were to be expected, R times all requests. That is
-//! SHARDS-adj (section 3.3 there): the difference counts as hits.
+//! The sample follows too many or too few of a few very hot ids, and they alone can be most of the error: they hit in
+//! every cache, and chance decides how many of their hits are counted. So misses are divided not by the requests that
+//! were followed, but by the number to be expected, R times all requests. That is SHARDS-adj (section 3.3 there): the
+//! difference counts as hits.
 //!
 //! # The rate
 //!
@@ -26,10 +26,10 @@
 //! disturb it. When it falls, entries over the new threshold leave the shadows; when it rises, the newly followed
 //! ids are misses once.
 //!
-//! Shadows must not cost what they are to bring. A [`SampleTap`] that drops requests, because they come faster
-//! than they may be followed, halves the rate until it drops next to none, down to 128 entries in the smallest
-//! shadow; after a long time with a queue under a quarter full it doubles it again. The rate in an [`Estimate`]
-//! says how coarse it is.
+//! Shadows must not cost more than they gain. A [`SampleTap`] that drops requests, because they come faster than they
+//! can be followed, halves the rate until it drops next to none, down to 128 entries in the smallest shadow. After a
+//! long time with a queue under a quarter full it doubles the rate again. The rate in an [`Estimate`] says how coarse
+//! the estimate is.
 //!
 //! An entry heavier than a shadow's scaled capacity always misses there: where single entries weigh more than the
 //! sample of a cache, the estimate is pessimistic.
@@ -50,34 +50,34 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Entries the smallest shadow should hold when a rate is chosen.
-const ENTRIES: f64 = 8_192.0;
+const TARGET_ENTRIES: f64 = 8_192.0;
 
 /// Entries of the smallest shadow under which, and over which, another rate is chosen.
 const KEEP_FROM: f64 = 4_096.0;
 const KEEP_TO: f64 = 32_768.0;
 
 /// Entries of the smallest shadow under which no load lowers the rate: fewer say nothing.
-const FEWEST: f64 = 128.0;
+const MIN_ENTRIES: f64 = 128.0;
 
 /// One of so many followed requests may be dropped before the rate is halved.
-const DROPPED: u64 = 16;
+const MAX_DROPPED: u64 = 16;
 
 /// Drains in a row with little to do after which a rate that was lowered for the load is doubled: half a minute at
 /// a hundred a second.
 const IDLE_DRAINS: u32 = 3_000;
 
-/// Followed requests between two looks at the weights; in the beginning also at each power of two from
-/// [`BELIEVED`], so that a wrong hint is found out early.
-const LOOK_EVERY: u64 = 4_096;
+/// Followed requests between two reviews of the mean weight; in the beginning also at each power of two from
+/// [`MIN_WEIGHED`], so that a wrong hint is found out early.
+const REVIEW_EVERY: u64 = 4_096;
 
 /// New entries whose weights must have been seen before they are believed rather than the hint.
-const BELIEVED: u64 = 256;
+const MIN_WEIGHED: u64 = 256;
 
 /// New entries after which half of what is known of weights is forgotten.
-const REMEMBERED: u64 = 1 << 16;
+const WEIGHT_WINDOW: u64 = 1 << 16;
 
-/// The lowest rate is 2^-MOST_HALVINGS.
-const MOST_HALVINGS: u32 = 40;
+/// The lowest rate is 2^-MAX_HALVINGS.
+const MAX_HALVINGS: u32 = 40;
 
 /// What one shadow has seen since it was made.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,7 +93,7 @@ pub struct Estimate {
     pub sampling_rate: f64,
     /// Requests of which a sample was to be expected: all since the beginning, times the rate; only grows.
     pub requests: u64,
-    /// Followed requests that missed; only grows. In a short stretch they may be more than were to be expected.
+    /// Followed requests that missed; only grows. In a short window they may be more than were to be expected.
     pub misses: u64,
 }
 
@@ -146,9 +146,9 @@ pub struct Shadows {
     smallest_factor: f64,
     /// Expected weight of an entry.
     mean_weight: f64,
-    /// The sampling rate is 2^-halvings; `strain` of them are owed to the load.
+    /// The sampling rate is 2^-halvings; `load_halvings` of them are because of the load.
     halvings: u32,
-    strain: u32,
+    load_halvings: u32,
     /// Drains in a row with little to do.
     idle: u32,
     threshold: Threshold,
@@ -207,7 +207,7 @@ impl Shadows {
             smallest_factor: factors.iter().copied().fold(f64::INFINITY, f64::min).min(1e6),
             mean_weight: real(mean_weight_hint.max(1)),
             halvings: 0,
-            strain: 0,
+            load_halvings: 0,
             idle: 0,
             threshold: Threshold(Arc::new(AtomicU64::new(u64::MAX))),
             followed: 0,
@@ -222,9 +222,9 @@ impl Shadows {
         this
     }
 
-    /// A queue by which other threads offer requests to these shadows, with room for `places` (at least 1).
-    pub fn tap(&self, places: usize) -> SampleTap {
-        SampleTap::new(self.threshold.clone(), places)
+    /// A queue by which other threads offer requests to these shadows, with room for `capacity` of them (at least 1).
+    pub fn tap(&self, capacity: usize) -> SampleTap {
+        SampleTap::new(self.threshold.clone(), capacity)
     }
 
     /// A request for `id` (the key's hash) whose entry weighs `weight`. Every request is to be told, also those
@@ -244,33 +244,33 @@ impl Shadows {
                 self.new_weight = self.new_weight.saturating_add(weight.max(1));
             }
         }
-        let early = self.followed.is_power_of_two() && self.followed >= BELIEVED;
-        if early || self.followed.is_multiple_of(LOOK_EVERY) {
+        let early = self.followed.is_power_of_two() && self.followed >= MIN_WEIGHED;
+        if early || self.followed.is_multiple_of(REVIEW_EVERY) {
             self.measure_weight();
             self.review_rate();
         }
     }
 
-    /// A tap with room for `places` has handed over `fed` followed requests; `full` says that it had no place for some.
+    /// A tap with room for `capacity` has handed over `fed` followed requests; `full` says that it had no room for some.
     /// Since the beginning `offered` requests were offered to it. Answers how many it has dropped.
-    fn drained(&mut self, places: u64, fed: u64, offered: u64, full: bool) -> u64 {
+    fn drained(&mut self, capacity: u64, fed: u64, offered: u64, full: bool) -> u64 {
         let offered = offered.saturating_sub(std::mem::replace(&mut self.offered, offered));
         let due = real(offered) * self.sampling_rate();
         let dropped = if full { whole(due).saturating_sub(fed) } else { 0 };
         // Of what was dropped nothing is known, neither hits nor misses.
         self.expected += due - real(dropped);
 
-        if dropped > fed.saturating_add(dropped) / DROPPED {
+        if dropped > fed.saturating_add(dropped) / MAX_DROPPED {
             self.idle = 0;
-            if self.expected_entries() * rate(self.halvings + 1) >= FEWEST {
-                self.strain += 1;
+            if self.expected_entries() * rate(self.halvings + 1) >= MIN_ENTRIES {
+                self.load_halvings += 1;
                 self.set_halvings(self.halvings + 1);
             }
-        } else if self.strain > 0 && fed < places / 4 {
+        } else if self.load_halvings > 0 && fed < capacity / 4 {
             self.idle += 1;
             if self.idle >= IDLE_DRAINS {
                 self.idle = 0;
-                self.strain -= 1;
+                self.load_halvings -= 1;
                 self.set_halvings(self.halvings.saturating_sub(1));
             }
         } else {
@@ -311,17 +311,17 @@ impl Shadows {
 
     fn fitting_halvings(&self) -> u32 {
         let mut halvings = 0;
-        while halvings < MOST_HALVINGS && self.expected_entries() * rate(halvings + 1) >= ENTRIES {
+        while halvings < MAX_HALVINGS && self.expected_entries() * rate(halvings + 1) >= TARGET_ENTRIES {
             halvings += 1;
         }
         halvings
     }
 
     fn measure_weight(&mut self) {
-        if self.new_entries >= BELIEVED {
+        if self.new_entries >= MIN_WEIGHED {
             self.mean_weight = real(self.new_weight) / real(self.new_entries);
         }
-        if self.new_entries >= REMEMBERED {
+        if self.new_entries >= WEIGHT_WINDOW {
             self.new_entries /= 2;
             self.new_weight /= 2;
         }
@@ -329,15 +329,17 @@ impl Shadows {
 
     fn review_rate(&mut self) {
         // What the load takes away is not given back here.
-        let unstrained = self.halvings.saturating_sub(self.strain);
+        let unstrained = self.halvings.saturating_sub(self.load_halvings);
         let entries = self.expected_entries() * rate(unstrained);
         let too_few = entries < KEEP_FROM && unstrained > 0;
         if too_few || entries > KEEP_TO {
             let fitting = self.fitting_halvings();
-            while self.strain > 0 && self.expected_entries() * rate(fitting + self.strain) < FEWEST {
-                self.strain -= 1;
+            while self.load_halvings > 0
+                && self.expected_entries() * rate(fitting + self.load_halvings) < MIN_ENTRIES
+            {
+                self.load_halvings -= 1;
             }
-            self.set_halvings(fitting + self.strain);
+            self.set_halvings(fitting + self.load_halvings);
         }
     }
 

@@ -331,7 +331,7 @@ impl Soak {
         assert_eq!(heard(Cause::Expired), stats.expired, "{stats:?}");
         let left =
             [Cause::Evicted, Cause::Replaced, Cause::Removed, Cause::Expired].map(heard).iter().sum::<u64>();
-        assert_eq!(stats.insertions - left, stats.entries, "stored less gone: {stats:?}");
+        assert_eq!(stats.insertions - left, stats.entries, "stored less removed: {stats:?}");
         self.cache.for_each(|&key, page| Self::found(page, key));
     }
 }

@@ -119,7 +119,7 @@ fn lookups_go_on_while_a_switch_is_under_way() {
                 switched.store(true, Ordering::SeqCst);
             });
             begun.recv().expect("the switch hashed no key, so that this test does not see it");
-            // More than the notes of a lane hold, and a miss.
+            // More than a read buffer holds, and a miss.
             for key in 0..KEYS {
                 assert_eq!(cache.get(&Holding(key)), Some(value_of(key)));
             }
@@ -200,7 +200,7 @@ fn every_entry_that_leaves_is_heard_once() {
     });
     for key in 0..KEYS {
         let left = i64::from(cache.contains(&key));
-        assert_eq!(balance[key as usize].load(Ordering::Relaxed), left, "stored less gone, of {key}");
+        assert_eq!(balance[key as usize].load(Ordering::Relaxed), left, "stored less removed, of {key}");
     }
     for cause in [Cause::Evicted, Cause::Replaced, Cause::Removed, Cause::Refused] {
         assert!(heard[cause as usize].load(Ordering::Relaxed) > 0, "{cause:?} never happened");

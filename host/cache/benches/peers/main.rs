@@ -1,7 +1,7 @@
 //! This cache beside others in one process: `cargo bench -p host-cache`, `-- u64` for a part of it.
 //!
-//! Machines are noisy and drift, so absolute speeds of two benchmarks do not compare. Here every stretch of requests
-//! that a cache answers is preceded or followed by the same stretch for `quick_cache`, in turns; Criterion is
+//! Machines are noisy and drift, so absolute speeds of two benchmarks do not compare. Here every batch of requests
+//! that a cache answers is preceded or followed by the same batch for `quick_cache`, in turns; Criterion is
 //! told the time of the cache alone, and what the table at the end quotes is the median of the ratios of such
 //! pairs. One row is `quick_cache` against a second one: how far it is from 1.00 is how far another row's last
 //! digits can be believed.
@@ -31,8 +31,8 @@ const RESIDENT: u64 = CAPACITY / 2;
 const EXPONENT: f64 = 0.99;
 /// Requests before the first that is timed; three quarters of the keys appear among them.
 const WARM_UP: usize = 3_000_000;
-/// Requests in one stretch.
-const STRETCH: usize = 50_000;
+/// Requests in one batch.
+const BATCH: usize = 50_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Load {
@@ -80,9 +80,9 @@ fn timed<K: Key>(cache: &dyn Run<K>, keys: &[K], threads: usize) -> (Duration, u
 struct Row {
     column: String,
     cache: String,
-    /// Time of the reference over the time of the cache, for each pair of stretches.
+    /// Time of the reference over the time of the cache, for each pair of batches.
     ratios: Vec<f64>,
-    /// Million requests a second in each stretch.
+    /// Million requests a second in each batch.
     speeds: Vec<f64>,
     requests: usize,
     hits: usize,
@@ -113,7 +113,7 @@ fn pair<K: Key>(criterion: &mut Criterion, load: Load, threads: usize, name: &st
     type Caches<K> = (Box<dyn Run<K>>, Box<dyn Run<K>>);
     let mut set_up: Option<(Caches<K>, Requests)> = None;
     let mut group = criterion.benchmark_group(column);
-    group.throughput(Throughput::Elements(u64::try_from(STRETCH).unwrap_or(u64::MAX)));
+    group.throughput(Throughput::Elements(u64::try_from(BATCH).unwrap_or(u64::MAX)));
     group.bench_function(name, |bencher| {
         // Not before: a benchmark that is filtered out needs no caches.
         if set_up.is_none() {
@@ -134,7 +134,7 @@ fn pair<K: Key>(criterion: &mut Criterion, load: Load, threads: usize, name: &st
             let mut row = row.borrow_mut();
             let mut total = Duration::ZERO;
             for iteration in 0..iterations {
-                let keys = &requests.next::<K>(STRETCH);
+                let keys = &requests.next::<K>(BATCH);
                 let ahead = (iteration % 2 == 0).then(|| timed(&**reference, keys, threads));
                 let (time, hits) = timed(&**cache, keys, threads);
                 let (other, _) = ahead.unwrap_or_else(|| timed(&**reference, keys, threads));
@@ -167,9 +167,7 @@ fn all<K: Key>(criterion: &mut Criterion, rows: &RefCell<Vec<Row>>) {
 /// Prints the table; the names of caches that missed a key that should be resident.
 fn report(rows: &[Row]) -> Vec<String> {
     println!();
-    println!(
-        "Zipf {EXPONENT}, {KEYS} keys, {CAPACITY} entries; medians over pairs of stretches of {STRETCH}"
-    );
+    println!("Zipf {EXPONENT}, {KEYS} keys, {CAPACITY} entries; medians over pairs of batches of {BATCH}");
     let mut column = "";
     for row in rows {
         if row.column != column {
@@ -194,7 +192,7 @@ fn report(rows: &[Row]) -> Vec<String> {
 
 fn main() -> ExitCode {
     let rows = RefCell::default();
-    // Many small benchmarks: half a minute in all for each column, and stretches enough for a median.
+    // Many small benchmarks: half a minute in all for each column, and batches enough for a median.
     let mut criterion = Criterion::default()
         .sample_size(10)
         .warm_up_time(Duration::from_millis(200))

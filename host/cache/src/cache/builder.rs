@@ -14,15 +14,14 @@ const SHARDS_PER_CORE: usize = 4;
 
 /// The smallest share of a shard by default, without a weigher (entries) and with one (bytes, presumably):
 /// below it a policy has too little to choose from, and large values would be refused.
-const LEAST_ENTRIES: u64 = 1 << 10;
-const LEAST_BYTES: u64 = 1 << 20;
+const MIN_SHARD_ENTRIES: u64 = 1 << 10;
+const MIN_SHARD_BYTES: u64 = 1 << 20;
 
-/// Most shards there can be.
-const MOST_SHARDS: usize = 1 << 12;
+const MAX_SHARDS: usize = 1 << 12;
 
-/// Most lanes for lookups in a shard; see [`Lanes`](super::lanes::Lanes). A lane a core, as far as it goes: an
-/// insert takes every one of them.
-const MOST_LANES: usize = 8;
+/// Most stripes of a shard's [`StripedLock`](super::striped_lock::StripedLock). There is one for each core, up to
+/// this number: an insert takes all of them.
+const MAX_STRIPES: usize = 8;
 
 /// Sets up a [`Cache`]; from [`Cache::builder`].
 ///
@@ -200,14 +199,14 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Builder<K, V, S> {
     pub fn build(self) -> Cache<K, V, S> {
         let capacity = self.capacity.min(MOST_CAPACITY);
         let weighed = self.weigher.is_some();
-        let least = if weighed { LEAST_BYTES } else { LEAST_ENTRIES };
+        let least = if weighed { MIN_SHARD_BYTES } else { MIN_SHARD_ENTRIES };
         let count = self.shards.unwrap_or_else(|| default_shards(capacity, least));
-        let count = count.clamp(1, MOST_SHARDS).next_power_of_two();
-        let lanes = cores().clamp(1, MOST_LANES);
+        let count = count.clamp(1, MAX_SHARDS).next_power_of_two();
+        let stripes = cores().clamp(1, MAX_STRIPES);
         let clock = self.clock.unwrap_or_else(|| Box::new(Monotonic(Instant::now())));
         Cache {
             shards: shares(capacity, count)
-                .map(|share| Shard::new(&self.policy, share, weighed, lanes))
+                .map(|share| Shard::new(&self.policy, share, weighed, stripes))
                 .collect(),
             shift: 63 - count.ilog2(),
             common: Common { hasher: self.hasher, expiry: Expiry::new(clock, self.live, self.idle) },

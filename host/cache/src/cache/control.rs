@@ -1,6 +1,6 @@
 //! What changes a cache as a whole while it runs.
 
-use super::gone::Gone;
+use super::removed::Removed;
 use super::{Cache, shares};
 use crate::sync::Ordering;
 use host_policy::{MOST_CAPACITY, PolicyFactory};
@@ -19,9 +19,9 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
         let _changing = self.changing.lock();
         let policy = self.policy();
         for shard in &self.shards {
-            let mut gone = Gone::new();
-            shard.clear(&policy, &mut gone);
-            self.report(gone);
+            let mut removed = Removed::new();
+            shard.clear(&policy, &mut removed);
+            self.report(removed);
         }
     }
 
@@ -39,7 +39,7 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
     /// ```
     pub fn purge_expired(&self) {
         for shard in &self.shards {
-            shard.purge_expired(&self.common, |gone| self.report(gone));
+            shard.purge_expired(&self.common, |removed| self.report(removed));
         }
     }
 
@@ -59,14 +59,14 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
         // The published capacity is never below what the shards may hold.
         self.capacity.fetch_max(capacity, Ordering::SeqCst);
         for (shard, share) in self.shards.iter().zip(shares(capacity, self.shards.len())) {
-            shard.set_capacity(share, &self.common, |gone| self.report(gone));
+            shard.set_capacity(share, &self.common, |removed| self.report(removed));
         }
         self.capacity.store(capacity, Ordering::SeqCst);
     }
 
-    /// Puts another policy in charge, shard by shard, without dropping an entry; the [policy
+    /// Puts another policy in force, shard by shard, without dropping an entry; the [policy
     /// module](crate::policy) says what becomes of their order. Lookups go on; inserts into a shard wait
-    /// while it changes hands. Must not be called by the listener.
+    /// while its policy changes. Must not be called by the listener.
     ///
     /// ```
     /// use host_cache::{Cache, builtin};

@@ -5,13 +5,13 @@
 //! by (each looks at a few slots), or by [`Cache::purge_expired`](super::Cache::purge_expired); until then it
 //! takes up its place.
 //!
-//! Lifetimes lie apart from the entries, in nanoseconds on the cache's clock, and only from the moment that a shard
-//! sees the first entry with one: a cache without them reads no clock.
+//! Lifetimes lie apart from the entries, in nanoseconds on the cache's clock, and a shard keeps them only once it has
+//! an entry with one: a cache without lifetimes reads no clock.
 
 use crate::sync::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// The end of what has no end.
+/// The end of a lifetime without end.
 pub(super) const NEVER: u64 = u64::MAX;
 
 /// Where a cache's time comes from: the time since some moment that stays the same.
@@ -113,12 +113,12 @@ pub(super) struct Lifetime {
 }
 
 impl Lifetime {
-    pub(super) const fn endless() -> Self {
+    pub(super) const fn unlimited() -> Self {
         Self { live: NEVER, idle: AtomicU64::new(NEVER) }
     }
 
     #[inline]
-    pub(super) fn is_over(&self, now: u64) -> bool {
+    pub(super) fn is_expired(&self, now: u64) -> bool {
         // What has no end has none at the end of time either.
         let over = |end: u64| end <= now && end != NEVER;
         over(self.live) || over(self.idle.load(Ordering::Relaxed))

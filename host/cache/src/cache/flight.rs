@@ -19,11 +19,11 @@ pub(super) struct Flight<K, V> {
     key: K,
     hash: u64,
     overtaken: AtomicBool,
-    state: Mutex<State<V>>,
+    state: Mutex<FlightState<V>>,
     ended: Condvar,
 }
 
-struct State<V> {
+struct FlightState<V> {
     phase: Phase<V>,
     wakers: Vec<(u32, Waker)>,
     next_waiter: u32,
@@ -93,7 +93,7 @@ impl<K, V: Clone> Future for Landed<K, V> {
             Phase::Loading => {}
         }
         let waiter = self.waiter;
-        if let Some((_, waker)) = state.wakers.iter_mut().find(|(held, _)| *held == waiter) {
+        if let Some((_, waker)) = state.wakers.iter_mut().find(|(number, _)| *number == waiter) {
             waker.clone_from(context.waker());
         } else {
             let waiter = state.next_waiter;
@@ -108,7 +108,7 @@ impl<K, V: Clone> Future for Landed<K, V> {
 impl<K, V> Drop for Landed<K, V> {
     fn drop(&mut self) {
         let mut state = self.flight.state.lock();
-        state.wakers.retain(|(held, _)| *held != self.waiter);
+        state.wakers.retain(|(number, _)| *number != self.waiter);
     }
 }
 
@@ -140,7 +140,7 @@ impl<K, V> Flights<K, V> {
         if let Some(flight) = table.find(hash, |flight| flight.key == *key) {
             return Role::Wait(Arc::clone(flight));
         }
-        let state = State { phase: Phase::Loading, wakers: Vec::new(), next_waiter: 0 };
+        let state = FlightState { phase: Phase::Loading, wakers: Vec::new(), next_waiter: 0 };
         let flight = Arc::new(Flight {
             key: key.clone(),
             hash,
@@ -181,7 +181,7 @@ impl<K, V> Flights<K, V> {
     /// lock.
     fn leave(&self, flight: &Arc<Flight<K, V>>) -> bool {
         let mut table = self.table.lock();
-        if let Ok(found) = table.find_entry(flight.hash, |held| Arc::ptr_eq(held, flight)) {
+        if let Ok(found) = table.find_entry(flight.hash, |other| Arc::ptr_eq(other, flight)) {
             found.remove();
             self.under_way.fetch_sub(1, Ordering::SeqCst);
         }

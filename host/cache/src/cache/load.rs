@@ -1,4 +1,4 @@
-//! Reading through the cache: look up, else load once and store.
+//! ReadGuard through the cache: look up, else load once and store.
 //!
 //! The two methods are one algorithm, blocking and asynchronous. A caller that finds neither the entry nor a
 //! load under way leads: it registers, looks once more (the load it just missed may have been stored
@@ -7,7 +7,7 @@
 
 use super::Cache;
 use super::flight::{Lead, Role};
-use super::gone::Gone;
+use super::removed::Removed;
 use std::convert::Infallible;
 use std::future::Future;
 use std::hash::{BuildHasher, Hash};
@@ -255,10 +255,10 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
     /// Stores a loaded value, unless it was overtaken, and hands it to those who wait.
     fn land(&self, lead: Lead<'_, K, V>, key: K, value: V) -> V {
         let incoming = self.incoming(key, value.clone(), None);
-        let mut gone = Gone::new();
-        self.shard(incoming.hash).insert(incoming, &self.common, Some(lead.flight()), &mut gone);
+        let mut removed = Removed::new();
+        self.shard(incoming.hash).insert(incoming, &self.common, Some(lead.flight()), &mut removed);
         lead.land(&value);
-        self.report(gone);
+        self.report(removed);
         value
     }
 }

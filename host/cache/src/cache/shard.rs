@@ -1,25 +1,25 @@
-//! One shard of the cache: a store and an order of its entries, under one lock with [lanes](super::lanes).
+//! One shard of the cache: a store and an order of its entries, under one [striped lock](super::striped_lock).
 //!
-//! | who | holds | and others |
+//! | who | holds | meanwhile others |
 //! |---|---|---|
-//! | a lookup | its lane | look up |
+//! | a lookup | its stripe | look up |
 //! | a change of entries | everything | wait, for about a microsecond |
-//! | a change of policy, a pass over the entries | `order`, and each lane in turn for a moment | look up |
+//! | a change of policy, a pass over the entries | `order`, and each stripe in turn for a moment | look up |
 //!
-//! A lookup notes its hit (see [`Notes`]); when the notes are full it *tries* `order`. The flights have a lock
+//! A lookup leaves its hit in a [`ReadBuffer`]; when that is full it *tries* `order`. The flights have a lock
 //! of their own, taken inside `order` or alone. User code that runs inside a lock is the key's `Hash` and `Eq`, the
-//! value's `Clone` and the clock. Values are dropped, and the listener is called, by the caller after all locks are
-//! released: changes hand out what left the cache as [`Gone`].
+//! value's `Clone`, the clock and the policy with its constructor. Values are dropped, and the listener is called, by
+//! the caller after all locks are released: changes hand out what left the cache as [`Removed`](super::removed::Removed).
 
 mod change;
 mod control;
 
 use super::expiry::Expiry;
 use super::flight::Flights;
-use super::lanes::{Lanes, Ordered, Reading};
-use super::notes::Notes;
-use super::store::{self, Entry, Store, short};
-use super::table::Near;
+use super::read_buffer::ReadBuffer;
+use super::store::{Entry, Store, Stored, short};
+use super::striped_lock::{OrderGuard, ReadGuard, StripedLock};
+use super::table::TableAddress;
 use crate::sync::{AtomicU64, Ordering};
 use hashbrown::Equivalent;
 use host_policy::{Policy, PolicyFactory};
@@ -30,7 +30,7 @@ pub(super) struct Common<S> {
     pub(super) expiry: Expiry,
 }
 
-/// What a shard counts, besides the lookups, which its lanes count. Written under the order's lock.
+/// What a shard counts, besides the lookups, which its stripes count. Written under the order's lock.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     pub(super) waited: AtomicU64,
@@ -56,14 +56,14 @@ struct Order {
     limit: u64,
 }
 
-type Held<'a, K, V> = Ordered<'a, Notes, Order, Store<K, V>>;
+type Guard<'a, K, V> = OrderGuard<'a, ReadBuffer, Order, Store<K, V>>;
 
 // Two cache lines, because processors fetch lines in pairs: neighbouring shards do not share one.
 #[repr(align(128))]
 pub(super) struct Shard<K, V> {
-    /// Where the store's entries lie, for lookups that are about to enter a lane.
-    near: Near<store::Held<K, V>>,
-    lanes: Lanes<Notes, Order, Store<K, V>>,
+    /// Where the store's entries lie, for lookups that are about to take a stripe.
+    address: TableAddress<Stored<K, V>>,
+    lock: StripedLock<ReadBuffer, Order, Store<K, V>>,
     pub(super) counters: Counters,
     pub(super) flights: Flights<K, V>,
 }
@@ -77,11 +77,11 @@ pub(super) enum Lookup<V> {
 }
 
 impl<K: Eq, V> Shard<K, V> {
-    pub(super) fn new(policy: &PolicyFactory, capacity: u64, weighed: bool, lanes: usize) -> Self {
+    pub(super) fn new(policy: &PolicyFactory, capacity: u64, weighed: bool, stripes: usize) -> Self {
         let order = Order { policy: policy.build(capacity), capacity, limit: capacity };
         Self {
-            near: Near::nowhere(),
-            lanes: Lanes::new(lanes, Notes::new, order, Store::new(weighed)),
+            address: TableAddress::unknown(),
+            lock: StripedLock::new(stripes, ReadBuffer::new, order, Store::new(weighed)),
             counters: Counters::default(),
             flights: Flights::new(),
         }
@@ -93,29 +93,29 @@ impl<K: Eq, V> Shard<K, V> {
     where
         V: Clone,
     {
-        self.near.fetch(short(hash));
-        let mut reading = self.lanes.read();
-        let (store, notes) = reading.parts();
+        self.address.fetch(short(hash));
+        let mut reading = self.lock.read();
+        let (store, buffer) = reading.parts();
         let Some((slot, entry)) = store.find(hash, key) else {
-            notes.misses += 1;
+            buffer.misses += 1;
             return Lookup::Miss;
         };
         if let Some(lifetime) = store.lifetime(slot) {
             let now = expiry.now();
-            if lifetime.is_over(now) {
-                notes.misses += 1;
+            if lifetime.is_expired(now) {
+                buffer.misses += 1;
                 return Lookup::Expired;
             }
             expiry.touch(lifetime, now);
         }
         let value = entry.value.clone();
-        if !notes.push(slot) {
+        if !buffer.push(slot) {
             apply_full(&mut reading);
         }
         Lookup::Hit(value)
     }
 
-    /// Lets `look` at the entry without counting or noting anything.
+    /// Lets `look` at the entry without counting it and without telling the policy.
     pub(super) fn peek<Q: Equivalent<K> + ?Sized, R>(
         &self,
         hash: u64,
@@ -123,40 +123,40 @@ impl<K: Eq, V> Shard<K, V> {
         expiry: &Expiry,
         look: impl FnOnce(&V) -> R,
     ) -> Option<R> {
-        let mut reading = self.lanes.read();
+        let mut reading = self.lock.read();
         let (store, _) = reading.parts();
         let (slot, entry) = store.find(hash, key)?;
-        let over = store.is_mortal() && store.is_over(slot, expiry.now());
+        let over = store.has_lifetimes() && store.is_expired(slot, expiry.now());
         (!over).then(|| look(&entry.value))
     }
 
     /// Counted lookups that found their entry, and those that did not.
     pub(super) fn lookups(&self) -> (u64, u64) {
         let mut lookups = (0, 0);
-        self.lanes.each_lane(|notes| {
-            lookups.0 += notes.hits;
-            lookups.1 += notes.misses;
+        self.lock.each_stripe(|buffer| {
+            lookups.0 += buffer.hits;
+            lookups.1 += buffer.misses;
         });
         lookups
     }
 
     /// Shows every entry that is not over its time. Lookups go on, changes wait.
     pub(super) fn for_each(&self, expiry: &Expiry, visit: &mut impl FnMut(&K, &V)) {
-        let mut held = self.lanes.order();
-        let (_, store) = held.parts();
-        let now = if store.is_mortal() { expiry.now() } else { 0 };
+        let mut guard = self.lock.order();
+        let (_, store) = guard.parts();
+        let now = if store.has_lifetimes() { expiry.now() } else { 0 };
         for (slot, Entry { key, value }) in store.entries() {
-            if !store.is_over(slot, now) {
+            if !store.is_expired(slot, now) {
                 visit(key, value);
             }
         }
     }
 }
 
-/// Tells the policy of the notes of a lane that has no room for more, unless somebody else has the policy.
+/// Tells the policy of the hits in a full buffer, unless somebody else holds the policy.
 #[cold]
-fn apply_full<T>(reading: &mut Reading<'_, Notes, Order, T>) {
-    if let Some((mut order, notes)) = reading.try_order() {
-        notes.apply(&mut *order.policy);
+fn apply_full<T>(reading: &mut ReadGuard<'_, ReadBuffer, Order, T>) {
+    if let Some((mut order, buffer)) = reading.try_order() {
+        buffer.apply(&mut *order.policy);
     }
 }

@@ -1,16 +1,17 @@
-//! Where a shard keeps keys, values and weights: a table of entries, and a register of where each slot's is.
+//! Where a shard keeps keys, values and weights: a table of entries, and a register that says where in the table
+//! the entry of each slot is.
 //!
-//! The store knows nothing of order. A slot number stays an entry's name for as long as the entry lives, also
-//! when its value is replaced, when the table grows, and when another policy takes over, and is used again after
-//! the entry has gone. The entry itself lies in the table, so that a lookup needs no register; a policy that
-//! names its victim by slot does. Weights lie apart, and only where there is a weigher.
+//! The store knows nothing of order. An entry keeps its slot number for as long as it lives, also when its value is
+//! replaced, when the table grows, and when another policy takes over; the number is used again after the entry was
+//! removed. The entry itself lies in the table, so that a lookup needs no register; a policy that names its victim
+//! by slot does. Weights lie apart, and only where there is a weigher.
 #![expect(
     clippy::indexing_slicing,
     reason = "the register has a place for each slot number that was given out"
 )]
 
 use super::expiry::Lifetime;
-use super::table::{Near, Table};
+use super::table::{Table, TableAddress};
 use hashbrown::Equivalent;
 use host_policy::Slot;
 use host_policy::fetch::fetch;
@@ -23,16 +24,26 @@ pub(super) struct Entry<K, V> {
     pub(super) value: V,
 }
 
+/// An entry to be stored.
+#[derive(Debug)]
+pub(super) struct Incoming<K, V> {
+    pub(super) hash: u64,
+    pub(super) weight: u64,
+    /// `None` where it has no end.
+    pub(super) lifetime: Option<Lifetime>,
+    pub(super) entry: Entry<K, V>,
+}
+
 /// An entry in the table.
 #[derive(Debug)]
-pub(super) struct Held<K, V> {
+pub(super) struct Stored<K, V> {
     entry: Entry<K, V>,
     /// One more than the slot, which leaves a value for "none".
     name: NonZeroU32,
     hash: u32,
 }
 
-impl<K, V> Held<K, V> {
+impl<K, V> Stored<K, V> {
     #[inline]
     const fn slot(&self) -> Slot {
         Slot(self.name.get() - 1)
@@ -41,7 +52,7 @@ impl<K, V> Held<K, V> {
 
 #[derive(Debug)]
 pub(super) struct Store<K, V> {
-    table: Table<Held<K, V>>,
+    table: Table<Stored<K, V>>,
     /// Where in the table a slot's entry is; for a free slot, the next free one.
     places: Vec<u32>,
     /// First free slot, or [`NIL`].
@@ -102,7 +113,7 @@ impl<K, V> Store<K, V> {
     }
 
     pub(super) fn entry(&self, slot: Slot) -> Option<&Entry<K, V>> {
-        self.table.get(self.place(slot)?).map(|held| &held.entry)
+        self.table.get(self.place(slot)?).map(|stored| &stored.entry)
     }
 
     /// The weight of the entry in an occupied slot.
@@ -112,20 +123,20 @@ impl<K, V> Store<K, V> {
     }
 
     pub(super) fn entries(&self) -> impl Iterator<Item = (Slot, &Entry<K, V>)> {
-        self.table.iter().map(|held| (held.slot(), &held.entry))
+        self.table.iter().map(|stored| (stored.slot(), &stored.entry))
     }
 
-    /// Tells those without the lock where the entries lie, if that is news.
+    /// Tells those without the lock where the entries lie, if that has changed.
     #[inline]
-    pub(super) fn publish(&self, near: &Near<Held<K, V>>) {
-        self.table.publish(near);
+    pub(super) fn publish(&self, address: &TableAddress<Stored<K, V>>) {
+        self.table.publish(address);
     }
 
     #[inline]
     pub(super) fn find<Q: Equivalent<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<(Slot, &Entry<K, V>)> {
         let hash = short(hash);
-        let is_it = |held: &Held<K, V>| held.hash == hash && key.equivalent(&held.entry.key);
-        self.table.find(hash, is_it).map(|(_, held)| (held.slot(), &held.entry))
+        let is_it = |stored: &Stored<K, V>| stored.hash == hash && key.equivalent(&stored.entry.key);
+        self.table.find(hash, is_it).map(|(_, stored)| (stored.slot(), &stored.entry))
     }
 
     /// Stores an entry whose key is not there. The entry comes back once all slots are taken, some 2^31. There will
@@ -156,7 +167,7 @@ impl<K, V> Store<K, V> {
                         weights.push(0);
                     }
                     if let Some(lifetimes) = &mut self.lifetimes {
-                        lifetimes.push(Lifetime::endless());
+                        lifetimes.push(Lifetime::unlimited());
                     }
                     slot
                 }
@@ -166,10 +177,14 @@ impl<K, V> Store<K, V> {
         let Some(name) = NonZeroU32::new(slot + 1) else { return Err(entry) };
         if self.table.is_full() {
             let places = &mut self.places;
-            self.table.grow(most, |held| held.hash, |held, place| places[at(held.slot().0)] = number(place));
+            self.table.grow(
+                most,
+                |stored| stored.hash,
+                |stored, place| places[at(stored.slot().0)] = number(place),
+            );
         }
         let hash = short(hash);
-        self.places[at(slot)] = number(self.table.insert(hash, Held { entry, name, hash }));
+        self.places[at(slot)] = number(self.table.insert(hash, Stored { entry, name, hash }));
         if let Some(weights) = &mut self.weights {
             weights[at(slot)] = weight;
         }
@@ -188,10 +203,10 @@ impl<K, V> Store<K, V> {
         Some(old)
     }
 
-    /// Says which slot will probably be removed next, so that it is at hand by then. Its place is fetched here,
-    /// and what lies there by [`fetch_expected`](Self::fetch_expected): neither waits for the other.
+    /// Says which slot will probably be removed next. Its place is fetched here, and what lies there by
+    /// [`fetch_expected`](Self::fetch_expected): neither waits for the other.
     #[inline]
-    pub(super) fn expect(&mut self, slot: Slot) {
+    pub(super) fn expect_removal(&mut self, slot: Slot) {
         if let Some(place) = self.places.get(at(slot.0)) {
             fetch(place);
             self.expected = slot.0;
@@ -211,19 +226,19 @@ impl<K, V> Store<K, V> {
     pub(super) fn remove(&mut self, slot: Slot) -> Option<Entry<K, V>> {
         let place = self.place(slot)?;
         let hash = self.table.get(place)?.hash;
-        let held = self.table.remove(place, hash)?;
+        let stored = self.table.remove(place, hash)?;
         self.weight -= self.weight_of(slot);
         if let Some(lifetimes) = &mut self.lifetimes {
-            lifetimes[at(slot.0)] = Lifetime::endless();
+            lifetimes[at(slot.0)] = Lifetime::unlimited();
         }
         self.places[at(slot.0)] = self.free;
         self.free = slot.0;
-        Some(held.entry)
+        Some(stored.entry)
     }
 
     /// Whether there may be entries whose time is over.
     #[inline]
-    pub(super) const fn is_mortal(&self) -> bool {
+    pub(super) const fn has_lifetimes(&self) -> bool {
         self.lifetimes.is_some()
     }
 
@@ -235,19 +250,19 @@ impl<K, V> Store<K, V> {
 
     /// Whether the entry of a slot is there and over its time.
     #[inline]
-    pub(super) fn is_over(&self, slot: Slot, now: u64) -> bool {
-        self.lifetime(slot).is_some_and(|lifetime| lifetime.is_over(now))
+    pub(super) fn is_expired(&self, slot: Slot, now: u64) -> bool {
+        self.lifetime(slot).is_some_and(|lifetime| lifetime.is_expired(now))
     }
 
     /// Gives the entry in an occupied slot a lifetime, or none.
     #[inline]
     pub(super) fn set_lifetime(&mut self, slot: Slot, lifetime: Option<Lifetime>) {
         if self.lifetimes.is_none() && lifetime.is_some() {
-            let all = std::iter::repeat_with(Lifetime::endless).take(self.places.len());
+            let all = std::iter::repeat_with(Lifetime::unlimited).take(self.places.len());
             self.lifetimes = Some(all.collect());
         }
         if let Some(lifetimes) = &mut self.lifetimes {
-            lifetimes[at(slot.0)] = lifetime.unwrap_or(Lifetime::endless());
+            lifetimes[at(slot.0)] = lifetime.unwrap_or(Lifetime::unlimited());
         }
     }
 
@@ -257,7 +272,7 @@ impl<K, V> Store<K, V> {
             *most -= 1;
             let slot = Slot(if self.swept < self.slot_count() { self.swept } else { 0 });
             self.swept = slot.0 + 1;
-            if self.is_over(slot, now) {
+            if self.is_expired(slot, now) {
                 return Some(slot);
             }
         }

@@ -1,15 +1,15 @@
-//! A hash table whose items stay where they are until it grows, without marks of what was deleted, and whose
-//! memory can be asked for before its lock is held.
+//! A hash table without tombstones, whose items stay where they are until it grows, and whose memory can be
+//! prefetched before its lock is held.
 //!
 //! Items lie in groups of [`WIDTH`], each headed by a word of *tags*, one byte an item. The tags say which item to
 //! look at, and lie beside the items: everything a lookup needs is a few neighbouring lines, whose place follows
-//! from the hash alone. So [`Near`] can begin to fetch them while the lookup still waits for its lock; where tags
+//! from the hash alone. So [`TableAddress`] can begin to fetch them while the lookup still waits for its lock; where tags
 //! and items lie apart, as in most tables, the item's line is known only once the tags are there, and a cache
 //! larger than the processor's waits for both, one after the other.
 //!
 //! An item that finds its home group full goes to the next group that is not, and every full group on the way counts
 //! it; a lookup goes on for as long as that count is not zero. Removal takes the counts back. A cache removes as
-//! much as it inserts: where removal leaves marks behind, as in most open addressing, a table at a steady size has
+//! much as it inserts: where removal leaves tombstones, as in most open addressing, a table at a steady size has
 //! to be rebuilt again and again. (The counts follow Bronson and Shi, "Open-sourcing F14", 2019.)
 //!
 //! Groups need not be a power of two in number, so the table grows by half and not to the double, and no further than
@@ -108,17 +108,17 @@ struct Group<T> {
     items: [Option<T>; WIDTH],
 }
 
-/// Where a table lies, for those who do not hold its lock and want what they are about to need to be on its way.
-/// Nothing is read there: an address that is out of date by now costs time, and does no harm.
+/// Where a table lies, for threads that do not hold its lock and prefetch what they are about to read. Nothing is
+/// read there: an address that is out of date costs time, and does no harm.
 #[derive(Debug)]
 #[repr(align(128))]
-pub(super) struct Near<T> {
+pub(super) struct TableAddress<T> {
     groups: AtomicPtr<Group<T>>,
     count: AtomicUsize,
 }
 
-impl<T> Near<T> {
-    pub(super) const fn nowhere() -> Self {
+impl<T> TableAddress<T> {
+    pub(super) const fn unknown() -> Self {
         Self { groups: AtomicPtr::new(std::ptr::null_mut()), count: AtomicUsize::new(0) }
     }
 
@@ -170,13 +170,13 @@ impl<T> Table<T> {
         self.len
     }
 
-    /// Tells where the table lies, if that is news. Called with the table's lock held.
+    /// Tells where the table lies, if that has changed. Called with the table's lock held.
     #[inline]
-    pub(super) fn publish(&self, near: &Near<T>) {
+    pub(super) fn publish(&self, address: &TableAddress<T>) {
         // It moves only when it grows.
-        if near.count.load(Ordering::Relaxed) != self.groups.len() {
-            near.groups.store(self.groups.as_ptr().cast_mut(), Ordering::Relaxed);
-            near.count.store(self.groups.len(), Ordering::Relaxed);
+        if address.count.load(Ordering::Relaxed) != self.groups.len() {
+            address.groups.store(self.groups.as_ptr().cast_mut(), Ordering::Relaxed);
+            address.count.store(self.groups.len(), Ordering::Relaxed);
         }
     }
 

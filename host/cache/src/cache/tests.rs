@@ -29,7 +29,7 @@ fn equals_exact_with_one_shard_and_one_thread() {
         let cache = Cache::builder(500).policy(kind).shards(1).weigher(|&key: &u64, ()| key % 4).build();
         let mut exact = Exact::new(kind, 500);
         for step in 0..100_000u64 {
-            // Long runs of hits fill the notes; the product is skewed.
+            // Long runs of hits fill the read buffer; the product is skewed.
             let key = (mix(step) % 60) * (mix(step / 3) % 20);
             let hit = cache.get_or_try_insert_with(key, || Ok::<_, ()>(())).unwrap().1 == Served::Hit;
             assert_eq!(hit, exact.access(cache.id(&key), key % 4), "{kind}, step {step}");
@@ -163,21 +163,21 @@ fn keys_are_spread_over_shards_by_any_hasher_and_found_again() {
 #[test]
 fn a_policy_that_names_no_resident_is_replaced_and_the_limit_holds() {
     use super::expiry::{Expiry, Monotonic};
-    use super::gone::{Gone, Incoming};
+    use super::removed::Removed;
     use super::shard::{Common, Shard};
-    use super::store::Entry;
+    use super::store::{Entry, Incoming};
     let shard = Shard::<u64, u64>::new(&builtin::ARC, 3, false, 1);
     let expiry = Expiry::new(Box::new(Monotonic(std::time::Instant::now())), None, None);
     let common = Common { hasher: ahash::RandomState::with_seeds(1, 2, 3, 4), expiry };
     let incoming =
         |key| Incoming { hash: mix(key), weight: 1, lifetime: None, entry: Entry { key, value: key } };
     for key in 0..3 {
-        shard.insert(incoming(key), &common, None, &mut Gone::new());
+        shard.insert(incoming(key), &common, None, &mut Removed::new());
     }
     shard.lose_track();
-    let mut gone = Gone::new();
-    assert_eq!(shard.insert(incoming(3), &common, None, &mut gone), Some(Outcome::Inserted));
-    assert_eq!(gone.into_iter().count(), 1);
+    let mut removed = Removed::new();
+    assert_eq!(shard.insert(incoming(3), &common, None, &mut removed), Some(Outcome::Inserted));
+    assert_eq!(removed.into_iter().count(), 1);
     shard.check().unwrap();
 }
 

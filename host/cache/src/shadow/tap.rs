@@ -1,10 +1,10 @@
 //! The way from request threads to the shadows: a bounded queue without locks.
 //!
-//! A request whose id is not followed costs a mix and a comparison. A followed one is queued. Once the queue was found
-//! full nothing is queued before it has been drained, for a request never waits for its shadow: each then costs a look
-//! at a flag that nobody writes meanwhile, and not even a count, which threads would fight for. How many were dropped
-//! is what the cache counted less what was queued. Dropping breaks up reuse and makes the estimates pessimistic, so
-//! that the shadows answer it by a lower rate. What they may cost is therefore said by two numbers: the places of the
+//! A request whose id is not followed costs a hash and a comparison. A followed one is queued. A request never waits
+//! for its shadow: once a request finds the queue full, nothing is queued until it is drained, and each request costs
+//! one look at a flag that nobody writes meanwhile. There is no counter of dropped requests that threads would contend
+//! for; what the cache counted less what was queued is what was dropped. Dropping breaks up reuse and makes the
+//! estimates pessimistic, so the shadows then lower their rate. Two numbers bound what they cost: the capacity of the
 //! queue, and how often it is drained.
 
 use super::{Shadows, Threshold};
@@ -28,14 +28,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 pub struct SampleTap {
     threshold: Threshold,
     queue: ArrayQueue<(u64, u64)>,
-    /// Since the last drain a request found no place. Only a hint: one that is queued in spite of it does no harm.
+    /// Since the last drain a request found the queue full. A hint: one that is queued in spite of it does no harm.
     full: AtomicBool,
     dropped: AtomicU64,
 }
 
 impl SampleTap {
-    pub(super) fn new(threshold: Threshold, places: usize) -> Self {
-        let queue = ArrayQueue::new(places.max(1));
+    pub(super) fn new(threshold: Threshold, capacity: usize) -> Self {
+        let queue = ArrayQueue::new(capacity.max(1));
         Self { threshold, queue, full: AtomicBool::new(false), dropped: AtomicU64::new(0) }
     }
 

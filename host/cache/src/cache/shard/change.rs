@@ -1,11 +1,11 @@
 //! Changes of single entries: insert, remove, evict, expire.
 
 use super::super::flight::Flight;
-use super::super::gone::{Gone, Incoming};
-use super::super::store::{Entry, Store};
+use super::super::removed::Removed;
+use super::super::store::{Entry, Incoming, Store};
 use super::super::{Cause, Outcome};
-use super::control::successor;
-use super::{Common, Held, Order, Shard, count};
+use super::control::rebuilt;
+use super::{Common, Guard, Order, Shard, count};
 use crate::sync::Ordering;
 use hashbrown::Equivalent;
 use host_policy::builtin;
@@ -16,26 +16,26 @@ use std::hash::{BuildHasher, Hash};
 const SWEEP: u32 = 4;
 
 impl<K: Eq + Hash, V> Shard<K, V> {
-    /// Runs a change with everything held, every note applied before and the copied figures brought up to
-    /// date after.
+    /// Runs a change with everything held. The policy is told of all buffered hits before, and the copied figures are
+    /// brought up to date after.
     #[inline]
     pub(super) fn change<R>(&self, change: impl FnOnce(&mut Order, &mut Store<K, V>) -> R) -> R {
-        self.change_held(self.lanes.order(), change)
+        self.change_with(self.lock.order(), change)
     }
 
     #[inline]
-    fn change_held<R>(
+    fn change_with<R>(
         &self,
-        held: Held<'_, K, V>,
+        guard: Guard<'_, K, V>,
         change: impl FnOnce(&mut Order, &mut Store<K, V>) -> R,
     ) -> R {
-        let mut all = held.exclude();
+        let mut all = guard.exclude();
         // Arrives while the policy is told of the hits.
         all.parts().1.fetch_expected();
-        all.each_lane(|order, notes| notes.apply(&mut *order.policy));
+        all.each_stripe(|order, buffer| buffer.apply(&mut *order.policy));
         let (order, store) = all.parts();
         let result = change(order, store);
-        store.publish(&self.near);
+        store.publish(&self.address);
         self.counters.weight.store(store.weight(), Ordering::Release);
         self.counters.entries.store(u64::try_from(store.len()).unwrap_or(u64::MAX), Ordering::Release);
         result
@@ -48,7 +48,7 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         incoming: Incoming<K, V>,
         common: &Common<impl BuildHasher>,
         load: Option<&Flight<K, V>>,
-        gone: &mut Gone<K, V>,
+        removed: &mut Removed<K, V>,
     ) -> Option<Outcome> {
         self.change(|order, store| {
             match load {
@@ -57,27 +57,27 @@ impl<K: Eq + Hash, V> Shard<K, V> {
                 // Whatever is being loaded for this key is older than this value.
                 None => self.flights.overtake(incoming.hash, &incoming.entry.key),
             }
-            if store.is_mortal() {
+            if store.has_lifetimes() {
                 let now = common.expiry.now();
-                self.sweep(order, store, now, SWEEP, gone);
+                self.sweep(order, store, now, SWEEP, removed);
                 let present = store.find(incoming.hash, &incoming.entry.key).map(|(slot, _)| slot);
-                if let Some(slot) = present.filter(|&slot| store.is_over(slot, now)) {
+                if let Some(slot) = present.filter(|&slot| store.is_expired(slot, now)) {
                     order.policy.on_remove(slot);
-                    gone.extend(store.remove(slot), Cause::Expired);
+                    removed.extend(store.remove(slot), Cause::Expired);
                     count(&self.counters.expired);
                 }
             }
-            Some(self.place(order, store, incoming, common, gone))
+            Some(self.store(order, store, incoming, common, removed))
         })
     }
 
-    fn place(
+    fn store(
         &self,
         order: &mut Order,
         store: &mut Store<K, V>,
         incoming: Incoming<K, V>,
         common: &Common<impl BuildHasher>,
-        gone: &mut Gone<K, V>,
+        removed: &mut Removed<K, V>,
     ) -> Outcome {
         let Incoming { hash, weight, lifetime, entry } = incoming;
         let present = store.find(hash, &entry.key).map(|(slot, _)| slot);
@@ -85,10 +85,10 @@ impl<K: Eq + Hash, V> Shard<K, V> {
             if let Some(slot) = present {
                 // The old value is out of date whether or not the new one fits.
                 order.policy.on_remove(slot);
-                gone.extend(store.remove(slot), Cause::Replaced);
+                removed.extend(store.remove(slot), Cause::Replaced);
             }
             count(&self.counters.refused);
-            gone.push(entry, Cause::Refused);
+            removed.push(entry, Cause::Refused);
             return Outcome::Refused;
         }
         if let Some(slot) = present {
@@ -98,11 +98,11 @@ impl<K: Eq + Hash, V> Shard<K, V> {
             while store.entry(slot).is_some()
                 && weight > order.capacity.saturating_sub(store.weight() - old_weight)
             {
-                self.evict(order, store, common, gone);
+                self.evict(order, store, common, removed);
             }
             if store.entry(slot).is_some() {
                 order.policy.on_reweigh(slot, weight);
-                gone.extend(store.replace(slot, entry, weight), Cause::Replaced);
+                removed.extend(store.replace(slot, entry, weight), Cause::Replaced);
                 store.set_lifetime(slot, lifetime);
                 count(&self.counters.insertions);
                 return Outcome::Replaced;
@@ -111,7 +111,7 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         order.policy.on_miss(hash, weight);
         let full = weight > order.capacity.saturating_sub(store.weight());
         while weight > order.capacity.saturating_sub(store.weight()) {
-            self.evict(order, store, common, gone);
+            self.evict(order, store, common, removed);
         }
         match store.insert(hash, entry, weight, order.capacity) {
             Ok(slot) => {
@@ -120,13 +120,13 @@ impl<K: Eq + Hash, V> Shard<K, V> {
                 count(&self.counters.insertions);
                 // The next victim is cold by its nature, and needed by the next insert.
                 if full && let Some(next) = order.policy.next_victim() {
-                    store.expect(next);
+                    store.expect_removal(next);
                 }
                 Outcome::Inserted
             }
             Err(entry) => {
                 count(&self.counters.refused);
-                gone.push(entry, Cause::Refused);
+                removed.push(entry, Cause::Refused);
                 Outcome::Refused
             }
         }
@@ -134,7 +134,7 @@ impl<K: Eq + Hash, V> Shard<K, V> {
 
     /// Evicts one entry of a store that has one.
     ///
-    /// A policy that names no entry, or one that is not there, has lost track: LRU takes over within the same
+    /// A policy that names no entry, or one that is not there, has lost track. LRU then takes over within the same
     /// call, with all entries, and the limit holds.
     #[inline]
     pub(super) fn evict(
@@ -142,17 +142,17 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         order: &mut Order,
         store: &mut Store<K, V>,
         common: &Common<impl BuildHasher>,
-        gone: &mut Gone<K, V>,
+        removed: &mut Removed<K, V>,
     ) {
         let mut victim = order.policy.victim().and_then(|slot| store.remove(slot));
         if victim.is_none() {
-            order.policy = successor(&builtin::LRU, order, store, &common.hasher);
+            order.policy = rebuilt(&builtin::LRU, order, store, &common.hasher);
             victim = order.policy.victim().and_then(|slot| store.remove(slot));
         }
         if victim.is_some() {
             count(&self.counters.evictions);
         }
-        gone.extend(victim, Cause::Evicted);
+        removed.extend(victim, Cause::Evicted);
     }
 
     /// Removes what is over its time among the next `most` slots in turn.
@@ -162,11 +162,11 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         store: &mut Store<K, V>,
         now: u64,
         mut most: u32,
-        gone: &mut Gone<K, V>,
+        removed: &mut Removed<K, V>,
     ) {
         while let Some(slot) = store.sweep(now, &mut most) {
             order.policy.on_remove(slot);
-            gone.extend(store.remove(slot), Cause::Expired);
+            removed.extend(store.remove(slot), Cause::Expired);
             count(&self.counters.expired);
         }
     }
@@ -179,11 +179,11 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         key: &Q,
         common: &Common<S>,
     ) -> Option<Entry<K, V>> {
-        let held = self.lanes.try_order()?;
-        self.change_held(held, |order, store| {
+        let guard = self.lock.try_order()?;
+        self.change_with(guard, |order, store| {
             let (slot, _) = store.find(hash, key)?;
             // Another value may have come under the key by now.
-            if !store.is_over(slot, common.expiry.now()) {
+            if !store.is_expired(slot, common.expiry.now()) {
                 return None;
             }
             order.policy.on_remove(slot);
@@ -203,7 +203,7 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         self.change(|order, store| {
             self.flights.overtake(hash, key);
             let (slot, _) = store.find(hash, key)?;
-            let over = store.is_mortal() && store.is_over(slot, common.expiry.now());
+            let over = store.has_lifetimes() && store.is_expired(slot, common.expiry.now());
             order.policy.on_remove(slot);
             let entry = store.remove(slot)?;
             if over {
@@ -216,9 +216,9 @@ impl<K: Eq + Hash, V> Shard<K, V> {
     /// Counts a lookup that was served by another's load, and tells the policy of the use: to it, it is one
     /// like any.
     pub(in super::super) fn waited<Q: Equivalent<K> + ?Sized>(&self, hash: u64, key: &Q) {
-        let mut held = self.lanes.order();
-        held.each_lane(|order, notes| notes.apply(&mut *order.policy));
-        let (order, store) = held.parts();
+        let mut guard = self.lock.order();
+        guard.each_stripe(|order, buffer| buffer.apply(&mut *order.policy));
+        let (order, store) = guard.parts();
         if let Some((slot, _)) = store.find(hash, key) {
             order.policy.on_hit(slot);
         }

@@ -1,7 +1,7 @@
 //! Changes of a whole shard: its capacity, its policy, all of its entries; and the check of its books.
 
 use super::super::Cause;
-use super::super::gone::Gone;
+use super::super::removed::Removed;
 use super::super::store::{Entry, Store};
 use super::{Common, Order, Shard};
 use crate::sync::Ordering;
@@ -11,15 +11,15 @@ use host_policy::{Policy, PolicyFactory, Slot, reconcile};
 use std::hash::{BuildHasher, Hash};
 
 /// Evictions in one go when the capacity shrinks, and slots looked at in one go for entries whose time is over,
-/// so that lookups wait microseconds and not until all is gone.
+/// so that lookups wait microseconds and not for the whole of it.
 const BATCH: u32 = 256;
 
 impl<K: Eq + Hash, V> Shard<K, V> {
     /// Removes every entry; what is being loaded will not be stored.
-    pub(in super::super) fn clear(&self, policy: &PolicyFactory, gone: &mut Gone<K, V>) {
+    pub(in super::super) fn clear(&self, policy: &PolicyFactory, removed: &mut Removed<K, V>) {
         self.change(|order, store| {
             for index in 0..store.slot_count() {
-                gone.extend(store.remove(Slot(index)), Cause::Removed);
+                removed.extend(store.remove(Slot(index)), Cause::Removed);
             }
             order.policy = policy.build(order.capacity);
             self.flights.overtake_all();
@@ -27,19 +27,23 @@ impl<K: Eq + Hash, V> Shard<K, V> {
     }
 
     /// Removes every entry whose time is over; `report` gets them, with no lock held.
-    pub(in super::super) fn purge_expired<S>(&self, common: &Common<S>, mut report: impl FnMut(Gone<K, V>)) {
+    pub(in super::super) fn purge_expired<S>(
+        &self,
+        common: &Common<S>,
+        mut report: impl FnMut(Removed<K, V>),
+    ) {
         let mut left = {
-            let mut held = self.lanes.order();
-            let (_, store) = held.parts();
-            if store.is_mortal() { store.slot_count() } else { 0 }
+            let mut guard = self.lock.order();
+            let (_, store) = guard.parts();
+            if store.has_lifetimes() { store.slot_count() } else { 0 }
         };
         while left > 0 {
             let batch = left.min(BATCH);
             left -= batch;
-            let mut gone = Gone::new();
+            let mut removed = Removed::new();
             let now = common.expiry.now();
-            self.change(|order, store| self.sweep(order, store, now, batch, &mut gone));
-            report(gone);
+            self.change(|order, store| self.sweep(order, store, now, batch, &mut removed));
+            report(removed);
         }
     }
 
@@ -49,10 +53,10 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         &self,
         capacity: u64,
         common: &Common<impl BuildHasher>,
-        mut report: impl FnMut(Gone<K, V>),
+        mut report: impl FnMut(Removed<K, V>),
     ) {
         loop {
-            let mut gone = Gone::new();
+            let mut removed = Removed::new();
             let fits = self.change(|order, store| {
                 if order.capacity != capacity {
                     order.capacity = capacity;
@@ -63,7 +67,7 @@ impl<K: Eq + Hash, V> Shard<K, V> {
                     if store.weight() <= capacity {
                         break;
                     }
-                    self.evict(order, store, common, &mut gone);
+                    self.evict(order, store, common, &mut removed);
                 }
                 let fits = store.weight() <= capacity;
                 if fits {
@@ -71,7 +75,7 @@ impl<K: Eq + Hash, V> Shard<K, V> {
                 }
                 fits
             });
-            report(gone);
+            report(removed);
             if fits {
                 return;
             }
@@ -80,24 +84,24 @@ impl<K: Eq + Hash, V> Shard<K, V> {
 
     /// Puts another policy in charge of the same entries. Lookups go on meanwhile.
     pub(in super::super) fn set_policy(&self, policy: &PolicyFactory, common: &Common<impl BuildHasher>) {
-        let mut held = self.lanes.order();
-        held.each_lane(|order, notes| notes.apply(&mut *order.policy));
-        let (order, store) = held.parts();
-        order.policy = successor(policy, order, store, &common.hasher);
+        let mut guard = self.lock.order();
+        guard.each_stripe(|order, buffer| buffer.apply(&mut *order.policy));
+        let (order, store) = guard.parts();
+        order.policy = rebuilt(policy, order, store, &common.hasher);
     }
 
     /// Replaces the policy by one that knows no entry, as a faulty one might be.
     #[cfg(test)]
     pub(in super::super) fn lose_track(&self) {
-        let mut held = self.lanes.order();
-        let (order, _) = held.parts();
+        let mut guard = self.lock.order();
+        let (order, _) = guard.parts();
         order.policy = builtin::ARC.build(order.capacity);
     }
 
     /// What is wrong inside the shard, if anything is.
     pub(in super::super) fn check(&self) -> Result<(), String> {
-        let mut held = self.lanes.order();
-        let (order, store) = held.parts();
+        let mut guard = self.lock.order();
+        let (order, store) = guard.parts();
         let sum: u64 = store.entries().map(|(slot, _)| store.weight_of(slot)).sum();
         let told = self.counters.weight.load(Ordering::Acquire);
         let entries = store.entries().count();
@@ -127,7 +131,7 @@ impl<K: Eq + Hash, V> Shard<K, V> {
 
 /// A policy that takes over all entries of the store from the one in charge.
 #[cold]
-pub(super) fn successor<K: Hash, V>(
+pub(super) fn rebuilt<K: Hash, V>(
     policy: &PolicyFactory,
     order: &Order,
     store: &Store<K, V>,

@@ -1,29 +1,18 @@
-//! Entries on their way in and out, outside of all locks.
+//! Entries that left the cache, on their way to the listener, outside of all locks.
 
 use super::Cause;
-use super::expiry::Lifetime;
 use super::store::Entry;
 
-/// An entry to be stored.
-#[derive(Debug)]
-pub(super) struct Incoming<K, V> {
-    pub(super) hash: u64,
-    pub(super) weight: u64,
-    /// `None` where it has no end.
-    pub(super) lifetime: Option<Lifetime>,
-    pub(super) entry: Entry<K, V>,
-}
-
-/// Entries that left the cache and still have to be reported and dropped.
+/// Entries that left the cache, or were refused, and still have to be reported and dropped.
 ///
 /// The first needs no allocation: an insert into a full cache usually evicts one entry.
 #[derive(Debug)]
-pub(super) struct Gone<K, V> {
+pub(super) struct Removed<K, V> {
     first: Option<(Entry<K, V>, Cause)>,
     rest: Vec<(Entry<K, V>, Cause)>,
 }
 
-impl<K, V> Gone<K, V> {
+impl<K, V> Removed<K, V> {
     pub(super) const fn new() -> Self {
         Self { first: None, rest: Vec::new() }
     }

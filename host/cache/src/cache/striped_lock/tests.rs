@@ -1,18 +1,18 @@
 //! Small enough for Miri, which sees a data race or a dangling reference where this only sees wrong sums:
 //! `just miri`.
 
-use super::Lanes;
+use super::StripedLock;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::thread;
 
 const ROUNDS: u64 = if cfg!(miri) { 12 } else { 20_000 };
 
-/// Readers count in their lanes; the order counts writes; what is read has two halves that a writer moves apart.
-type Sums = Lanes<u64, u64, (u64, Vec<u64>)>;
+/// Readers count in their stripes; the order counts writes; what is read has two halves that a writer moves apart.
+type Sums = StripedLock<u64, u64, (u64, Vec<u64>)>;
 
-fn sums(lanes: usize) -> Sums {
-    Lanes::new(lanes, || 0, 0, (0, vec![0]))
+fn sums(stripes: usize) -> Sums {
+    StripedLock::new(stripes, || 0, 0, (0, vec![0]))
 }
 
 fn write(sums: &Sums) {
@@ -33,8 +33,8 @@ fn read(sums: &Sums) {
 
 #[test]
 fn readers_see_whole_writes_and_lose_no_count() {
-    for lanes in [1, 2] {
-        let sums = sums(lanes);
+    for stripes in [1, 2] {
+        let sums = sums(stripes);
         thread::scope(|threads| {
             for _ in 0..2 {
                 threads.spawn(|| (0..ROUNDS).for_each(|_| write(&sums)));
@@ -45,13 +45,13 @@ fn readers_see_whole_writes_and_lose_no_count() {
         assert_eq!(*held.parts().0, 2 * ROUNDS);
         assert_eq!(held.parts().1.0, 2 * ROUNDS);
         let mut reads = 0;
-        held.each_lane(|_, lane| reads += *lane);
+        held.each_stripe(|_, stripe| reads += *stripe);
         assert_eq!(reads, 2 * ROUNDS);
     }
 }
 
 #[test]
-fn the_order_collects_from_the_lanes_while_they_are_in_use() {
+fn the_order_collects_from_the_stripes_while_they_are_in_use() {
     let sums = sums(2);
     let mut collected = 0;
     thread::scope(|threads| {
@@ -59,10 +59,10 @@ fn the_order_collects_from_the_lanes_while_they_are_in_use() {
             threads.spawn(|| {
                 for _ in 0..ROUNDS {
                     read(&sums);
-                    // As a reader whose notes are full does.
+                    // As a reader whose buffer is full does.
                     let mut reading = sums.read();
-                    if let Some((mut order, lane)) = reading.try_order() {
-                        *order += std::mem::take(lane);
+                    if let Some((mut order, stripe)) = reading.try_order() {
+                        *order += std::mem::take(stripe);
                     }
                 }
             });
@@ -71,11 +71,11 @@ fn the_order_collects_from_the_lanes_while_they_are_in_use() {
             let mut held = sums.order();
             let (_, data) = held.parts();
             assert_eq!(data.1, [data.0]);
-            held.each_lane(|_, lane| collected += std::mem::take(lane));
+            held.each_stripe(|_, stripe| collected += std::mem::take(stripe));
         }
     });
     let mut held = sums.order();
-    held.each_lane(|_, lane| collected += *lane);
+    held.each_stripe(|_, stripe| collected += *stripe);
     assert_eq!(collected + *held.parts().0, 2 * ROUNDS);
 }
 
