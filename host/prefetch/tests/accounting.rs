@@ -2,6 +2,7 @@
 #![expect(clippy::as_conversions, reason = "small counts of a test")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -161,47 +162,63 @@ proptest! {
     }
 }
 
+/// Each worker makes at least so many accesses, and goes on for as long as the rules change.
+const ACCESSES: u64 = 20_000;
+const CHANGES: u32 = 500;
+
+/// Says that the changes have ended, also by a failed assertion.
+struct Changing<'a>(&'a AtomicBool);
+
+impl Drop for Changing<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn threads_and_a_changing_rule_lose_no_key() {
     let p = Prefetcher::with_unused_after(Budget { max_in_flight: 16, cache_share: 0.5 }, 4, 100);
     p.set_cache_capacity(10_000);
-    let done = AtomicBool::new(false);
+    let change = |round: u32| {
+        p.install(0, round % 3, Rule::Sequential { stride: 1, depth: 1 + round % 7 }).unwrap();
+        let targets = vec![u64::from(round % 50), 3, 4];
+        p.install(1, 0, Rule::Association { key: 40, targets }).unwrap();
+        let _ = p.withdraw(0, (round + 1) % 3);
+    };
+    // Whatever the scheduler does, no access comes before the first rule.
+    change(0);
+    let start = Barrier::new(3);
+    let changing = AtomicBool::new(true);
     thread::scope(|scope| {
         scope.spawn(|| {
-            let mut round = 0;
-            while !done.load(Ordering::Relaxed) {
-                round += 1;
-                p.install(0, round % 3, Rule::Sequential { stride: 1, depth: 1 + round % 7 }).unwrap();
-                let targets = vec![u64::from(round % 50), 3, 4];
-                p.install(1, 0, Rule::Association { key: 40, targets }).unwrap();
-                let _ = p.withdraw(0, (round + 1) % 3);
+            let _changing = Changing(&changing);
+            start.wait();
+            for round in 1..=CHANGES {
+                change(round);
                 for s in p.stats() {
                     assert_eq!(s.issued, s.timely + s.late + s.wasted + s.pending, "{s:?}");
                 }
             }
         });
-        let workers: Vec<_> = (0..2_u64)
-            .map(|worker| {
-                let p = &p;
-                scope.spawn(move || {
-                    let mut out = Vec::new();
-                    for n in 0..20_000 {
-                        let key = (n + 25 * worker) % 50;
-                        p.on_access(key, |key| key % 11 == 0, &mut out);
-                        for load in out.drain(..) {
-                            if n % 9 == 0 { p.failed(load.key) } else { p.loaded(load.key, 10) }
-                        }
-                        if n % 5 == 0 {
-                            p.evicted((key + 2) % 50);
-                        }
+        let (p, start, changing) = (&p, &start, &changing);
+        for worker in 0..2_u64 {
+            scope.spawn(move || {
+                start.wait();
+                let mut out = Vec::new();
+                let mut n = 0;
+                while n < ACCESSES || changing.load(Ordering::Relaxed) {
+                    let key = (n + 25 * worker) % 50;
+                    p.on_access(key, |key| key % 11 == 0, &mut out);
+                    for load in out.drain(..) {
+                        if n % 9 == 0 { p.failed(load.key) } else { p.loaded(load.key, 10) }
                     }
-                })
-            })
-            .collect();
-        for worker in workers {
-            worker.join().unwrap();
+                    if n % 5 == 0 {
+                        p.evicted((key + 2) % 50);
+                    }
+                    n += 1;
+                }
+            });
         }
-        done.store(true, Ordering::Relaxed);
     });
     p.finish();
     let t = p.totals();
