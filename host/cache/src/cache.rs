@@ -7,7 +7,7 @@
 //! [`Builder::shards`] `(1)` makes it exact.
 //!
 //! No operation returns an error of the cache's own. What cannot be stored is refused, counted and reported to the
-//! listener. A policy that loses track of its entries is replaced by LRU.
+//! listener. A policy that loses track of its entries is replaced by LRU, and [`Stats::fallbacks`] counts it.
 
 mod builder;
 mod control;
@@ -64,6 +64,17 @@ type Listener<K, V> = Box<dyn Fn(&K, &V, Cause) + Send + Sync>;
 /// - While a shard's policy changes, the policy may not learn of some hits. With one shard and one thread it learns of
 ///   all, and the cache hits exactly where [`Exact`](crate::Exact) does.
 /// - Values are dropped, and the listener is called, outside of all locks.
+///
+/// # When a policy fails
+///
+/// A policy that has to evict and names no entry, or one that is not there, has lost track of its shard's entries. LRU
+/// takes that shard over within the same call. No entry is lost and the capacity holds. The new order is what the
+/// policy could still export; entries that it did not export count as coldest. Other shards keep the policy.
+/// [`Stats::fallbacks`] counts such events and [`Stats::degraded_shards`] says how many shards follow LRU since;
+/// [`set_policy`](Self::set_policy), also with the policy that failed, or [`clear`](Self::clear) ends that state.
+///
+/// A policy that names resident entries which are a bad choice is not found out here, and one that panics or does not
+/// return does so in the caller's thread, within the shard's lock.
 ///
 /// The key's `Hash` and `Eq`, the value's `Clone`, the clock and the policy run inside a shard's lock and must not use
 /// the cache.

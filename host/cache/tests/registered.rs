@@ -107,7 +107,9 @@ fn cache_shadow_and_replay_run_a_registered_policy_alike() {
 fn a_cache_changes_to_a_registered_policy_and_back() {
     let policies = registry().unwrap();
     let cache = Cache::builder(10).shards(1).build();
-    (0..10).for_each(|key| drop(cache.insert(key, key)));
+    for key in 0..10 {
+        cache.insert(key, key);
+    }
     cache.set_policy(policies.get("MRU").unwrap());
     cache.insert(10, 10);
     assert!(cache.contains(&0) && !cache.contains(&9), "the hottest goes");

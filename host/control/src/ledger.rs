@@ -37,8 +37,26 @@ pub enum Record {
     Log(Logged),
     /// A strategy was disabled.
     Disabled(Disabled),
+    /// An eviction policy lost track of the cache's entries.
+    Fallback(Fallback),
     /// The run ended.
     End(End),
+}
+
+/// An eviction policy named no entry to evict, or one that is not there, and LRU took over the cache's shards where that
+/// happened.
+#[derive(Debug, Clone, Serialize)]
+pub struct Fallback {
+    /// The tick at which it was found.
+    pub tick: u64,
+    /// Name of the policy that is set.
+    pub policy: String,
+    /// How often it happened since the tick before.
+    pub fallbacks: u64,
+    /// Shards that follow LRU now, until a policy is set again.
+    pub degraded_shards: u64,
+    /// All shards.
+    pub shards: u64,
 }
 
 /// The first line.

@@ -54,7 +54,8 @@ where
     S: BuildHasher + Send + Sync,
 {
     let shown = Arc::clone(&cache);
-    let show = move || Value::Name(shown.policy().to_string());
+    // Where a shard fell back to LRU, setting the policy again is a change.
+    let show = move || Value::Name(shown.stats().in_force().to_string());
     let range = Range::Names(policy_names(&policies));
     let turn = move |value: &Value| {
         let Value::Name(name) = value else { return Err(mismatch("a name", value)) };

@@ -142,6 +142,8 @@ impl Ticking {
 
     fn tick(&mut self) {
         let snapshot = self.look();
+        let fallback = self.builder.take_fallback();
+        self.write(fallback.as_slice());
         if self.with.tuning {
             let records = self.with.controlled.tick(&mut self.with.control, &snapshot);
             self.write(&records);
@@ -151,6 +153,7 @@ impl Ticking {
     fn settle(mut self) -> Settled {
         let last = self.look();
         let mut records = vec![Record::Tick(Arc::clone(&last))];
+        records.extend(self.builder.take_fallback());
         records.extend(self.with.control.finish(&last));
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         records.push(Record::End(End {

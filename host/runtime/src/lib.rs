@@ -15,6 +15,7 @@ mod actuators;
 mod control_thread;
 mod drive;
 mod entry;
+mod fallbacks;
 mod input;
 mod ledger_file;
 mod meter;

@@ -18,6 +18,7 @@ use host_telemetry::Sampler;
 use crate::control_thread::{ControlThread, Settled};
 use crate::drive::{self, Drive};
 use crate::error::RunError;
+use crate::fallbacks;
 use crate::input::{Input, Prepared};
 use crate::ledger_file::LedgerFile;
 use crate::meter::Meter;
@@ -102,6 +103,7 @@ pub fn run(options: &RunOptions, progress: &dyn Progress, stop: &Stop) -> Result
         report.disabled.extend(done.settled.disabled);
         report.cost = done.settled.cost;
         report.notes.extend(done.notes);
+        report.notes.extend(fallbacks::note(&done.settled.controlled.cache.stats()));
         report.notes.extend(report::objections(&report.cost.strategies));
         report.notes.extend(done.unsampled);
         if let Some(error) = done.settled.ledger_error {

@@ -12,7 +12,10 @@ use host_contract::gauge::Values;
 use host_contract::number::{per_second, to_f64};
 use host_contract::snapshot::{self, Accesses, Snapshot, System};
 use host_contract::{History, Latency, RunInfo};
+use host_control::ledger::{Fallback, Record};
 use host_prefetch::RuleStats;
+
+use crate::fallbacks::Fallbacks;
 
 /// What was read from the data plane at one moment.
 #[derive(Debug)]
@@ -52,6 +55,8 @@ pub(crate) struct SnapshotBuilder {
     misses: u64,
     evictions: u64,
     finished: u64,
+    fallbacks: Fallbacks,
+    fallback: Option<Fallback>,
     shadows: Vec<Estimate>,
     policies: Vec<String>,
     history: History,
@@ -67,6 +72,8 @@ impl SnapshotBuilder {
             misses: 0,
             evictions: 0,
             finished: 0,
+            fallbacks: Fallbacks::default(),
+            fallback: None,
             shadows: Vec::new(),
             policies,
             history: History::default(),
@@ -79,12 +86,17 @@ impl SnapshotBuilder {
         self.tick
     }
 
+    /// That a policy lost track of entries in the window of the last snapshot; told once.
+    pub(crate) fn take_fallback(&mut self) -> Option<Record> {
+        self.fallback.take().map(Record::Fallback)
+    }
+
     /// The snapshot of the next tick.
     pub(crate) fn snapshot(&mut self, now: Duration, sample: Sample) -> Snapshot {
         let elapsed = now.saturating_sub(self.now);
         let (hits, misses) = served(&sample.cache);
         let cache = snapshot::Cache {
-            policy: sample.cache.policy.to_string(),
+            policy: sample.cache.in_force().to_string(),
             policies: self.policies.clone(),
             capacity_bytes: sample.cache.capacity,
             used_bytes: sample.cache.weight,
@@ -103,6 +115,7 @@ impl SnapshotBuilder {
         }
 
         self.tick += 1;
+        self.fallback = self.fallbacks.since(self.tick, &sample.cache);
         self.now = now;
         self.hits = hits;
         self.misses = misses;

@@ -28,6 +28,7 @@ use serde::Serialize;
 use crate::drive::trace::Footprint;
 use crate::entry::Entry;
 use crate::error::RunError;
+use crate::fallbacks;
 use crate::ledger_file::LedgerFile;
 use crate::meter::Meter;
 use crate::progress::{Progress, Stop};
@@ -290,6 +291,8 @@ impl<'a> Replay<'a> {
         self.now += took;
         if self.meter.finished(took).is_multiple_of(self.options.tick_requests.max(1)) {
             let snapshot = self.look();
+            let fallback = self.builder.take_fallback();
+            self.write(fallback.as_slice());
             let records = self.controlled.tick(&mut self.control, &snapshot);
             self.write(&records);
         }
@@ -363,6 +366,7 @@ impl<'a> Replay<'a> {
         let ticks = self.builder.ticks();
         let last = self.look();
         let mut records = vec![Record::Tick(Arc::clone(&last))];
+        records.extend(self.builder.take_fallback());
         records.extend(self.control.finish(&last));
         let decisions = self.control.decisions().to_vec();
         records.push(Record::End(End {
@@ -383,6 +387,7 @@ impl<'a> Replay<'a> {
         let strategies: BTreeMap<_, _> =
             self.control.costs().map(|(who, cost)| (who.name.clone(), cost.clone())).collect();
         let mut notes = report::objections(&strategies);
+        notes.extend(fallbacks::note(&self.cache.stats()));
         notes.extend(self.ledger_error.map(|e| format!("the ledger is not whole: {e}")));
         VirtualReport {
             profile: options.settings.profile.clone(),
@@ -393,7 +398,7 @@ impl<'a> Replay<'a> {
             ticks,
             misses: last.cache.misses,
             miss_ratio: share(last.cache.misses, requests).unwrap_or(0.0),
-            policy: self.cache.policy().to_string(),
+            policy: self.cache.stats().in_force().to_string(),
             fixed: Vec::new(),
             prefetch: report::Prefetch {
                 issued: prefetch.issued,

@@ -68,6 +68,9 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
     /// module](crate::policy) says what becomes of their order. Lookups go on; inserts into a shard wait
     /// while its policy changes. Must not be called by the listener.
     ///
+    /// Nothing happens where the policy is in force already. Shards that [fell back](super::Stats::fallbacks) to LRU get
+    /// the policy, also where it is the one that they lost.
+    ///
     /// ```
     /// use host_cache::{Cache, builtin};
     ///
@@ -78,8 +81,9 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
     /// ```
     pub fn set_policy(&self, policy: &PolicyFactory) {
         let _changing = self.changing.lock();
-        if std::mem::replace(&mut *self.policy.lock(), policy.clone()) != *policy {
-            for shard in &self.shards {
+        let same = std::mem::replace(&mut *self.policy.lock(), policy.clone()) == *policy;
+        for shard in &self.shards {
+            if !same || shard.is_degraded() {
                 shard.set_policy(policy, &self.common);
             }
         }

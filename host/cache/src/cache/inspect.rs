@@ -16,7 +16,8 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
         self.capacity.load(Ordering::SeqCst)
     }
 
-    /// The policy in charge.
+    /// The policy that was set last. A shard follows LRU in its place where that policy lost track of the shard's
+    /// entries: see [`Stats::fallbacks`].
     ///
     /// ```
     /// use host_cache::{Cache, builtin};
@@ -100,6 +101,9 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
             weight: self.weight(),
             capacity: self.capacity(),
             policy: self.policy(),
+            fallbacks: self.sum(|shard| &shard.counters.fallbacks),
+            degraded_shards: self.sum(|shard| &shard.counters.degraded),
+            shards: u64::try_from(self.shards.len()).unwrap_or(u64::MAX),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What became of an entry, and what a cache counts.
 
-use host_policy::PolicyFactory;
+use host_policy::{PolicyFactory, builtin};
 
 /// Why an entry left the cache, or did not enter it; told to the [`listener`](super::Builder::listener).
 ///
@@ -89,11 +89,31 @@ pub struct Stats {
     pub weight: u64,
     /// The limit of that sum.
     pub capacity: u64,
-    /// The policy in charge.
+    /// The policy that was set. [`in_force`](Self::in_force) says whether shards follow it.
     pub policy: PolicyFactory,
+    /// How often a policy lost track of a shard's entries and LRU took that shard over; only grows.
+    pub fallbacks: u64,
+    /// Shards that LRU took over and that no policy was set for since.
+    pub degraded_shards: u64,
+    /// All shards.
+    pub shards: u64,
 }
 
 impl Stats {
+    /// The policy in force: the one that was set, or LRU if any shard fell back to it. Setting the policy again puts it
+    /// in force again.
+    ///
+    /// ```
+    /// use host_cache::{Cache, builtin};
+    ///
+    /// let cache = Cache::<u64, u64>::builder(100).policy(&builtin::ARC).build();
+    /// assert_eq!(cache.stats().in_force(), builtin::ARC);
+    /// ```
+    #[must_use]
+    pub fn in_force(&self) -> PolicyFactory {
+        if self.degraded_shards > 0 { builtin::LRU } else { self.policy.clone() }
+    }
+
     /// Hits per lookup, 0 to 1; 0 before the first lookup.
     ///
     /// ```

@@ -10,6 +10,9 @@
 //! of their own, taken inside `order` or alone. User code that runs inside a lock is the key's `Hash` and `Eq`, the
 //! value's `Clone`, the clock and the policy with its constructor. Values are dropped, and the listener is called, by
 //! the caller after all locks are released: changes hand out what left the cache as [`Removed`](super::removed::Removed).
+//!
+//! A policy that cannot name a resident entry to evict has lost track of them. LRU then takes the shard over, which is
+//! [degraded](Shard::is_degraded) until a policy is set again.
 
 mod change;
 mod control;
@@ -38,6 +41,10 @@ pub(super) struct Counters {
     pub(super) evictions: AtomicU64,
     pub(super) expired: AtomicU64,
     pub(super) refused: AtomicU64,
+    /// How often a policy lost track, and LRU took over.
+    pub(super) fallbacks: AtomicU64,
+    /// 1 while LRU stands in for the policy that was set.
+    pub(super) degraded: AtomicU64,
     /// Copies of the store's figures, for readers without its lock.
     pub(super) entries: AtomicU64,
     pub(super) weight: AtomicU64,
@@ -128,6 +135,11 @@ impl<K: Eq, V> Shard<K, V> {
         let (slot, entry) = store.find(hash, key)?;
         let over = store.has_lifetimes() && store.is_expired(slot, expiry.now());
         (!over).then(|| look(&entry.value))
+    }
+
+    /// Whether LRU stands in for a policy that lost track.
+    pub(super) fn is_degraded(&self) -> bool {
+        self.counters.degraded.load(Ordering::Acquire) != 0
     }
 
     /// Counted lookups that found their entry, and those that did not.

@@ -4,7 +4,7 @@
 use super::{Cache, Cause, Outcome, shares};
 use crate::{Exact, Served};
 use host_policy::mix::mix;
-use host_policy::{PolicyFactory, builtin};
+use host_policy::{Policy, PolicyFactory, Resident, Slot, Standing, builtin};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -174,11 +174,128 @@ fn a_policy_that_names_no_resident_is_replaced_and_the_limit_holds() {
     for key in 0..3 {
         shard.insert(incoming(key), &common, None, &mut Removed::new());
     }
+    assert!(!shard.is_degraded());
     shard.lose_track();
     let mut removed = Removed::new();
     assert_eq!(shard.insert(incoming(3), &common, None, &mut removed), Some(Outcome::Inserted));
     assert_eq!(removed.into_iter().count(), 1);
+    assert!(shard.is_degraded());
     shard.check().unwrap();
+}
+
+/// Forgets every entry at its third insert, and then names none.
+struct Forgetful {
+    lru: Box<dyn Policy>,
+    inserts: u32,
+}
+
+fn forgetful() -> PolicyFactory {
+    PolicyFactory::new("forgetful", |capacity| {
+        Box::new(Forgetful { lru: builtin::LRU.build(capacity), inserts: 0 })
+    })
+}
+
+impl Policy for Forgetful {
+    fn on_hit(&mut self, slot: Slot) {
+        self.lru.on_hit(slot);
+    }
+
+    fn on_miss(&mut self, id: u64, weight: u64) {
+        self.lru.on_miss(id, weight);
+    }
+
+    fn victim(&mut self) -> Option<Slot> {
+        self.lru.victim()
+    }
+
+    fn on_insert(&mut self, slot: Slot, id: u64, weight: u64) {
+        self.inserts += 1;
+        self.lru.on_insert(slot, id, weight);
+        if self.inserts == 3 {
+            self.lru = builtin::LRU.build(10);
+        }
+    }
+
+    fn on_remove(&mut self, slot: Slot) {
+        self.lru.on_remove(slot);
+    }
+
+    fn on_reweigh(&mut self, slot: Slot, weight: u64) {
+        self.lru.on_reweigh(slot, weight);
+    }
+
+    fn set_capacity(&mut self, capacity: u64) {
+        self.lru.set_capacity(capacity);
+    }
+
+    fn export(&self) -> Vec<Standing> {
+        self.lru.export()
+    }
+
+    fn import(&mut self, entries: &[Resident]) {
+        self.lru.import(entries);
+    }
+
+    fn len(&self) -> usize {
+        self.lru.len()
+    }
+}
+
+/// `(fallbacks, degraded shards, policy set, policy in force)`.
+fn told(cache: &Cache<u64, u64>) -> (u64, u64, String, String) {
+    let stats = cache.stats();
+    let in_force = stats.in_force().to_string();
+    (stats.fallbacks, stats.degraded_shards, stats.policy.to_string(), in_force)
+}
+
+#[test]
+fn a_fallback_shows_in_the_stats_until_a_policy_is_set() {
+    let cache = Cache::builder(3).shards(1).policy(&forgetful()).build();
+    let policy = cache.policy();
+    let state = |fallbacks, degraded, in_force: &str| {
+        (fallbacks, degraded, "forgetful".to_owned(), in_force.to_owned())
+    };
+    for key in 0..3 {
+        cache.insert(key, key);
+    }
+    assert_eq!(told(&cache), state(0, 0, "forgetful"), "nothing had to be evicted yet");
+    cache.insert(3, 3);
+    assert_eq!(told(&cache), state(1, 1, "lru"));
+    assert_eq!((cache.len(), cache.stats().evictions), (3, 1));
+    cache.check().unwrap();
+
+    // The same policy again is in force again, built anew with all entries, and may fail again.
+    cache.set_policy(&policy);
+    assert_eq!(told(&cache), state(1, 0, "forgetful"));
+    assert_eq!(cache.len(), 3);
+    cache.check().unwrap();
+    for key in 4..8 {
+        cache.insert(key, key);
+    }
+    assert_eq!(told(&cache), state(2, 1, "lru"));
+
+    cache.clear();
+    assert_eq!(told(&cache), state(2, 0, "forgetful"));
+
+    // Another policy ends the state as well.
+    for key in 0..4 {
+        cache.insert(key, key);
+    }
+    cache.set_policy(&builtin::ARC);
+    assert_eq!(told(&cache), (3, 0, "arc".to_owned(), "arc".to_owned()));
+    cache.check().unwrap();
+}
+
+#[test]
+fn a_shard_that_falls_back_leaves_the_others_their_policy() {
+    let cache = Cache::builder(6).shards(2).policy(&forgetful()).build();
+    let mut keys = 0..;
+    while cache.stats().fallbacks == 0 {
+        let key = keys.next().unwrap();
+        cache.insert(key, key);
+    }
+    let stats = cache.stats();
+    assert_eq!((stats.degraded_shards, stats.shards, stats.in_force()), (1, 2, builtin::LRU));
 }
 
 #[test]

@@ -147,6 +147,8 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         let mut victim = order.policy.victim().and_then(|slot| store.remove(slot));
         if victim.is_none() {
             order.policy = rebuilt(&builtin::LRU, order, store, &common.hasher);
+            count(&self.counters.fallbacks);
+            self.counters.degraded.store(1, Ordering::Release);
             victim = order.policy.victim().and_then(|slot| store.remove(slot));
         }
         if victim.is_some() {

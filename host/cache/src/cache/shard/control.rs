@@ -22,6 +22,7 @@ impl<K: Eq + Hash, V> Shard<K, V> {
                 removed.extend(store.remove(Slot(index)), Cause::Removed);
             }
             order.policy = policy.build(order.capacity);
+            self.counters.degraded.store(0, Ordering::Release);
             self.flights.overtake_all();
         });
     }
@@ -88,6 +89,7 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         guard.each_stripe(|order, buffer| buffer.apply(&mut *order.policy));
         let (order, store) = guard.parts();
         order.policy = rebuilt(policy, order, store, &common.hasher);
+        self.counters.degraded.store(0, Ordering::Release);
     }
 
     /// Replaces the policy by one that knows no entry, as a faulty one might be.
