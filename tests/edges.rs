@@ -151,7 +151,7 @@ fn one_signal_ends_a_command_that_waits_for_a_fifo() {
     let fifo = dir.path().join("trace.lis");
     assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     for (arguments, name) in [
-        (&["run"][..], "TERM"),
+        (&["trace", "info"][..], "TERM"),
         (&["trace", "info"], "INT"),
         (&["sim"], "INT"),
         (&["run", "--ledger"], "TERM"),
