@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use host_contract::dial::{self, Keys, Kind};
+use host_contract::dial::{self, Kind};
 use host_contract::{Grant, gauge};
 
 const COMMAND: &str = "HOST_REWRITE=1 cargo test -p host-contract --test reference";
@@ -16,17 +16,18 @@ fn dials() -> String {
         "| dial | unit | grant | what it does | start | least | most | rivals |\n|---|---|---|---|---|---|---|---|\n",
     );
     for row in dial::BUILT_IN {
-        let Keys { start, min, max } = row.keys;
+        let keys = row.keys;
         let key = |key: Option<&str>| key.map_or_else(String::new, |key| format!("`{key}`"));
         let unit = if row.kind == Kind::Choice { "name" } else { row.unit };
         writeln!(
             table,
-            "| `{}` | {unit} | `{}` | {} | `{start}` | {} | {} | {} |",
+            "| `{}` | {unit} | `{}` | {} | `{}` | {} | {} | {} |",
             row.dial,
             row.grant,
             row.meaning,
-            key(min),
-            key(max),
+            keys.start,
+            key(keys.min),
+            key(keys.max),
             mode(row.mode),
         )
         .unwrap();
