@@ -230,7 +230,7 @@ pub struct Logged {
     pub strategy: String,
     /// How much it matters.
     pub level: &'static str,
-    /// What part of the strategy spoke.
+    /// Where it came from: `log`, `stdout`, `stderr`, or `host` for what the host had to say of the messages.
     pub context: String,
     /// The message.
     pub message: String,

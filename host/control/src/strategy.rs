@@ -61,9 +61,9 @@ pub struct Usage {
 /// A message that a strategy logged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LogLine {
-    /// `trace`, `debug`, `info`, `warn`, `error` or `critical`.
+    /// `trace`, `debug`, `info`, `warn` or `error`.
     pub level: &'static str,
-    /// What part of the strategy speaks.
+    /// Where it comes from: `log`, `stdout`, `stderr`, or `host` for what the host has to say of the messages.
     pub context: String,
     /// The message.
     pub message: String,
