@@ -62,7 +62,7 @@ type Listener<K, V> = Box<dyn Fn(&K, &V, Cause) + Send + Sync>;
 ///   for another lookup in its shard only if the two threads share one of the shard's stripes: there is one for each
 ///   core, up to eight.
 /// - While a shard's policy changes, the policy may not learn of some hits. With one shard and one thread it learns of
-///   all, and the cache hits exactly where [`Exact`](crate::Exact) does.
+///   all, and the cache hits exactly where a simulation does.
 /// - Values are dropped, and the listener is called, outside of all locks.
 ///
 /// # When a policy fails

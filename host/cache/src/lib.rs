@@ -4,23 +4,17 @@
 //! |---|---|
 //! | [`Cache`] | values, shared by threads and tasks, bounded by weight, with single-flight loads |
 //! | [`Shadows`] | miniature caches beside it: what would another policy or capacity have missed? |
-//! | [`Exact`] | the same policies without values: the simulator's cache |
-//! | [`replay`] | whole traces through a policy, as fast as they go |
-//! | [`belady`] | the fewest misses possible on a recorded trace |
 //! | [`policy`] | LRU, FIFO, LFU, ARC, SIEVE, S3-FIFO, W-TinyLFU, LIRS, 2Q, and the trait for another |
 //!
 //! Of this project it uses `host-policy` alone. It reads a clock only for entries that have a lifetime
 //! ([`Builder::clock`]), and its one source of chance is the seed of the key hasher ([`Builder::hasher`]). Both can be
 //! replaced, and then a run repeats.
 
-pub mod belady;
 mod cache;
-mod exact;
 mod shadow;
 mod sync;
 
 pub use cache::{Builder, Cache, Cause, Clock, Fill, Iter, Outcome, Served, Stats};
-pub use exact::{Exact, replay};
 pub use hashbrown::Equivalent;
 pub use host_policy::{
     self as policy, Policy, PolicyFactory, RegisterError, Registry, Slot, UnknownPolicy, builtin,

@@ -4,7 +4,7 @@
 //! Miniature Simulations", USENIX ATC 2017) on spatially sampled requests (SHARDS: Waldspurger, Park,
 //! Garthwaite, Ahmad, FAST 2015): an id is followed if and only if its mixed hash is under a threshold, so
 //! that of a followed id every request is seen, and a cache of R times the capacity then misses as the full
-//! one would. One [`Exact`] runs for each pair of policy and capacity factor, all on the same requests.
+//! one would. One [`Miniature`] runs for each pair of policy and capacity factor, all on the same requests.
 //!
 //! # The estimate
 //!
@@ -39,13 +39,14 @@
 //! Shadows run off the request path: request threads offer to a [`SampleTap`], whoever owns the [`Shadows`]
 //! drains it.
 
+mod miniature;
 mod tap;
 
 pub use tap::SampleTap;
 
-use crate::exact::Exact;
 use host_policy::PolicyFactory;
 use host_policy::mix::mix;
+use miniature::Miniature;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -122,7 +123,7 @@ impl Threshold {
 #[derive(Debug)]
 struct Shadow {
     factor: f64,
-    cache: Exact,
+    cache: Miniature,
 }
 
 /// Miniature caches for every pair of a policy and a capacity factor.
@@ -199,7 +200,8 @@ impl Shadows {
     /// weighs as far as one knows, 1 where entries are counted.
     pub fn new(policies: &[PolicyFactory], factors: &[f64], capacity: u64, mean_weight_hint: u64) -> Self {
         let pairs = policies.iter().flat_map(|policy| factors.iter().map(move |&factor| (policy, factor)));
-        let shadows = pairs.map(|(policy, factor)| Shadow { factor, cache: Exact::new(policy, 1) }).collect();
+        let shadows =
+            pairs.map(|(policy, factor)| Shadow { factor, cache: Miniature::new(policy, 1) }).collect();
         let largest = (0..).zip(factors).max_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(at, _)| at);
         let mut this = Self {
             shadows,

@@ -11,7 +11,6 @@
 )]
 
 use host_cache::policy::mix::mix;
-use host_cache::replay::{Replay, Weigh};
 use host_cache::{Cache, PolicyFactory, builtin};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Mutex;
@@ -81,34 +80,6 @@ fn bytes(kind: &PolicyFactory, capacity: u64) -> f64 {
     assert!(cache.len() > capacity - capacity / 100, "the cache is full: {} of {capacity}", cache.len());
     assert!(cache.stats().evictions > capacity, "and has evicted");
     worst
-}
-
-/// Asks the same of keys by their numbers: half of them again, half anew.
-fn requests(distinct: u32, lately: u32) -> Vec<u32> {
-    let again = |number: u32| number - (mix(u64::from(number)) % u64::from(lately.min(number) + 1)) as u32;
-    (0..distinct).flat_map(|number| [number, again(number)]).collect()
-}
-
-#[test]
-fn a_replay_is_small() {
-    const CAPACITY: u32 = 50_000;
-    const DISTINCT: u32 = 8 * CAPACITY;
-    let _counts = COUNTS.lock();
-    let ids: Vec<u64> = (0..u64::from(DISTINCT)).map(mix).collect();
-    let requests = requests(DISTINCT, 2 * CAPACITY);
-    println!("bytes of a replay for each resident object, besides 4 for each distinct key");
-    for kind in &builtin::ALL {
-        let before = HELD.load(Ordering::Relaxed);
-        let mut replay = Replay::numbered(kind, CAPACITY.into(), Weigh::Objects, &ids);
-        let mut worst = 0;
-        for requests in requests.chunks(requests.len() / 16) {
-            replay.feed(requests, &[]);
-            worst = worst.max(HELD.load(Ordering::Relaxed) - before);
-        }
-        let each = (worst as f64 - 4.0 * f64::from(DISTINCT)) / f64::from(CAPACITY);
-        println!("{:<10} {each:>6.1}", kind.name());
-        assert!(each < 40.0, "{kind}: {each:.1} bytes");
-    }
 }
 
 /// Every policy's figure, the worst of these capacities; the two that are promised are kept.

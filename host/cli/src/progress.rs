@@ -3,7 +3,8 @@
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use host_runtime::Progress;
+use host_runtime::{Progress, Stop};
+use host_simulator::Observer;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use parking_lot::Mutex;
 
@@ -67,5 +68,33 @@ impl Progress for Terminal {
 
     fn say(&self, text: &str) {
         self.line(text);
+    }
+}
+
+/// A simulation followed on a terminal, and stopped by a flag.
+pub(crate) struct Watched<'a> {
+    pub(crate) terminal: &'a Terminal,
+    pub(crate) stop: &'a Stop,
+}
+
+impl Observer for Watched<'_> {
+    fn begin(&self, phase: &str, total: Option<u64>) {
+        self.terminal.begin(phase, total);
+    }
+
+    fn at(&self, done: u64) {
+        self.terminal.at(done);
+    }
+
+    fn end(&self, summary: &str) {
+        self.terminal.end(summary);
+    }
+
+    fn say(&self, line: &str) {
+        self.terminal.say(line);
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.asked()
     }
 }

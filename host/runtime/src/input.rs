@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use host_executor::Executor;
 use host_profile::Bytes;
+use host_simulator::Capacity;
 use host_workload::directory::Tokenizer;
 use host_workload::generator::{Generator, Plan};
 use host_workload::trace::{self, TraceError, TraceReader};
@@ -18,7 +19,6 @@ use crate::origin::{Delayed, Origin};
 use crate::progress::{Progress, Stop};
 use crate::report::Workload;
 use crate::run::RunOptions;
-use crate::sim::Capacity;
 
 /// What a run works on.
 #[derive(Debug, Clone)]

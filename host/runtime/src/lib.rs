@@ -2,12 +2,11 @@
 //!
 //! [`run`] works in wall time: a data plane ([`host_cache`], [`host_executor`], [`host_prefetch`]) does
 //! the requests while a thread of its own holds the ticks. [`run_virtual`] replays a trace under the
-//! same control loop with a clock of its own, and [`sim`] replays it exactly without any.
+//! same control loop with a clock of its own.
 
 pub mod error;
 pub mod progress;
 pub mod report;
-pub mod sim;
 pub mod strategies;
 
 mod access_log;

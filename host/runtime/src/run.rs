@@ -13,6 +13,7 @@ use host_control::{ControlLoop, Registration};
 use host_executor::Executor;
 use host_plugin::Time;
 use host_profile::{Optimise, Settings};
+use host_simulator::Capacity;
 use host_telemetry::Sampler;
 
 use crate::control_thread::{ControlThread, Settled};
@@ -26,7 +27,6 @@ use crate::origin::Origin;
 use crate::progress::{Progress, Stop};
 use crate::report::{self, Cost, Figures, Phase, Report, Totals, Workload, share};
 use crate::requests::{Pace, Requests};
-use crate::sim::Capacity;
 use crate::strategies::{self, Loaded};
 use crate::wiring::{self, Controlled};
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ahash::RandomState;
-use host_cache::{Cache, Exact, Shadows, builtin};
+use host_cache::{Cache, PolicyFactory, Shadows, builtin};
 use host_contract::snapshot::{Snapshot, System};
 use host_contract::{Clock, RunInfo, Unit, gauge};
 use host_control::ledger::{Decision, Disabled, End, Record, RulesChanged, Run};
@@ -21,6 +21,7 @@ use host_control::{ControlLoop, Registration};
 use host_plugin::Time;
 use host_prefetch::Prefetcher;
 use host_profile::Settings;
+use host_simulator::{Capacity, Replay as Simulated, Weigh};
 use host_workload::key;
 use host_workload::trace::{Options as TraceOptions, TraceReader, check_readings};
 use serde::Serialize;
@@ -33,7 +34,6 @@ use crate::ledger_file::LedgerFile;
 use crate::meter::Meter;
 use crate::progress::{Progress, Stop};
 use crate::report::{self, share};
-use crate::sim::Capacity;
 use crate::snapshot_builder::{Sample, SnapshotBuilder};
 use crate::strategies;
 use crate::wiring::{self, Controlled};
@@ -158,6 +158,7 @@ pub fn run_virtual(
     Ok(report)
 }
 
+/// What each policy alone misses, simulated in one pass over the trace.
 fn fixed(
     mut trace: TraceReader,
     asked: Capacity,
@@ -165,7 +166,11 @@ fn fixed(
     footprint: &Footprint,
     stop: &Stop,
 ) -> Result<Vec<Fixed>, RunError> {
-    let mut caches: Vec<Exact> = builtin::BASIC.iter().map(|policy| Exact::new(policy, capacity)).collect();
+    let weigh = if asked.is_bytes() { Weigh::Bytes } else { Weigh::Objects };
+    let mut policies = builtin::BASIC.map(|policy| {
+        let replay = Simulated::hashed(&policy, capacity, weigh);
+        (policy, replay, 0_u64)
+    });
     let mut batch = Vec::with_capacity(BATCH);
     let mut requests = 0_u64;
     while !stop.asked() {
@@ -175,19 +180,20 @@ fn fixed(
             break;
         }
         requests += u64::try_from(read).unwrap_or(0);
-        for request in &batch {
-            let weight = weight(asked, footprint, request.key);
-            for cache in &mut caches {
-                cache.access(id(request.key), weight);
-            }
+        let keys: Vec<u64> = batch.iter().map(|request| request.key).collect();
+        let ids: Vec<u64> = keys.iter().copied().map(id).collect();
+        let size = |key: &u64| footprint.sizes.get(key).copied().unwrap_or(1);
+        let sizes = if asked.is_bytes() { keys.iter().map(size).collect() } else { Vec::new() };
+        for (_, replay, hits) in &mut policies {
+            *hits += replay.feed(&ids, &sizes).hits;
         }
     }
-    let row = |cache: &Exact| Fixed {
-        policy: cache.policy().to_string(),
-        misses: cache.misses(),
-        miss_ratio: share(cache.misses(), requests).unwrap_or(0.0),
+    let row = |(policy, _, hits): (PolicyFactory, _, u64)| Fixed {
+        policy: policy.to_string(),
+        misses: requests - hits,
+        miss_ratio: share(requests - hits, requests).unwrap_or(0.0),
     };
-    Ok(caches.iter().map(row).collect())
+    Ok(policies.into_iter().map(row).collect())
 }
 
 /// What a policy knows an object by: nothing follows from its value, whatever a key tells.

@@ -1,8 +1,6 @@
 //! One thread; the concurrent tests are in `tests/`.
-#![expect(clippy::as_conversions, reason = "a test: a panic is its failure, its numbers are its own")]
 
 use super::{Cache, Cause, Outcome, shares};
-use crate::{Exact, Served};
 use host_policy::mix::mix;
 use host_policy::{Policy, PolicyFactory, Resident, Slot, Standing, builtin};
 use parking_lot::Mutex;
@@ -21,34 +19,6 @@ fn logged(capacity: u64, kind: &PolicyFactory) -> (Cache<u64, u64>, Log) {
         .listener(move |&key, &value, cause| heard.lock().push((key, value, cause)))
         .build();
     (cache, log)
-}
-
-#[test]
-fn equals_exact_with_one_shard_and_one_thread() {
-    for kind in &builtin::ALL {
-        let cache = Cache::builder(500).policy(kind).shards(1).weigher(|&key: &u64, ()| key % 4).build();
-        let mut exact = Exact::new(kind, 500);
-        for step in 0..100_000u64 {
-            // Long runs of hits fill the read buffer; the product is skewed.
-            let key = (mix(step) % 60) * (mix(step / 3) % 20);
-            let hit = cache.get_or_try_insert_with(key, || Ok::<_, ()>(())).unwrap().1 == Served::Hit;
-            assert_eq!(hit, exact.access(cache.id(&key), key % 4), "{kind}, step {step}");
-            if step % 20_000 == 9_999 {
-                let other = &builtin::ALL[(step / 20_000) as usize % builtin::ALL.len()];
-                cache.set_policy(other);
-                exact.set_policy(other);
-                cache.set_capacity(300 + step % 400);
-                exact.set_capacity(300 + step % 400);
-            }
-            if step % 1_000 == 0 {
-                cache.check().unwrap();
-                assert_eq!((cache.weight(), cache.len()), (exact.used(), exact.len() as u64));
-            }
-        }
-        let stats = cache.stats();
-        assert_eq!((stats.hits, stats.misses), (exact.hits(), exact.misses()));
-        assert!(stats.hits > 5_000 && stats.misses > 5_000, "{stats:?} tests little");
-    }
 }
 
 #[test]

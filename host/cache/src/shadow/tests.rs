@@ -1,6 +1,6 @@
 #![expect(clippy::as_conversions, reason = "a test: its numbers are its own")]
 
-use super::{Estimate, Exact, PolicyFactory, Shadows};
+use super::{Estimate, Miniature, PolicyFactory, Shadows};
 use host_policy::builtin;
 use host_policy::mix::mix;
 
@@ -23,7 +23,7 @@ fn a_small_cache_is_followed_whole_and_exactly() {
     assert_eq!(shadows.sampling_rate(), 1.0);
     let mut full = builtin::BASIC
         .each_ref()
-        .map(|kind| FACTORS.map(|factor| Exact::new(kind, (1_000.0 * factor) as u64)));
+        .map(|kind| FACTORS.map(|factor| Miniature::new(kind, (1_000.0 * factor) as u64)));
     for step in 0..50_000 {
         let id = skewed(step, 8_000);
         shadows.feed(id, 1);
@@ -46,7 +46,7 @@ fn a_sample_estimates_the_full_cache() {
     let capacity = 80_000;
     let mut shadows = Shadows::new(&builtin::BASIC, &FACTORS, capacity, 1);
     assert_eq!(shadows.sampling_rate(), 0.25, "40,000 entries at 0.5x, 10,000 of them followed");
-    let mut full = builtin::BASIC.each_ref().map(|kind| Exact::new(kind, capacity));
+    let mut full = builtin::BASIC.each_ref().map(|kind| Miniature::new(kind, capacity));
     let requests = 1_000_000;
     for step in 0..requests {
         let id = skewed(step, 400_000);

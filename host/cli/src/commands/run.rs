@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{ArgAction, Args};
-use host_runtime::sim::Capacity;
 use host_runtime::{Input, RunOptions, Stop};
+use host_simulator::Capacity;
 
 use crate::commands::TraceFormat;
 use crate::exit::{End, Failure};

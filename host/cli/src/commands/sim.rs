@@ -3,13 +3,14 @@
 mod span;
 
 use std::num::NonZeroU64;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{ArgGroup, Args};
 use host_profile::Settings;
-use host_runtime::sim::{Capacity, Method, Registry, Simulation, builtin};
-use host_runtime::{VirtualOptions, sim};
+use host_runtime::VirtualOptions;
+use host_simulator::{Capacity, MemoryLimit, Method, Options, Registry, Simulation, builtin, simulate};
+use host_telemetry::Machine;
 use host_workload::trace::TraceReader;
 
 use crate::commands::{TraceFormat, announce_waiting, print_json};
@@ -19,7 +20,7 @@ use crate::format::grid::Grid;
 use crate::interrupt::stop_on_ctrl_c;
 use crate::layers::Above;
 use crate::plot::{self, PlotFile};
-use crate::progress::Terminal;
+use crate::progress::{Terminal, Watched};
 use span::Span;
 
 /// Replay a trace in virtual time: policies at capacities, or a whole profile with its strategies.
@@ -145,6 +146,14 @@ const CURVES: [Method; 7] = [
     Method::Belady,
 ];
 
+/// Half of the memory that this process may use: the caches, and everybody else, need the rest.
+fn half_of_memory() -> u64 {
+    match Machine::read(Path::new(".")).memory_limit_bytes {
+        0 => u64::MAX, // not known
+        limit => limit / 2,
+    }
+}
+
 fn listed(methods: &[Method]) -> String {
     methods.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
@@ -164,12 +173,13 @@ impl Sim {
         // Whatever is wrong with the file should show before minutes of replays, not after.
         let plot = self.plot.as_deref().map(PlotFile::open).transpose()?;
         let stop = stop_on_ctrl_c()?;
-        let terminal = Terminal::new(true);
         announce_waiting(&self.trace);
         let trace = TraceReader::open(&self.trace, &self.format.options())?;
         let per_window = if let View::Windows(length) = view { Some(length) } else { None };
-        let options = sim::Options { sizes: self.sizes, per_window, ..Default::default() };
-        let simulation = sim::simulate(trace, &methods, &capacities, &options, &terminal, &stop)?;
+        let memory = MemoryLimit::Ask(half_of_memory);
+        let options = Options { sizes: self.sizes, per_window, memory, ..Options::default() };
+        let observer = Watched { terminal: &Terminal::new(true), stop: &stop };
+        let simulation = simulate(trace, &methods, &capacities, &options, &observer)?;
         let grid = Grid::new(&simulation, &methods, &capacities, self.sizes);
         let grid = if view == View::Curve { grid.without_repeats() } else { grid };
         // First, because printing ends where nobody reads on.

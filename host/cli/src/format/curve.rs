@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use host_runtime::sim::Row;
+use host_simulator::Row;
 
 use super::grid::{Grid, Line};
 use super::sparkline::{Ink, sparkline};

@@ -4,7 +4,7 @@
 //! Tables and plots should know of neither.
 
 use host_profile::Bytes;
-use host_runtime::sim::{Capacity, Method, Row, Simulation};
+use host_simulator::{Capacity, Method, Row, Simulation};
 
 use super::{float, thousands};
 

@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 use std::path::Path;
 
-use host_runtime::sim::{Method, Row, Simulation};
+use host_simulator::{Method, Row, Simulation};
 
 use super::grid::Grid;
 use super::{simulation, thousands, window};
@@ -57,7 +57,7 @@ pub(crate) fn windows(grid: &Grid<'_>, length: NonZeroU64) -> Chart {
         let merged = window::merged(&row.windows, WINDOWS);
         per = merged.first().map_or(per, |window| window.requests.max(per));
         let middle = |first: u64, requests: u64| super::float(first) + super::float(requests) / 2.0;
-        let point = |w: &host_runtime::sim::Window| (middle(w.first, w.requests), window::ratio(w));
+        let point = |w: &host_simulator::Window| (middle(w.first, w.requests), window::ratio(w));
         // The optimum is one of the whole trace: in a window a policy may do better.
         let role = if line.method == Method::Belady { Role::Reference } else { Role::Policy };
         lines.push(Line { name: line.method.to_string(), role, points: merged.iter().map(point).collect() });

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use host_runtime::sim::{Row, Simulation};
+use host_simulator::{Row, Simulation};
 
 use super::grid::{Column, Grid};
 use super::{table, thousands};

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::num::NonZeroU64;
 
-use host_runtime::sim::{Row, Window};
+use host_simulator::{Row, Window};
 
 use super::grid::Grid;
 use super::sparkline::{Ink, sparkline};

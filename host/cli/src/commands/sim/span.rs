@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use host_runtime::sim::{Capacity, CapacityError};
+use host_simulator::{Capacity, CapacityError};
 
 use crate::format::{float, nearest};
 

@@ -10,15 +10,15 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-use host_cache::belady::Belady;
-use host_cache::replay::Replay;
+use crate::belady::Belady;
+use crate::replay::Replay;
 
-use super::cell::{Cell, Count};
-use super::interned::Interned;
-use super::{Method, Options, Row};
-use crate::progress::{Progress, Stop};
+use crate::cell::{Cell, Count};
+use crate::interned::Interned;
+use crate::observer::Observer;
+use crate::{Method, Options, Row};
 
-/// Between two reports of progress.
+/// Between two reports of observer.
 const REPORT: Duration = Duration::from_millis(100);
 
 /// What the workers share.
@@ -26,7 +26,7 @@ struct Work<'a> {
     trace: &'a Interned,
     cells: &'a [Cell],
     options: &'a Options,
-    stop: &'a Stop,
+    observer: &'a dyn Observer,
     /// Places in `cells`, in the order in which they are done.
     order: Vec<usize>,
     next: AtomicUsize,
@@ -36,20 +36,14 @@ struct Work<'a> {
 }
 
 /// Replays every cell. The rows are in the order of the cells; cells that were not finished have none.
-pub(super) fn run(
-    trace: &Interned,
-    cells: &[Cell],
-    options: &Options,
-    progress: &dyn Progress,
-    stop: &Stop,
-) -> Vec<Row> {
+pub(crate) fn run(trace: &Interned, cells: &[Cell], options: &Options, observer: &dyn Observer) -> Vec<Row> {
     let mut order: Vec<usize> = (0..cells.len()).collect();
     order.sort_by_key(|&place| Reverse(cells.get(place).map(|cell| cell.amount)));
     let work = Work {
         trace,
         cells,
         options,
-        stop,
+        observer,
         order,
         next: AtomicUsize::new(0),
         replayed: AtomicU64::new(0),
@@ -73,12 +67,12 @@ pub(super) fn run(
             match receiver.recv_timeout(REPORT) {
                 Ok((place, row)) => {
                     let Row { policy, capacity, miss_ratio, .. } = &row;
-                    progress.say(&format!("  {policy} at {capacity}: {:.2} % missed", miss_ratio * 100.0));
+                    observer.say(&format!("  {policy} at {capacity}: {:.2} % missed", miss_ratio * 100.0));
                     if let Some(kept) = rows.get_mut(place) {
                         *kept = Some(row);
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => progress.at(work.replayed.load(Ordering::Relaxed)),
+                Err(RecvTimeoutError::Timeout) => observer.at(work.replayed.load(Ordering::Relaxed)),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
@@ -87,7 +81,7 @@ pub(super) fn run(
 }
 
 /// Threads for so many jobs: one a core that this process may use.
-pub(super) fn threads(jobs: usize) -> usize {
+pub(crate) fn threads(jobs: usize) -> usize {
     thread::available_parallelism().map_or(1, usize::from).min(jobs)
 }
 
@@ -105,13 +99,13 @@ impl Work<'_> {
         let whole = match &cell.method {
             Method::Policy(policy) => {
                 let mut replay = Replay::numbered(policy, cell.amount, cell.weigh, self.trace.ids());
-                count.feed(numbers, sizes, self.stop, |r, s| replay.feed(r, s), fed)
+                count.feed(numbers, sizes, self.observer, |r, s| replay.feed(r, s), fed)
             }
             Method::Belady => {
                 let prepared = self.belady.get_or_init(|| Belady::new(numbers));
                 // More than can be addressed is more than there are keys.
                 let mut replay = prepared.replay(usize::try_from(cell.amount).unwrap_or(usize::MAX));
-                count.feed(numbers, sizes, self.stop, |r, s| replay.feed(r.len(), s), fed)
+                count.feed(numbers, sizes, self.observer, |r, s| replay.feed(r.len(), s), fed)
             }
         };
         whole.then(|| (place, count.row()))

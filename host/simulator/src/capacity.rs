@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use host_profile::Bytes;
+use bytesize::ByteSize;
 
 /// `1000` objects, `1%` of the distinct keys, or `64MB`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -54,7 +54,10 @@ impl fmt::Display for Capacity {
         match self {
             Self::Objects(n) => write!(f, "{n}"),
             Self::Percent(percent) => write!(f, "{percent}%"),
-            Self::Bytes(n) => Bytes(*n).fmt(f),
+            // Decimal units, one decimal place at most: as profiles and reports write bytes.
+            Self::Bytes(n) => {
+                f.write_str(&ByteSize::b(*n).display().si().to_string().replacen(".0 ", " ", 1))
+            }
         }
     }
 }
@@ -72,7 +75,9 @@ impl FromStr for Capacity {
         }
         let parsed = match text.parse::<u64>() {
             Ok(objects) => Self::Objects(objects),
-            Err(_) => Self::Bytes(text.parse::<Bytes>().map_err(|_| error())?.get()),
+            // A number without a unit that is no count of objects is no count of bytes either.
+            Err(_) if !text.contains(char::is_alphabetic) => return Err(error()),
+            Err(_) => Self::Bytes(text.parse::<ByteSize>().map_err(|_| error())?.as_u64()),
         };
         match parsed {
             Self::Objects(0) | Self::Bytes(0) => Err(error()),

@@ -10,7 +10,7 @@
     reason = "places are masked to the table, numbers handed out here and below 2^31; a hash is cut to a place"
 )]
 
-use host_cache::policy::fetch::{STRETCH, fetch_at, stretch};
+use host_policy::fetch::{STRETCH, fetch_at, stretch};
 
 /// No number: the largest one, which stands for "none" elsewhere as well.
 const NONE: u32 = u32::MAX;
@@ -23,10 +23,10 @@ const FIRST_PLACES: usize = 1 << 12;
 
 /// More keys than there are numbers.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Full;
+pub(crate) struct Full;
 
 /// The numbers of keys.
-pub(super) struct Numbering {
+pub(crate) struct Numbering {
     /// Each key, by number.
     ids: Vec<u64>,
     /// Numbers, each at its key's place or behind it; a power of two.
@@ -35,32 +35,32 @@ pub(super) struct Numbering {
 
 impl Numbering {
     /// Nothing yet.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { ids: Vec::new(), table: vec![NONE; FIRST_PLACES] }
     }
 
     /// The keys, by number. They are hashes.
-    pub(super) fn ids(&self) -> &[u64] {
+    pub(crate) fn ids(&self) -> &[u64] {
         &self.ids
     }
 
     /// The keys, when no more are to come.
-    pub(super) fn into_ids(self) -> Vec<u64> {
+    pub(crate) fn into_ids(self) -> Vec<u64> {
         self.ids
     }
 
     /// Says that no more keys are to come.
-    pub(super) fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         self.table = Vec::new();
     }
 
     /// Memory in use.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         u64::try_from(8 * self.ids.len() + 4 * self.table.len()).unwrap_or(u64::MAX)
     }
 
     /// Appends the number of each key.
-    pub(super) fn number(&mut self, keys: &[u64], numbers: &mut Vec<u32>) -> Result<(), Full> {
+    pub(crate) fn number(&mut self, keys: &[u64], numbers: &mut Vec<u32>) -> Result<(), Full> {
         numbers.reserve(keys.len());
         for number in 0..keys.len().div_ceil(STRETCH) + 2 {
             for &key in stretch(keys, number, 0) {

@@ -1,6 +1,6 @@
-//! Whole stretches of a trace through one policy: the simulator's inner loop.
+//! Requests through one policy at one capacity: the simulator's inner loop.
 //!
-//! It answers exactly as [`Exact`](super::Exact) does, request by request, and is several times as fast:
+//! It gives the hits of a cache that drives the policy one request at a time, and is several times as fast:
 //!
 //! - it is compiled for each policy, so that nothing in the loop is called through a pointer;
 //! - keys are numbered, and finding an entry is one look into an array ([`Replay::numbered`], or [`Replay::growing`]
@@ -8,16 +8,14 @@
 //!   of the residents ([`Replay::hashed`]);
 //! - what a policy remembers of evicted entries stays in their slots ([`PolicyFactory::visit_in_slots`]): the look that
 //!   finds an entry finds its ghost as well, without a hash;
-//! - requests are known ahead. Each `AHEAD` of them are looked up once before they are applied, without waiting for
-//!   one another, so that the memory they need is on its way when their turn comes. What was seen then may have
-//!   changed by then; it is looked up again, and only the time depends on it.
+//! - requests are known ahead. A batch of them is looked up before it is applied, without waiting for one another, so
+//!   that the memory they need is on its way when they are applied. What was seen may have changed by then; it is
+//!   looked up again, and only the time depends on it.
 //!
 //! It cannot fail: an entry heavier than the capacity is a miss and is not stored.
 
 mod entries;
 mod index;
-#[cfg(test)]
-mod tests;
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
@@ -28,7 +26,7 @@ use host_policy::{MOST_CAPACITY, Policy, PolicyFactory, Visitor};
 use entries::{Unit, Weighed};
 use index::{Hashed, Index, Numbered};
 
-/// What a stretch of requests came to.
+/// The hits and bytes of some requests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Requests that found their entry.
@@ -51,7 +49,7 @@ pub enum Weigh {
 /// A policy at a capacity, to be fed with requests in order.
 ///
 /// ```
-/// use host_cache::{builtin, replay::{Replay, Weigh}};
+/// use host_simulator::{Replay, Weigh, builtin};
 ///
 /// let ids = [0xfeed, 0xbeef, 0xcafe]; // the hashed keys, by number
 /// let mut replay = Replay::numbered(&builtin::LRU, 2, Weigh::Objects, &ids);
@@ -64,16 +62,16 @@ impl<'a> Replay<'a, u32> {
     /// An empty cache whose requests are numbers into `ids`, the hashed keys, without duplicates and fewer than 2^31.
     /// `capacity` is in the unit of `weigh`; over 2^62 counts as 2^62. Costs 4 bytes a key besides what residents need.
     #[must_use]
-    pub fn numbered(kind: &PolicyFactory, capacity: u64, weigh: Weigh, ids: &'a [u64]) -> Self {
+    pub fn numbered(policy: &PolicyFactory, capacity: u64, weigh: Weigh, ids: &'a [u64]) -> Self {
         let index = Numbered { slots: vec![0; ids.len()], keys: Vec::new(), ids: Cow::Borrowed(ids) };
-        Self(start(kind, capacity, weigh, index))
+        Self(start(policy, capacity, weigh, index))
     }
 
     /// The same for keys that are not known yet: each has to be [learned](Self::learn) before it is asked for. Costs 12
     /// bytes a key besides what residents need.
     ///
     /// ```
-    /// use host_cache::{builtin, replay::{Replay, Weigh}};
+    /// use host_simulator::{Replay, Weigh, builtin};
     ///
     /// let mut replay = Replay::growing(&builtin::LRU, 2, Weigh::Objects);
     /// replay.learn(&[0xfeed, 0xbeef]);
@@ -82,9 +80,9 @@ impl<'a> Replay<'a, u32> {
     /// assert_eq!(replay.into_hashed().feed(&[0xfeed, 0xcafe, 0xfeed], &[]).hits, 2);
     /// ```
     #[must_use]
-    pub fn growing(kind: &PolicyFactory, capacity: u64, weigh: Weigh) -> Self {
+    pub fn growing(policy: &PolicyFactory, capacity: u64, weigh: Weigh) -> Self {
         let index = Numbered { slots: Vec::new(), keys: Vec::new(), ids: Cow::Borrowed(&[]) };
-        Self(start(kind, capacity, weigh, index))
+        Self(start(policy, capacity, weigh, index))
     }
 
     /// Takes the hashes of the keys with the next numbers.
@@ -103,9 +101,9 @@ impl Replay<'static, u64> {
     /// An empty cache whose requests are hashed keys. Costs nothing for keys that are neither resident nor remembered by
     /// the policy.
     #[must_use]
-    pub fn hashed(kind: &PolicyFactory, capacity: u64, weigh: Weigh) -> Self {
+    pub fn hashed(policy: &PolicyFactory, capacity: u64, weigh: Weigh) -> Self {
         let index = Hashed { table: HashTable::new(), keys: Vec::new() };
-        Self(start(kind, capacity, weigh, index))
+        Self(start(policy, capacity, weigh, index))
     }
 }
 
@@ -131,13 +129,13 @@ trait Feed<Key>: Send {
 }
 
 fn start<'a, I: Index + Send + 'a>(
-    kind: &PolicyFactory,
+    policy: &PolicyFactory,
     capacity: u64,
     weigh: Weigh,
     index: I,
 ) -> Box<dyn Feed<I::Key> + 'a> {
     let capacity = capacity.min(MOST_CAPACITY);
-    kind.visit_in_slots(capacity, Start { capacity, weigh, index, lives: PhantomData })
+    policy.visit_in_slots(capacity, Start { capacity, weigh, index, lives: PhantomData })
 }
 
 struct Start<'a, I> {

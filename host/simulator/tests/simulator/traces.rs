@@ -1,20 +1,15 @@
 //! Real traces: the published hit ratios, and those of a reference simulator.
 //!
 //! The traces lie beside the repository, in `../shared/traces`; without them these tests say so and pass.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::as_conversions,
-    reason = "a test: a panic is its failure, its numbers are its own"
-)]
 
-use host_cache::belady::Belady;
-use host_cache::{Cache, Exact, PolicyFactory, builtin};
+use host_policy::{PolicyFactory, builtin};
+use host_simulator::belady::Belady;
+use host_simulator::{Replay, Weigh};
 use std::collections::HashMap;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-fn directory() -> Option<PathBuf> {
+pub(crate) fn directory() -> Option<PathBuf> {
     let traces = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/traces");
     if !traces.join("OLTP.lis.zst").exists() {
         eprintln!("SKIPPED: no traces in {}", traces.display());
@@ -23,8 +18,8 @@ fn directory() -> Option<PathBuf> {
     Some(traces)
 }
 
-/// Reads a trace, its keys numbered by first appearance.
-fn read(directory: &std::path::Path, name: &str) -> Vec<u32> {
+/// The keys of a trace, as the file writes them.
+pub(crate) fn keys(directory: &Path, name: &str) -> Vec<u64> {
     let file = std::fs::File::open(directory.join(name)).unwrap();
     let mut text = String::new();
     if name.ends_with(".zst") {
@@ -32,34 +27,37 @@ fn read(directory: &std::path::Path, name: &str) -> Vec<u32> {
     } else {
         flate2::read::GzDecoder::new(file).read_to_string(&mut text).unwrap();
     }
-    let mut numbers = HashMap::new();
-    let mut requests = Vec::new();
-    let mut ask = |key: u64| {
-        let next = numbers.len() as u32;
-        requests.push(*numbers.entry(key).or_insert(next));
-    };
+    let mut keys = Vec::new();
     // The header of the CSV, and the checkpoints of a LIRS trace.
     for line in text.lines().filter(|line| !line.starts_with(['*', 'v'])) {
         if name.ends_with(".csv.zst") {
-            ask(line.rsplit(',').next().unwrap().parse().unwrap());
+            keys.push(line.rsplit(',').next().unwrap().parse().unwrap());
             continue;
         }
         let mut fields = line.split_whitespace().map(|field| field.parse::<u64>().unwrap());
         let Some(key) = fields.next() else { continue };
         // A line of an ARC trace stands for so many consecutive blocks.
         let count = if name.contains(".lis") { fields.next().unwrap() } else { 1 };
-        (key..key + count).for_each(&mut ask);
+        keys.extend(key..key + count);
     }
-    requests
+    keys
+}
+
+/// The requests of a trace, their keys numbered by first appearance.
+pub(crate) fn read(directory: &Path, name: &str) -> Vec<u32> {
+    let mut numbers = HashMap::new();
+    let number = |key| {
+        let next = numbers.len() as u32;
+        *numbers.entry(key).or_insert(next)
+    };
+    keys(directory, name).into_iter().map(number).collect()
 }
 
 fn hit_percent(requests: &[u32], kind: &PolicyFactory, capacity: u64) -> f64 {
-    let mut cache = Exact::dense(kind, capacity, 1 << 18);
-    for &id in requests {
-        cache.access(u64::from(id), 1);
-    }
-    assert_eq!(cache.hits() + cache.misses(), requests.len() as u64);
-    100.0 * cache.hits() as f64 / requests.len() as f64
+    let distinct = requests.iter().max().map_or(0, |&last| u64::from(last) + 1);
+    let ids: Vec<u64> = (0..distinct).collect();
+    let hits = Replay::numbered(kind, capacity, Weigh::Objects, &ids).feed(requests, &[]).hits;
+    100.0 * hits as f64 / requests.len() as f64
 }
 
 #[test]
@@ -212,24 +210,4 @@ fn short_traces_give_the_reference() {
 #[test]
 fn long_traces_give_the_reference() {
     compare(|trace| LONG.contains(&trace));
-}
-
-#[test]
-fn the_cache_itself_hits_where_the_simulation_does() {
-    let Some(directory) = directory() else { return };
-    let requests = read(&directory, "sprite.trace.gz");
-    for kind in &builtin::ALL {
-        let cache = Cache::builder(708).policy(kind).shards(1).build();
-        for &id in &requests {
-            cache.get_or_try_insert_with(id, || Ok::<_, ()>(())).unwrap();
-        }
-        cache.check().unwrap();
-        // By the cache's own ids: the sketch of W-TinyLFU confuses others where ids are others.
-        let mut exact = Exact::new(kind, 708);
-        for id in &requests {
-            exact.access(cache.id(id), 1);
-        }
-        let stats = cache.stats();
-        assert_eq!((stats.hits, stats.misses), (exact.hits(), exact.misses()), "{kind}");
-    }
 }

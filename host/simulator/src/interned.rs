@@ -4,14 +4,14 @@ use std::sync::mpsc::Receiver;
 
 use host_workload::trace::TraceError;
 
-use super::SimError;
-use super::blocks::{BLOCK, Block};
-use super::budget::Budget;
-use super::numbering::Numbering;
-use crate::progress::{Progress, Stop};
+use crate::SimError;
+use crate::blocks::{BLOCK, Block};
+use crate::budget::Budget;
+use crate::numbering::Numbering;
+use crate::observer::Observer;
 
 /// The requests of a trace as numbers into the table of its keys.
-pub(super) struct Interned {
+pub(crate) struct Interned {
     path: String,
     numbers: Vec<u32>,
     keys: Numbering,
@@ -23,7 +23,7 @@ pub(super) struct Interned {
 }
 
 /// Whether a trace fitted.
-pub(super) enum Fill {
+pub(crate) enum Fill {
     /// To its end, or to where it was told to stop.
     Whole,
     /// To the end of the budget: more is to be read.
@@ -32,7 +32,7 @@ pub(super) enum Fill {
 
 impl Interned {
     /// Nothing yet of the trace at `path`.
-    pub(super) fn new(path: &str) -> Self {
+    pub(crate) fn new(path: &str) -> Self {
         Self {
             path: path.to_owned(),
             numbers: Vec::new(),
@@ -45,18 +45,17 @@ impl Interned {
 
     /// Takes blocks until there are none, the budget is used up, or it is told to stop. The sizes of the requests are
     /// kept where they are `wanted`.
-    pub(super) fn fill(
+    pub(crate) fn fill(
         &mut self,
         blocks: &Receiver<Result<Block, TraceError>>,
         wanted: bool,
         budget: &mut Budget,
-        progress: &dyn Progress,
-        stop: &Stop,
+        observer: &dyn Observer,
     ) -> Result<Fill, SimError> {
         for block in blocks {
             self.add(&block?, wanted)?;
-            progress.at(self.len());
-            if stop.asked() {
+            observer.at(self.len());
+            if observer.stopped() {
                 return Ok(Fill::Whole);
             }
             if !budget.allows(self.bytes()) {
@@ -83,32 +82,32 @@ impl Interned {
     }
 
     /// Requests.
-    pub(super) fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         whole(self.numbers.len())
     }
 
     /// Distinct keys.
-    pub(super) fn distinct(&self) -> u64 {
+    pub(crate) fn distinct(&self) -> u64 {
         whole(self.keys.ids().len())
     }
 
     /// Bytes of the distinct keys, each as large as when it was first asked for; `None` where the trace has no sizes.
-    pub(super) fn footprint(&self) -> Option<u64> {
+    pub(crate) fn footprint(&self) -> Option<u64> {
         self.sized.then_some(self.footprint)
     }
 
     /// The requests, as numbers into [`ids`](Self::ids): in the order of the first requests.
-    pub(super) fn numbers(&self) -> &[u32] {
+    pub(crate) fn numbers(&self) -> &[u32] {
         &self.numbers
     }
 
     /// The hashed keys.
-    pub(super) fn ids(&self) -> &[u64] {
+    pub(crate) fn ids(&self) -> &[u64] {
         self.keys.ids()
     }
 
     /// The size of each request; empty where they were not wanted or there are none.
-    pub(super) fn sizes(&self) -> &[u32] {
+    pub(crate) fn sizes(&self) -> &[u32] {
         &self.sizes
     }
 
@@ -118,7 +117,7 @@ impl Interned {
         clippy::as_conversions,
         reason = "numbers are handed out by `add`, each below the length of `ids`; u32 fits usize"
     )]
-    pub(super) fn into_blocks(self) -> impl Iterator<Item = Block> {
+    pub(crate) fn into_blocks(self) -> impl Iterator<Item = Block> {
         let Self { numbers, keys, sizes, .. } = self;
         let ids = keys.into_ids();
         (0..numbers.len()).step_by(BLOCK).map(move |from| {
@@ -137,7 +136,7 @@ impl Interned {
 
 /// What the keys weigh that were new in a stretch, each as large as when it was first asked for: those with a number from
 /// `known` to `end`, which come in order.
-pub(super) fn first_sizes(numbers: &[u32], known: usize, end: usize, sizes: &[u32]) -> u64 {
+pub(crate) fn first_sizes(numbers: &[u32], known: usize, end: usize, sizes: &[u32]) -> u64 {
     if sizes.is_empty() {
         return whole(end - known);
     }

@@ -1,51 +1,17 @@
 //! Shadows against full simulations, on real traces at the rate that they choose for themselves.
 //!
 //! The traces lie beside the repository, in `../shared/traces`; without them this says so and passes.
-#![expect(
-    clippy::unwrap_used,
-    clippy::as_conversions,
-    clippy::indexing_slicing,
-    reason = "a test: a panic is its failure, its numbers are its own"
-)]
 
-use host_cache::{Exact, PolicyFactory, Shadows, builtin};
-use host_policy::mix::mix;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use host_cache::Shadows;
+use host_policy::{PolicyFactory, builtin};
+use host_simulator::{Replay, Weigh};
+use host_workload::key::hash_number;
+
+use crate::traces::{directory, keys};
 
 const POLICIES: [PolicyFactory; 3] = [builtin::LRU, builtin::LFU, builtin::ARC];
 const FACTORS: [f64; 3] = [0.5, 1.0, 2.0];
 const PERCENT: [f64; 4] = [0.1, 1.0, 10.0, 50.0];
-
-fn directory() -> Option<PathBuf> {
-    let traces = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/traces");
-    if !traces.join("OLTP.lis.zst").exists() {
-        eprintln!("SKIPPED: no traces in {}", traces.display());
-        return None;
-    }
-    Some(traces)
-}
-
-/// Reads a trace, its keys hashed as the simulator hashes them.
-fn hashed(directory: &Path, name: &str) -> Vec<u64> {
-    let file = std::fs::File::open(directory.join(name)).unwrap();
-    let mut text = String::new();
-    if name.ends_with(".zst") {
-        zstd::Decoder::new(file).unwrap().read_to_string(&mut text).unwrap();
-    } else {
-        flate2::read::GzDecoder::new(file).read_to_string(&mut text).unwrap();
-    }
-    let mut ids = Vec::new();
-    for line in text.lines().filter(|line| !line.starts_with(['*', 'v'])) {
-        // The CSV's last column is the block; in an ARC trace a line stands for so many consecutive blocks.
-        let fields: Vec<&str> = line.split(|c: char| c == ',' || c.is_whitespace()).collect();
-        let key = if name.contains(".csv") { fields[4] } else { fields[0] };
-        let Ok(key) = key.parse::<u64>() else { continue };
-        let count = if name.contains(".lis") { fields[1].parse().unwrap() } else { 1 };
-        ids.extend((key..key + count).map(mix));
-    }
-    ids
-}
 
 /// Errors of the nine estimates, in points of the miss ratio.
 fn errors(ids: &[u64], capacity: u64) -> (f64, Vec<f64>) {
@@ -54,11 +20,9 @@ fn errors(ids: &[u64], capacity: u64) -> (f64, Vec<f64>) {
         shadows.feed(id, 1);
     }
     let error = |estimate: &host_cache::Estimate| {
-        let mut full = Exact::new(&estimate.policy, estimate.capacity);
-        for &id in ids {
-            full.access(id, 1);
-        }
-        let truth = full.misses() as f64 / ids.len() as f64;
+        let mut full = Replay::hashed(&estimate.policy, estimate.capacity, Weigh::Objects);
+        let misses = ids.len() as u64 - full.feed(ids, &[]).hits;
+        let truth = misses as f64 / ids.len() as f64;
         (estimate.miss_ratio().unwrap() - truth).abs() * 100.0
     };
     (shadows.sampling_rate(), shadows.estimates().iter().map(error).collect())
@@ -77,7 +41,7 @@ fn estimates_are_within_a_point_and_a_half_of_the_full_simulation() {
         "corda_vault.txt.zst",
         "mooncake_conv.txt.zst",
     ] {
-        let ids = hashed(&directory, name);
+        let ids: Vec<u64> = keys(&directory, name).into_iter().map(hash_number).collect();
         let distinct = ids.iter().collect::<std::collections::HashSet<_>>().len() as f64;
         for percent in PERCENT {
             let capacity = (distinct * percent / 100.0).round_ties_even() as u64;

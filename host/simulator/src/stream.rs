@@ -9,28 +9,28 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use host_cache::PolicyFactory;
-use host_cache::replay::Replay;
+use crate::replay::Replay;
+use host_policy::PolicyFactory;
 use host_workload::trace::TraceError;
 
-use super::blocks::Block;
-use super::cell::{Cell, Count};
-use super::grid::threads;
-use super::keys::{Keys, Numbered, Numbers};
-use super::{Options, Row};
-use crate::progress::{Progress, Stop};
+use crate::blocks::Block;
+use crate::cell::{Cell, Count};
+use crate::grid::threads;
+use crate::keys::{Keys, Numbered, Numbers};
+use crate::observer::Observer;
+use crate::{Options, Row};
 
 /// Blocks that wait for a worker.
 const WAITING: usize = 8;
 
 /// What came of it.
-pub(super) struct Streamed {
-    pub(super) requests: u64,
-    pub(super) keys: Keys,
+pub(crate) struct Streamed {
+    pub(crate) requests: u64,
+    pub(crate) keys: Keys,
     /// Whether the trace has sizes.
-    pub(super) sized: bool,
+    pub(crate) sized: bool,
     /// The rows, in the order of the cells; none when it was stopped.
-    pub(super) rows: Vec<Row>,
+    pub(crate) rows: Vec<Row>,
 }
 
 /// What a worker is handed.
@@ -50,13 +50,12 @@ struct Running {
 }
 
 /// Replays the cells, each a policy, over the blocks. Their keys are numbered where that is given, and as long as it can.
-pub(super) fn run(
+pub(crate) fn run(
     blocks: impl Iterator<Item = Result<Block, TraceError>>,
     numbered: Option<Numbered>,
     cells: &[(PolicyFactory, Cell)],
     options: &Options,
-    progress: &dyn Progress,
-    stop: &Stop,
+    observer: &dyn Observer,
 ) -> Result<Streamed, TraceError> {
     let by_number = numbered.is_some();
     let mut came = Streamed { requests: 0, keys: Keys::new(numbered), sized: false, rows: Vec::new() };
@@ -70,16 +69,16 @@ pub(super) fn run(
             let mine: Vec<Running> =
                 mine.map(|(place, cell)| Running::new(place, cell, by_number, options)).collect();
             queues.push(sender);
-            working.push(scope.spawn(move || work(&receiver, mine, stop)));
+            working.push(scope.spawn(move || work(&receiver, mine, observer)));
         }
         for block in blocks {
             let block = block?;
             let piece = Arc::new(Piece { numbers: came.note(&block), block });
             // A worker ends before its queue does only when it is stopped.
-            if stop.asked() || queues.iter().any(|queue| queue.send(Arc::clone(&piece)).is_err()) {
+            if observer.stopped() || queues.iter().any(|queue| queue.send(Arc::clone(&piece)).is_err()) {
                 break;
             }
-            progress.at(came.requests);
+            observer.at(came.requests);
         }
         drop(queues);
         let done = working.into_iter().flat_map(|worker| match worker.join() {
@@ -87,7 +86,7 @@ pub(super) fn run(
             Err(panic) => std::panic::resume_unwind(panic),
         });
         let mut done: Vec<Running> = done.collect();
-        if !stop.asked() {
+        if !observer.stopped() {
             done.sort_by_key(|running| running.place);
             came.rows = done.into_iter().map(|running| running.count.row()).collect();
         }
@@ -95,9 +94,9 @@ pub(super) fn run(
     })
 }
 
-fn work(pieces: &Receiver<Arc<Piece>>, mut cells: Vec<Running>, stop: &Stop) -> Vec<Running> {
+fn work(pieces: &Receiver<Arc<Piece>>, mut cells: Vec<Running>, observer: &dyn Observer) -> Vec<Running> {
     for piece in pieces {
-        if !cells.iter_mut().all(|cell| cell.feed(&piece, stop)) {
+        if !cells.iter_mut().all(|cell| cell.feed(&piece, observer)) {
             break;
         }
     }
@@ -116,19 +115,19 @@ impl Running {
     }
 
     /// Replays a piece; false when it was stopped before the end.
-    fn feed(&mut self, Piece { block, numbers }: &Piece, stop: &Stop) -> bool {
+    fn feed(&mut self, Piece { block, numbers }: &Piece, observer: &dyn Observer) -> bool {
         let sizes = if self.needs_sizes { block.sizes.as_slice() } else { &[] };
         if let (Some(replay), Some(Numbers { numbers, fresh })) = (&mut self.by_number, numbers) {
             replay.learn(fresh);
-            return self.count.feed(numbers, sizes, stop, |r, s| replay.feed(r, s), |_| ());
+            return self.count.feed(numbers, sizes, observer, |r, s| replay.feed(r, s), |_| ());
         }
         if let Some(replay) = self.by_number.take() {
             self.by_hash = Some(replay.into_hashed());
         }
         // One of the two is always there.
-        self.by_hash
-            .as_mut()
-            .is_some_and(|replay| self.count.feed(&block.keys, sizes, stop, |r, s| replay.feed(r, s), |_| ()))
+        self.by_hash.as_mut().is_some_and(|replay| {
+            self.count.feed(&block.keys, sizes, observer, |r, s| replay.feed(r, s), |_| ())
+        })
     }
 }
 

@@ -11,7 +11,7 @@ use hashbrown::HashTable;
 const MOST: usize = 56 << 20;
 
 /// A count of distinct hashes.
-pub(super) struct Distinct {
+pub(crate) struct Distinct {
     kept: HashTable<u64>,
     most: usize,
     /// Bits at the end of a hash that have to be zero for it to be kept.
@@ -19,7 +19,7 @@ pub(super) struct Distinct {
 }
 
 impl Distinct {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self::with_room(MOST)
     }
 
@@ -28,7 +28,7 @@ impl Distinct {
     }
 
     /// Counts a hash; true if it is known to be new.
-    pub(super) fn add(&mut self, hash: u64) -> bool {
+    pub(crate) fn add(&mut self, hash: u64) -> bool {
         // The table is addressed by the low bits, which all end alike among those that are kept.
         let address = |hash: &u64| hash.rotate_right(20);
         if hash.trailing_zeros() < self.bits || self.kept.find(address(&hash), |&kept| kept == hash).is_some()
@@ -45,12 +45,12 @@ impl Distinct {
     }
 
     /// The number of distinct hashes.
-    pub(super) fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         u64::try_from(self.kept.len()).unwrap_or(u64::MAX).saturating_mul(1 << self.bits.min(63))
     }
 
     /// Whether [`count`](Self::count) is exact.
-    pub(super) const fn is_exact(&self) -> bool {
+    pub(crate) const fn is_exact(&self) -> bool {
         self.bits == 0
     }
 }

@@ -1,28 +1,28 @@
 //! The keys of a trace that is not held: how many there are, what they weigh, and their numbers as long as these fit.
 
-use super::blocks::Block;
-use super::budget::Budget;
-use super::distinct::Distinct;
-use super::interned::first_sizes;
-use super::numbering::Numbering;
+use crate::blocks::Block;
+use crate::budget::Budget;
+use crate::distinct::Distinct;
+use crate::interned::first_sizes;
+use crate::numbering::Numbering;
 
 /// Bytes of a replay for each key that it numbers.
 const BYTES_PER_REPLAYED: u64 = 12;
 
 /// Numbers for keys within a budget.
-pub(super) struct Numbered {
+pub(crate) struct Numbered {
     numbering: Numbering,
     budget: Budget,
 }
 
 /// The numbers of a block, and the keys that are new in it.
-pub(super) struct Numbers {
-    pub(super) numbers: Vec<u32>,
-    pub(super) fresh: Vec<u64>,
+pub(crate) struct Numbers {
+    pub(crate) numbers: Vec<u32>,
+    pub(crate) fresh: Vec<u64>,
 }
 
 /// The keys of a trace.
-pub(super) struct Keys {
+pub(crate) struct Keys {
     /// As long as keys are numbered; then `distinct` holds none.
     numbered: Option<Numbered>,
     distinct: Distinct,
@@ -32,7 +32,7 @@ pub(super) struct Keys {
 
 impl Numbered {
     /// None yet.
-    pub(super) fn new(budget: Budget) -> Self {
+    pub(crate) fn new(budget: Budget) -> Self {
         Self { numbering: Numbering::new(), budget }
     }
 
@@ -49,12 +49,12 @@ impl Numbered {
 
 impl Keys {
     /// None yet; to be numbered, or only counted.
-    pub(super) fn new(numbered: Option<Numbered>) -> Self {
+    pub(crate) fn new(numbered: Option<Numbered>) -> Self {
         Self { numbered, distinct: Distinct::new(), footprint: Some(0) }
     }
 
     /// Takes the keys of a block, and numbers them if that is still done.
-    pub(super) fn note(&mut self, block: &Block) -> Option<Numbers> {
+    pub(crate) fn note(&mut self, block: &Block) -> Option<Numbers> {
         if let Some(numbered) = &mut self.numbered {
             let known = numbered.numbering.ids().len();
             if let Some(numbers) = numbered.block(block) {
@@ -86,7 +86,7 @@ impl Keys {
     }
 
     /// How many there are, and whether that is exact.
-    pub(super) fn distinct(&self) -> (u64, bool) {
+    pub(crate) fn distinct(&self) -> (u64, bool) {
         match &self.numbered {
             Some(numbered) => (u64::try_from(numbered.numbering.ids().len()).unwrap_or(u64::MAX), true),
             None => (self.distinct.count(), self.distinct.is_exact()),
@@ -95,7 +95,7 @@ impl Keys {
 
     /// Bytes of the distinct keys, each as large as when it was first asked for and at least 1; `None` where keys are
     /// more than are told apart.
-    pub(super) const fn footprint(&self) -> Option<u64> {
+    pub(crate) const fn footprint(&self) -> Option<u64> {
         self.footprint
     }
 }

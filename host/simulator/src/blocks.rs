@@ -10,21 +10,21 @@ use std::thread::Scope;
 use host_workload::trace::{Request, TraceError, TraceReader};
 
 /// Requests of a block: large enough that handing it over costs nothing, small enough for a second-level cache.
-pub(super) const BLOCK: usize = 16_384;
+pub(crate) const BLOCK: usize = 16_384;
 
 /// Blocks under way.
 const UNDER_WAY: usize = 8;
 
 /// Consecutive requests.
-pub(super) struct Block {
+pub(crate) struct Block {
     /// Hash of the key of each.
-    pub(super) keys: Vec<u64>,
+    pub(crate) keys: Vec<u64>,
     /// Size of each, 0 where the trace does not say; empty where it says none.
-    pub(super) sizes: Vec<u32>,
+    pub(crate) sizes: Vec<u32>,
 }
 
 /// Reads the trace to its end in a thread of the scope. An error is the last thing received.
-pub(super) fn read<'scope>(
+pub(crate) fn read<'scope>(
     scope: &'scope Scope<'scope, '_>,
     trace: TraceReader,
 ) -> Receiver<Result<Block, TraceError>> {

@@ -1,32 +1,34 @@
+//! Whole simulations: held or streamed, stopped, refused.
+
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use host_cache::Exact;
+use host_policy::builtin;
+use host_simulator::{
+    Capacity, Hold, MemoryLimit, Method, Observer, Options, Row, SimError, Simulation, simulate,
+};
 use host_workload::trace::{Options as TraceOptions, TraceReader};
 
-use super::*;
-use crate::progress::{Progress, Stop};
+use crate::reference::Reference;
 
-/// Says nothing, and asks to stop once a phase begins.
-#[derive(Default)]
-struct Silent {
-    stop_at: Option<(&'static str, Stop)>,
+/// Stops the simulation once a phase begins.
+struct StopAt {
+    phase: &'static str,
+    stopped: AtomicBool,
     phases: Mutex<Vec<String>>,
 }
 
-impl Progress for Silent {
-    fn begin(&self, name: &str, _total: Option<u64>) {
-        self.phases.lock().unwrap().push(name.to_owned());
-        if let Some((phase, stop)) = &self.stop_at
-            && *phase == name
-        {
-            stop.ask();
-        }
+impl Observer for StopAt {
+    fn begin(&self, phase: &str, _total: Option<u64>) {
+        self.phases.lock().unwrap().push(phase.to_owned());
+        self.stopped.fetch_or(phase == self.phase, Ordering::Relaxed);
     }
-    fn at(&self, _done: u64) {}
-    fn end(&self, _summary: &str) {}
-    fn say(&self, _line: &str) {}
+
+    fn stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
 }
 
 /// A trace with sizes, several blocks long: skewed, with a scan in it.
@@ -57,7 +59,7 @@ fn sim(
     options: Options,
 ) -> Result<Simulation, SimError> {
     let capacities: Vec<Capacity> = capacities.iter().map(|text| text.parse().unwrap()).collect();
-    simulate(open(path), methods, &capacities, &options, &Silent::default(), &Stop::default())
+    simulate(open(path), methods, &capacities, &options, &())
 }
 
 /// Rows without their times.
@@ -69,15 +71,15 @@ fn timeless(simulation: Simulation) -> Vec<Row> {
 fn held_and_streamed_rows_are_those_of_the_reference() {
     let folder = tempfile::tempdir().unwrap();
     let path = write_trace(folder.path());
-    let requests: Vec<_> = open(&path).map(Result::unwrap).collect();
+    let requests: Vec<_> = open(&path).with_ids().map(Result::unwrap).collect();
     let mut want = Vec::new();
     for kind in &builtin::ALL {
         for (capacity, in_bytes) in [(100, false), (20_000, true), (2_000, false)] {
-            let mut cache = Exact::new(kind, capacity);
+            let mut cache = Reference::new(kind, capacity);
             for request in &requests {
                 cache.access(request.key, if in_bytes { u64::from(request.size) } else { 1 });
             }
-            want.push((kind.to_string(), capacity, cache.misses()));
+            want.push((kind.to_string(), capacity, cache.misses));
         }
     }
     let capacities = ["100", "20kB", "2000"];
@@ -99,7 +101,7 @@ fn what_is_known_of_a_trace_does_not_depend_on_how_it_is_read() {
     let held = sim(&path, &methods, &["300", "10kB"], options).unwrap();
     let streamed = sim(&path, &methods, &["300", "10kB"], Options { hold: Hold::Never, ..options }).unwrap();
     // So little memory that it is full after the first block: the beginning is held, the rest is not.
-    let mixed = Options { hold: Hold::AsNeeded, memory: Some(1_000), ..options };
+    let mixed = Options { hold: Hold::AsNeeded, memory: MemoryLimit::Bytes(1_000), ..options };
     let mixed = sim(&path, &methods, &["300", "10kB"], mixed).unwrap();
     let facts = |s: &Simulation| (s.requests, s.distinct, s.footprint);
     assert_eq!(facts(&held), facts(&streamed));
@@ -160,11 +162,10 @@ fn an_interrupted_simulation_has_only_finished_rows() {
         ("replaying", &capacities[..]),
         ("reading and replaying", &capacities[..1]),
     ] {
-        let stop = Stop::default();
-        let progress = Silent { stop_at: Some((phase, stop.clone())), ..Silent::default() };
+        let observer = StopAt { phase, stopped: AtomicBool::new(false), phases: Mutex::default() };
         let lru = [Method::Policy(builtin::LRU)];
-        let came = simulate(open(&path), &lru, capacities, &Options::default(), &progress, &stop).unwrap();
-        assert!(progress.phases.lock().unwrap().iter().any(|name| name == phase));
+        let came = simulate(open(&path), &lru, capacities, &Options::default(), &observer).unwrap();
+        assert!(observer.phases.lock().unwrap().iter().any(|name| name == phase));
         assert!(came.interrupted && came.rows.is_empty(), "{phase}");
     }
 }
@@ -180,7 +181,7 @@ fn what_does_not_fit_or_has_no_sizes_says_so() {
         let error = sim(path, methods, capacities, options).unwrap_err().to_string();
         error.replace(&folder.path().display().to_string(), "DIR")
     };
-    let little = Options { memory: Some(1_000), ..Options::default() };
+    let little = Options { memory: MemoryLimit::Bytes(1_000), ..Options::default() };
     let never = Options { hold: Hold::Never, ..Options::default() };
     let advice = "needs the whole trace in memory, and there is no room for it; give capacities in objects (1000) or \
                   bytes (64MB), and policies other than belady";

@@ -25,7 +25,7 @@ const NEVER: u32 = u32::MAX;
 /// A trace prepared for [`Belady::misses`].
 ///
 /// ```
-/// use host_cache::belady::Belady;
+/// use host_simulator::belady::Belady;
 ///
 /// let trace = Belady::new(&[0, 1, 2, 0, 1, 2, 0, 1, 2]);
 /// assert_eq!(trace.misses(3), 3);

@@ -1,13 +1,15 @@
-//! That a replay answers as [`Exact`](crate::Exact) does, whatever its index.
-use super::{Replay, Tally, Weigh};
-use crate::{Exact, PolicyFactory, builtin};
-use host_policy::list::at;
-use host_policy::mix::mix;
+//! A replay hits where the naive cache does, whatever its index.
+
+use host_policy::{PolicyFactory, builtin};
+use host_simulator::{Replay, Tally, Weigh};
+use host_workload::key::hash_number as mix;
 use proptest::prelude::*;
 
-/// What [`Exact`] says of the same requests.
+use crate::reference::Reference;
+
+/// The naive cache's answer to the same requests.
 fn reference(kind: &PolicyFactory, capacity: u64, weigh: Weigh, keys: &[u64], sizes: &[u32]) -> Tally {
-    let mut cache = Exact::new(kind, capacity);
+    let mut cache = Reference::new(kind, capacity);
     let mut tally = Tally::default();
     for (place, &key) in keys.iter().enumerate() {
         let size = sizes.get(place).map_or(1, |&size| size.max(1));
@@ -15,7 +17,9 @@ fn reference(kind: &PolicyFactory, capacity: u64, weigh: Weigh, keys: &[u64], si
         if sizes.is_empty() {
             tally.hits += u64::from(hit);
         } else {
-            tally.count(hit, size);
+            tally.hits += u64::from(hit);
+            tally.bytes += u64::from(size);
+            tally.bytes_missed += u64::from(size) * u64::from(!hit);
         }
     }
     tally
@@ -30,31 +34,31 @@ fn sum(tallies: impl Iterator<Item = Tally>) -> Tally {
 }
 
 proptest! {
-    /// Each policy, numbered and hashed, with and without sizes, fed in stretches of any length.
+    /// Each policy, numbered and hashed, with and without sizes, fed in batches of any length.
     #[test]
-    fn equals_exact(
+    fn equals_the_naive_cache(
         numbers in prop::collection::vec(0u32..60, 0..700),
         sizes in prop::collection::vec(0u32..9, 700),
         capacity in 0u64..70,
-        stretch in 1usize..90,
+        batch in 1usize..90,
         turn in 0usize..9,
         sized: bool,
         in_bytes: bool,
     ) {
         let ids: Vec<u64> = (0..60).map(mix).collect();
-        let keys: Vec<u64> = numbers.iter().map(|&n| ids[at(n)]).collect();
+        let keys: Vec<u64> = numbers.iter().map(|&n| ids[n as usize]).collect();
         let sizes = if sized { &sizes[..keys.len()] } else { &[] };
         let weigh = if in_bytes { Weigh::Bytes } else { Weigh::Objects };
         for kind in &builtin::ALL {
             let want = reference(kind, capacity, weigh, &keys, sizes);
-            let part = |at: usize| sizes.get(at * stretch..).unwrap_or(&[]);
+            let part = |at: usize| sizes.get(at * batch..).unwrap_or(&[]);
             let mut replay = Replay::numbered(kind, capacity, weigh, &ids);
-            let parts = numbers.chunks(stretch).enumerate();
+            let parts = numbers.chunks(batch).enumerate();
             prop_assert_eq!(sum(parts.map(|(at, part_of)| {
                 replay.feed(part_of, &part(at)[..part_of.len().min(part(at).len())])
             })), want, "{} numbered", kind);
             let mut replay = Replay::hashed(kind, capacity, weigh);
-            let parts = keys.chunks(stretch).enumerate();
+            let parts = keys.chunks(batch).enumerate();
             prop_assert_eq!(sum(parts.map(|(at, part_of)| {
                 replay.feed(part_of, &part(at)[..part_of.len().min(part(at).len())])
             })), want, "{} hashed", kind);
@@ -62,7 +66,7 @@ proptest! {
             let mut growing = Some(Replay::growing(kind, capacity, weigh));
             let mut hashed = None;
             let mut known = 0;
-            let parts = numbers.chunks(stretch).zip(keys.chunks(stretch)).enumerate();
+            let parts = numbers.chunks(batch).zip(keys.chunks(batch)).enumerate();
             prop_assert_eq!(sum(parts.map(|(at, (numbers, keys))| {
                 let sizes = &part(at)[..keys.len().min(part(at).len())];
                 if at == turn && let Some(replay) = growing.take() {
@@ -72,7 +76,7 @@ proptest! {
                     return replay.feed(keys, sizes);
                 }
                 let replay = growing.as_mut().unwrap();
-                let most = numbers.iter().max().map_or(0, |&most| host_policy::list::at(most) + 1).max(known);
+                let most = numbers.iter().max().map_or(0, |&most| most as usize + 1).max(known);
                 replay.learn(&ids[known..most]);
                 known = most;
                 replay.feed(numbers, sizes)
@@ -82,7 +86,7 @@ proptest! {
 }
 
 #[test]
-fn equals_exact_where_ghosts_and_growth_matter() {
+fn equals_the_naive_cache_where_ghosts_and_growth_matter() {
     // Skewed: the product of two draws favours small numbers.
     let draw = |step: u64| (mix(step) % 1_000) * (mix(!step) % 20) / 4;
     let keys: Vec<u64> = (0..60_000).map(draw).map(mix).collect();
@@ -93,5 +97,24 @@ fn equals_exact_where_ghosts_and_growth_matter() {
             let want = reference(kind, capacity, weigh, &keys, &sizes);
             assert_eq!(replay.feed(&keys, &sizes), want, "{kind}");
         }
+    }
+}
+
+#[test]
+fn a_policy_that_is_not_built_in_is_replayed_through_its_factory() {
+    let ids: Vec<u64> = (0..300).map(mix).collect();
+    let numbers: Vec<u32> =
+        (0..20_000_u64).map(|step| (mix(step) % 300 * (mix(!step) % 7) / 6) as u32).collect();
+    let keys: Vec<u64> = numbers.iter().map(|&number| ids[number as usize]).collect();
+    for kind in builtin::ALL {
+        let built_in = kind.clone();
+        let mine = PolicyFactory::new("mine", move |capacity| built_in.build(capacity));
+        let want = Replay::hashed(&kind, 50, Weigh::Objects).feed(&keys, &[]);
+        assert!(want.hits > 2_000, "{kind}: {want:?} tests little");
+        assert_eq!(Replay::numbered(&mine, 50, Weigh::Objects, &ids).feed(&numbers, &[]), want, "{kind}");
+        assert_eq!(Replay::hashed(&mine, 50, Weigh::Objects).feed(&keys, &[]), want, "{kind}");
+        let ones = vec![1; keys.len()];
+        let in_bytes = Replay::hashed(&mine, 50, Weigh::Bytes).feed(&keys, &ones);
+        assert_eq!(in_bytes.hits, want.hits, "{kind}");
     }
 }

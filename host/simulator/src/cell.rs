@@ -3,29 +3,28 @@
 use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
-use host_cache::PolicyFactory;
-use host_cache::replay::{Tally, Weigh};
+use crate::replay::{Tally, Weigh};
+use host_policy::PolicyFactory;
 
-use super::{Capacity, Method, Options, Row, Window};
-use crate::progress::Stop;
-use crate::report::share;
+use crate::observer::Observer;
+use crate::{Capacity, Method, Options, Row, Window};
 
 /// Requests between two looks at whether to stop: some milliseconds.
 const STRETCH: usize = 1 << 16;
 
 /// A cell of the grid of policies and capacities.
 #[derive(Debug, Clone)]
-pub(super) struct Cell {
-    pub(super) method: Method,
+pub(crate) struct Cell {
+    pub(crate) method: Method,
     /// The capacity in the unit of `weigh`.
-    pub(super) amount: u64,
-    pub(super) weigh: Weigh,
+    pub(crate) amount: u64,
+    pub(crate) weigh: Weigh,
 }
 
 impl Cell {
     /// Every method at every capacity, in the order in which rows are given. The two numbers are what a percentage is
     /// of: distinct keys, and their bytes.
-    pub(super) fn grid(
+    pub(crate) fn grid(
         methods: &[Method],
         capacities: &[Capacity],
         options: &Options,
@@ -41,7 +40,7 @@ impl Cell {
     }
 
     /// The cell of a policy, with the policy; `None` for Belady's.
-    pub(super) fn policy(self) -> Option<(PolicyFactory, Self)> {
+    pub(crate) fn policy(self) -> Option<(PolicyFactory, Self)> {
         match &self.method {
             Method::Policy(policy) => Some((policy.clone(), self)),
             Method::Belady => None,
@@ -49,13 +48,13 @@ impl Cell {
     }
 
     /// Whether its replay has to know sizes.
-    pub(super) fn needs_sizes(&self, options: &Options) -> bool {
+    pub(crate) fn needs_sizes(&self, options: &Options) -> bool {
         options.sizes || self.weigh == Weigh::Bytes
     }
 }
 
 /// What is counted for a cell.
-pub(super) struct Count {
+pub(crate) struct Count {
     cell: Cell,
     bytes_wanted: bool,
     per_window: Option<NonZeroU64>,
@@ -66,7 +65,7 @@ pub(super) struct Count {
 }
 
 impl Count {
-    pub(super) fn new(cell: Cell, options: &Options) -> Self {
+    pub(crate) fn new(cell: Cell, options: &Options) -> Self {
         Self {
             cell,
             bytes_wanted: options.sizes,
@@ -80,16 +79,16 @@ impl Count {
 
     /// Feeds requests, with a size each or without sizes, in stretches that end where windows do; `fed` is told the
     /// length of each. False when it was stopped before the end.
-    pub(super) fn feed<K>(
+    pub(crate) fn feed<K>(
         &mut self,
         mut requests: &[K],
         mut sizes: &[u32],
-        stop: &Stop,
+        observer: &dyn Observer,
         mut feed: impl FnMut(&[K], &[u32]) -> Tally,
         mut fed: impl FnMut(u64),
     ) -> bool {
         while !requests.is_empty() {
-            if stop.asked() {
+            if observer.stopped() {
                 return false;
             }
             let length = self.to_window_end().min(STRETCH).min(requests.len());
@@ -128,18 +127,24 @@ impl Count {
         self.tally.bytes_missed += tally.bytes_missed;
     }
 
-    pub(super) fn row(self) -> Row {
+    pub(crate) fn row(self) -> Row {
         let misses = self.requests - self.tally.hits;
-        let bytes = share(self.tally.bytes_missed, self.tally.bytes);
+        let bytes = ratio(self.tally.bytes_missed, self.tally.bytes);
         Row {
             policy: self.cell.method.to_string(),
             capacity: self.cell.amount,
             requests: self.requests,
             misses,
-            miss_ratio: share(misses, self.requests).unwrap_or(0.0),
+            miss_ratio: ratio(misses, self.requests).unwrap_or(0.0),
             byte_miss_ratio: bytes.filter(|_| self.bytes_wanted),
             windows: self.windows,
             seconds: self.took.as_secs_f64(),
         }
     }
+}
+
+/// `part / whole`; `None` where the whole is 0.
+#[expect(clippy::as_conversions, reason = "counts stay far below 2^53, where every one has its float")]
+fn ratio(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
 }
