@@ -12,7 +12,6 @@ mod interrupt;
 mod layers;
 mod log;
 mod out;
-mod plot;
 mod progress;
 
 use std::io::{IsTerminal as _, Write as _};

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{ArgGroup, Args};
+use host_plot::{PlotError, PlotFile};
 use host_profile::Settings;
 use host_runtime::VirtualOptions;
 use host_simulator::{Capacity, MemoryLimit, Method, Options, Registry, Simulation, builtin, simulate};
@@ -19,7 +20,6 @@ use crate::format;
 use crate::format::grid::Grid;
 use crate::interrupt::stop_on_ctrl_c;
 use crate::layers::Above;
-use crate::plot::{self, PlotFile};
 use crate::progress::{Terminal, Watched};
 use span::Span;
 
@@ -146,6 +146,11 @@ const CURVES: [Method; 7] = [
     Method::Belady,
 ];
 
+/// An error of the file that `--plot` names.
+fn of_plot(error: PlotError) -> Failure {
+    format!("--plot {error}").into()
+}
+
 /// Half of the memory that this process may use: the caches, and everybody else, need the rest.
 fn half_of_memory() -> u64 {
     match Machine::read(Path::new(".")).memory_limit_bytes {
@@ -171,7 +176,7 @@ impl Sim {
         let capacities = self.capacities(view)?;
         let methods = self.methods(view, &capacities)?;
         // Whatever is wrong with the file should show before minutes of replays, not after.
-        let plot = self.plot.as_deref().map(PlotFile::open).transpose()?;
+        let plot = self.plot.as_deref().map(PlotFile::open).transpose().map_err(of_plot)?;
         let stop = stop_on_ctrl_c()?;
         announce_waiting(&self.trace);
         let trace = TraceReader::open(&self.trace, &self.format.options())?;
@@ -188,7 +193,7 @@ impl Sim {
                 View::Windows(length) => format::plot::windows(&grid, length),
                 View::Curve | View::Table => format::plot::curves(&grid, self.sizes),
             };
-            file.write(&plot::svg(&chart)?)?;
+            host_plot::svg(&chart).and_then(|svg| file.write(&svg)).map_err(of_plot)?;
         }
         self.print(view, &grid)?;
         Ok(if simulation.interrupted { End::Interrupted } else { End::Done })

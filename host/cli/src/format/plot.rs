@@ -7,7 +7,7 @@ use host_simulator::{Method, Row, Simulation};
 
 use super::grid::Grid;
 use super::{simulation, thousands, window};
-use crate::plot::{Chart, Line, Panel, Role, Scale, Unit};
+use host_plot::{Chart, Line, Panel, Role, Scale, Unit};
 
 /// More windows than this are drawn together: a window should be more than a pixel wide.
 const WINDOWS: usize = 400;

@@ -2,7 +2,7 @@
 
 /// How values lie along an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scale {
+pub enum Scale {
     /// Linear, from 0 to a round number.
     Percent,
     /// Linear, ending where the values end.
@@ -13,7 +13,7 @@ pub(crate) enum Scale {
 
 /// What is counted along an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unit {
+pub enum Unit {
     /// Objects.
     Count,
     /// Bytes.
@@ -22,13 +22,13 @@ pub(crate) enum Unit {
 
 /// Ticks and ends of an axis.
 #[derive(Debug, PartialEq)]
-pub(super) struct Ticks {
+pub(crate) struct Ticks {
     /// From and to.
-    pub(super) range: (f64, f64),
+    pub(crate) range: (f64, f64),
     /// Ticks with a label and a line across.
-    pub(super) labelled: Vec<f64>,
+    pub(crate) labelled: Vec<f64>,
     /// Lines across without a label.
-    pub(super) between: Vec<f64>,
+    pub(crate) between: Vec<f64>,
 }
 
 /// About so many labels fit a linear axis.
@@ -38,7 +38,7 @@ const CROWDED_DECADES: f64 = 3.4;
 
 impl Scale {
     /// What a tick says.
-    pub(super) fn label(self, value: f64) -> String {
+    pub(crate) fn label(self, value: f64) -> String {
         match self {
             Self::Percent | Self::Linear | Self::Log(Unit::Count) => number(value),
             Self::Log(Unit::Bytes) => bytes(value),
@@ -46,7 +46,7 @@ impl Scale {
     }
 
     /// Ticks for these values.
-    pub(super) fn ticks(self, values: impl Iterator<Item = f64>) -> Ticks {
+    pub(crate) fn ticks(self, values: impl Iterator<Item = f64>) -> Ticks {
         let (low, high) = values
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
         match self {
@@ -66,9 +66,9 @@ impl Scale {
     }
 }
 
-/// 1, 2 or 5 times a power of ten, for few enough labels over a stretch.
-fn step(stretch: f64) -> f64 {
-    let rough = stretch / LABELS;
+/// 1, 2 or 5 times a power of ten, for few enough labels over a length.
+fn step(length: f64) -> f64 {
+    let rough = length / LABELS;
     let power = 10f64.powf(rough.log10().floor());
     let steps = [1.0, 2.0, 5.0, 10.0].map(|times| times * power);
     steps.into_iter().find(|step| *step >= rough).unwrap_or(rough)

@@ -6,19 +6,18 @@ use std::ops::Range;
 
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 
-use super::ticks::{Scale, Ticks};
-use crate::format::{float, nearest};
+use crate::ticks::{Scale, Ticks};
 
 /// A scale with the ticks of what is shown on it.
 #[derive(Debug)]
-pub(super) struct Axis {
+pub(crate) struct Axis {
     scale: Scale,
     ticks: Ticks,
 }
 
 impl Axis {
     /// An axis on which all these values lie.
-    pub(super) fn over(scale: Scale, values: impl Iterator<Item = f64>) -> Self {
+    pub(crate) fn over(scale: Scale, values: impl Iterator<Item = f64>) -> Self {
         Self { scale, ticks: scale.ticks(values) }
     }
 
@@ -37,8 +36,7 @@ impl Ranged for Axis {
     type ValueType = f64;
 
     fn map(&self, value: &f64, (from, to): (i32, i32)) -> i32 {
-        let along = nearest(self.share(*value).clamp(0.0, 1.0) * float(u64::from(from.abs_diff(to))));
-        let along = i32::try_from(along).unwrap_or(i32::MAX);
+        let along = pixels(self.share(*value).clamp(0.0, 1.0) * f64::from(from.abs_diff(to)));
         if from <= to { from.saturating_add(along) } else { from.saturating_sub(along) }
     }
 
@@ -58,10 +56,16 @@ impl ValueFormatter<f64> for Axis {
     }
 }
 
+/// The nearest whole number of pixels.
+#[expect(clippy::as_conversions, reason = "a float cast saturates")]
+fn pixels(length: f64) -> i32 {
+    length.round() as i32
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::ticks::Unit;
     use super::*;
+    use crate::ticks::Unit;
 
     #[test]
     fn equal_factors_are_equal_steps_and_an_axis_may_run_either_way() {

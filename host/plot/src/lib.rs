@@ -1,13 +1,29 @@
 //! Charts as SVG: lines over a logarithmic or linear axis, legible at the width of a README.
 //!
-//! The chart is laid out here and drawn by `plotters`, which is asked for no text measures: without
-//! fonts it only guesses them, so the legend has a margin of its own, right of the lines, where it can cover
-//! nothing. The canvas is twice as large as it is meant to be seen, because `plotters` places points
-//! on whole pixels.
+//! ```
+//! use host_plot::{Chart, Line, Panel, Role, Scale, Unit};
 //!
-//! Nothing of the machine or the moment goes in: the same chart gives the same bytes.
+//! let lru = Line { name: "lru".to_owned(), role: Role::Policy, points: vec![(10.0, 0.9), (1_000.0, 0.2)] };
+//! let panel = Panel {
+//!     x_label: "capacity, objects".to_owned(),
+//!     y_label: "miss ratio, %".to_owned(),
+//!     x: Scale::Log(Unit::Count),
+//!     x_reaches: Vec::new(),
+//!     lines: vec![lru],
+//! };
+//! let chart = Chart { title: "a trace".to_owned(), subtitle: String::new(), panels: vec![panel] };
+//! assert!(host_plot::svg(&chart)?.contains("lru"));
+//! # Ok::<(), host_plot::PlotError>(())
+//! ```
+//!
+//! The chart is laid out here and drawn by `plotters`, without its text measures: without fonts it only guesses
+//! them. So the legend has a margin of its own, right of the lines, where it can cover nothing. The canvas is twice
+//! as large as it is meant to be seen, because `plotters` places points on whole pixels.
+//!
+//! A chart depends on its data alone: the same chart gives the same bytes on every machine.
 
 mod axis;
+mod error;
 mod file;
 mod marks;
 mod ticks;
@@ -22,52 +38,51 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontFamily, FontStyle, RGBColor, ShapeStyle, TextStyle, WHITE};
 
 use axis::Axis;
-pub(crate) use file::PlotFile;
+pub use error::PlotError;
+pub use file::PlotFile;
 use marks::Mark;
-pub(crate) use ticks::{Scale, Unit};
-
-use crate::exit::Failure;
+pub use ticks::{Scale, Unit};
 
 /// What is drawn.
 #[derive(Debug)]
-pub(crate) struct Chart {
+pub struct Chart {
     /// In large letters.
-    pub(crate) title: String,
+    pub title: String,
     /// Below the title, smaller.
-    pub(crate) subtitle: String,
+    pub subtitle: String,
     /// One below the other. They share the legend, so their lines have the same names in the same order.
-    pub(crate) panels: Vec<Panel>,
+    pub panels: Vec<Panel>,
 }
 
 /// One pair of axes.
 #[derive(Debug)]
-pub(crate) struct Panel {
+pub struct Panel {
     /// Below the horizontal axis.
-    pub(crate) x_label: String,
+    pub x_label: String,
     /// Beside the vertical axis, which is in percent and starts at 0.
-    pub(crate) y_label: String,
+    pub y_label: String,
     /// The horizontal axis.
-    pub(crate) x: Scale,
+    pub x: Scale,
     /// Values that the horizontal axis reaches, also where no point lies.
-    pub(crate) x_reaches: Vec<f64>,
+    pub x_reaches: Vec<f64>,
     /// What is on it.
-    pub(crate) lines: Vec<Line>,
+    pub lines: Vec<Line>,
 }
 
 /// Points from left to right.
 #[derive(Debug)]
-pub(crate) struct Line {
+pub struct Line {
     /// For the legend.
-    pub(crate) name: String,
+    pub name: String,
     /// How it is drawn.
-    pub(crate) role: Role,
+    pub role: Role,
     /// Horizontal value, and a share from 0 to 1.
-    pub(crate) points: Vec<(f64, f64)>,
+    pub points: Vec<(f64, f64)>,
 }
 
 /// How a line is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
+pub enum Role {
     /// In a colour and with a mark of its own.
     Policy,
     /// Grey, the area below it shaded: no line goes there.
@@ -102,12 +117,15 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Axes<'a, 'b> = ChartContext<'b, SVGBackend<'a>, Cartesian2d<Axis, Axis>>;
 
 /// The chart as an SVG document.
-pub(crate) fn svg(chart: &Chart) -> Result<String, Failure> {
+///
+/// # Errors
+/// [`PlotError::Draw`].
+pub fn svg(chart: &Chart) -> Result<String, PlotError> {
     let mut out = String::new();
-    let count = u32::try_from(chart.panels.len())?;
+    let panels = u32::try_from(chart.panels.len()).unwrap_or(u32::MAX);
+    let height = panels.saturating_mul(PANEL_HEIGHT).saturating_add(HEAD);
     {
-        let root =
-            SVGBackend::with_string(&mut out, (WIDTH, HEAD + count * PANEL_HEIGHT)).into_drawing_area();
+        let root = SVGBackend::with_string(&mut out, (WIDTH, height)).into_drawing_area();
         root.fill(&WHITE)?;
         let (head, body) = root.split_vertically(HEAD);
         let left = Pos::new(HPos::Left, VPos::Top);
@@ -138,7 +156,7 @@ fn text(size: f64, color: RGBColor, style: FontStyle) -> TextStyle<'static> {
     TextStyle { color: color.to_backend_color(), ..style }
 }
 
-fn draw_panel(panel: &Panel, area: &Area<'_>) -> Result<(), Failure> {
+fn draw_panel(panel: &Panel, area: &Area<'_>) -> Result<(), PlotError> {
     let points = || panel.lines.iter().flat_map(|line| &line.points);
     let x = Axis::over(panel.x, points().map(|(x, _)| *x).chain(panel.x_reaches.iter().copied()));
     let y = Axis::over(Scale::Percent, points().map(|(_, y)| y * 100.0));
@@ -209,7 +227,7 @@ fn inside(area: &Area<'_>, points: impl Iterator<Item = (i32, i32)>) -> Vec<(i32
 }
 
 /// Names from top to bottom as the lines lie, by their means.
-fn draw_legend(panel: &Panel, area: &Area<'_>) -> Result<(), Failure> {
+fn draw_legend(panel: &Panel, area: &Area<'_>) -> Result<(), PlotError> {
     let mut entries: Vec<_> = marked(panel).map(|(line, mark)| (mean(line), line, mark)).collect();
     entries.sort_by(|(a, one, _), (b, other, _)| b.total_cmp(a).then_with(|| one.name.cmp(&other.name)));
     let middle = Pos::new(HPos::Left, VPos::Center);

@@ -6,7 +6,7 @@ use plotters::drawing::DrawingArea;
 use plotters::element::{Circle, Polygon};
 use plotters::style::{Color, RGBColor, ShapeStyle, WHITE};
 
-use crate::exit::Failure;
+use crate::PlotError;
 
 /// Okabe and Ito's colours ("Color Universal Design", 2008) but for yellow, which white drowns.
 const COLORS: [RGBColor; 7] = [
@@ -33,7 +33,7 @@ const SHAPES: [&[(i32, i32)]; 5] = [
 
 /// How one line looks.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Mark {
+pub(crate) struct Mark {
     color: RGBColor,
     /// Index of the shape; none for a line without marks.
     shape: Option<usize>,
@@ -44,37 +44,37 @@ pub(super) struct Mark {
 impl Mark {
     /// Of the `nth` line, from 0. Colours repeat after 7, shapes after 5, and from the 8th on marks are hollow: the first
     /// 70 differ.
-    pub(super) fn nth(nth: usize) -> Self {
+    pub(crate) fn nth(nth: usize) -> Self {
         let color = COLORS.get(nth % COLORS.len()).copied().unwrap_or_default();
         Self { color, shape: Some(nth % SHAPES.len()), hollow: nth / COLORS.len() % 2 == 1, nth }
     }
 
     /// A line without marks.
-    pub(super) fn plain(color: RGBColor) -> Self {
+    pub(crate) fn plain(color: RGBColor) -> Self {
         Self { color, shape: None, hollow: false, nth: 0 }
     }
 
-    pub(super) fn stroke(self, width: u32) -> ShapeStyle {
+    pub(crate) fn stroke(self, width: u32) -> ShapeStyle {
         self.color.stroke_width(width)
     }
 
     /// The first of every `step` points that carries a mark: another one for each of `lines`, so that lines
     /// that lie on each other still show.
-    pub(super) fn offset(self, step: usize, lines: usize) -> usize {
+    pub(crate) fn offset(self, step: usize, lines: usize) -> usize {
         self.nth * step / lines.max(1) % step
     }
 
     /// Draws the mark at a point, nothing for a line without.
-    pub(super) fn draw(
+    pub(crate) fn draw(
         self,
         area: &DrawingArea<SVGBackend<'_>, Shift>,
         (x, y): (i32, i32),
-    ) -> Result<(), Failure> {
+    ) -> Result<(), PlotError> {
         let Some(corners) = self.shape.and_then(|shape| SHAPES.get(shape)) else { return Ok(()) };
         let outer = |scale: i32| -> Vec<(i32, i32)> {
             corners.iter().map(|(dx, dy)| (x + dx * scale / 10, y + dy * scale / 10)).collect()
         };
-        let layer = |color: RGBColor, scale: i32| -> Result<(), Failure> {
+        let layer = |color: RGBColor, scale: i32| -> Result<(), PlotError> {
             if corners.is_empty() {
                 area.draw(&Circle::new((x, y), RADIUS * scale / 10 - 1, color.filled()))?;
             } else {

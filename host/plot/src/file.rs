@@ -4,11 +4,11 @@ use std::fs::{File, OpenOptions};
 use std::io::{Error, ErrorKind, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::exit::Failure;
+use crate::PlotError;
 
 /// A file that can be written; it is left as it was until there is something to write.
 #[derive(Debug)]
-pub(crate) struct PlotFile {
+pub struct PlotFile {
     path: PathBuf,
     file: File,
     /// It was not there before, so that it must go again if nothing is written.
@@ -17,25 +17,31 @@ pub(crate) struct PlotFile {
 
 impl PlotFile {
     /// Opens `path` without touching what is in it.
-    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+    ///
+    /// # Errors
+    /// [`PlotError::NotSvg`], [`PlotError::Write`].
+    pub fn open(path: &Path) -> Result<Self, PlotError> {
         if !path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("svg")) {
-            return Err(about(path, "plots are SVG; give a name that ends in .svg"));
+            return Err(PlotError::NotSvg(path.to_owned()));
         }
         let fresh = OpenOptions::new().write(true).create_new(true).open(path);
         let (file, fresh) = match fresh {
             Ok(file) => (file, true),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 let file = OpenOptions::new().write(true).open(path);
-                (file.map_err(|error| cannot(path, &error))?, false)
+                (file.map_err(|error| cannot(path, error))?, false)
             }
-            Err(error) => return Err(cannot(path, &error)),
+            Err(error) => return Err(cannot(path, error)),
         };
         Ok(Self { path: path.to_owned(), file, fresh })
     }
 
     /// Replaces what was in the file.
-    pub(crate) fn write(mut self, svg: &str) -> Result<(), Failure> {
-        self.replace(svg).map_err(|error| cannot(&self.path, &error))?;
+    ///
+    /// # Errors
+    /// [`PlotError::Write`].
+    pub fn write(mut self, svg: &str) -> Result<(), PlotError> {
+        self.replace(svg).map_err(|error| cannot(&self.path, error))?;
         self.fresh = false;
         Ok(())
     }
@@ -56,12 +62,8 @@ impl Drop for PlotFile {
     }
 }
 
-fn cannot(path: &Path, error: &Error) -> Failure {
-    about(path, &format!("the plot cannot be written: {error}"))
-}
-
-fn about(path: &Path, reason: &str) -> Failure {
-    format!("--plot {}: {reason}", path.display()).into()
+fn cannot(path: &Path, source: Error) -> PlotError {
+    PlotError::Write { path: path.to_owned(), source }
 }
 
 #[cfg(test)]
