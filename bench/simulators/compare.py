@@ -97,7 +97,7 @@ def make(*arguments):
 def known():
     """The policies that this binary has."""
     tell = subprocess.run([args.host, "sim", "-", "--policy", "?"], capture_output=True, text=True)
-    names = tell.stderr.split("expected one of:")[-1].split("\n")[0]
+    names = tell.stderr.split("expected one of ")[-1].split("\n")[0]
     found = [name.strip() for name in names.split(",")]
     return [policy for policy in PEERS if policy in found]
 

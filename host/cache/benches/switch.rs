@@ -23,8 +23,8 @@
 )]
 
 use hdrhistogram::Histogram;
-use host_cache::policy::mix::mix;
 use host_cache::{Cache, Outcome, builtin};
+use host_contract::split_mix::mix;
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::sync::Barrier;

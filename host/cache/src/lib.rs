@@ -11,6 +11,8 @@
 //! replaced, and then a run repeats.
 
 mod cache;
+mod index;
+mod prefetch;
 mod shadow;
 mod sync;
 

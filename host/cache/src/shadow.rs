@@ -44,8 +44,8 @@ mod tap;
 
 pub use tap::SampleTap;
 
+use host_contract::split_mix::mix;
 use host_policy::PolicyFactory;
-use host_policy::mix::mix;
 use miniature::Miniature;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -10,8 +10,8 @@
     reason = "a measurement: its numbers are far below 2^53"
 )]
 
-use host_cache::policy::mix::mix;
 use host_cache::{Cache, PolicyFactory, builtin};
+use host_contract::split_mix::mix;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};

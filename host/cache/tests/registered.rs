@@ -1,8 +1,8 @@
-//! A policy that is not built in runs wherever one does: in the cache, in a shadow, in the simulator's replay, each by
-//! the name it was registered under.
+//! A policy that is not built in runs in the cache and in a shadow, by the name it was registered under. The simulator's
+//! tests do the same with a replay.
 
 use host_cache::{Cache, Outcome, PolicyFactory, RegisterError, Registry, Shadows, builtin};
-use host_policy::{Policy, Resident, Slot, Standing};
+use host_policy::{ExportedEntry, ImportedEntry, Policy, Slot};
 
 /// Evicts what was used most recently: the best there is for a loop, and unlike any built-in policy.
 #[derive(Default)]
@@ -38,11 +38,11 @@ impl Policy for Mru {
 
     fn set_capacity(&mut self, _capacity: u64) {}
 
-    fn export(&self) -> Vec<Standing> {
-        self.order.iter().rev().map(|&slot| Standing { slot, frequency: 1 }).collect()
+    fn export(&self) -> Vec<ExportedEntry> {
+        self.order.iter().rev().map(|&slot| ExportedEntry { slot, frequency: 1 }).collect()
     }
 
-    fn import(&mut self, entries: &[Resident]) {
+    fn import(&mut self, entries: &[ImportedEntry]) {
         self.order = entries.iter().rev().map(|entry| entry.slot).collect();
     }
 

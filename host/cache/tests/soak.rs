@@ -13,8 +13,8 @@
     reason = "a test: a panic is its failure, its numbers are its own"
 )]
 
-use host_cache::policy::mix::mix;
 use host_cache::{Cache, Cause, Outcome, builtin};
+use host_contract::split_mix::mix;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;

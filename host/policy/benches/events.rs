@@ -9,8 +9,11 @@
     reason = "a benchmark: a panic is its failure, its numbers are its own"
 )]
 
-use host_policy::mix::mix;
-use host_policy::{Policy, Slot, Visitor, builtin};
+#[path = "../tests/owner/mix.rs"]
+mod mix;
+
+use host_policy::{ReplayPolicy, Slot, Visitor, builtin};
+use mix::mix;
 use std::time::Instant;
 
 const ROUNDS: usize = 5;
@@ -41,7 +44,7 @@ struct Measure<'a> {
 impl Visitor for Measure<'_> {
     type Output = [f64; 3];
 
-    fn visit<P: Policy + 'static>(self, mut policy: P) -> [f64; 3] {
+    fn visit<P: ReplayPolicy + 'static>(self, mut policy: P) -> [f64; 3] {
         let mut id = (self.round as u64) << 40;
         for slot in 0..self.entries {
             id += 1;

@@ -16,11 +16,12 @@
 //! When not to use it: a loop larger than the cache (nothing hits, so nothing adapts), and stable popularity
 //! where LFU keeps more. Its ghosts cost memory: as many ids as the cache has entries.
 
-use crate::ghosts::{ByHash, InSlot, Memory};
+use crate::ghosts::{ByHash, GhostStore, InSlot};
 use crate::list::{Nodes, at};
-use crate::part::Part;
+use crate::replay::hit_in_stages;
+use crate::segment::Segment;
 use crate::weights::Weights;
-use crate::{Policy, Resident, Slot, Standing};
+use crate::{ExportedEntry, ImportedEntry, Policy, ReplayPolicy, Slot};
 
 /// One of the two halves of the directory: L1 = T1 + B1, seen once; L2 = T2 + B2, seen again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +39,7 @@ const WAS_AGAIN: Uses = -2;
 /// The entry announced by `on_miss`.
 #[derive(Debug, Clone, Copy)]
 struct Incoming<T> {
-    tag: T,
+    fingerprint: T,
     weight: u64,
     /// The ghost list it was found in: cases II and III; `None` is case IV.
     ghost: Option<Half>,
@@ -46,18 +47,18 @@ struct Incoming<T> {
 
 /// The policy; see the [module](self).
 #[derive(Debug)]
-pub struct Adaptive<M: Memory = ByHash> {
+pub struct Adaptive<G: GhostStore = ByHash> {
     capacity: u64,
     /// Target weight of T1, from 0 to the capacity: the paper's p.
     target: f64,
     uses: Nodes<Uses>,
-    memory: M,
+    store: G,
     weights: Weights,
-    t1: Part,
-    t2: Part,
-    b1: M::Queue<()>,
-    b2: M::Queue<()>,
-    incoming: Option<Incoming<M::Tag>>,
+    t1: Segment,
+    t2: Segment,
+    b1: G::Queue<()>,
+    b2: G::Queue<()>,
+    incoming: Option<Incoming<G::Fingerprint>>,
 }
 
 /// A weight as a real number. Weights above 2^53 lose their last bits, which moves p by less than 1 in 10^15.
@@ -70,66 +71,66 @@ impl Adaptive {
     /// A policy that holds no entry, for `capacity` in the unit of the weights.
     #[must_use]
     pub fn new(capacity: u64) -> Self {
-        Self::with_memory(capacity)
+        Self::with_ghosts(capacity)
     }
 }
 
-impl<M: Memory> Adaptive<M> {
+impl<G: GhostStore> Adaptive<G> {
     /// The same with ghosts in either way.
     #[must_use]
-    pub fn with_memory(capacity: u64) -> Self {
+    pub fn with_ghosts(capacity: u64) -> Self {
         Self {
             capacity,
             target: 0.0,
             uses: Nodes::new(),
-            memory: M::new(),
+            store: G::new(),
             weights: Weights::new(),
-            t1: Part::new(),
-            t2: Part::new(),
-            b1: M::queue(),
-            b2: M::queue(),
+            t1: Segment::new(),
+            t2: Segment::new(),
+            b1: G::queue(),
+            b2: G::queue(),
             incoming: None,
         }
     }
 
-    /// The uses of an entry, and the part of the residents it is in.
+    /// The uses of an entry, and the segment of the residents it is in.
     #[inline]
-    fn held(&mut self, slot: Slot) -> Option<(Uses, &mut Part)> {
+    fn held(&mut self, slot: Slot) -> Option<(Uses, &mut Segment)> {
         let uses = self.uses.get(slot.0).copied().filter(|&uses| uses > 0)?;
         Some((uses, if uses == 1 { &mut self.t1 } else { &mut self.t2 }))
     }
 
     #[inline]
-    fn push(&mut self, slot: Slot, tag: M::Tag, weight: u64, uses: Uses) {
+    fn push(&mut self, slot: Slot, fingerprint: G::Fingerprint, weight: u64, uses: Uses) {
         self.on_remove(slot);
         self.uses.reach(slot.0, &0);
-        self.memory.hold(slot.0, tag);
+        self.store.hold(slot.0, fingerprint);
         self.weights.set(slot.0, weight);
         *self.uses.data_mut(slot.0) = uses;
-        let part = if uses == 1 { &mut self.t1 } else { &mut self.t2 };
-        part.push_back(&mut self.uses, slot.0, weight);
+        let segment = if uses == 1 { &mut self.t1 } else { &mut self.t2 };
+        segment.push_back(&mut self.uses, slot.0, weight);
     }
 
     fn seen_once(&self) -> u64 {
-        self.t1.weight + M::weight(&self.b1)
+        self.t1.weight + G::weight(&self.b1)
     }
 
     fn directory(&self) -> u64 {
-        self.seen_once() + self.t2.weight + M::weight(&self.b2)
+        self.seen_once() + self.t2.weight + G::weight(&self.b2)
     }
 
     #[inline]
     fn drop_oldest(&mut self, half: Half) -> bool {
         let queue = if half == Half::Once { &mut self.b1 } else { &mut self.b2 };
-        self.memory.drop_oldest(queue, &mut self.uses, &self.weights)
+        self.store.drop_oldest(queue, &mut self.uses, &self.weights)
     }
 
-    /// Forgets the ghost of a half with this tag, if there is one.
+    /// Forgets the ghost of a half with this fingerprint, if there is one.
     #[inline]
-    fn forget(&mut self, half: Half, tag: M::Tag) -> bool {
+    fn forget(&mut self, half: Half, fingerprint: G::Fingerprint) -> bool {
         let (queue, was) =
             if half == Half::Once { (&mut self.b1, WAS_ONCE) } else { (&mut self.b2, WAS_AGAIN) };
-        self.memory.forget(queue, &mut self.uses, &self.weights, tag, |&uses| uses == was).is_some()
+        self.store.forget(queue, &mut self.uses, &self.weights, fingerprint, |&uses| uses == was).is_some()
     }
 
     /// The paper's REPLACE(x, p), except that it only names the half whose LRU entry goes.
@@ -151,7 +152,7 @@ impl<M: Memory> Adaptive<M> {
     fn once_fills_cache(&self) -> bool {
         self.incoming.is_some_and(|incoming| {
             incoming.ghost.is_none()
-                && M::weight(&self.b1) == 0
+                && G::weight(&self.b1) == 0
                 && self.t1.weight + incoming.weight > self.capacity
         })
     }
@@ -171,7 +172,7 @@ impl<M: Memory> Adaptive<M> {
     }
 }
 
-impl<M: Memory> Policy for Adaptive<M> {
+impl<G: GhostStore> Policy for Adaptive<G> {
     #[inline]
     fn on_hit(&mut self, slot: Slot) {
         // Case I.
@@ -188,26 +189,21 @@ impl<M: Memory> Policy for Adaptive<M> {
     }
 
     #[inline]
-    fn fetch(&self, slot: Slot) {
-        self.uses.fetch(slot.0);
-    }
-
-    #[inline]
-    fn prefetch(&self, slot: Slot) {
-        self.uses.prefetch(slot.0);
+    fn on_hits(&mut self, slots: &[Slot]) {
+        hit_in_stages(self, slots);
     }
 
     #[inline]
     fn on_miss(&mut self, id: u64, weight: u64) {
-        let tag = self.memory.tag(id);
+        let fingerprint = self.store.fingerprint(id);
         // The quotients are taken with the ghost still counted, as in the paper.
-        let (b1, b2) = (real(M::weight(&self.b1)), real(M::weight(&self.b2)));
-        let ghost = if self.forget(Half::Once, tag) {
+        let (b1, b2) = (real(G::weight(&self.b1)), real(G::weight(&self.b2)));
+        let ghost = if self.forget(Half::Once, fingerprint) {
             // Case II.
             let step = real(weight) * (b2 / b1).max(1.0);
             self.target = (self.target + step).min(real(self.capacity));
             Some(Half::Once)
-        } else if self.forget(Half::Again, tag) {
+        } else if self.forget(Half::Again, fingerprint) {
             // Case III.
             let step = real(weight) * (b1 / b2).max(1.0);
             self.target = (self.target - step).max(0.0);
@@ -217,43 +213,45 @@ impl<M: Memory> Policy for Adaptive<M> {
             self.trim(weight);
             None
         };
-        self.incoming = Some(Incoming { tag, weight, ghost });
+        self.incoming = Some(Incoming { fingerprint, weight, ghost });
     }
 
     #[inline]
     fn victim(&mut self) -> Option<Slot> {
-        self.memory.choose();
+        self.store.choose();
         let without_ghost = self.once_fills_cache();
         let half = if without_ghost { Half::Once } else { self.replace() };
-        let (part, ghosts, was) = match half {
+        let (segment, ghosts, was) = match half {
             Half::Once => (&mut self.t1, &mut self.b1, WAS_ONCE),
             Half::Again => (&mut self.t2, &mut self.b2, WAS_AGAIN),
         };
-        if part.list.is_empty() {
+        if segment.list.is_empty() {
             return None;
         }
-        let slot = Slot(part.list.front());
+        let slot = Slot(segment.list.front());
         let weight = self.weights.get(slot.0);
-        part.remove(&mut self.uses, slot.0, weight);
+        segment.remove(&mut self.uses, slot.0, weight);
         *self.uses.data_mut(slot.0) = was;
         if !without_ghost {
-            self.memory.remember(ghosts, &mut self.uses, slot.0, weight, ());
+            self.store.remember(ghosts, &mut self.uses, slot.0, weight, ());
         }
         self.trim(0);
         Some(slot)
     }
 
     fn next_victim(&self) -> Option<Slot> {
-        let part = if self.replace() == Half::Once { &self.t1 } else { &self.t2 };
-        Some(Slot(part.list.front()))
+        let segment = if self.replace() == Half::Once { &self.t1 } else { &self.t2 };
+        Some(Slot(segment.list.front()))
     }
 
     #[inline]
     fn on_insert(&mut self, slot: Slot, id: u64, weight: u64) {
-        let tag = self.memory.tag(id);
-        let returns =
-            self.incoming.take().is_some_and(|incoming| incoming.tag == tag && incoming.ghost.is_some());
-        self.push(slot, tag, weight, if returns { 2 } else { 1 });
+        let fingerprint = self.store.fingerprint(id);
+        let returns = self
+            .incoming
+            .take()
+            .is_some_and(|incoming| incoming.fingerprint == fingerprint && incoming.ghost.is_some());
+        self.push(slot, fingerprint, weight, if returns { 2 } else { 1 });
         self.trim(0);
     }
 
@@ -261,16 +259,16 @@ impl<M: Memory> Policy for Adaptive<M> {
     fn on_remove(&mut self, slot: Slot) {
         let weight = self.weights.get(slot.0);
         if let Some((uses, _)) = self.held(slot) {
-            let part = if uses == 1 { &mut self.t1 } else { &mut self.t2 };
-            part.remove(&mut self.uses, slot.0, weight);
+            let segment = if uses == 1 { &mut self.t1 } else { &mut self.t2 };
+            segment.remove(&mut self.uses, slot.0, weight);
             *self.uses.data_mut(slot.0) = 0;
         }
     }
 
     fn on_reweigh(&mut self, slot: Slot, weight: u64) {
         let before = self.weights.get(slot.0);
-        if let Some((_, part)) = self.held(slot) {
-            part.reweigh(before, weight);
+        if let Some((_, segment)) = self.held(slot) {
+            segment.reweigh(before, weight);
             self.weights.set(slot.0, weight);
             self.trim(0);
         }
@@ -283,27 +281,39 @@ impl<M: Memory> Policy for Adaptive<M> {
         self.trim(0);
     }
 
-    fn export(&self) -> Vec<Standing> {
+    fn export(&self) -> Vec<ExportedEntry> {
         let slots = self.t1.list.iter(&self.uses).chain(self.t2.list.iter(&self.uses));
         slots
-            .map(|slot| Standing { slot: Slot(slot), frequency: self.uses.data(slot).unsigned_abs() })
+            .map(|slot| ExportedEntry { slot: Slot(slot), frequency: self.uses.data(slot).unsigned_abs() })
             .collect()
     }
 
-    fn import(&mut self, entries: &[Resident]) {
-        for &Resident { slot, id, weight, frequency } in entries {
+    fn import(&mut self, entries: &[ImportedEntry]) {
+        for &ImportedEntry { slot, id, weight, frequency } in entries {
             let uses = Uses::try_from(frequency).unwrap_or(Uses::MAX).max(1);
-            self.push(slot, self.memory.tag(id), weight, uses);
+            self.push(slot, self.store.fingerprint(id), weight, uses);
         }
     }
 
     fn len(&self) -> usize {
         at(self.t1.list.len()) + at(self.t2.list.len())
     }
+}
+
+impl<G: GhostStore> ReplayPolicy for Adaptive<G> {
+    #[inline]
+    fn prefetch_entry(&self, slot: Slot) {
+        self.uses.fetch(slot.0);
+    }
 
     #[inline]
-    fn in_slots(&mut self) -> Option<&mut InSlot> {
-        self.memory.in_slots()
+    fn prefetch_neighbours(&self, slot: Slot) {
+        self.uses.prefetch(slot.0);
+    }
+
+    #[inline]
+    fn ghost_slots(&mut self) -> Option<&mut InSlot> {
+        self.store.in_slots()
     }
 }
 

@@ -9,8 +9,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::{
-    Adaptive, ByHash, Fifo, InSlot, Lfu, Lirs, Lru, Memory, Policy, Resident, S3Fifo, Sieve, Slot, Standing,
-    TwoQ, WTinyLfu,
+    Adaptive, ByHash, ExportedEntry, Fifo, GhostStore, ImportedEntry, InSlot, Lfu, Lirs, Lru, Policy,
+    ReplayPolicy, S3Fifo, Sieve, Slot, TwoQ, WTinyLfu,
 };
 
 /// Makes a policy for a capacity, in the unit of the weights.
@@ -98,7 +98,7 @@ pub trait Visitor {
     type Output;
 
     /// Does it.
-    fn visit<P: Policy + 'static>(self, policy: P) -> Self::Output;
+    fn visit<P: ReplayPolicy + 'static>(self, policy: P) -> Self::Output;
 }
 
 impl PolicyFactory {
@@ -128,7 +128,7 @@ impl PolicyFactory {
         struct Boxed;
         impl Visitor for Boxed {
             type Output = Box<dyn Policy>;
-            fn visit<P: Policy + 'static>(self, policy: P) -> Box<dyn Policy> {
+            fn visit<P: ReplayPolicy + 'static>(self, policy: P) -> Box<dyn Policy> {
                 Box::new(policy)
             }
         }
@@ -141,7 +141,7 @@ impl PolicyFactory {
     /// A policy for `capacity` that takes over `entries`, given from the coldest to the hottest. The
     /// [crate](crate) says how each built-in policy reads them.
     #[must_use]
-    pub fn rebuild(&self, capacity: u64, entries: &[Resident]) -> Box<dyn Policy> {
+    pub fn rebuild(&self, capacity: u64, entries: &[ImportedEntry]) -> Box<dyn Policy> {
         let mut policy = self.build(capacity);
         policy.import(entries);
         policy
@@ -153,15 +153,15 @@ impl PolicyFactory {
         self.visit_with::<ByHash, V>(capacity, visitor)
     }
 
-    /// The same for an owner that leaves evicted entries [in their slots](Policy::in_slots) as long as they are
+    /// The same for an owner that leaves evicted entries [in their slots](ReplayPolicy::ghost_slots) as long as they are
     /// remembered, instead of by their hashes. The victims are the same.
     pub fn visit_in_slots<V: Visitor>(&self, capacity: u64, visitor: V) -> V::Output {
         self.visit_with::<InSlot, V>(capacity, visitor)
     }
 
-    fn visit_with<M: Memory, V: Visitor>(&self, capacity: u64, visitor: V) -> V::Output {
+    fn visit_with<G: GhostStore, V: Visitor>(&self, capacity: u64, visitor: V) -> V::Output {
         match &self.0 {
-            Kind::BuiltIn(policy) => policy.visit::<M, V>(capacity, visitor),
+            Kind::BuiltIn(policy) => policy.visit::<G, V>(capacity, visitor),
             Kind::Other(other) => visitor.visit((other.build)(capacity)),
         }
     }
@@ -182,17 +182,17 @@ impl BuiltIn {
         }
     }
 
-    fn visit<M: Memory, V: Visitor>(self, capacity: u64, visitor: V) -> V::Output {
+    fn visit<G: GhostStore, V: Visitor>(self, capacity: u64, visitor: V) -> V::Output {
         match self {
             Self::Lru => visitor.visit(Lru::new()),
             Self::Fifo => visitor.visit(Fifo::new()),
             Self::Lfu => visitor.visit(Lfu::new()),
-            Self::Arc => visitor.visit(Adaptive::<M>::with_memory(capacity)),
+            Self::Arc => visitor.visit(Adaptive::<G>::with_ghosts(capacity)),
             Self::Sieve => visitor.visit(Sieve::new()),
-            Self::S3Fifo => visitor.visit(S3Fifo::<M>::with_memory(capacity)),
+            Self::S3Fifo => visitor.visit(S3Fifo::<G>::with_ghosts(capacity)),
             Self::WTinyLfu => visitor.visit(WTinyLfu::new(capacity)),
-            Self::Lirs => visitor.visit(Lirs::<M>::with_memory(capacity)),
-            Self::TwoQ => visitor.visit(TwoQ::<M>::with_memory(capacity)),
+            Self::Lirs => visitor.visit(Lirs::<G>::with_ghosts(capacity)),
+            Self::TwoQ => visitor.visit(TwoQ::<G>::with_ghosts(capacity)),
         }
     }
 }
@@ -231,24 +231,16 @@ impl Policy for Box<dyn Policy> {
         (**self).on_hits(slots);
     }
 
-    fn fetch(&self, slot: Slot) {
-        (**self).fetch(slot);
-    }
-
-    fn prefetch(&self, slot: Slot) {
-        (**self).prefetch(slot);
-    }
-
-    fn prefetch_miss(&self, id: u64) {
-        (**self).prefetch_miss(id);
-    }
-
     fn on_miss(&mut self, id: u64, weight: u64) {
         (**self).on_miss(id, weight);
     }
 
     fn victim(&mut self) -> Option<Slot> {
         (**self).victim()
+    }
+
+    fn victims(&mut self, most: usize, victims: &mut Vec<Slot>) {
+        (**self).victims(most, victims);
     }
 
     fn next_victim(&self) -> Option<Slot> {
@@ -271,30 +263,20 @@ impl Policy for Box<dyn Policy> {
         (**self).set_capacity(capacity);
     }
 
-    fn export(&self) -> Vec<Standing> {
+    fn export(&self) -> Vec<ExportedEntry> {
         (**self).export()
     }
 
-    fn import(&mut self, entries: &[Resident]) {
+    fn import(&mut self, entries: &[ImportedEntry]) {
         (**self).import(entries);
-    }
-
-    fn turns(&self) -> bool {
-        (**self).turns()
-    }
-
-    fn turn(&mut self, hit: bool, slot: Slot) -> Option<Slot> {
-        (**self).turn(hit, slot)
-    }
-
-    fn in_slots(&mut self) -> Option<&mut InSlot> {
-        (**self).in_slots()
     }
 
     fn len(&self) -> usize {
         (**self).len()
     }
 }
+
+impl ReplayPolicy for Box<dyn Policy> {}
 
 #[cfg(test)]
 mod tests {

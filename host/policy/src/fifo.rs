@@ -10,15 +10,16 @@
 //! It hands over by what it knows of the entries: the least used first, of equals the oldest. Insertion order
 //! alone would put entries first that have been in use the longest.
 
+use crate::access_bits::{AccessBits, AccessTable};
 use crate::list::{Nodes, Ring, at};
-use crate::mark::{Mark, Marks};
-use crate::{Policy, Resident, Slot, Standing};
+use crate::replay::hit_in_stages;
+use crate::{ExportedEntry, ImportedEntry, Policy, ReplayPolicy, Slot};
 use std::hint::select_unpredictable;
 
 /// The policy; see the [module](self).
 #[derive(Debug)]
 pub struct Fifo {
-    marks: Marks,
+    access: AccessTable,
     links: Nodes<()>,
     order: Ring,
 }
@@ -27,7 +28,7 @@ impl Fifo {
     /// A policy that holds no entry.
     #[must_use]
     pub const fn new() -> Self {
-        Self { marks: Marks::new(), links: Nodes::new(), order: Ring::new() }
+        Self { access: AccessTable::new(), links: Nodes::new(), order: Ring::new() }
     }
 
     #[inline]
@@ -35,7 +36,7 @@ impl Fifo {
         self.on_remove(slot);
         self.links.reach(slot.0, &());
         self.order.push_back(&mut self.links, slot.0);
-        self.marks.set(slot, Mark::new(uses, 0));
+        self.access.set(slot, AccessBits::new(uses, 0));
     }
 }
 
@@ -47,15 +48,15 @@ impl Default for Fifo {
 
 impl Policy for Fifo {
     #[inline]
-    fn fetch(&self, slot: Slot) {
-        self.marks.fetch(slot);
+    fn on_hit(&mut self, slot: Slot) {
+        if let Some(bits) = self.access.held(slot) {
+            *bits = bits.used();
+        }
     }
 
     #[inline]
-    fn on_hit(&mut self, slot: Slot) {
-        if let Some(mark) = self.marks.held(slot) {
-            *mark = mark.used();
-        }
+    fn on_hits(&mut self, slots: &[Slot]) {
+        hit_in_stages(self, slots);
     }
 
     #[inline]
@@ -76,28 +77,9 @@ impl Policy for Fifo {
     }
 
     #[inline]
-    fn turns(&self) -> bool {
-        true
-    }
-
-    /// A miss turns the ring: the oldest slot is the newest then.
-    #[inline]
-    fn turn(&mut self, hit: bool, slot: Slot) -> Option<Slot> {
-        if self.order.is_empty() {
-            return None;
-        }
-        let slot = Slot(select_unpredictable(hit, slot.0, self.order.front()));
-        self.order.turn(&self.links, !hit);
-        if let Some(mark) = self.marks.held(slot) {
-            *mark = select_unpredictable(hit, mark.used(), Mark::new(1, 0));
-        }
-        Some(slot)
-    }
-
-    #[inline]
     fn on_remove(&mut self, slot: Slot) {
-        if let Some(mark) = self.marks.held(slot) {
-            *mark = Mark::VACANT;
+        if let Some(bits) = self.access.held(slot) {
+            *bits = AccessBits::VACANT;
             self.order.remove(&mut self.links, slot.0);
         }
     }
@@ -106,15 +88,15 @@ impl Policy for Fifo {
 
     fn set_capacity(&mut self, _capacity: u64) {}
 
-    fn export(&self) -> Vec<Standing> {
-        let standing = |slot| Standing { slot: Slot(slot), frequency: self.marks.get(Slot(slot)).uses() };
-        let mut standings: Vec<_> = self.order.iter(&self.links).map(standing).collect();
+    fn export(&self) -> Vec<ExportedEntry> {
+        let entry = |slot| ExportedEntry { slot: Slot(slot), frequency: self.access.get(Slot(slot)).uses() };
+        let mut exported: Vec<_> = self.order.iter(&self.links).map(entry).collect();
         // Stable: of equally used entries the older one stays in front.
-        standings.sort_by_key(|standing| standing.frequency);
-        standings
+        exported.sort_by_key(|entry| entry.frequency);
+        exported
     }
 
-    fn import(&mut self, entries: &[Resident]) {
+    fn import(&mut self, entries: &[ImportedEntry]) {
         for entry in entries {
             self.push(entry.slot, entry.frequency);
         }
@@ -122,5 +104,31 @@ impl Policy for Fifo {
 
     fn len(&self) -> usize {
         at(self.order.len())
+    }
+}
+
+impl ReplayPolicy for Fifo {
+    #[inline]
+    fn prefetch_entry(&self, slot: Slot) {
+        self.access.fetch(slot);
+    }
+
+    #[inline]
+    fn serves(&self) -> bool {
+        true
+    }
+
+    /// A miss turns the ring: the oldest slot is the newest then.
+    #[inline]
+    fn serve(&mut self, hit: bool, slot: Slot) -> Option<Slot> {
+        if self.order.is_empty() {
+            return None;
+        }
+        let slot = Slot(select_unpredictable(hit, slot.0, self.order.front()));
+        self.order.turn(&self.links, !hit);
+        if let Some(bits) = self.access.held(slot) {
+            *bits = select_unpredictable(hit, bits.used(), AccessBits::new(1, 0));
+        }
+        Some(slot)
     }
 }

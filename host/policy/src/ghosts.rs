@@ -1,10 +1,10 @@
 //! Ghosts: what is remembered of evicted entries, oldest first: ARC's B1 and B2, 2Q's A1out, S3-FIFO's G, LIRS's
 //! non-resident blocks.
 //!
-//! An owner that forgets an evicted key leaves remembering to the policy, which keeps tags of hashes ([`ByHash`]). An
-//! owner that has a place for every key anyway can leave an evicted one in its slot ([`InSlot`]): asking for a ghost
-//! then costs nothing, and an eviction moves a slot from one list to another, as in the papers. A policy is written
-//! once, for either.
+//! There are two ghost stores, and a policy is written once for both. A live cache forgets an evicted key, so its policy
+//! keeps a fingerprint of each ghost's hash ([`ByHash`]). A replay keeps every key anyway, so it can leave an evicted one
+//! in its slot ([`InSlot`]): looking up a ghost then costs nothing, and an eviction moves a slot from one list to
+//! another, as in the papers.
 
 mod by_hash;
 mod in_slot;
@@ -16,25 +16,25 @@ use crate::list::Nodes;
 use crate::weights::Weights;
 use std::fmt::Debug;
 
-/// How a policy remembers: [`ByHash`] or [`InSlot`].
+/// A ghost store: [`ByHash`] or [`InSlot`].
 ///
-/// A queue of ghosts may keep a few bytes of the policy's own, `T`, with each. `nodes` and `weights` are those of the
+/// A queue of ghosts may keep a payload with each, `T`: a few bytes of the policy's own. `nodes` and `weights` are those of the
 /// policy's entries.
-pub trait Memory: Debug + Send + Sized + 'static {
-    /// By which an incoming entry is known.
-    type Tag: Copy + Debug + PartialEq + Send;
+pub trait GhostStore: Debug + Send + Sized + 'static {
+    /// What identifies an incoming entry.
+    type Fingerprint: Copy + Debug + PartialEq + Send;
     /// Ghosts, oldest first.
     type Queue<T: Copy + Debug + Send>: Debug + Send;
 
-    /// Remembers nothing.
+    /// An empty store.
     fn new() -> Self;
-    /// No ghosts.
+    /// An empty queue.
     fn queue<T: Copy + Debug + Send>() -> Self::Queue<T>;
 
-    /// The tag of the entry that was announced with this id.
-    fn tag(&self, id: u64) -> Self::Tag;
-    /// Takes the tag of an entry that gets this slot.
-    fn hold(&mut self, slot: u32, tag: Self::Tag);
+    /// The fingerprint of the entry that was announced with this id.
+    fn fingerprint(&self, id: u64) -> Self::Fingerprint;
+    /// Stores the fingerprint of an entry that gets this slot.
+    fn hold(&mut self, slot: u32, fingerprint: Self::Fingerprint);
 
     /// Sum of the weights that the ghosts had when they were evicted.
     fn weight<T: Copy + Debug + Send>(queue: &Self::Queue<T>) -> u64;
@@ -45,16 +45,16 @@ pub trait Memory: Debug + Send + Sized + 'static {
         nodes: &mut Nodes<D>,
         slot: u32,
         weight: u64,
-        word: T,
+        payload: T,
     );
-    /// Forgets a ghost and gives its word; `None` when it is none. `mine` tells for a slot's data whether its ghost is
+    /// Forgets a ghost and returns its payload; `None` when it is none. `mine` tells for a slot's data whether its ghost is
     /// in this queue, where there are several.
     fn forget<D: Carry<T>, T: Copy + Debug + Send>(
         &mut self,
         queue: &mut Self::Queue<T>,
         nodes: &mut Nodes<D>,
         weights: &Weights,
-        tag: Self::Tag,
+        fingerprint: Self::Fingerprint,
         mine: impl Fn(&D) -> bool,
     ) -> Option<T>;
     /// Forgets the oldest ghost; false when there is none.
@@ -75,10 +75,10 @@ pub trait Memory: Debug + Send + Sized + 'static {
     ) {
         while Self::weight(queue) > weight && self.drop_oldest(queue, nodes, weights) {}
     }
-    /// The word of the oldest ghost.
+    /// The payload of the oldest ghost.
     fn oldest<D: Carry<T>, T: Copy + Debug + Send>(queue: &Self::Queue<T>, nodes: &Nodes<D>) -> Option<T>;
-    /// Shows every word, from the oldest ghost to the newest, to be changed.
-    fn each_word<D: Carry<T>, T: Copy + Debug + Send>(
+    /// Changes every payload, from the oldest ghost to the newest.
+    fn for_each_payload<D: Carry<T>, T: Copy + Debug + Send>(
         queue: &mut Self::Queue<T>,
         nodes: &mut Nodes<D>,
         change: impl FnMut(T) -> T,
@@ -87,21 +87,21 @@ pub trait Memory: Debug + Send + Sized + 'static {
     /// Before a victim is chosen: it leaves no ghost unless it is [remembered](Self::remember).
     fn choose(&mut self);
 
-    /// What the owner of the slots has to be asked and told, if ghosts stay in them.
+    /// The store itself, if ghosts stay in their slots.
     fn in_slots(&mut self) -> Option<&mut InSlot>;
 }
 
-/// The data of a slot, where the word of a ghost finds room.
+/// The data of a slot, which has room for the payload of a ghost.
 pub trait Carry<T>: Clone {
-    /// The word of the ghost in this slot.
-    fn word(&self) -> T;
+    /// The payload of the ghost in this slot.
+    fn payload(&self) -> T;
     /// Sets it.
-    fn set_word(&mut self, word: T);
+    fn set_payload(&mut self, payload: T);
 }
 
 impl<D: Clone> Carry<()> for D {
     #[inline]
-    fn word(&self) {}
+    fn payload(&self) {}
     #[inline]
-    fn set_word(&mut self, (): ()) {}
+    fn set_payload(&mut self, (): ()) {}
 }

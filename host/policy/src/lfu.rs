@@ -11,7 +11,8 @@
 //! have out-counted them, and newcomers, being least frequent, evict each other meanwhile.
 
 use crate::list::{List, NIL, Nodes};
-use crate::{Policy, Resident, Slot, Standing};
+use crate::replay::hit_in_stages;
+use crate::{ExportedEntry, ImportedEntry, Policy, ReplayPolicy, Slot};
 
 #[derive(Debug, Clone, Copy)]
 struct Bucket {
@@ -101,13 +102,8 @@ impl Policy for Lfu {
     }
 
     #[inline]
-    fn fetch(&self, slot: Slot) {
-        self.entries.fetch(slot.0);
-    }
-
-    #[inline]
-    fn prefetch(&self, slot: Slot) {
-        self.entries.prefetch(slot.0);
+    fn on_hits(&mut self, slots: &[Slot]) {
+        hit_in_stages(self, slots);
     }
 
     #[inline]
@@ -136,26 +132,6 @@ impl Policy for Lfu {
     }
 
     #[inline]
-    fn turns(&self) -> bool {
-        true
-    }
-
-    /// A newcomer joins those that its victim was one of, if these were used once: the node moves to their end.
-    #[inline]
-    fn turn(&mut self, hit: bool, slot: Slot) -> Option<Slot> {
-        if hit {
-            self.on_hit(slot);
-            return Some(slot);
-        }
-        let lowest = self.ascending.front();
-        self.buckets.get(lowest).filter(|bucket| bucket.frequency == 1)?;
-        let entries = &mut self.buckets.data_mut(lowest).entries;
-        let slot = entries.front();
-        entries.move_to_back(&mut self.entries, slot);
-        Some(Slot(slot))
-    }
-
-    #[inline]
     fn on_remove(&mut self, slot: Slot) {
         if let Some(bucket) = self.bucket_of(slot) {
             self.unlink(slot, bucket);
@@ -167,17 +143,18 @@ impl Policy for Lfu {
 
     fn set_capacity(&mut self, _capacity: u64) {}
 
-    fn export(&self) -> Vec<Standing> {
-        let mut standings = Vec::with_capacity(self.len);
+    fn export(&self) -> Vec<ExportedEntry> {
+        let mut exported = Vec::with_capacity(self.len);
         for bucket in self.ascending.iter(&self.buckets) {
             let Bucket { frequency, entries } = *self.buckets.data(bucket);
-            standings
-                .extend(entries.iter(&self.entries).map(|slot| Standing { slot: Slot(slot), frequency }));
+            exported.extend(
+                entries.iter(&self.entries).map(|slot| ExportedEntry { slot: Slot(slot), frequency }),
+            );
         }
-        standings
+        exported
     }
 
-    fn import(&mut self, entries: &[Resident]) {
+    fn import(&mut self, entries: &[ImportedEntry]) {
         let mut entries = entries.to_vec();
         // Stable: within one frequency the order given is kept, least recently used first.
         entries.sort_by_key(|entry| entry.frequency);
@@ -197,10 +174,42 @@ impl Policy for Lfu {
     }
 }
 
+impl ReplayPolicy for Lfu {
+    #[inline]
+    fn prefetch_entry(&self, slot: Slot) {
+        self.entries.fetch(slot.0);
+    }
+
+    #[inline]
+    fn prefetch_neighbours(&self, slot: Slot) {
+        self.entries.prefetch(slot.0);
+    }
+
+    #[inline]
+    fn serves(&self) -> bool {
+        true
+    }
+
+    /// A newcomer joins those that its victim was one of, if these were used once: the node moves to their end.
+    #[inline]
+    fn serve(&mut self, hit: bool, slot: Slot) -> Option<Slot> {
+        if hit {
+            self.on_hit(slot);
+            return Some(slot);
+        }
+        let lowest = self.ascending.front();
+        self.buckets.get(lowest).filter(|bucket| bucket.frequency == 1)?;
+        let entries = &mut self.buckets.data_mut(lowest).entries;
+        let slot = entries.front();
+        entries.move_to_back(&mut self.entries, slot);
+        Some(Slot(slot))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::Lfu;
-    use crate::{Policy, Resident, Slot};
+    use crate::{ImportedEntry, Policy, Slot};
 
     #[test]
     fn buckets_are_given_back() {
@@ -224,7 +233,7 @@ mod tests {
     #[test]
     fn the_highest_frequency_saturates() {
         let mut lfu = Lfu::new();
-        let entry = |slot| Resident { slot: Slot(slot), id: 0, weight: 1, frequency: u32::MAX };
+        let entry = |slot| ImportedEntry { slot: Slot(slot), id: 0, weight: 1, frequency: u32::MAX };
         lfu.import(&[entry(0), entry(1)]);
         lfu.on_hit(Slot(0));
         assert_eq!(lfu.victim(), Some(Slot(1)));

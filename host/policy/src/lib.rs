@@ -1,32 +1,22 @@
 //! Eviction policies: the order of entries, and nothing else.
 //!
-//! This crate knows no cache, no key, no value, no clock and no random source, and uses the standard collections
-//! alone, so that one source serves the live cache, its shadows, the simulator, and a WebAssembly component (it
-//! builds for `wasm32-wasip2` as it is), and gives the same victims in all of them.
+//! This crate knows no cache, key, value, clock or random source, and uses the standard collections alone. So one source
+//! serves the live cache, its shadows, the simulator and a WebAssembly component (it builds for `wasm32-wasip2` as it
+//! is), and names the same victims in all of them.
 //!
-//! A [`Policy`] sees entries as slot numbers. It never sees keys, values or a clock, so that the same rules
-//! serve the live cache, a shadow and the simulator, and so that one policy can take another's place while
-//! values stay where they are. Whoever owns the entries (the owner) drives it in this sequence:
+//! A [`Policy`] sees entries as slot numbers. So values stay where they are when one policy replaces another. The owner
+//! of the entries calls it in this sequence:
 //!
 //! 1. a hit: [`Policy::on_hit`];
 //! 2. a miss that will be stored: [`Policy::on_miss`] with the incoming id and weight, then
-//!    [`Policy::victim`] as long as the entry does not fit, then [`Policy::on_insert`] with the slot it got.
-//!    The announcement comes before the victims because ARC chooses the victim by what it remembers of the
-//!    incoming id;
+//!    [`Policy::victim`] as long as the entry does not fit, then [`Policy::on_insert`] with its slot.
+//!    `on_miss` comes before the victims because ARC chooses the victim by its ghost of the incoming id;
 //! 3. removal by the user: [`Policy::on_remove`]; a new value under an old key: [`Policy::on_hit`] and
 //!    [`Policy::on_reweigh`];
-//! 4. a new capacity: [`Policy::set_capacity`], then [`Policy::victim`] as long as the entries weigh too
+//! 4. a new capacity: [`Policy::set_capacity`], then [`Policy::victims`] as long as the entries weigh too
 //!    much.
 //!
-//! # What a quicker owner may do besides
-//!
-//! Nothing of this changes a victim:
-//!
-//! - say what will be asked for, so that its memory is on the way: [`Policy::fetch`], [`Policy::prefetch`],
-//!   [`Policy::prefetch_miss`];
-//! - leave evicted entries in their slots, where the policy finds its ghosts without a hash:
-//!   [`PolicyFactory::visit_in_slots`];
-//! - hand over whole requests: [`Policy::turn`].
+//! [`ReplayPolicy`] is what the built-in policies offer to the simulator besides.
 //!
 //! # Switching
 //!
@@ -41,7 +31,7 @@
 //! | FIFO | the least used first, of equals the oldest | in the order given |
 //! | LFU | the least used first, of equals the least recently used | the least used first, of equals in the order given |
 //! | ARC | T1, then T2, both in LRU order | used once: T1, more often: T2. T1, then T2, in the order given |
-//! | SIEVE | without a mark, as the hand will meet them; then with one, the least used first | used more than once: with a mark. Those used once, then the others, in the order given |
+//! | SIEVE | visited bit clear, as the hand will meet them; then set, the least used first | used more than once: visited bit set. Those used once, then the others, in the order given |
 //! | S3-FIFO | what would leave S, oldest first; M without a count; then by count | used once: S, more often: M, with differences of use as counts. S down to its share; M, the least used (up to 4) first; the rest of S |
 //! | W-TinyLFU | window, probation, protected, each in LRU order | the hottest protected, the rest probation. In the order given |
 //! | LIRS | Q from its front, then LIR from the bottom of S | the hottest LIR, the rest in Q. In the order given |
@@ -51,20 +41,21 @@
 //! is remembered of evicted entries does not cross; ghost lists start empty, and ARC with p = 0, as in its paper.
 //! Uses count up to 4,095 in FIFO, SIEVE, S3-FIFO and LIRS, up to 2^30 or more elsewhere.
 
+mod access_bits;
 pub mod arc;
 mod factory;
-pub mod fetch;
+mod fetch;
 pub mod fifo;
 mod ghosts;
 pub mod lfu;
 pub mod lirs;
-pub mod list;
+mod list;
 pub mod lru;
-mod mark;
-pub mod mix;
-mod part;
+mod mix;
 mod registry;
+mod replay;
 pub mod s3_fifo;
+mod segment;
 pub mod sieve;
 pub mod two_q;
 pub mod w_tinylfu;
@@ -73,11 +64,12 @@ mod weights;
 pub use arc::Adaptive;
 pub use factory::{PolicyFactory, Visitor, builtin};
 pub use fifo::Fifo;
-pub use ghosts::{ByHash, InSlot, Memory};
+pub use ghosts::{ByHash, GhostStore, InSlot};
 pub use lfu::Lfu;
 pub use lirs::Lirs;
 pub use lru::Lru;
 pub use registry::{RegisterError, Registry, UnknownPolicy};
+pub use replay::ReplayPolicy;
 pub use s3_fifo::S3Fifo;
 pub use sieve::Sieve;
 pub use two_q::TwoQ;
@@ -87,9 +79,9 @@ pub use w_tinylfu::WTinyLfu;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot(pub u32);
 
-/// Where an entry stands in a policy that hands over; see [`Policy::export`].
+/// An entry that a policy hands over; see [`Policy::export`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct ExportedEntry {
     /// The entry.
     pub slot: Slot,
     /// How often it was used, 1 for an entry that was inserted and never hit.
@@ -98,7 +90,7 @@ pub struct Standing {
 
 /// An entry that a policy takes over; see [`Policy::import`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Resident {
+pub struct ImportedEntry {
     /// The entry.
     pub slot: Slot,
     /// The hash of its key.
@@ -109,53 +101,37 @@ pub struct Resident {
     pub frequency: u32,
 }
 
-/// The order of a cache's entries. See the [module](self) for the sequence of calls.
+/// The order of a cache's entries. See the [crate](self) for the sequence of calls.
 ///
-/// An implementation has to tolerate [`on_hit`](Policy::on_hit) and [`on_remove`](Policy::on_remove) for a
-/// slot it does not hold, by ignoring it: a hit noted by another thread may arrive after the entry has gone.
+/// An implementation ignores [`on_hit`](Policy::on_hit) and [`on_remove`](Policy::on_remove) for a slot that it does not
+/// hold: a hit that another thread noted may arrive after the entry was removed.
 pub trait Policy: Send {
     /// The entry was used.
     fn on_hit(&mut self, slot: Slot);
 
-    /// The entries were used, in this order. The same as [`on_hit`](Policy::on_hit) for each; one call, so that
-    /// the loop runs inside the policy, and that the memory of all is asked for before the first is applied.
+    /// The entries were used, in this order: [`on_hit`](Policy::on_hit) for each. A policy may prefetch the memory of
+    /// all before it applies the first.
     fn on_hits(&mut self, slots: &[Slot]) {
-        for &slot in slots {
-            self.fetch(slot);
-        }
-        for &slot in slots {
-            self.prefetch(slot);
-        }
         for &slot in slots {
             self.on_hit(slot);
         }
     }
 
-    /// The entry will be used soon: a policy may ask for what [`prefetch`](Policy::prefetch), called before, will
-    /// read.
-    #[inline]
-    fn fetch(&self, _slot: Slot) {}
-
-    /// The entry will be used soon: a policy may ask for what [`on_hit`](Policy::on_hit) will need. Changes nothing
-    /// but the time that takes, and tolerates a slot that it does not hold.
-    #[inline]
-    fn prefetch(&self, _slot: Slot) {}
-
-    /// An entry with this id will probably be missed soon: a policy may fetch what [`on_miss`](Policy::on_miss) will
-    /// need. Changes nothing but the time that takes.
-    #[inline]
-    fn prefetch_miss(&self, _id: u64) {}
-
-    /// An entry with this `id` (key hash) and `weight` will be inserted next; victims may be asked for in
-    /// between.
+    /// An entry with this `id` (key hash) and `weight` will be inserted next. Victims may be asked for in between.
     fn on_miss(&mut self, id: u64, weight: u64);
 
-    /// Takes the next victim out of the order: its owner evicts it, and does not report that again. `None`
-    /// when the policy holds no entry.
+    /// Takes the next victim out of the order. Its owner evicts it, and reports no removal. `None` when the policy holds
+    /// no entry.
     fn victim(&mut self) -> Option<Slot>;
 
-    /// The entry that [`victim`](Policy::victim) would probably name next, for an owner that wants to have it at
-    /// hand by then. A hint: it may be wrong, and `None` where finding out costs more than a few steps.
+    /// Takes up to `most` victims out of the order and appends them to `victims`, the first to go first; fewer when the
+    /// policy holds fewer.
+    fn victims(&mut self, most: usize, victims: &mut Vec<Slot>) {
+        victims.extend(std::iter::from_fn(|| self.victim()).take(most));
+    }
+
+    /// The entry that [`victim`](Policy::victim) would probably return next, so that its owner can prefetch it. A hint:
+    /// it may be wrong, and is `None` where finding out costs more than a few steps.
     fn next_victim(&self) -> Option<Slot> {
         None
     }
@@ -163,7 +139,7 @@ pub trait Policy: Send {
     /// The entry announced last by [`on_miss`](Policy::on_miss) now has `slot`.
     fn on_insert(&mut self, slot: Slot, id: u64, weight: u64);
 
-    /// The entry was removed by its user. It leaves no trace in the policy.
+    /// The user removed the entry. It leaves no trace in the policy.
     fn on_remove(&mut self, slot: Slot);
 
     /// The entry's weight changed because its value was replaced.
@@ -172,35 +148,12 @@ pub trait Policy: Send {
     /// The capacity, in the unit of the weights, changed.
     fn set_capacity(&mut self, capacity: u64);
 
-    /// All entries from the coldest (first to go) to the hottest. Between entries of one frequency the later
-    /// one was used more recently, as far as the policy knows.
-    fn export(&self) -> Vec<Standing>;
+    /// All entries from the coldest (first to go) to the hottest. Among entries of one frequency, a later one was used
+    /// more recently, as far as the policy knows.
+    fn export(&self) -> Vec<ExportedEntry>;
 
-    /// Takes over the entries of another policy, given as it exported them. Called once, on a policy just
-    /// built.
-    fn import(&mut self, entries: &[Resident]);
-
-    /// Whether there is a [`turn`](Policy::turn), which takes less time than the calls it stands for.
-    #[inline]
-    fn turns(&self) -> bool {
-        false
-    }
-
-    /// A whole request of an owner whose entries weigh 1 and fill the cache: a hit on `slot`, or a miss whose entry takes
-    /// the slot of its victim. Gives the slot of what was asked for; `None`, and nothing changed, where it has to be done
-    /// by [`on_hit`](Policy::on_hit), or by the calls for a miss. Whether a request hits is what a processor cannot
-    /// guess: a policy that does nearly the same for both can do it without asking.
-    #[inline]
-    fn turn(&mut self, _hit: bool, _slot: Slot) -> Option<Slot> {
-        None
-    }
-
-    /// What an owner that leaves evicted entries in their slots has to ask and to tell. `None` where nothing evicted is
-    /// remembered, or by its hash; see [`PolicyFactory::visit_in_slots`].
-    #[inline]
-    fn in_slots(&mut self) -> Option<&mut InSlot> {
-        None
-    }
+    /// Takes over the entries of another policy, in the order of its export. Called once, on a policy just built.
+    fn import(&mut self, entries: &[ImportedEntry]);
 
     /// Number of entries in the order.
     fn len(&self) -> usize;
@@ -215,45 +168,45 @@ pub trait Policy: Send {
 /// 64 bits.
 pub const MOST_CAPACITY: u64 = 1 << 62;
 
-/// Joins what a policy exported with its owner's registry.
+/// Joins what a policy exported with its owner's table of entries.
 ///
 /// The owner is right about which entries there are: a slot that it does not know, or that was exported
 /// twice, is left out; an entry that was not exported comes first, as coldest, with frequency 1. `resident`
 /// gives id and weight of the slot if it is occupied, and `slots` is the number of slots to look at.
 pub fn reconcile(
-    standings: &[Standing],
+    exported: &[ExportedEntry],
     slots: u32,
     resident: impl Fn(Slot) -> Option<(u64, u64)>,
-) -> Vec<Resident> {
+) -> Vec<ImportedEntry> {
     let mut seen = vec![false; list::at(slots)];
-    let mut known = Vec::with_capacity(standings.len());
-    for &Standing { slot, frequency } in standings {
+    let mut known = Vec::with_capacity(exported.len());
+    for &ExportedEntry { slot, frequency } in exported {
         let Some(seen) = seen.get_mut(list::at(slot.0)) else { continue };
         if !*seen && let Some((id, weight)) = resident(slot) {
             *seen = true;
-            known.push(Resident { slot, id, weight, frequency: frequency.max(1) });
+            known.push(ImportedEntry { slot, id, weight, frequency: frequency.max(1) });
         }
     }
     let forgotten = (0..slots).zip(&seen).filter(|&(_, &seen)| !seen).filter_map(|(index, _)| {
         let slot = Slot(index);
-        resident(slot).map(|(id, weight)| Resident { slot, id, weight, frequency: 1 })
+        resident(slot).map(|(id, weight)| ImportedEntry { slot, id, weight, frequency: 1 })
     });
-    let mut entries: Vec<Resident> = forgotten.collect();
+    let mut entries: Vec<ImportedEntry> = forgotten.collect();
     entries.append(&mut known);
     entries
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Resident, Slot, Standing, reconcile};
+    use super::{ExportedEntry, ImportedEntry, Slot, reconcile};
 
     #[test]
     fn the_owner_decides_what_is_resident() {
         let told = [(3, 7), (9, 1), (1, 0), (3, 2), (0, 4)]
-            .map(|(slot, frequency)| Standing { slot: Slot(slot), frequency });
+            .map(|(slot, frequency)| ExportedEntry { slot: Slot(slot), frequency });
         // Slots 0, 1, 2 and 3 are occupied; 9 is out of range, 3 is told twice, 2 is not told.
         let entries = reconcile(&told, 5, |slot| (slot.0 < 4).then_some((u64::from(slot.0) + 10, 1)));
-        let want = [(2, 1), (3, 7), (1, 1), (0, 4)].map(|(slot, frequency)| Resident {
+        let want = [(2, 1), (3, 7), (1, 1), (0, 4)].map(|(slot, frequency)| ImportedEntry {
             slot: Slot(slot),
             id: u64::from(slot) + 10,
             weight: 1,

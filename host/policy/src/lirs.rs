@@ -32,12 +32,13 @@
 //! When not to use it: for recency without repetition (each entry used a few times soon after another, then
 //! never): LIR fills with dead entries, and new ones have 1 % of the cache to prove themselves in.
 
-use crate::ghosts::{ByHash, Carry, InSlot, Memory};
+use crate::access_bits::{AccessBits, AccessTable};
+use crate::ghosts::{ByHash, Carry, GhostStore, InSlot};
 use crate::list::{NIL, Nodes, at};
-use crate::mark::{Mark, Marks};
-use crate::part::{Part, percent};
+use crate::replay::hit_in_stages;
+use crate::segment::{Segment, percent};
 use crate::weights::Weights;
-use crate::{Policy, Resident, Slot, Standing};
+use crate::{ExportedEntry, ImportedEntry, Policy, ReplayPolicy, Slot};
 
 /// HIR's share of the capacity, in percent: the paper's 1 %.
 pub const HIR_PERCENT: u64 = 1;
@@ -49,7 +50,7 @@ pub const NON_RESIDENT_PERCENT: u64 = 100;
 /// the bound drops them, and no call drops them all.
 const PRUNED_PER_GHOST: u32 = 2;
 
-/// The flags of a mark: the status of a resident entry.
+/// The flags of the access bits: the status of a resident entry.
 const LIR: u16 = 1;
 const HIR: u16 = 2;
 
@@ -61,45 +62,45 @@ type Bytes = [u8; 4];
 
 impl Carry<Bytes> for Stamp {
     #[inline]
-    fn word(&self) -> Bytes {
+    fn payload(&self) -> Bytes {
         self.to_le_bytes()
     }
 
     #[inline]
-    fn set_word(&mut self, word: Bytes) {
-        *self = Self::from_le_bytes(word);
+    fn set_payload(&mut self, payload: Bytes) {
+        *self = Self::from_le_bytes(payload);
     }
 }
 
 /// The policy; see the [module](self).
 #[derive(Debug)]
-pub struct Lirs<M: Memory = ByHash> {
+pub struct Lirs<G: GhostStore = ByHash> {
     capacity: u64,
     hir_percent: u64,
     non_resident_percent: u64,
     max_lir: u64,
     max_ghosts: u64,
-    marks: Marks,
+    access: AccessTable,
     stamps: Nodes<Stamp>,
-    memory: M,
+    store: G,
     weights: Weights,
     /// The LIR entries by last use; the front is the bottom of S.
-    lir: Part,
+    lir: Segment,
     /// Q: the resident HIR entries. The front is the victim.
-    queue: Part,
+    queue: Segment,
     /// The non-resident ids, oldest first, each with the stamp of its last use.
-    ghosts: M::Queue<Bytes>,
+    ghosts: G::Queue<Bytes>,
     /// The stamp of the last use.
     clock: u32,
     /// The entry announced by `on_miss`, and whether it was in S.
-    incoming: Option<(M::Tag, bool)>,
+    incoming: Option<(G::Fingerprint, bool)>,
 }
 
 impl Lirs {
     /// A policy that holds no entry, for `capacity` in the unit of the weights.
     #[must_use]
     pub fn new(capacity: u64) -> Self {
-        Self::with_memory(capacity)
+        Self::with_ghosts(capacity)
     }
 
     /// The same with other shares: HIR has `hir_percent` of the capacity, 0 to 100 (more counts as 100), but at
@@ -110,10 +111,10 @@ impl Lirs {
     }
 }
 
-impl<M: Memory> Lirs<M> {
+impl<G: GhostStore> Lirs<G> {
     /// The same with ghosts in either way.
     #[must_use]
-    pub fn with_memory(capacity: u64) -> Self {
+    pub fn with_ghosts(capacity: u64) -> Self {
         Self::with_all(capacity, HIR_PERCENT, NON_RESIDENT_PERCENT)
     }
 
@@ -124,13 +125,13 @@ impl<M: Memory> Lirs<M> {
             non_resident_percent,
             max_lir: 0,
             max_ghosts: 0,
-            marks: Marks::new(),
+            access: AccessTable::new(),
             stamps: Nodes::new(),
-            memory: M::new(),
+            store: G::new(),
             weights: Weights::new(),
-            lir: Part::new(),
-            queue: Part::new(),
-            ghosts: M::queue(),
+            lir: Segment::new(),
+            queue: Segment::new(),
+            ghosts: G::queue(),
             clock: 0,
             incoming: None,
         };
@@ -160,27 +161,27 @@ impl<M: Memory> Lirs<M> {
         self.stamps.get(self.lir.list.front()).is_some_and(|&bottom| stamp > bottom)
     }
 
-    /// Links the slot as the newest of its part.
+    /// Links the slot as the newest of its segment.
     #[inline]
-    fn link(&mut self, slot: Slot, stamp: Stamp, mark: Mark) {
+    fn link(&mut self, slot: Slot, stamp: Stamp, bits: AccessBits) {
         let weight = self.weights.get(slot.0);
         *self.stamps.data_mut(slot.0) = stamp;
-        self.marks.set(slot, mark);
-        let part = if mark.flags() == LIR { &mut self.lir } else { &mut self.queue };
-        part.push_back(&mut self.stamps, slot.0, weight);
+        self.access.set(slot, bits);
+        let segment = if bits.flags() == LIR { &mut self.lir } else { &mut self.queue };
+        segment.push_back(&mut self.stamps, slot.0, weight);
     }
 
-    /// Takes the entry out of its part, if it is in one. Its stamp stays.
+    /// Takes the entry out of its segment, if it is in one. Its stamp stays.
     #[inline]
     fn unlink(&mut self, slot: Slot) {
         let weight = self.weights.get(slot.0);
-        let part = match self.marks.get(slot).flags() {
+        let segment = match self.access.get(slot).flags() {
             LIR => &mut self.lir,
             HIR => &mut self.queue,
             _ => return,
         };
-        part.remove(&mut self.stamps, slot.0, weight);
-        self.marks.set(slot, Mark::VACANT);
+        segment.remove(&mut self.stamps, slot.0, weight);
+        self.access.set(slot, AccessBits::VACANT);
     }
 
     /// Whether an entry of this weight that is used now, and was in S or not, becomes LIR.
@@ -195,21 +196,21 @@ impl<M: Memory> Lirs<M> {
     fn settle(&mut self) {
         while self.lir.weight > self.max_lir {
             let slot = Slot(self.lir.list.front());
-            let (stamp, mark) = (*self.stamps.data(slot.0), self.marks.get(slot));
+            let (stamp, bits) = (*self.stamps.data(slot.0), self.access.get(slot));
             self.unlink(slot);
-            self.link(slot, stamp, mark.with_flags(HIR));
+            self.link(slot, stamp, bits.with_flags(HIR));
         }
     }
 
     /// A hit on an HIR entry.
     #[inline]
-    fn reuse(&mut self, slot: Slot, mark: Mark) {
+    fn reuse(&mut self, slot: Slot, bits: AccessBits) {
         let in_stack = self.in_stack(*self.stamps.data(slot.0));
         let promoted = self.becomes_lir(self.weights.get(slot.0), in_stack);
-        let mark = mark.used().with_flags(if promoted { LIR } else { HIR });
+        let bits = bits.used().with_flags(if promoted { LIR } else { HIR });
         let stamp = self.tick();
         self.unlink(slot);
-        self.link(slot, stamp, mark);
+        self.link(slot, stamp, bits);
         self.settle();
     }
 
@@ -217,26 +218,26 @@ impl<M: Memory> Lirs<M> {
     #[inline]
     fn remember(&mut self, slot: Slot, stamp: Stamp) {
         let weight = self.weights.get(slot.0);
-        self.memory.remember(&mut self.ghosts, &mut self.stamps, slot.0, weight, stamp.to_le_bytes());
+        self.store.remember(&mut self.ghosts, &mut self.stamps, slot.0, weight, stamp.to_le_bytes());
         self.limit();
         for _ in 0..PRUNED_PER_GHOST {
-            let oldest = M::oldest(&self.ghosts, &self.stamps);
+            let oldest = G::oldest(&self.ghosts, &self.stamps);
             if oldest.is_none_or(|oldest| self.in_stack(u32::from_le_bytes(oldest))) {
                 break;
             }
-            self.memory.drop_oldest(&mut self.ghosts, &mut self.stamps, &self.weights);
+            self.store.drop_oldest(&mut self.ghosts, &mut self.stamps, &self.weights);
         }
     }
 
     #[inline]
     fn limit(&mut self) {
-        self.memory.limit(&mut self.ghosts, &mut self.stamps, &self.weights, self.max_ghosts);
+        self.store.limit(&mut self.ghosts, &mut self.stamps, &self.weights, self.max_ghosts);
     }
 
     #[inline]
-    fn hold(&mut self, slot: Slot, tag: M::Tag, weight: u64) {
+    fn hold(&mut self, slot: Slot, fingerprint: G::Fingerprint, weight: u64) {
         self.stamps.reach(slot.0, &0);
-        self.memory.hold(slot.0, tag);
+        self.store.hold(slot.0, fingerprint);
         self.weights.set(slot.0, weight);
     }
 
@@ -246,7 +247,7 @@ impl<M: Memory> Lirs<M> {
         let mut slots: Vec<u32> = self.lir.list.iter(&self.stamps).collect();
         slots.extend(self.queue.list.iter(&self.stamps));
         let mut stamps: Vec<Stamp> = slots.iter().map(|&slot| *self.stamps.data(slot)).collect();
-        M::each_word(&mut self.ghosts, &mut self.stamps, |stamp| {
+        G::for_each_payload(&mut self.ghosts, &mut self.stamps, |stamp| {
             stamps.push(u32::from_le_bytes(stamp));
             stamp
         });
@@ -260,50 +261,45 @@ impl<M: Memory> Lirs<M> {
             let stamp = self.stamps.data_mut(slot);
             *stamp = rank(*stamp);
         }
-        M::each_word(&mut self.ghosts, &mut self.stamps, |stamp| {
+        G::for_each_payload(&mut self.ghosts, &mut self.stamps, |stamp| {
             rank(u32::from_le_bytes(stamp)).to_le_bytes()
         });
         self.clock = u32::try_from(stamps.len()).unwrap_or(u32::MAX / 2);
     }
 }
 
-impl<M: Memory> Policy for Lirs<M> {
+impl<G: GhostStore> Policy for Lirs<G> {
     #[inline]
     fn on_hit(&mut self, slot: Slot) {
-        let mark = self.marks.get(slot);
-        match mark.flags() {
+        let bits = self.access.get(slot);
+        match bits.flags() {
             LIR => {
                 *self.stamps.data_mut(slot.0) = self.tick();
-                self.marks.set(slot, mark.used());
+                self.access.set(slot, bits.used());
                 self.lir.list.move_to_back(&mut self.stamps, slot.0);
             }
-            HIR => self.reuse(slot, mark),
+            HIR => self.reuse(slot, bits),
             _ => {}
         }
     }
 
     #[inline]
-    fn fetch(&self, slot: Slot) {
-        self.marks.fetch(slot);
-        self.stamps.fetch(slot.0);
-    }
-
-    #[inline]
-    fn prefetch(&self, slot: Slot) {
-        self.stamps.prefetch(slot.0);
+    fn on_hits(&mut self, slots: &[Slot]) {
+        hit_in_stages(self, slots);
     }
 
     #[inline]
     fn on_miss(&mut self, id: u64, _weight: u64) {
-        let tag = self.memory.tag(id);
-        let stamp = self.memory.forget(&mut self.ghosts, &mut self.stamps, &self.weights, tag, |_| true);
+        let fingerprint = self.store.fingerprint(id);
+        let stamp =
+            self.store.forget(&mut self.ghosts, &mut self.stamps, &self.weights, fingerprint, |_| true);
         let in_stack = stamp.is_some_and(|stamp| self.in_stack(u32::from_le_bytes(stamp)));
-        self.incoming = Some((tag, in_stack));
+        self.incoming = Some((fingerprint, in_stack));
     }
 
     #[inline]
     fn victim(&mut self) -> Option<Slot> {
-        self.memory.choose();
+        self.store.choose();
         let oldest = self.queue.list.front();
         let slot = Slot(if oldest == NIL { self.lir.list.front() } else { oldest });
         let stamp = *self.stamps.get(slot.0)?;
@@ -317,12 +313,13 @@ impl<M: Memory> Policy for Lirs<M> {
     #[inline]
     fn on_insert(&mut self, slot: Slot, id: u64, weight: u64) {
         self.on_remove(slot);
-        let tag = self.memory.tag(id);
-        self.hold(slot, tag, weight);
-        let in_stack = self.incoming.take().is_some_and(|(incoming, in_stack)| incoming == tag && in_stack);
+        let fingerprint = self.store.fingerprint(id);
+        self.hold(slot, fingerprint, weight);
+        let in_stack =
+            self.incoming.take().is_some_and(|(incoming, in_stack)| incoming == fingerprint && in_stack);
         let status = if self.becomes_lir(weight, in_stack) { LIR } else { HIR };
         let stamp = self.tick();
-        self.link(slot, stamp, Mark::new(1, status));
+        self.link(slot, stamp, AccessBits::new(1, status));
         self.settle();
     }
 
@@ -333,12 +330,12 @@ impl<M: Memory> Policy for Lirs<M> {
 
     fn on_reweigh(&mut self, slot: Slot, weight: u64) {
         let before = self.weights.get(slot.0);
-        let part = match self.marks.get(slot).flags() {
+        let segment = match self.access.get(slot).flags() {
             LIR => &mut self.lir,
             HIR => &mut self.queue,
             _ => return,
         };
-        part.weight = part.weight - before + weight;
+        segment.weight = segment.weight - before + weight;
         self.weights.set(slot.0, weight);
         self.settle();
     }
@@ -351,20 +348,20 @@ impl<M: Memory> Policy for Lirs<M> {
     }
 
     /// Q from its front, then LIR from the bottom of S.
-    fn export(&self) -> Vec<Standing> {
+    fn export(&self) -> Vec<ExportedEntry> {
         let slots = self.queue.list.iter(&self.stamps).chain(self.lir.list.iter(&self.stamps));
         slots
-            .map(|slot| Standing { slot: Slot(slot), frequency: self.marks.get(Slot(slot)).uses() })
+            .map(|slot| ExportedEntry { slot: Slot(slot), frequency: self.access.get(Slot(slot)).uses() })
             .collect()
     }
 
     /// The hottest are LIR, as far as they fit, the others HIR and not in S, both in the order given.
-    fn import(&mut self, entries: &[Resident]) {
-        for &Resident { slot, id, weight, frequency } in entries {
+    fn import(&mut self, entries: &[ImportedEntry]) {
+        for &ImportedEntry { slot, id, weight, frequency } in entries {
             self.on_remove(slot);
-            self.hold(slot, self.memory.tag(id), weight);
+            self.hold(slot, self.store.fingerprint(id), weight);
             let stamp = self.tick();
-            self.link(slot, stamp, Mark::new(frequency, LIR));
+            self.link(slot, stamp, AccessBits::new(frequency, LIR));
         }
         self.settle();
     }
@@ -372,10 +369,23 @@ impl<M: Memory> Policy for Lirs<M> {
     fn len(&self) -> usize {
         at(self.lir.list.len()) + at(self.queue.list.len())
     }
+}
+
+impl<G: GhostStore> ReplayPolicy for Lirs<G> {
+    #[inline]
+    fn prefetch_entry(&self, slot: Slot) {
+        self.access.fetch(slot);
+        self.stamps.fetch(slot.0);
+    }
 
     #[inline]
-    fn in_slots(&mut self) -> Option<&mut InSlot> {
-        self.memory.in_slots()
+    fn prefetch_neighbours(&self, slot: Slot) {
+        self.stamps.prefetch(slot.0);
+    }
+
+    #[inline]
+    fn ghost_slots(&mut self) -> Option<&mut InSlot> {
+        self.store.in_slots()
     }
 }
 

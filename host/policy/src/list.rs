@@ -11,18 +11,18 @@
 
 mod ring;
 
-pub use ring::Ring;
+pub(crate) use ring::Ring;
 
 use crate::fetch::fetch_at;
 use std::hint::select_unpredictable;
 
 /// The index that stands for "none".
-pub const NIL: u32 = u32::MAX;
+pub(crate) const NIL: u32 = u32::MAX;
 
 /// `u32` to `usize`; the one place where the width of an index is assumed.
 #[inline]
 #[expect(clippy::as_conversions, reason = "usize has at least 32 bits on every supported target")]
-pub const fn at(index: u32) -> usize {
+pub(crate) const fn at(index: u32) -> usize {
     index as usize
 }
 
@@ -141,7 +141,7 @@ impl<T: Clone> Default for Nodes<T> {
 
 /// One list through a [`Nodes`] slab. Its front is the oldest node, its back the newest.
 #[derive(Debug, Clone, Copy)]
-pub struct List {
+pub(crate) struct List {
     head: u32,
     tail: u32,
     len: u32,
@@ -149,45 +149,45 @@ pub struct List {
 
 impl List {
     /// An empty list.
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { head: NIL, tail: NIL, len: 0 }
     }
 
     /// Number of nodes.
-    pub const fn len(&self) -> u32 {
+    pub(crate) const fn len(&self) -> u32 {
         self.len
     }
 
     /// Whether there is no node.
-    pub const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.len == 0
     }
 
     /// The oldest node, or [`NIL`].
-    pub const fn front(&self) -> u32 {
+    pub(crate) const fn front(&self) -> u32 {
         self.head
     }
 
     /// The newest node, or [`NIL`].
-    pub const fn back(&self) -> u32 {
+    pub(crate) const fn back(&self) -> u32 {
         self.tail
     }
 
     /// The node after `index` towards the back, or [`NIL`].
     #[inline]
-    pub fn next<T>(nodes: &Nodes<T>, index: u32) -> u32 {
+    pub(crate) fn next<T>(nodes: &Nodes<T>, index: u32) -> u32 {
         nodes.nodes[at(index)].next
     }
 
     /// Links `index` behind the newest node.
     #[inline]
-    pub fn push_back<T>(&mut self, nodes: &mut Nodes<T>, index: u32) {
+    pub(crate) fn push_back<T>(&mut self, nodes: &mut Nodes<T>, index: u32) {
         self.insert_after(nodes, self.tail, index);
     }
 
     /// Links `index` behind `before`; behind [`NIL`] is the front.
     #[inline]
-    pub fn insert_after<T>(&mut self, nodes: &mut Nodes<T>, before: u32, index: u32) {
+    pub(crate) fn insert_after<T>(&mut self, nodes: &mut Nodes<T>, before: u32, index: u32) {
         let after = if before == NIL { self.head } else { nodes.nodes[at(before)].next };
         let node = &mut nodes.nodes[at(index)];
         node.prev = before;
@@ -207,7 +207,7 @@ impl List {
 
     /// Unlinks `index`, which is in this list.
     #[inline]
-    pub fn remove<T>(&mut self, nodes: &mut Nodes<T>, index: u32) {
+    pub(crate) fn remove<T>(&mut self, nodes: &mut Nodes<T>, index: u32) {
         let node = &nodes.nodes[at(index)];
         let (prev, next) = (node.prev, node.next);
         if prev == NIL {
@@ -225,7 +225,7 @@ impl List {
 
     /// Makes `index`, which is in this list, its newest node.
     #[inline]
-    pub fn move_to_back<T>(&mut self, nodes: &mut Nodes<T>, index: u32) {
+    pub(crate) fn move_to_back<T>(&mut self, nodes: &mut Nodes<T>, index: u32) {
         if self.tail != index {
             self.remove(nodes, index);
             self.push_back(nodes, index);
@@ -235,7 +235,7 @@ impl List {
     /// Makes the oldest node the newest, or if so asked another one: `index`, which is in this list and not at an end
     /// of it. The newest node then. The list has two nodes at least.
     #[inline]
-    pub fn turn_or_renew<T>(&mut self, nodes: &mut Nodes<T>, renew: bool, index: u32) -> u32 {
+    pub(crate) fn turn_or_renew<T>(&mut self, nodes: &mut Nodes<T>, renew: bool, index: u32) -> u32 {
         let second = nodes.nodes[at(self.head)].next;
         let index = select_unpredictable(renew, index, self.head);
         let Node { prev, next, .. } = nodes.nodes[at(index)];
@@ -250,7 +250,7 @@ impl List {
     }
 
     /// The list from oldest to newest.
-    pub fn iter<'a, T>(&self, nodes: &'a Nodes<T>) -> impl Iterator<Item = u32> + use<'a, T> {
+    pub(crate) fn iter<'a, T>(&self, nodes: &'a Nodes<T>) -> impl Iterator<Item = u32> + use<'a, T> {
         let mut next = self.head;
         std::iter::from_fn(move || {
             (next != NIL).then(|| {

@@ -10,7 +10,8 @@
 //! start from facts. The count lies in the node that a hit rewrites anyway.
 
 use crate::list::{List, Nodes, at};
-use crate::{Policy, Resident, Slot, Standing};
+use crate::replay::hit_in_stages;
+use crate::{ExportedEntry, ImportedEntry, Policy, ReplayPolicy, Slot};
 use std::hint::select_unpredictable;
 
 /// Data of a node that is in no list: a resident entry was used at least once.
@@ -64,13 +65,8 @@ impl Policy for Lru {
     }
 
     #[inline]
-    fn fetch(&self, slot: Slot) {
-        self.uses.fetch(slot.0);
-    }
-
-    #[inline]
-    fn prefetch(&self, slot: Slot) {
-        self.uses.prefetch(slot.0);
+    fn on_hits(&mut self, slots: &[Slot]) {
+        hit_in_stages(self, slots);
     }
 
     #[inline]
@@ -95,25 +91,6 @@ impl Policy for Lru {
     }
 
     #[inline]
-    fn turns(&self) -> bool {
-        true
-    }
-
-    /// What is asked for becomes the newest: the entry hit, or the oldest, whose slot the newcomer gets.
-    #[inline]
-    fn turn(&mut self, hit: bool, slot: Slot) -> Option<Slot> {
-        // Rare enough for a processor to guess.
-        let at_an_end = (slot.0 == self.order.front()) | (slot.0 == self.order.back());
-        if (hit & at_an_end) | (self.order.len() < 2) {
-            return None;
-        }
-        let slot = self.order.turn_or_renew(&mut self.uses, hit, slot.0);
-        let uses = self.uses.data_mut(slot);
-        *uses = select_unpredictable(hit, uses.saturating_add(1), 1);
-        Some(Slot(slot))
-    }
-
-    #[inline]
     fn on_remove(&mut self, slot: Slot) {
         if self.holds(slot) {
             self.order.remove(&mut self.uses, slot.0);
@@ -125,12 +102,12 @@ impl Policy for Lru {
 
     fn set_capacity(&mut self, _capacity: u64) {}
 
-    fn export(&self) -> Vec<Standing> {
-        let standing = |slot| Standing { slot: Slot(slot), frequency: *self.uses.data(slot) };
-        self.order.iter(&self.uses).map(standing).collect()
+    fn export(&self) -> Vec<ExportedEntry> {
+        let entry = |slot| ExportedEntry { slot: Slot(slot), frequency: *self.uses.data(slot) };
+        self.order.iter(&self.uses).map(entry).collect()
     }
 
-    fn import(&mut self, entries: &[Resident]) {
+    fn import(&mut self, entries: &[ImportedEntry]) {
         for entry in entries {
             self.push(entry.slot, entry.frequency);
         }
@@ -138,5 +115,36 @@ impl Policy for Lru {
 
     fn len(&self) -> usize {
         at(self.order.len())
+    }
+}
+
+impl ReplayPolicy for Lru {
+    #[inline]
+    fn prefetch_entry(&self, slot: Slot) {
+        self.uses.fetch(slot.0);
+    }
+
+    #[inline]
+    fn prefetch_neighbours(&self, slot: Slot) {
+        self.uses.prefetch(slot.0);
+    }
+
+    #[inline]
+    fn serves(&self) -> bool {
+        true
+    }
+
+    /// What is asked for becomes the newest: the entry hit, or the oldest, whose slot the newcomer gets.
+    #[inline]
+    fn serve(&mut self, hit: bool, slot: Slot) -> Option<Slot> {
+        // Rare enough for a processor to guess.
+        let at_an_end = (slot.0 == self.order.front()) | (slot.0 == self.order.back());
+        if (hit & at_an_end) | (self.order.len() < 2) {
+            return None;
+        }
+        let slot = self.order.turn_or_renew(&mut self.uses, hit, slot.0);
+        let uses = self.uses.data_mut(slot);
+        *uses = select_unpredictable(hit, uses.saturating_add(1), 1);
+        Some(Slot(slot))
     }
 }

@@ -6,7 +6,7 @@
 
 /// Mixes `id` so that every output bit depends on every input bit.
 #[inline]
-pub const fn mix(id: u64) -> u64 {
+pub(crate) const fn mix(id: u64) -> u64 {
     let z = id.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

@@ -20,12 +20,13 @@
 //! When not to use it: on reuse that comes just after S has let go, or twice within S and never again; and in
 //! very small caches, where a tenth is an entry or two.
 
-use crate::ghosts::{ByHash, InSlot, Memory};
+use crate::access_bits::{AccessBits, AccessTable};
+use crate::ghosts::{ByHash, GhostStore, InSlot};
 use crate::list::{Nodes, at};
-use crate::mark::{Mark, Marks};
-use crate::part::{Part, percent};
+use crate::replay::hit_in_stages;
+use crate::segment::{Segment, percent};
 use crate::weights::Weights;
-use crate::{Policy, Resident, Slot, Standing};
+use crate::{ExportedEntry, ImportedEntry, Policy, ReplayPolicy, Slot};
 
 /// Share of the capacity that S has, in percent (section 4.2 of the paper); M has the rest.
 pub const SMALL_PERCENT: u64 = 10;
@@ -39,54 +40,54 @@ pub const MOST_FREQUENCY: u16 = 3;
 /// Hits in S from which an entry moves to M: "accessed more than once".
 pub const MOVE_TO_MAIN: u16 = 2;
 
-/// The flags of a mark: the count of hits in the low two bits, and whether the entry is in M.
+/// The flags of the access bits: the count of hits in the low two bits, and whether the entry is in M.
 const FREQUENCY: u16 = 3;
 const MAIN: u16 = 4;
 
 /// The policy; see the [module](self).
 #[derive(Debug)]
-pub struct S3Fifo<M: Memory = ByHash> {
+pub struct S3Fifo<G: GhostStore = ByHash> {
     capacity: u64,
     /// The share of S, in the unit of the weights.
     small_target: u64,
     /// What G may weigh.
     ghost_limit: u64,
-    marks: Marks,
+    access: AccessTable,
     links: Nodes<()>,
-    memory: M,
+    store: G,
     weights: Weights,
-    small: Part,
-    main: Part,
-    ghosts: M::Queue<()>,
+    small: Segment,
+    main: Segment,
+    ghosts: G::Queue<()>,
     /// Nothing was evicted since the capacity last grew.
     filling: bool,
-    /// The tag of the entry announced last, and whether it was a ghost.
-    incoming: Option<(M::Tag, bool)>,
+    /// The fingerprint of the entry announced last, and whether it was a ghost.
+    incoming: Option<(G::Fingerprint, bool)>,
 }
 
 impl S3Fifo {
     /// A policy that holds no entry, for `capacity` in the unit of the weights.
     #[must_use]
     pub fn new(capacity: u64) -> Self {
-        Self::with_memory(capacity)
+        Self::with_ghosts(capacity)
     }
 }
 
-impl<M: Memory> S3Fifo<M> {
+impl<G: GhostStore> S3Fifo<G> {
     /// The same with ghosts in either way.
     #[must_use]
-    pub fn with_memory(capacity: u64) -> Self {
+    pub fn with_ghosts(capacity: u64) -> Self {
         let mut policy = Self {
             capacity: 0,
             small_target: 0,
             ghost_limit: 0,
-            marks: Marks::new(),
+            access: AccessTable::new(),
             links: Nodes::new(),
-            memory: M::new(),
+            store: G::new(),
             weights: Weights::new(),
-            small: Part::new(),
-            main: Part::new(),
-            ghosts: M::queue(),
+            small: Segment::new(),
+            main: Segment::new(),
+            ghosts: G::queue(),
             filling: true,
             incoming: None,
         };
@@ -95,25 +96,25 @@ impl<M: Memory> S3Fifo<M> {
     }
 
     #[inline]
-    fn push(&mut self, slot: Slot, tag: M::Tag, weight: u64, mark: Mark) {
+    fn push(&mut self, slot: Slot, fingerprint: G::Fingerprint, weight: u64, bits: AccessBits) {
         self.on_remove(slot);
         self.links.reach(slot.0, &());
-        self.memory.hold(slot.0, tag);
+        self.store.hold(slot.0, fingerprint);
         self.weights.set(slot.0, weight);
-        self.marks.set(slot, mark);
-        self.part(mark).push(slot.0, weight);
+        self.access.set(slot, bits);
+        self.segment(bits).push(slot.0, weight);
     }
 
-    /// The part that an entry with this mark is in, ready to be changed.
+    /// The segment that an entry with these bits is in, ready to be changed.
     #[inline]
-    const fn part(&mut self, mark: Mark) -> Linked<'_> {
-        let part = if mark.flags() & MAIN == 0 { &mut self.small } else { &mut self.main };
-        Linked { part, links: &mut self.links }
+    const fn segment(&mut self, bits: AccessBits) -> Linked<'_> {
+        let segment = if bits.flags() & MAIN == 0 { &mut self.small } else { &mut self.main };
+        Linked { segment, links: &mut self.links }
     }
 
     #[inline]
     fn limit(&mut self) {
-        self.memory.limit(&mut self.ghosts, &mut self.links, &self.weights, self.ghost_limit);
+        self.store.limit(&mut self.ghosts, &mut self.links, &self.weights, self.ghost_limit);
     }
 
     /// Looks at the oldest entry of S: a victim, or one more in M.
@@ -121,15 +122,15 @@ impl<M: Memory> S3Fifo<M> {
     fn leave_small(&mut self) -> Option<Slot> {
         let slot = Slot(self.small.list.front());
         let weight = self.weights.get(slot.0);
-        let mark = self.marks.held(slot)?;
-        if mark.flags() & FREQUENCY >= MOVE_TO_MAIN {
-            *mark = mark.with_flags(MAIN);
+        let bits = self.access.held(slot)?;
+        if bits.flags() & FREQUENCY >= MOVE_TO_MAIN {
+            *bits = bits.with_flags(MAIN);
             self.small.remove(&mut self.links, slot.0, weight);
             self.main.push_back(&mut self.links, slot.0, weight);
             return None;
         }
         self.on_remove(slot);
-        self.memory.remember(&mut self.ghosts, &mut self.links, slot.0, weight, ());
+        self.store.remember(&mut self.ghosts, &mut self.links, slot.0, weight, ());
         self.limit();
         Some(slot)
     }
@@ -138,9 +139,9 @@ impl<M: Memory> S3Fifo<M> {
     #[inline]
     fn leave_main(&mut self) -> Option<Slot> {
         let slot = Slot(self.main.list.front());
-        let mark = self.marks.held(slot)?;
-        if mark.flags() & FREQUENCY > 0 {
-            *mark = mark.with_flags(mark.flags() - 1);
+        let bits = self.access.held(slot)?;
+        if bits.flags() & FREQUENCY > 0 {
+            *bits = bits.with_flags(bits.flags() - 1);
             self.main.renew(&mut self.links, slot.0);
             return None;
         }
@@ -149,49 +150,51 @@ impl<M: Memory> S3Fifo<M> {
     }
 }
 
-/// A part and the slab its list runs through.
+/// A segment and the slab that its list runs through.
 struct Linked<'a> {
-    part: &'a mut Part,
+    segment: &'a mut Segment,
     links: &'a mut Nodes<()>,
 }
 
 impl Linked<'_> {
     #[inline]
     fn push(self, index: u32, weight: u64) {
-        self.part.push_back(self.links, index, weight);
+        self.segment.push_back(self.links, index, weight);
     }
 
     fn remove(self, index: u32, weight: u64) {
-        self.part.remove(self.links, index, weight);
+        self.segment.remove(self.links, index, weight);
     }
 }
 
-impl<M: Memory> Policy for S3Fifo<M> {
-    #[inline]
-    fn fetch(&self, slot: Slot) {
-        self.marks.fetch(slot);
-    }
-
+impl<G: GhostStore> Policy for S3Fifo<G> {
     #[inline]
     fn on_hit(&mut self, slot: Slot) {
-        if let Some(mark) = self.marks.held(slot) {
-            let flags = mark.flags();
-            *mark = mark.used().with_flags(flags + u16::from(flags & FREQUENCY < MOST_FREQUENCY));
+        if let Some(bits) = self.access.held(slot) {
+            let flags = bits.flags();
+            *bits = bits.used().with_flags(flags + u16::from(flags & FREQUENCY < MOST_FREQUENCY));
         }
     }
 
     #[inline]
+    fn on_hits(&mut self, slots: &[Slot]) {
+        hit_in_stages(self, slots);
+    }
+
+    #[inline]
     fn on_miss(&mut self, id: u64, _weight: u64) {
-        let tag = self.memory.tag(id);
-        let returns =
-            self.memory.forget(&mut self.ghosts, &mut self.links, &self.weights, tag, |()| true).is_some();
-        self.incoming = Some((tag, returns));
+        let fingerprint = self.store.fingerprint(id);
+        let returns = self
+            .store
+            .forget(&mut self.ghosts, &mut self.links, &self.weights, fingerprint, |()| true)
+            .is_some();
+        self.incoming = Some((fingerprint, returns));
     }
 
     #[inline]
     fn victim(&mut self) -> Option<Slot> {
         self.filling = false;
-        self.memory.choose();
+        self.store.choose();
         // The loops end: a look at S leaves S with one entry less, and M's counts fall by one a round.
         if self.small.weight >= self.small_target || self.main.list.is_empty() {
             while !self.small.list.is_empty() {
@@ -212,27 +215,27 @@ impl<M: Memory> Policy for S3Fifo<M> {
 
     #[inline]
     fn on_insert(&mut self, slot: Slot, id: u64, weight: u64) {
-        let tag = self.memory.tag(id);
-        let returns = self.incoming.take().is_some_and(|(told, ghost)| ghost && told == tag);
+        let fingerprint = self.store.fingerprint(id);
+        let returns = self.incoming.take().is_some_and(|(told, ghost)| ghost && told == fingerprint);
         let main = returns || (self.filling && self.small.weight >= self.small_target);
-        self.push(slot, tag, weight, Mark::new(1, if main { MAIN } else { 0 }));
+        self.push(slot, fingerprint, weight, AccessBits::new(1, if main { MAIN } else { 0 }));
     }
 
     #[inline]
     fn on_remove(&mut self, slot: Slot) {
-        let mark = self.marks.get(slot);
-        if !mark.is_vacant() {
+        let bits = self.access.get(slot);
+        if !bits.is_vacant() {
             let weight = self.weights.get(slot.0);
-            self.part(mark).remove(slot.0, weight);
-            self.marks.set(slot, Mark::VACANT);
+            self.segment(bits).remove(slot.0, weight);
+            self.access.set(slot, AccessBits::VACANT);
         }
     }
 
     fn on_reweigh(&mut self, slot: Slot, weight: u64) {
-        let mark = self.marks.get(slot);
-        if !mark.is_vacant() {
+        let bits = self.access.get(slot);
+        if !bits.is_vacant() {
             let before = self.weights.get(slot.0);
-            self.part(mark).part.reweigh(before, weight);
+            self.segment(bits).segment.reweigh(before, weight);
             self.weights.set(slot.0, weight);
         }
     }
@@ -246,45 +249,58 @@ impl<M: Memory> Policy for S3Fifo<M> {
     }
 
     /// First what would leave S for good, then M without a count, then all that its count saves, by that
-    /// count; each part from its oldest entry.
-    fn export(&self) -> Vec<Standing> {
+    /// count; each segment from its oldest entry.
+    fn export(&self) -> Vec<ExportedEntry> {
         let slots = self.small.list.iter(&self.links).chain(self.main.list.iter(&self.links));
-        let mut entries: Vec<(Mark, Slot)> =
-            slots.map(|slot| (self.marks.get(Slot(slot)), Slot(slot))).collect();
-        entries.sort_by_key(|&(mark, _)| {
-            let frequency = mark.flags() & FREQUENCY;
-            if mark.flags() & MAIN == 0 && frequency < MOVE_TO_MAIN { 0 } else { 1 + frequency }
+        let mut entries: Vec<(AccessBits, Slot)> =
+            slots.map(|slot| (self.access.get(Slot(slot)), Slot(slot))).collect();
+        entries.sort_by_key(|&(bits, _)| {
+            let frequency = bits.flags() & FREQUENCY;
+            if bits.flags() & MAIN == 0 && frequency < MOVE_TO_MAIN { 0 } else { 1 + frequency }
         });
-        entries.iter().map(|&(mark, slot)| Standing { slot, frequency: mark.uses() }).collect()
+        entries.iter().map(|&(bits, slot)| ExportedEntry { slot, frequency: bits.uses() }).collect()
     }
 
     /// What was used once goes to S, the rest to M, the less used first. In M only differences count: the
     /// least used start without a count, as all counts fall together.
-    fn import(&mut self, entries: &[Resident]) {
-        let frequency = |entry: &Resident| {
+    fn import(&mut self, entries: &[ImportedEntry]) {
+        let frequency = |entry: &ImportedEntry| {
             u16::try_from(entry.frequency - 1).unwrap_or(MOST_FREQUENCY).min(MOST_FREQUENCY)
         };
-        let mut main: Vec<&Resident> = Vec::new();
+        let mut main: Vec<&ImportedEntry> = Vec::new();
         for entry in entries {
             if entry.frequency > 1 {
                 main.push(entry);
             } else {
-                self.push(entry.slot, self.memory.tag(entry.id), entry.weight, Mark::new(entry.frequency, 0));
+                self.push(
+                    entry.slot,
+                    self.store.fingerprint(entry.id),
+                    entry.weight,
+                    AccessBits::new(entry.frequency, 0),
+                );
             }
         }
         main.sort_by_key(|entry| frequency(entry));
         let least = main.first().map_or(0, |entry| frequency(entry));
         for entry in main {
-            let mark = Mark::new(entry.frequency, MAIN | (frequency(entry) - least));
-            self.push(entry.slot, self.memory.tag(entry.id), entry.weight, mark);
+            let bits = AccessBits::new(entry.frequency, MAIN | (frequency(entry) - least));
+            self.push(entry.slot, self.store.fingerprint(entry.id), entry.weight, bits);
         }
     }
 
     fn len(&self) -> usize {
         at(self.small.list.len()) + at(self.main.list.len())
     }
+}
+
+impl<G: GhostStore> ReplayPolicy for S3Fifo<G> {
     #[inline]
-    fn in_slots(&mut self) -> Option<&mut InSlot> {
-        self.memory.in_slots()
+    fn prefetch_entry(&self, slot: Slot) {
+        self.access.fetch(slot);
+    }
+
+    #[inline]
+    fn ghost_slots(&mut self) -> Option<&mut InSlot> {
+        self.store.in_slots()
     }
 }

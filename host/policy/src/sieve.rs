@@ -2,19 +2,20 @@
 //!
 //! Zhang, Yang, Yue, Vigfusson and Rashmi, "SIEVE is Simpler than LRU: an Efficient Turn-Key Eviction
 //! Algorithm for Web Caches", NSDI 2024, algorithm 1. No parameters, no ties. A hit sets the entry's visited
-//! mark. For a victim the hand goes from where it stands towards the newest entry, taking marks away, until it
-//! meets an entry without one; that one goes, and the hand stays in its place. Past the newest entry it starts
+//! bit. For a victim the hand goes from where it stands towards the newest entry, clearing bits, until it
+//! meets an entry whose bit is clear; that one goes, and the hand stays in its place. Past the newest entry it starts
 //! again at the oldest. Unlike in CLOCK what was spared keeps its place, so that newcomers, whom the hand meets
 //! soon, are sifted quickly.
 //!
 //! When not to use it: against scans and loops. One pass over more entries than fit evicts everything without
-//! a mark; block traces gain less from it than web traces do.
+//! a visited bit; block traces gain less from it than web traces do.
 //!
 //! Weights change nothing: victims are named until the entry fits.
 
+use crate::access_bits::{AccessBits, AccessTable};
 use crate::list::{List, NIL, Nodes, at};
-use crate::mark::{Mark, Marks};
-use crate::{Policy, Resident, Slot, Standing};
+use crate::replay::hit_in_stages;
+use crate::{ExportedEntry, ImportedEntry, Policy, ReplayPolicy, Slot};
 
 /// The flag of an entry that was used since the hand last passed it.
 const VISITED: u16 = 1;
@@ -22,7 +23,7 @@ const VISITED: u16 = 1;
 /// The policy; see the [module](self).
 #[derive(Debug)]
 pub struct Sieve {
-    marks: Marks,
+    access: AccessTable,
     links: Nodes<()>,
     order: List,
     /// Where the search for a victim goes on; [`NIL`] for the oldest entry.
@@ -33,30 +34,30 @@ impl Sieve {
     /// A policy that holds no entry.
     #[must_use]
     pub const fn new() -> Self {
-        Self { marks: Marks::new(), links: Nodes::new(), order: List::new(), hand: NIL }
+        Self { access: AccessTable::new(), links: Nodes::new(), order: List::new(), hand: NIL }
     }
 
     #[inline]
-    fn push(&mut self, slot: Slot, mark: Mark) {
+    fn push(&mut self, slot: Slot, bits: AccessBits) {
         self.on_remove(slot);
         self.links.reach(slot.0, &());
         self.order.push_back(&mut self.links, slot.0);
-        self.marks.set(slot, mark);
+        self.access.set(slot, bits);
     }
 
-    /// Moves the hand to an entry without a mark, taking marks away on the way: twice around at most.
+    /// Moves the hand to an entry whose bit is clear, clearing bits on the way: twice around at most.
     #[inline]
-    fn unmarked(&mut self) -> Option<Slot> {
+    fn unvisited(&mut self) -> Option<Slot> {
         while !self.order.is_empty() {
             if self.hand == NIL {
                 self.hand = self.order.front();
             }
             let slot = Slot(self.hand);
-            let mark = self.marks.held(slot)?;
-            if mark.flags() != VISITED {
+            let bits = self.access.held(slot)?;
+            if bits.flags() != VISITED {
                 return Some(slot);
             }
-            *mark = mark.with_flags(0);
+            *bits = bits.with_flags(0);
             self.hand = List::next(&self.links, self.hand);
         }
         None
@@ -80,15 +81,15 @@ impl Default for Sieve {
 
 impl Policy for Sieve {
     #[inline]
-    fn fetch(&self, slot: Slot) {
-        self.marks.fetch(slot);
+    fn on_hit(&mut self, slot: Slot) {
+        if let Some(bits) = self.access.held(slot) {
+            *bits = bits.used().with_flags(VISITED);
+        }
     }
 
     #[inline]
-    fn on_hit(&mut self, slot: Slot) {
-        if let Some(mark) = self.marks.held(slot) {
-            *mark = mark.used().with_flags(VISITED);
-        }
+    fn on_hits(&mut self, slots: &[Slot]) {
+        hit_in_stages(self, slots);
     }
 
     #[inline]
@@ -96,39 +97,20 @@ impl Policy for Sieve {
 
     #[inline]
     fn victim(&mut self) -> Option<Slot> {
-        let slot = self.unmarked()?;
+        let slot = self.unvisited()?;
         self.on_remove(slot);
         Some(slot)
     }
 
     #[inline]
-    fn turns(&self) -> bool {
-        true
-    }
-
-    /// The victim's node moves to the end as it is.
-    #[inline]
-    fn turn(&mut self, hit: bool, slot: Slot) -> Option<Slot> {
-        if hit {
-            self.on_hit(slot);
-            return Some(slot);
-        }
-        let slot = self.unmarked()?;
-        self.hand = List::next(&self.links, slot.0);
-        self.order.move_to_back(&mut self.links, slot.0);
-        self.marks.set(slot, Mark::new(1, 0));
-        Some(slot)
-    }
-
-    #[inline]
     fn on_insert(&mut self, slot: Slot, _id: u64, _weight: u64) {
-        self.push(slot, Mark::new(1, 0));
+        self.push(slot, AccessBits::new(1, 0));
     }
 
     #[inline]
     fn on_remove(&mut self, slot: Slot) {
-        if let Some(mark) = self.marks.held(slot) {
-            *mark = Mark::VACANT;
+        if let Some(bits) = self.access.held(slot) {
+            *bits = AccessBits::VACANT;
             if self.hand == slot.0 {
                 self.hand = List::next(&self.links, slot.0);
             }
@@ -140,23 +122,23 @@ impl Policy for Sieve {
 
     fn set_capacity(&mut self, _capacity: u64) {}
 
-    /// What the hand would take first comes first: entries without a mark as it will meet them. Those with one
+    /// What the hand would take first comes first: entries whose bit is clear, as it will meet them. Those whose bit is set
     /// follow, the least used first.
-    fn export(&self) -> Vec<Standing> {
-        let mut entries: Vec<(Mark, Slot)> =
-            self.ahead().into_iter().map(|slot| (self.marks.get(slot), slot)).collect();
-        entries.sort_by_key(|(mark, _)| (mark.flags(), if mark.flags() == 0 { 0 } else { mark.uses() }));
-        entries.iter().map(|&(mark, slot)| Standing { slot, frequency: mark.uses() }).collect()
+    fn export(&self) -> Vec<ExportedEntry> {
+        let mut entries: Vec<(AccessBits, Slot)> =
+            self.ahead().into_iter().map(|slot| (self.access.get(slot), slot)).collect();
+        entries.sort_by_key(|(bits, _)| (bits.flags(), if bits.flags() == 0 { 0 } else { bits.uses() }));
+        entries.iter().map(|&(bits, slot)| ExportedEntry { slot, frequency: bits.uses() }).collect()
     }
 
-    /// Entries used more than once get a mark, except those that lead: their marks would be the first that the
-    /// hand takes away, and so it has, and stands behind them.
-    fn import(&mut self, entries: &[Resident]) {
+    /// Entries used more than once get a visited bit, except those that lead: theirs would be the first that the
+    /// hand clears, so they start clear, and the hand starts behind them.
+    fn import(&mut self, entries: &[ImportedEntry]) {
         let mut leading = true;
         for entry in entries {
             let used = entry.frequency > 1;
             let flags = if used && !leading { VISITED } else { 0 };
-            self.push(entry.slot, Mark::new(entry.frequency, flags));
+            self.push(entry.slot, AccessBits::new(entry.frequency, flags));
             if !used && leading {
                 leading = false;
                 self.hand = entry.slot.0;
@@ -166,5 +148,31 @@ impl Policy for Sieve {
 
     fn len(&self) -> usize {
         at(self.order.len())
+    }
+}
+
+impl ReplayPolicy for Sieve {
+    #[inline]
+    fn prefetch_entry(&self, slot: Slot) {
+        self.access.fetch(slot);
+    }
+
+    #[inline]
+    fn serves(&self) -> bool {
+        true
+    }
+
+    /// The victim's node moves to the end as it is.
+    #[inline]
+    fn serve(&mut self, hit: bool, slot: Slot) -> Option<Slot> {
+        if hit {
+            self.on_hit(slot);
+            return Some(slot);
+        }
+        let slot = self.unvisited()?;
+        self.hand = List::next(&self.links, slot.0);
+        self.order.move_to_back(&mut self.links, slot.0);
+        self.access.set(slot, AccessBits::new(1, 0));
+        Some(slot)
     }
 }

@@ -12,11 +12,12 @@
 //! When not to use it: where reuse comes within Kin + Kout of the first use only, or the hot set needs more than
 //! what A1in leaves; Kin and Kout are fixed where ARC's p moves.
 
-use crate::ghosts::{ByHash, InSlot, Memory};
+use crate::ghosts::{ByHash, GhostStore, InSlot};
 use crate::list::{Nodes, at};
-use crate::part::{Part, percent};
+use crate::replay::hit_in_stages;
+use crate::segment::{Segment, percent};
 use crate::weights::Weights;
-use crate::{Policy, Resident, Slot, Standing};
+use crate::{ExportedEntry, ImportedEntry, Policy, ReplayPolicy, Slot};
 
 /// Kin: what A1in may hold, in percent of the capacity (section 3.2 of the paper).
 pub const KIN_PERCENT: u64 = 25;
@@ -25,52 +26,52 @@ pub const KIN_PERCENT: u64 = 25;
 pub const KOUT_PERCENT: u64 = 50;
 
 /// What is kept of an entry: twice its uses, plus 1 in Am. 0 where there is none.
-type Word = u32;
-const VACANT: Word = 0;
-const IN_AM: Word = 1;
-const USE: Word = 2;
+type EntryBits = u32;
+const VACANT: EntryBits = 0;
+const IN_AM: EntryBits = 1;
+const USE: EntryBits = 2;
 
-/// The word of an entry used so often (0 counts as 1, and 2^31 - 1 is the most).
-fn word(uses: u32, am: Word) -> Word {
+/// The bits of an entry used so often (0 counts as 1, and 2^31 - 1 is the most).
+fn bits(uses: u32, am: EntryBits) -> EntryBits {
     uses.clamp(1, u32::MAX / USE) * USE + am
 }
 
 /// The policy; see the [module](self).
 #[derive(Debug)]
-pub struct TwoQ<M: Memory = ByHash> {
+pub struct TwoQ<G: GhostStore = ByHash> {
     kin: u64,
     kout: u64,
-    entries: Nodes<Word>,
-    memory: M,
+    entries: Nodes<EntryBits>,
+    store: G,
     weights: Weights,
-    a1_in: Part,
-    am: Part,
-    a1_out: M::Queue<()>,
-    /// The tag of the entry announced last, and whether A1out remembered it.
-    incoming: Option<(M::Tag, bool)>,
+    a1_in: Segment,
+    am: Segment,
+    a1_out: G::Queue<()>,
+    /// The fingerprint of the entry announced last, and whether A1out remembered it.
+    incoming: Option<(G::Fingerprint, bool)>,
 }
 
 impl TwoQ {
     /// A policy that holds no entry, for `capacity` in the unit of the weights.
     #[must_use]
     pub fn new(capacity: u64) -> Self {
-        Self::with_memory(capacity)
+        Self::with_ghosts(capacity)
     }
 }
 
-impl<M: Memory> TwoQ<M> {
+impl<G: GhostStore> TwoQ<G> {
     /// The same with ghosts in either way.
     #[must_use]
-    pub fn with_memory(capacity: u64) -> Self {
+    pub fn with_ghosts(capacity: u64) -> Self {
         let mut policy = Self {
             kin: 0,
             kout: 0,
             entries: Nodes::new(),
-            memory: M::new(),
+            store: G::new(),
             weights: Weights::new(),
-            a1_in: Part::new(),
-            am: Part::new(),
-            a1_out: M::queue(),
+            a1_in: Segment::new(),
+            am: Segment::new(),
+            a1_out: G::queue(),
             incoming: None,
         };
         policy.set_capacity(capacity);
@@ -78,68 +79,65 @@ impl<M: Memory> TwoQ<M> {
     }
 
     #[inline]
-    fn held(&self, slot: Slot) -> Option<Word> {
-        self.entries.get(slot.0).copied().filter(|&word| word != VACANT)
+    fn held(&self, slot: Slot) -> Option<EntryBits> {
+        self.entries.get(slot.0).copied().filter(|&bits| bits != VACANT)
     }
 
     #[inline]
     fn limit(&mut self) {
-        self.memory.limit(&mut self.a1_out, &mut self.entries, &self.weights, self.kout);
+        self.store.limit(&mut self.a1_out, &mut self.entries, &self.weights, self.kout);
     }
 
     #[inline]
-    fn push(&mut self, slot: Slot, tag: M::Tag, weight: u64, word: Word) {
+    fn push(&mut self, slot: Slot, fingerprint: G::Fingerprint, weight: u64, bits: EntryBits) {
         self.on_remove(slot);
         self.entries.reach(slot.0, &VACANT);
-        self.memory.hold(slot.0, tag);
+        self.store.hold(slot.0, fingerprint);
         self.weights.set(slot.0, weight);
-        *self.entries.data_mut(slot.0) = word;
-        let part = if word & IN_AM == 0 { &mut self.a1_in } else { &mut self.am };
-        part.push_back(&mut self.entries, slot.0, weight);
+        *self.entries.data_mut(slot.0) = bits;
+        let segment = if bits & IN_AM == 0 { &mut self.a1_in } else { &mut self.am };
+        segment.push_back(&mut self.entries, slot.0, weight);
     }
 }
 
-impl<M: Memory> Policy for TwoQ<M> {
+impl<G: GhostStore> Policy for TwoQ<G> {
     #[inline]
     fn on_hit(&mut self, slot: Slot) {
-        let Some(word) = self.held(slot) else { return };
-        *self.entries.data_mut(slot.0) = word.checked_add(USE).unwrap_or(word);
-        if word & IN_AM != 0 {
+        let Some(bits) = self.held(slot) else { return };
+        *self.entries.data_mut(slot.0) = bits.checked_add(USE).unwrap_or(bits);
+        if bits & IN_AM != 0 {
             self.am.renew(&mut self.entries, slot.0);
         }
     }
 
     #[inline]
-    fn fetch(&self, slot: Slot) {
-        self.entries.fetch(slot.0);
-    }
-
-    #[inline]
-    fn prefetch(&self, slot: Slot) {
-        self.entries.prefetch(slot.0);
+    fn on_hits(&mut self, slots: &[Slot]) {
+        hit_in_stages(self, slots);
     }
 
     #[inline]
     fn on_miss(&mut self, id: u64, _weight: u64) {
-        let tag = self.memory.tag(id);
-        let returns =
-            self.memory.forget(&mut self.a1_out, &mut self.entries, &self.weights, tag, |_| true).is_some();
-        self.incoming = Some((tag, returns));
+        let fingerprint = self.store.fingerprint(id);
+        let returns = self
+            .store
+            .forget(&mut self.a1_out, &mut self.entries, &self.weights, fingerprint, |_| true)
+            .is_some();
+        self.incoming = Some((fingerprint, returns));
     }
 
     #[inline]
     fn victim(&mut self) -> Option<Slot> {
-        self.memory.choose();
+        self.store.choose();
         let from_in = self.a1_in.weight > self.kin || self.am.list.is_empty();
-        let part = if from_in { &self.a1_in } else { &self.am };
-        if part.list.is_empty() {
+        let segment = if from_in { &self.a1_in } else { &self.am };
+        if segment.list.is_empty() {
             return None;
         }
-        let slot = Slot(part.list.front());
+        let slot = Slot(segment.list.front());
         self.on_remove(slot);
         if from_in {
             let weight = self.weights.get(slot.0);
-            self.memory.remember(&mut self.a1_out, &mut self.entries, slot.0, weight, ());
+            self.store.remember(&mut self.a1_out, &mut self.entries, slot.0, weight, ());
             self.limit();
         }
         Some(slot)
@@ -147,24 +145,24 @@ impl<M: Memory> Policy for TwoQ<M> {
 
     #[inline]
     fn on_insert(&mut self, slot: Slot, id: u64, weight: u64) {
-        let tag = self.memory.tag(id);
-        let returns = self.incoming.take().is_some_and(|(told, ghost)| ghost && told == tag);
-        self.push(slot, tag, weight, if returns { word(2, IN_AM) } else { word(1, 0) });
+        let fingerprint = self.store.fingerprint(id);
+        let returns = self.incoming.take().is_some_and(|(told, ghost)| ghost && told == fingerprint);
+        self.push(slot, fingerprint, weight, if returns { bits(2, IN_AM) } else { bits(1, 0) });
     }
 
     #[inline]
     fn on_remove(&mut self, slot: Slot) {
-        if let Some(word) = self.held(slot) {
-            let part = if word & IN_AM == 0 { &mut self.a1_in } else { &mut self.am };
-            part.remove(&mut self.entries, slot.0, self.weights.get(slot.0));
+        if let Some(bits) = self.held(slot) {
+            let segment = if bits & IN_AM == 0 { &mut self.a1_in } else { &mut self.am };
+            segment.remove(&mut self.entries, slot.0, self.weights.get(slot.0));
             *self.entries.data_mut(slot.0) = VACANT;
         }
     }
 
     fn on_reweigh(&mut self, slot: Slot, weight: u64) {
-        if let Some(word) = self.held(slot) {
-            let part = if word & IN_AM == 0 { &mut self.a1_in } else { &mut self.am };
-            part.reweigh(self.weights.get(slot.0), weight);
+        if let Some(bits) = self.held(slot) {
+            let segment = if bits & IN_AM == 0 { &mut self.a1_in } else { &mut self.am };
+            segment.reweigh(self.weights.get(slot.0), weight);
             self.weights.set(slot.0, weight);
         }
     }
@@ -176,27 +174,40 @@ impl<M: Memory> Policy for TwoQ<M> {
     }
 
     /// A1in, the least used first and of equals the oldest, then Am from its oldest.
-    fn export(&self) -> Vec<Standing> {
-        let standing = |slot| Standing { slot: Slot(slot), frequency: *self.entries.data(slot) / USE };
-        let mut standings: Vec<_> = self.a1_in.list.iter(&self.entries).map(standing).collect();
-        standings.sort_by_key(|standing| standing.frequency);
-        standings.extend(self.am.list.iter(&self.entries).map(standing));
-        standings
+    fn export(&self) -> Vec<ExportedEntry> {
+        let entry = |slot| ExportedEntry { slot: Slot(slot), frequency: *self.entries.data(slot) / USE };
+        let mut exported: Vec<_> = self.a1_in.list.iter(&self.entries).map(entry).collect();
+        exported.sort_by_key(|entry| entry.frequency);
+        exported.extend(self.am.list.iter(&self.entries).map(entry));
+        exported
     }
 
     /// What was used once goes to A1in, the rest to Am, in the order given.
-    fn import(&mut self, entries: &[Resident]) {
+    fn import(&mut self, entries: &[ImportedEntry]) {
         for entry in entries {
             let am = if entry.frequency > 1 { IN_AM } else { 0 };
-            self.push(entry.slot, self.memory.tag(entry.id), entry.weight, word(entry.frequency, am));
+            self.push(entry.slot, self.store.fingerprint(entry.id), entry.weight, bits(entry.frequency, am));
         }
     }
 
     fn len(&self) -> usize {
         at(self.a1_in.list.len()) + at(self.am.list.len())
     }
+}
+
+impl<G: GhostStore> ReplayPolicy for TwoQ<G> {
     #[inline]
-    fn in_slots(&mut self) -> Option<&mut InSlot> {
-        self.memory.in_slots()
+    fn prefetch_entry(&self, slot: Slot) {
+        self.entries.fetch(slot.0);
+    }
+
+    #[inline]
+    fn prefetch_neighbours(&self, slot: Slot) {
+        self.entries.prefetch(slot.0);
+    }
+
+    #[inline]
+    fn ghost_slots(&mut self) -> Option<&mut InSlot> {
+        self.store.in_slots()
     }
 }

@@ -30,18 +30,19 @@
 //! is too small to see the second use, and old fame keeps new entries out); LRU or ARC then do better. Also a loop
 //! about as long as the sample: every count is 1 or, halved, 0, the newcomer always wins, and nothing hits.
 
-mod parts;
-mod place;
+mod segments;
 mod sketch;
+mod usage;
 
 use crate::list::{NIL, Nodes, at};
 use crate::mix::mix;
-use crate::part::percent;
+use crate::replay::hit_in_stages;
+use crate::segment::percent;
 use crate::weights::Weights;
-use crate::{Policy, Resident, Slot, Standing};
-use parts::{Entry, PROBATION, PROTECTED, Parts, VACANT, WINDOW};
-use place::Placed;
+use crate::{ExportedEntry, ImportedEntry, Policy, ReplayPolicy, Slot};
+use segments::{Entry, PROBATION, PROTECTED, Segments, VACANT, WINDOW};
 pub use sketch::{MOST, Sketch};
+use usage::Usage;
 
 /// The window's share of the capacity, in percent.
 pub const WINDOW_PERCENT: u64 = 1;
@@ -77,7 +78,7 @@ pub struct WTinyLfu {
     max_protected: u64,
     entries: Nodes<Entry>,
     weights: Weights,
-    parts: Parts,
+    segments: Segments,
     sketch: Sketch,
     /// Additions to the sketch after which it may be due to be halved.
     sample: u64,
@@ -105,7 +106,7 @@ impl WTinyLfu {
             max_protected: 0,
             entries: Nodes::new(),
             weights: Weights::new(),
-            parts: Parts::new(),
+            segments: Segments::new(),
             sketch: Sketch::new(),
             sample: 0,
             warm_losers: 0,
@@ -124,37 +125,37 @@ impl WTinyLfu {
 
     #[inline]
     fn held(&self, slot: Slot) -> Option<Entry> {
-        self.entries.get(slot.0).copied().filter(|entry| entry.placed != Placed::VACANT)
+        self.entries.get(slot.0).copied().filter(|entry| entry.usage != Usage::VACANT)
     }
 
     const fn main_weight(&self) -> u64 {
-        self.parts.probation.weight + self.parts.protected.weight
+        self.segments.probation.weight + self.segments.protected.weight
     }
 
-    /// Makes the slot's entry the newest of its place.
+    /// Makes the slot's entry the newest of its segment.
     #[inline]
     fn link(&mut self, slot: Slot, entry: Entry) {
         let weight = self.weights.get(slot.0);
         *self.entries.data_mut(slot.0) = entry;
-        if let Some(part) = self.parts.of(entry.placed.place()) {
-            part.push_back(&mut self.entries, slot.0, weight);
+        if let Some(segment) = self.segments.of(entry.usage.segment()) {
+            segment.push_back(&mut self.entries, slot.0, weight);
         }
     }
 
     #[inline]
     fn unlink(&mut self, slot: Slot, entry: Entry) {
         let weight = self.weights.get(slot.0);
-        if let Some(part) = self.parts.of(entry.placed.place()) {
-            part.remove(&mut self.entries, slot.0, weight);
+        if let Some(segment) = self.segments.of(entry.usage.segment()) {
+            segment.remove(&mut self.entries, slot.0, weight);
             *self.entries.data_mut(slot.0) = VACANT;
         }
     }
 
     #[inline]
-    fn relocate(&mut self, slot: Slot, place: u32) {
+    fn relocate(&mut self, slot: Slot, segment: u32) {
         if let Some(entry) = self.held(slot) {
             self.unlink(slot, entry);
-            self.link(slot, entry.at(place));
+            self.link(slot, entry.in_segment(segment));
         }
     }
 
@@ -171,7 +172,7 @@ impl WTinyLfu {
     #[cold]
     fn age(&mut self) {
         let entries = self.len();
-        let (Ok(count), weight) = (u64::try_from(entries), self.parts.window.weight + self.main_weight())
+        let (Ok(count), weight) = (u64::try_from(entries), self.segments.window.weight + self.main_weight())
         else {
             return;
         };
@@ -204,7 +205,7 @@ impl WTinyLfu {
     /// The window's oldest entry against probation's: the one that goes.
     #[inline]
     fn contest(&mut self, candidate: Slot) -> Slot {
-        let victim = Slot(self.parts.probation.list.front());
+        let victim = Slot(self.segments.probation.list.front());
         match (self.held(candidate), self.held(victim)) {
             (Some(asks), Some(has)) if self.admits(asks, has) => victim,
             _ => candidate,
@@ -214,16 +215,16 @@ impl WTinyLfu {
     /// Moves to probation what the window cannot hold. Only while nothing has to go.
     #[inline]
     fn settle_window(&mut self) {
-        while self.parts.window.weight > self.max_window {
-            self.relocate(Slot(self.parts.window.list.front()), PROBATION);
+        while self.segments.window.weight > self.max_window {
+            self.relocate(Slot(self.segments.window.list.front()), PROBATION);
         }
     }
 
     /// Moves to probation what protected cannot hold.
     #[inline]
     fn settle_protected(&mut self) {
-        while self.parts.protected.weight > self.max_protected {
-            self.relocate(Slot(self.parts.protected.list.front()), PROBATION);
+        while self.segments.protected.weight > self.max_protected {
+            self.relocate(Slot(self.segments.protected.list.front()), PROBATION);
         }
     }
 
@@ -231,7 +232,7 @@ impl WTinyLfu {
     #[inline]
     fn promote(&mut self, slot: Slot) {
         if self.weights.get(slot.0) > self.max_protected {
-            self.parts.probation.list.move_to_back(&mut self.entries, slot.0);
+            self.segments.probation.list.move_to_back(&mut self.entries, slot.0);
             return;
         }
         self.relocate(slot, PROTECTED);
@@ -242,8 +243,8 @@ impl WTinyLfu {
     fn choose(&mut self) -> Slot {
         let incoming = self.incoming.filter(|incoming| incoming.weight <= self.max_window);
         let arriving = incoming.map_or(0, |incoming| incoming.weight);
-        while self.parts.window.weight + arriving > self.max_window {
-            let candidate = Slot(self.parts.window.list.front());
+        while self.segments.window.weight + arriving > self.max_window {
+            let candidate = Slot(self.segments.window.list.front());
             if candidate.0 == NIL {
                 break;
             }
@@ -253,8 +254,8 @@ impl WTinyLfu {
             self.relocate(candidate, PROBATION);
         }
         // The window keeps its share: main pays, and the window only if it is all there is.
-        let oldest =
-            [&self.parts.probation, &self.parts.protected, &self.parts.window].map(|part| part.list.front());
+        let oldest = [&self.segments.probation, &self.segments.protected, &self.segments.window]
+            .map(|segment| segment.list.front());
         Slot(oldest.into_iter().find(|&slot| slot != NIL).unwrap_or(NIL))
     }
 }
@@ -264,30 +265,17 @@ impl Policy for WTinyLfu {
     fn on_hit(&mut self, slot: Slot) {
         let Some(entry) = self.held(slot) else { return };
         self.count(entry.hash());
-        self.entries.data_mut(slot.0).placed = entry.placed.used();
-        match entry.placed.place() {
-            WINDOW => self.parts.window.list.move_to_back(&mut self.entries, slot.0),
-            PROTECTED => self.parts.protected.list.move_to_back(&mut self.entries, slot.0),
+        self.entries.data_mut(slot.0).usage = entry.usage.used();
+        match entry.usage.segment() {
+            WINDOW => self.segments.window.list.move_to_back(&mut self.entries, slot.0),
+            PROTECTED => self.segments.protected.list.move_to_back(&mut self.entries, slot.0),
             _ => self.promote(slot),
         }
     }
 
     #[inline]
-    fn fetch(&self, slot: Slot) {
-        self.entries.fetch(slot.0);
-    }
-
-    /// The entry, then its block of the sketch.
-    #[inline]
-    fn prefetch(&self, slot: Slot) {
-        if let Some(entry) = self.entries.get(slot.0) {
-            self.sketch.fetch(entry.hash());
-        }
-    }
-
-    #[inline]
-    fn prefetch_miss(&self, id: u64) {
-        self.sketch.fetch(mix(id));
+    fn on_hits(&mut self, slots: &[Slot]) {
+        hit_in_stages(self, slots);
     }
 
     #[inline]
@@ -324,7 +312,7 @@ impl Policy for WTinyLfu {
             self.link(slot, Entry::new(hash, PROBATION, 1));
             let beaten = incoming.and_then(|incoming| incoming.beaten);
             if beaten.is_some_and(|beaten| self.sketch.estimate(hash) <= beaten) {
-                let list = &mut self.parts.probation.list;
+                let list = &mut self.segments.probation.list;
                 list.remove(&mut self.entries, slot.0);
                 list.insert_after(&mut self.entries, NIL, slot.0);
             }
@@ -344,11 +332,11 @@ impl Policy for WTinyLfu {
         let Some(entry) = self.held(slot) else { return };
         let before = self.weights.get(slot.0);
         self.weights.set(slot.0, weight);
-        if let Some(part) = self.parts.of(entry.placed.place()) {
-            part.weight = part.weight - before + weight;
+        if let Some(segment) = self.segments.of(entry.usage.segment()) {
+            segment.weight = segment.weight - before + weight;
         }
-        // One that its part cannot hold leaves it, and does not push the others out.
-        match entry.placed.place() {
+        // One that its segment cannot hold leaves it, and does not push the others out.
+        match entry.usage.segment() {
             WINDOW if weight > self.max_window => self.relocate(slot, PROBATION),
             WINDOW => self.settle_window(),
             PROTECTED if weight > self.max_protected => self.relocate(slot, PROBATION),
@@ -367,19 +355,19 @@ impl Policy for WTinyLfu {
     }
 
     /// Window, probation, protected, each from its oldest.
-    fn export(&self) -> Vec<Standing> {
-        let parts = [&self.parts.window, &self.parts.probation, &self.parts.protected];
-        let slots = parts.into_iter().flat_map(|part| part.list.iter(&self.entries));
+    fn export(&self) -> Vec<ExportedEntry> {
+        let segments = [&self.segments.window, &self.segments.probation, &self.segments.protected];
+        let slots = segments.into_iter().flat_map(|segment| segment.list.iter(&self.entries));
         slots
-            .map(|slot| Standing { slot: Slot(slot), frequency: self.entries.data(slot).placed.uses() })
+            .map(|slot| ExportedEntry { slot: Slot(slot), frequency: self.entries.data(slot).usage.uses() })
             .collect()
     }
 
     /// The hottest fill protected, the others probation, in the order given; the window stays empty for what
     /// comes. The sketch learns the frequencies, up to its [`MOST`].
-    fn import(&mut self, entries: &[Resident]) {
+    fn import(&mut self, entries: &[ImportedEntry]) {
         self.sketch.reach(entries.len());
-        for &Resident { slot, id, weight, frequency } in entries {
+        for &ImportedEntry { slot, id, weight, frequency } in entries {
             self.on_remove(slot);
             self.entries.reach(slot.0, &VACANT);
             self.weights.set(slot.0, weight);
@@ -399,9 +387,29 @@ impl Policy for WTinyLfu {
     }
 
     fn len(&self) -> usize {
-        at(self.parts.window.list.len())
-            + at(self.parts.probation.list.len())
-            + at(self.parts.protected.list.len())
+        at(self.segments.window.list.len())
+            + at(self.segments.probation.list.len())
+            + at(self.segments.protected.list.len())
+    }
+}
+
+impl ReplayPolicy for WTinyLfu {
+    #[inline]
+    fn prefetch_entry(&self, slot: Slot) {
+        self.entries.fetch(slot.0);
+    }
+
+    /// The entry, then its block of the sketch.
+    #[inline]
+    fn prefetch_neighbours(&self, slot: Slot) {
+        if let Some(entry) = self.entries.get(slot.0) {
+            self.sketch.fetch(entry.hash());
+        }
+    }
+
+    #[inline]
+    fn prefetch_miss(&self, id: u64) {
+        self.sketch.fetch(mix(id));
     }
 }
 

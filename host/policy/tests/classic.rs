@@ -241,6 +241,6 @@ proptest! {
         let paper = || NaiveArc { c: capacity, ..NaiveArc::default() };
         let units = u64::try_from(capacity).expect("small");
         compare(Adaptive::new(units), &mut paper(), capacity, &steps)?;
-        compare(Adaptive::<InSlot>::with_memory(units), &mut paper(), capacity, &steps)?;
+        compare(Adaptive::<InSlot>::with_ghosts(units), &mut paper(), capacity, &steps)?;
     }
 }

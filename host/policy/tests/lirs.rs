@@ -136,7 +136,7 @@ fn check(steps: &[Step], c: usize, hir: usize, non_resident: usize) -> Result<()
     let model = || Paper { c, hir_percent: hir, non_resident_percent: non_resident, s: vec![], q: vec![] };
     compare(Lirs::with_shares(wide(c), wide(hir), wide(non_resident)), &mut model(), c, steps)?;
     if (hir, non_resident) == (1, 100) {
-        compare(Lirs::<InSlot>::with_memory(wide(c)), &mut model(), c, steps)?;
+        compare(Lirs::<InSlot>::with_ghosts(wide(c)), &mut model(), c, steps)?;
     }
     Ok(())
 }

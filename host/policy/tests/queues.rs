@@ -270,13 +270,13 @@ proptest! {
         let paper =
             || NaiveS3Fifo { c: capacity, s: Vec::new(), m: Vec::new(), g: Vec::new(), filling: true };
         compare(S3Fifo::new(units(capacity)), &mut paper(), capacity, &steps)?;
-        compare(S3Fifo::<InSlot>::with_memory(units(capacity)), &mut paper(), capacity, &steps)?;
+        compare(S3Fifo::<InSlot>::with_ghosts(units(capacity)), &mut paper(), capacity, &steps)?;
     }
 
     #[test]
     fn two_q_is_the_paper(steps in steps(), capacity in 0usize..40) {
         let paper = || NaiveTwoQ { c: capacity, a1_in: Vec::new(), a1_out: Vec::new(), am: Vec::new() };
         compare(TwoQ::new(units(capacity)), &mut paper(), capacity, &steps)?;
-        compare(TwoQ::<InSlot>::with_memory(units(capacity)), &mut paper(), capacity, &steps)?;
+        compare(TwoQ::<InSlot>::with_ghosts(units(capacity)), &mut paper(), capacity, &steps)?;
     }
 }

@@ -9,8 +9,11 @@
     reason = "a test: a panic is its failure"
 )]
 
-use host_policy::mix::mix;
-use host_policy::{Policy, PolicyFactory, Resident, Slot, builtin};
+#[path = "owner/mix.rs"]
+mod mix;
+
+use host_policy::{ImportedEntry, Policy, PolicyFactory, Slot, builtin};
+use mix::mix;
 
 const CAPACITY: u32 = 4_000;
 const VICTIMS: usize = 1_000;
@@ -142,16 +145,16 @@ fn check(cold: u32, hot_last: bool) {
         let old = history.replay(from);
         let handed = handed_over(from, pasts.clone());
         let told: Vec<(u32, u32)> =
-            old.export().iter().map(|standing| (standing.slot.0, standing.frequency)).collect();
+            old.export().iter().map(|exported| (exported.slot.0, exported.frequency)).collect();
         let want: Vec<(u32, u32)> = handed.iter().map(|past| (past.slot, past.uses)).collect();
         assert!(told == want, "{from} hands over {:?} ..., not {:?} ...", &told[..8], &want[..8]);
-        let entry = |&(slot, frequency): &(u32, u32)| Resident {
+        let entry = |&(slot, frequency): &(u32, u32)| ImportedEntry {
             slot: Slot(slot),
             id: slot.into(),
             weight: 1,
             frequency,
         };
-        let entries: Vec<Resident> = told.iter().map(entry).collect();
+        let entries: Vec<ImportedEntry> = told.iter().map(entry).collect();
         for to in builtin::ALL.iter().filter(|&to| to != from) {
             let mut policy = to.rebuild(CAPACITY.into(), &entries);
             assert_eq!(policy.len(), entries.len());

@@ -5,9 +5,12 @@
 
 mod owner;
 
+#[path = "owner/mix.rs"]
+mod mix;
+
 use host_policy::WTinyLfu;
-use host_policy::mix::mix;
 use host_policy::w_tinylfu::Sketch;
+use mix::mix;
 use owner::{Model, Step, compare, steps};
 use proptest::prelude::*;
 

@@ -49,7 +49,7 @@ pub(crate) fn note(cache: &Stats) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use host_cache::policy::{Resident, Standing};
+    use host_cache::policy::{ExportedEntry, ImportedEntry};
     use host_cache::{Cache, Policy, PolicyFactory, Slot, builtin};
 
     use super::{Fallbacks, note};
@@ -67,10 +67,10 @@ mod tests {
         fn on_remove(&mut self, _slot: Slot) {}
         fn on_reweigh(&mut self, _slot: Slot, _weight: u64) {}
         fn set_capacity(&mut self, _capacity: u64) {}
-        fn export(&self) -> Vec<Standing> {
+        fn export(&self) -> Vec<ExportedEntry> {
             Vec::new()
         }
-        fn import(&mut self, _entries: &[Resident]) {}
+        fn import(&mut self, _entries: &[ImportedEntry]) {}
         fn len(&self) -> usize {
             0
         }

@@ -16,8 +16,8 @@
     reason = "positions are below the number of requests the levels were made for"
 )]
 
+use crate::index::at;
 use crate::replay::Tally;
-use host_policy::list::at;
 
 /// The distance that stands for "not used again".
 const NEVER: u32 = u32::MAX;
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn stretches_add_up_and_sizes_are_counted() {
+    fn parts_add_up_and_sizes_are_counted() {
         let requests: Vec<u32> = (0..5_000u32).map(|n| n * n % 97).collect();
         let sizes: Vec<u32> = requests.iter().map(|id| id % 7).collect();
         let trace = Belady::new(&requests);

@@ -4,13 +4,14 @@ use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
 use crate::replay::{Tally, Weigh};
+use host_contract::number::ratio;
 use host_policy::PolicyFactory;
 
 use crate::observer::Observer;
 use crate::{Capacity, Method, Options, Row, Window};
 
 /// Requests between two looks at whether to stop: some milliseconds.
-const STRETCH: usize = 1 << 16;
+const REQUESTS_PER_LOOK: usize = 1 << 16;
 
 /// A cell of the grid of policies and capacities.
 #[derive(Debug, Clone)]
@@ -77,7 +78,7 @@ impl Count {
         }
     }
 
-    /// Feeds requests, with a size each or without sizes, in stretches that end where windows do; `fed` is told the
+    /// Feeds requests, with a size each or without sizes, in parts that end where windows do; `fed` is told the
     /// length of each. False when it was stopped before the end.
     pub(crate) fn feed<K>(
         &mut self,
@@ -91,7 +92,7 @@ impl Count {
             if observer.stopped() {
                 return false;
             }
-            let length = self.to_window_end().min(STRETCH).min(requests.len());
+            let length = self.to_window_end().min(REQUESTS_PER_LOOK).min(requests.len());
             let (now, later) = requests.split_at(length);
             let (sizes_now, sizes_later) = sizes.split_at(length.min(sizes.len()));
             let started = Instant::now();
@@ -141,10 +142,4 @@ impl Count {
             seconds: self.took.as_secs_f64(),
         }
     }
-}
-
-/// `part / whole`; `None` where the whole is 0.
-#[expect(clippy::as_conversions, reason = "counts stay far below 2^53, where every one has its float")]
-fn ratio(part: u64, whole: u64) -> Option<f64> {
-    (whole > 0).then(|| part as f64 / whole as f64)
 }

@@ -134,7 +134,7 @@ impl Interned {
     }
 }
 
-/// What the keys weigh that were new in a stretch, each as large as when it was first asked for: those with a number from
+/// What the keys weigh that were new in some requests, each as large as when it was first asked for: those with a number from
 /// `known` to `end`, which come in order.
 pub(crate) fn first_sizes(numbers: &[u32], known: usize, end: usize, sizes: &[u32]) -> u64 {
     if sizes.is_empty() {

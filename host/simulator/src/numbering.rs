@@ -1,8 +1,8 @@
 //! Keys to numbers, in the order of their first requests.
 //!
-//! A large trace asks this table for keys that are anywhere in it, so the time is that of memory. Keys therefore come
-//! many at a time, and while a stretch of them is looked up, what the next ones need is asked for; the tables of the
-//! libraries do not say where a key would be, which is why this one is written here. It only grows: open addressing
+//! The keys of a large trace are anywhere in this table, so the time is that of memory. Keys are therefore looked up in
+//! batches, and what the next batches need is prefetched. The tables of libraries do not say where a key would be; so
+//! this one is written here. It only grows: open addressing
 //! with linear probing, at most half full, 8 to 16 bytes a key, and 8 for the key itself.
 #![expect(
     clippy::indexing_slicing,
@@ -10,10 +10,8 @@
     reason = "places are masked to the table, numbers handed out here and below 2^31; a hash is cut to a place"
 )]
 
-use host_policy::fetch::{STRETCH, fetch_at, stretch};
-
-/// No number: the largest one, which stands for "none" elsewhere as well.
-const NONE: u32 = u32::MAX;
+use crate::index::NIL;
+use crate::prefetch::{BATCH, batch, prefetch_at};
 
 /// Keys that are numbered: a replay needs a bit of the number for itself, and the largest one stands for "none".
 const MOST_KEYS: usize = (1 << 31) - 1;
@@ -36,7 +34,7 @@ pub(crate) struct Numbering {
 impl Numbering {
     /// Nothing yet.
     pub(crate) fn new() -> Self {
-        Self { ids: Vec::new(), table: vec![NONE; FIRST_PLACES] }
+        Self { ids: Vec::new(), table: vec![NIL; FIRST_PLACES] }
     }
 
     /// The keys, by number. They are hashes.
@@ -62,14 +60,14 @@ impl Numbering {
     /// Appends the number of each key.
     pub(crate) fn number(&mut self, keys: &[u64], numbers: &mut Vec<u32>) -> Result<(), Full> {
         numbers.reserve(keys.len());
-        for number in 0..keys.len().div_ceil(STRETCH) + 2 {
-            for &key in stretch(keys, number, 0) {
-                fetch_at(&self.table, self.place(key));
+        for number in 0..keys.len().div_ceil(BATCH) + 2 {
+            for &key in batch(keys, number, 0) {
+                prefetch_at(&self.table, self.place(key));
             }
-            for &key in stretch(keys, number, 1) {
-                fetch_at(&self.ids, self.table[self.place(key)] as usize);
+            for &key in batch(keys, number, 1) {
+                prefetch_at(&self.ids, self.table[self.place(key)] as usize);
             }
-            let due = stretch(keys, number, 2);
+            let due = batch(keys, number, 2);
             if (self.ids.len() + due.len()) * 2 > self.table.len() {
                 self.grow();
             }
@@ -85,7 +83,7 @@ impl Numbering {
         let mut place = self.place(key);
         loop {
             let number = self.table[place];
-            if number == NONE {
+            if number == NIL {
                 break;
             }
             if self.ids[number as usize] == key {
@@ -111,11 +109,11 @@ impl Numbering {
 
     #[cold]
     fn grow(&mut self) {
-        self.table = vec![NONE; self.table.len() * 2];
+        self.table = vec![NIL; self.table.len() * 2];
         let last = self.table.len() - 1;
         for (number, &key) in (0..).zip(&self.ids) {
             let mut place = self.place(key);
-            while self.table[place] != NONE {
+            while self.table[place] != NIL {
                 place = (place + 1) & last;
             }
             self.table[place] = number;

@@ -21,7 +21,7 @@ use std::borrow::Cow;
 use std::marker::PhantomData;
 
 use hashbrown::HashTable;
-use host_policy::{MOST_CAPACITY, Policy, PolicyFactory, Visitor};
+use host_policy::{MOST_CAPACITY, PolicyFactory, ReplayPolicy, Visitor};
 
 use entries::{Unit, Weighed};
 use index::{Hashed, Index, Numbered};
@@ -121,7 +121,7 @@ impl<Key> std::fmt::Debug for Replay<'_, Key> {
     }
 }
 
-/// One dynamic call for a stretch of requests.
+/// One dynamic call for many requests.
 trait Feed<Key>: Send {
     fn feed(&mut self, requests: &[Key], sizes: &[u32]) -> Tally;
     fn learn(&mut self, ids: &[u64]);
@@ -149,7 +149,7 @@ struct Start<'a, I> {
 impl<'a, I: Index + Send + 'a> Visitor for Start<'a, I> {
     type Output = Box<dyn Feed<I::Key> + 'a>;
 
-    fn visit<P: Policy + 'static>(self, policy: P) -> Self::Output {
+    fn visit<P: ReplayPolicy + 'static>(self, policy: P) -> Self::Output {
         let Self { capacity, weigh, index, .. } = self;
         match weigh {
             Weigh::Objects => Box::new(Unit { policy, index, room: capacity }),

@@ -8,9 +8,9 @@
 //! own value is handed to those who asked for it, but not stored over the newer state. For this the shard
 //! calls [`Flights::overtake`] while it holds its order lock, under which a load is stored too.
 
+use crate::index::NIL;
 use crate::sync::{Arc, AtomicBool, AtomicUsize, Condvar, Mutex, Ordering};
 use hashbrown::{Equivalent, HashTable};
-use host_policy::list::NIL;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};

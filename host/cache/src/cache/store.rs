@@ -12,10 +12,10 @@
 
 use super::expiry::Lifetime;
 use super::table::{Table, TableAddress};
+use crate::index::{NIL, at};
+use crate::prefetch::prefetch;
 use hashbrown::Equivalent;
 use host_policy::Slot;
-use host_policy::fetch::fetch;
-use host_policy::list::{NIL, at};
 use std::num::NonZeroU32;
 
 #[derive(Debug)]
@@ -208,7 +208,7 @@ impl<K, V> Store<K, V> {
     #[inline]
     pub(super) fn expect_removal(&mut self, slot: Slot) {
         if let Some(place) = self.places.get(at(slot.0)) {
-            fetch(place);
+            prefetch(place);
             self.expected = slot.0;
         }
     }

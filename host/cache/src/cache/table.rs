@@ -21,9 +21,9 @@
     reason = "groups are taken modulo their number, and have WIDTH items each"
 )]
 
+use crate::index::at;
+use crate::prefetch::{prefetch, prefetch_line};
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
-use host_policy::fetch::{fetch, fetch_line};
-use host_policy::list::at;
 
 /// Items in a group: as many as leave a byte of the tags' word for the count of those that passed by.
 pub(super) const WIDTH: usize = 7;
@@ -128,7 +128,7 @@ impl<T> TableAddress<T> {
         let group = home(hash, self.count.load(Ordering::Relaxed));
         let group: *const u8 = self.groups.load(Ordering::Relaxed).wrapping_add(group).cast();
         for line in 0..size_of::<Group<T>>().div_ceil(LINE).min(MOST_LINES) {
-            fetch_line(group.wrapping_add(line * LINE));
+            prefetch_line(group.wrapping_add(line * LINE));
         }
     }
 }
@@ -222,8 +222,8 @@ impl<T> Table<T> {
         if let Some(group) = self.groups.get(place / STEP)
             && let Some(item) = group.items.get(place % STEP)
         {
-            fetch(item);
-            fetch(&group.tags);
+            prefetch(item);
+            prefetch(&group.tags);
         }
     }
 

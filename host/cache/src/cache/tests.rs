@@ -1,8 +1,8 @@
 //! One thread; the concurrent tests are in `tests/`.
 
 use super::{Cache, Cause, Outcome, shares};
-use host_policy::mix::mix;
-use host_policy::{Policy, PolicyFactory, Resident, Slot, Standing, builtin};
+use host_contract::split_mix::mix;
+use host_policy::{ExportedEntry, ImportedEntry, Policy, PolicyFactory, Slot, builtin};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -198,11 +198,11 @@ impl Policy for Forgetful {
         self.lru.set_capacity(capacity);
     }
 
-    fn export(&self) -> Vec<Standing> {
+    fn export(&self) -> Vec<ExportedEntry> {
         self.lru.export()
     }
 
-    fn import(&mut self, entries: &[Resident]) {
+    fn import(&mut self, entries: &[ImportedEntry]) {
         self.lru.import(entries);
     }
 

@@ -4,9 +4,9 @@
 //! would. It cannot fail: an entry heavier than the capacity is a miss and is not stored.
 #![expect(clippy::indexing_slicing, reason = "slots come from the table, which holds only slots handed out")]
 
+use crate::index::{NIL, at};
 use hashbrown::HashTable;
-use host_policy::list::{NIL, at};
-use host_policy::mix::mix;
+use host_contract::split_mix::mix;
 use host_policy::{MOST_CAPACITY, Policy, PolicyFactory, Slot};
 
 /// What a slot holds; weight 0 marks a free slot.

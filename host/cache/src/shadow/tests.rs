@@ -1,8 +1,8 @@
 #![expect(clippy::as_conversions, reason = "a test: its numbers are its own")]
 
 use super::{Estimate, Miniature, PolicyFactory, Shadows};
+use host_contract::split_mix::mix;
 use host_policy::builtin;
-use host_policy::mix::mix;
 
 const FACTORS: [f64; 3] = [0.5, 1.0, 2.0];
 

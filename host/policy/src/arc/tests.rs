@@ -1,12 +1,12 @@
 //! Sizes under weights, removals and resizes; `tests/policies.rs` compares unit weights with the paper.
 
-use super::{Adaptive, ByHash, Memory, Policy, Slot, real};
+use super::{Adaptive, ByHash, GhostStore, Policy, Slot, real};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 fn check(arc: &Adaptive, resident: &BTreeMap<u32, (u64, u64)>) -> Result<(), TestCaseError> {
-    let weight = |part: &crate::part::Part| -> u64 {
-        part.list.iter(&arc.uses).map(|slot| arc.weights.get(slot)).sum()
+    let weight = |segment: &crate::segment::Segment| -> u64 {
+        segment.list.iter(&arc.uses).map(|slot| arc.weights.get(slot)).sum()
     };
     prop_assert_eq!(weight(&arc.t1), arc.t1.weight);
     prop_assert_eq!(weight(&arc.t2), arc.t2.weight);

@@ -4,7 +4,7 @@
 //! size and time matter. A ghost is a record of 9 bytes in a ring; its number is its place in the order of all ghosts
 //! that ever were. The index is chains, newest ghost first, [`MOST_PER_CHAIN`] long on average at most, with a
 //! filter of 16 bits for each that spares most vain walks. Nothing is ever taken out of a chain: numbers fall along it,
-//! so it ends where they reach what was dropped. A ghost that returns leaves its record behind, without tag; when
+//! so it ends where they reach what was dropped. A ghost that returns leaves its record behind, without fingerprint; when
 //! these make an eighth of the ring it is packed, which costs a returning ghost seven copies on average.
 //!
 //! Numbers wrap; there are never more than 2^31.
@@ -12,21 +12,21 @@
 
 use std::fmt::Debug;
 
-use super::{Carry, InSlot, Memory};
+use super::{Carry, GhostStore, InSlot};
 use crate::list::{Nodes, at};
 use crate::mix::mix;
 use crate::weights::Weights;
 use std::collections::VecDeque;
 
-/// What is kept of an id, by ghosts and by the residents that may become ghosts: 40 bits of its mix.
+/// What is kept of an id, by ghosts and by the residents that may become ghosts: 40 bits of its mixed hash.
 ///
-/// Two ids share a tag once in 2^40 pairs: a miss with a million ghosts to compare with is taken for a ghost
+/// Two ids share a fingerprint once in 2^40 pairs: a miss with a million ghosts to compare with is taken for a ghost
 /// once in a million such misses, and all that follows is that a newcomer ranks as a returner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tag([u8; 5]);
+pub struct Fingerprint([u8; 5]);
 
-impl Tag {
-    /// The tag of nothing.
+impl Fingerprint {
+    /// The fingerprint of nothing.
     const NONE: Self = Self([0; 5]);
 
     #[inline]
@@ -37,7 +37,7 @@ impl Tag {
         Self([a, b, c, d, e])
     }
 
-    /// One of sixteen bits, chosen by bits of the tag that do not choose the chain.
+    /// One of sixteen bits, chosen by bits of the fingerprint that do not choose the chain.
     #[inline]
     const fn filter(self) -> u16 {
         1 << (self.0[4] & 15)
@@ -51,18 +51,18 @@ impl Tag {
     }
 }
 
-/// Tags of hashes: of residents by slot, and in the queues those of ghosts.
+/// Fingerprints of hashes: of residents by slot, and in the queues those of ghosts.
 #[derive(Debug)]
 pub struct ByHash {
-    tags: Vec<Tag>,
+    fingerprints: Vec<Fingerprint>,
 }
 
-impl Memory for ByHash {
-    type Tag = Tag;
+impl GhostStore for ByHash {
+    type Fingerprint = Fingerprint;
     type Queue<T: Copy + Debug + Send> = Ghosts<T>;
 
     fn new() -> Self {
-        Self { tags: Vec::new() }
+        Self { fingerprints: Vec::new() }
     }
 
     fn queue<T: Copy + Debug + Send>() -> Ghosts<T> {
@@ -70,20 +70,21 @@ impl Memory for ByHash {
     }
 
     #[inline]
-    fn tag(&self, id: u64) -> Tag {
-        Tag::of(id)
+    fn fingerprint(&self, id: u64) -> Fingerprint {
+        Fingerprint::of(id)
     }
 
     #[inline]
-    fn hold(&mut self, slot: u32, tag: Tag) {
-        if at(slot) >= self.tags.len() {
-            if at(slot) >= self.tags.capacity() {
-                self.tags.reserve_exact(at(slot) + 1 - self.tags.len() + self.tags.len() / GROWTH);
+    fn hold(&mut self, slot: u32, fingerprint: Fingerprint) {
+        if at(slot) >= self.fingerprints.len() {
+            if at(slot) >= self.fingerprints.capacity() {
+                self.fingerprints
+                    .reserve_exact(at(slot) + 1 - self.fingerprints.len() + self.fingerprints.len() / GROWTH);
             }
-            self.tags.resize(at(slot) + 1, Tag::NONE);
+            self.fingerprints.resize(at(slot) + 1, Fingerprint::NONE);
         }
-        if let Some(place) = self.tags.get_mut(at(slot)) {
-            *place = tag;
+        if let Some(place) = self.fingerprints.get_mut(at(slot)) {
+            *place = fingerprint;
         }
     }
 
@@ -99,10 +100,10 @@ impl Memory for ByHash {
         _nodes: &mut Nodes<D>,
         slot: u32,
         weight: u64,
-        word: T,
+        payload: T,
     ) {
-        let tag = self.tags.get(at(slot)).copied().unwrap_or(Tag::NONE);
-        queue.remember(tag, weight, word);
+        let fingerprint = self.fingerprints.get(at(slot)).copied().unwrap_or(Fingerprint::NONE);
+        queue.remember(fingerprint, weight, payload);
     }
 
     #[inline]
@@ -111,10 +112,10 @@ impl Memory for ByHash {
         queue: &mut Ghosts<T>,
         _nodes: &mut Nodes<D>,
         _weights: &Weights,
-        tag: Tag,
+        fingerprint: Fingerprint,
         _mine: impl Fn(&D) -> bool,
     ) -> Option<T> {
-        queue.forget(tag)
+        queue.forget(fingerprint)
     }
 
     #[inline]
@@ -132,12 +133,12 @@ impl Memory for ByHash {
         queue.oldest()
     }
 
-    fn each_word<D: Carry<T>, T: Copy + Debug + Send>(
+    fn for_each_payload<D: Carry<T>, T: Copy + Debug + Send>(
         queue: &mut Ghosts<T>,
         _nodes: &mut Nodes<D>,
         change: impl FnMut(T) -> T,
     ) {
-        queue.change_words(change);
+        queue.change_payloads(change);
     }
 
     #[inline]
@@ -152,12 +153,12 @@ impl Memory for ByHash {
 /// A ghost, in bytes so that nothing is lost to alignment.
 #[derive(Debug, Clone, Copy)]
 struct Record<T> {
-    /// [`Tag::NONE`] once the ghost has returned.
-    tag: Tag,
+    /// [`Fingerprint::NONE`] once the ghost has returned.
+    fingerprint: Fingerprint,
     /// The number of the next older ghost of the chain.
     next: [u8; 4],
-    /// What its policy keeps.
-    word: T,
+    /// What its policy keeps with it.
+    payload: T,
 }
 
 /// What is known of a chain, together so that a probe in vain reads one cache line.
@@ -165,7 +166,7 @@ struct Record<T> {
 struct Chain {
     /// The number of the newest ghost, or any that is not in the ring. In halves, which need less alignment.
     head: [u16; 2],
-    /// The union of the [`Tag::filter`] bits of its ghosts, and of some that are gone.
+    /// The union of the [`Fingerprint::filter`] bits of its ghosts, and of some that were forgotten since.
     filter: u16,
 }
 
@@ -232,9 +233,9 @@ impl<T: Copy> Ghosts<T> {
         }
     }
 
-    /// Makes the entry, which is no ghost already, the newest ghost, with a word of its policy's.
+    /// Makes the entry, which is no ghost already, the newest ghost, with its policy's payload.
     #[inline]
-    fn remember(&mut self, tag: Tag, weight: u64, word: T) {
+    fn remember(&mut self, fingerprint: Fingerprint, weight: u64, payload: T) {
         if self.records.len() >= MOST_RECORDS {
             self.drop_oldest();
         }
@@ -251,39 +252,39 @@ impl<T: Copy> Ghosts<T> {
             self.weights.push_back(weight);
         }
         let number = self.number(self.records.len());
-        let bucket = self.bucket(tag);
+        let bucket = self.bucket(fingerprint);
         let chain = &mut self.chains[bucket];
         let next = chain.head().to_le_bytes();
-        *chain = Chain { filter: chain.filter | tag.filter(), ..chain.with_head(number) };
-        self.records.push_back(Record { tag, next, word });
+        *chain = Chain { filter: chain.filter | fingerprint.filter(), ..chain.with_head(number) };
+        self.records.push_back(Record { fingerprint, next, payload });
         self.weight += weight;
     }
 
-    /// Forgets a ghost and gives its word; `None` when it is none.
+    /// Forgets a ghost and returns its payload; `None` when there is no such ghost.
     #[inline]
-    fn forget(&mut self, tag: Tag) -> Option<T> {
-        let chain = *self.chains.get(self.bucket(tag))?;
-        if chain.filter & tag.filter() == 0 {
+    fn forget(&mut self, fingerprint: Fingerprint) -> Option<T> {
+        let chain = *self.chains.get(self.bucket(fingerprint))?;
+        if chain.filter & fingerprint.filter() == 0 {
             return None;
         }
-        self.search(tag, chain.head())
+        self.search(fingerprint, chain.head())
     }
 
-    /// Walks the chain of the tag for its ghost.
-    fn search(&mut self, tag: Tag, head: u32) -> Option<T> {
+    /// Walks the chain of the fingerprint for its ghost.
+    fn search(&mut self, fingerprint: Fingerprint, head: u32) -> Option<T> {
         // Places fall along a chain; one that does not is no part of it any more.
         let (mut end, mut filter) = (self.records.len(), 0);
         let mut place = self.place(head);
         while place < end {
-            let Record { tag: found, next, .. } = self.records[place];
-            if found == tag {
+            let Record { fingerprint: found, next, .. } = self.records[place];
+            if found == fingerprint {
                 return Some(self.leave(place));
             }
             filter |= found.filter();
             (end, place) = (place, self.place(u32::from_le_bytes(next)));
         }
         // The walk was in vain: what is known now spares the next one.
-        let bucket = self.bucket(tag);
+        let bucket = self.bucket(fingerprint);
         self.chains[bucket].filter = filter;
         None
     }
@@ -303,23 +304,23 @@ impl<T: Copy> Ghosts<T> {
         true
     }
 
-    /// The word of the oldest ghost.
+    /// The payload of the oldest ghost.
     #[inline]
     fn oldest(&self) -> Option<T> {
-        self.records.front().map(|record| record.word)
+        self.records.front().map(|record| record.payload)
     }
 
-    /// Changes every word, from the oldest ghost to the newest.
-    fn change_words(&mut self, mut change: impl FnMut(T) -> T) {
-        let ghosts = self.records.iter_mut().filter(|record| record.tag != Tag::NONE);
-        ghosts.for_each(|record| record.word = change(record.word));
+    /// Changes every payload, from the oldest ghost to the newest.
+    fn change_payloads(&mut self, mut change: impl FnMut(T) -> T) {
+        let ghosts = self.records.iter_mut().filter(|record| record.fingerprint != Fingerprint::NONE);
+        ghosts.for_each(|record| record.payload = change(record.payload));
     }
 
-    /// The chain of a tag, where there are any.
+    /// The chain of a fingerprint, where there are any.
     #[inline]
-    const fn bucket(&self, tag: Tag) -> usize {
+    const fn bucket(&self, fingerprint: Fingerprint) -> usize {
         // As many low bits as there are chains; beyond 2^32 they get longer.
-        at(tag.low()) & self.chains.len().wrapping_sub(1)
+        at(fingerprint.low()) & self.chains.len().wrapping_sub(1)
     }
 
     /// The place in the ring of a number; past its end for one that is not in it.
@@ -339,14 +340,14 @@ impl<T: Copy> Ghosts<T> {
     fn leave(&mut self, place: usize) -> T {
         let weight = self.weights.get_mut(place).map_or(1, |weight| std::mem::replace(weight, 0));
         self.weight -= weight;
-        self.records[place].tag = Tag::NONE;
+        self.records[place].fingerprint = Fingerprint::NONE;
         self.gaps += 1;
-        let word = self.records[place].word;
+        let payload = self.records[place].payload;
         self.skip_gaps();
         if self.gaps > self.records.len() / MOST_GAPS + FEW_GAPS {
             self.pack();
         }
-        word
+        payload
     }
 
     #[inline]
@@ -361,7 +362,7 @@ impl<T: Copy> Ghosts<T> {
     /// Lets the ring start with a ghost.
     #[inline]
     fn skip_gaps(&mut self) {
-        while self.records.front().is_some_and(|record| record.tag == Tag::NONE) {
+        while self.records.front().is_some_and(|record| record.fingerprint == Fingerprint::NONE) {
             self.pop();
             self.gaps -= 1;
         }
@@ -372,7 +373,7 @@ impl<T: Copy> Ghosts<T> {
     fn pack(&mut self) {
         let mut kept = 0;
         for place in 0..self.records.len() {
-            if self.records[place].tag != Tag::NONE {
+            if self.records[place].fingerprint != Fingerprint::NONE {
                 self.records[kept] = self.records[place];
                 if !self.weights.is_empty() {
                     self.weights[kept] = self.weights[place];
@@ -410,14 +411,15 @@ impl<T: Copy> Ghosts<T> {
         // A number right before the ring's, so in no ring for a long time.
         self.chains.fill(NO_CHAIN.with_head(self.first.wrapping_sub(1)));
         for place in 0..self.records.len() {
-            let tag = self.records[place].tag;
-            if tag == Tag::NONE {
+            let fingerprint = self.records[place].fingerprint;
+            if fingerprint == Fingerprint::NONE {
                 continue;
             }
-            let (bucket, number) = (self.bucket(tag), self.number(place));
+            let (bucket, number) = (self.bucket(fingerprint), self.number(place));
             let chain = self.chains[bucket];
             self.records[place].next = chain.head().to_le_bytes();
-            self.chains[bucket] = Chain { filter: chain.filter | tag.filter(), ..chain.with_head(number) };
+            self.chains[bucket] =
+                Chain { filter: chain.filter | fingerprint.filter(), ..chain.with_head(number) };
         }
     }
 }

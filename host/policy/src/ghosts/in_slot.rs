@@ -2,18 +2,18 @@
 
 use std::fmt::Debug;
 
-use super::{Carry, Memory};
+use super::{Carry, GhostStore};
 use crate::Slot;
 use crate::list::{NIL, Nodes};
-use crate::part::Part;
+use crate::segment::Segment;
 use crate::weights::Weights;
 
 /// The slots of ghosts, for an owner that retains evicted entries; see
-/// [`Policy::in_slots`](crate::Policy::in_slots).
+/// [`ReplayPolicy::ghost_slots`](crate::ReplayPolicy::ghost_slots).
 #[derive(Debug)]
 pub struct InSlot {
-    /// The slot of the incoming entry, should it be a ghost; else [`NIL`].
-    recalled: u32,
+    /// The slot in which the incoming entry is a ghost; [`NIL`] if it is none.
+    lookup: u32,
     /// The victim chosen last is a ghost now.
     retained: bool,
     /// Slots whose ghosts were forgotten, for the owner to [reclaim](Self::reclaim). Their nodes are idle.
@@ -21,15 +21,15 @@ pub struct InSlot {
 }
 
 impl InSlot {
-    /// Before [`on_miss`](crate::Policy::on_miss): the slot where the owner retained the incoming entry, if it did. The
-    /// policy may have forgotten it since.
+    /// Sets the result of looking up the incoming entry, before [`on_miss`](crate::Policy::on_miss): the slot in which
+    /// the owner retained it, if it did. The policy may have forgotten the ghost since.
     #[inline]
-    pub fn recall(&mut self, ghost: Option<Slot>) {
-        self.recalled = ghost.map_or(NIL, |slot| slot.0);
+    pub fn set_lookup(&mut self, ghost: Option<Slot>) {
+        self.lookup = ghost.map_or(NIL, |slot| slot.0);
     }
 
-    /// Whether the last [`victim`](crate::Policy::victim) is remembered in its slot: its owner retains it there, and
-    /// gives the slot to no other entry before it can [reclaim](Self::reclaim) it.
+    /// Whether the last [`victim`](crate::Policy::victim) became a ghost: its owner retains it in its slot, and gives
+    /// that slot to no other entry before it can [reclaim](Self::reclaim) it.
     #[inline]
     pub const fn retains(&self) -> bool {
         self.retained
@@ -43,48 +43,48 @@ impl InSlot {
 
     /// Takes a ghost out of its queue.
     #[inline]
-    fn leave<D: Clone>(&mut self, queue: &mut Part, nodes: &mut Nodes<D>, weights: &Weights, slot: u32) {
+    fn leave<D: Clone>(&mut self, queue: &mut Segment, nodes: &mut Nodes<D>, weights: &Weights, slot: u32) {
         queue.remove(nodes, slot, weights.get(slot));
         nodes.idle(slot);
         self.forgotten.push(slot);
     }
 }
 
-impl Memory for InSlot {
-    type Tag = u32;
-    type Queue<T: Copy + Debug + Send> = Part;
+impl GhostStore for InSlot {
+    type Fingerprint = u32;
+    type Queue<T: Copy + Debug + Send> = Segment;
 
     fn new() -> Self {
-        Self { recalled: NIL, retained: false, forgotten: Vec::new() }
+        Self { lookup: NIL, retained: false, forgotten: Vec::new() }
     }
 
-    fn queue<T: Copy + Debug + Send>() -> Part {
-        Part::new()
-    }
-
-    #[inline]
-    fn tag(&self, _id: u64) -> u32 {
-        self.recalled
+    fn queue<T: Copy + Debug + Send>() -> Segment {
+        Segment::new()
     }
 
     #[inline]
-    fn hold(&mut self, _slot: u32, _tag: u32) {}
+    fn fingerprint(&self, _id: u64) -> u32 {
+        self.lookup
+    }
 
     #[inline]
-    fn weight<T: Copy + Debug + Send>(queue: &Part) -> u64 {
+    fn hold(&mut self, _slot: u32, _fingerprint: u32) {}
+
+    #[inline]
+    fn weight<T: Copy + Debug + Send>(queue: &Segment) -> u64 {
         queue.weight
     }
 
     #[inline]
     fn remember<D: Carry<T>, T: Copy + Debug + Send>(
         &mut self,
-        queue: &mut Part,
+        queue: &mut Segment,
         nodes: &mut Nodes<D>,
         slot: u32,
         weight: u64,
-        word: T,
+        payload: T,
     ) {
-        nodes.data_mut(slot).set_word(word);
+        nodes.data_mut(slot).set_payload(payload);
         queue.push_back(nodes, slot, weight);
         self.retained = true;
     }
@@ -92,25 +92,25 @@ impl Memory for InSlot {
     #[inline]
     fn forget<D: Carry<T>, T: Copy + Debug + Send>(
         &mut self,
-        queue: &mut Part,
+        queue: &mut Segment,
         nodes: &mut Nodes<D>,
         weights: &Weights,
-        tag: u32,
+        fingerprint: u32,
         mine: impl Fn(&D) -> bool,
     ) -> Option<T> {
-        let data = nodes.get(tag).filter(|data| mine(data))?;
-        if nodes.is_idle(tag) {
+        let data = nodes.get(fingerprint).filter(|data| mine(data))?;
+        if nodes.is_idle(fingerprint) {
             return None;
         }
-        let word = data.word();
-        self.leave(queue, nodes, weights, tag);
-        Some(word)
+        let payload = data.payload();
+        self.leave(queue, nodes, weights, fingerprint);
+        Some(payload)
     }
 
     #[inline]
     fn drop_oldest<D: Clone, T: Copy + Debug + Send>(
         &mut self,
-        queue: &mut Part,
+        queue: &mut Segment,
         nodes: &mut Nodes<D>,
         weights: &Weights,
     ) -> bool {
@@ -123,19 +123,19 @@ impl Memory for InSlot {
     }
 
     #[inline]
-    fn oldest<D: Carry<T>, T: Copy + Debug + Send>(queue: &Part, nodes: &Nodes<D>) -> Option<T> {
-        nodes.get(queue.list.front()).map(Carry::word)
+    fn oldest<D: Carry<T>, T: Copy + Debug + Send>(queue: &Segment, nodes: &Nodes<D>) -> Option<T> {
+        nodes.get(queue.list.front()).map(Carry::payload)
     }
 
-    fn each_word<D: Carry<T>, T: Copy + Debug + Send>(
-        queue: &mut Part,
+    fn for_each_payload<D: Carry<T>, T: Copy + Debug + Send>(
+        queue: &mut Segment,
         nodes: &mut Nodes<D>,
         mut change: impl FnMut(T) -> T,
     ) {
         let slots: Vec<u32> = queue.list.iter(nodes).collect();
         for slot in slots {
             let data = nodes.data_mut(slot);
-            data.set_word(change(data.word()));
+            data.set_payload(change(data.payload()));
         }
     }
 

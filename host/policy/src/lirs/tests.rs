@@ -1,18 +1,18 @@
 //! Weights, removals and resizes, and the stamps; `tests/lirs.rs` compares unit weights with the paper.
 
-use super::{ByHash, HIR, LIR, Lirs, Memory, Policy, Resident, Slot};
+use super::{ByHash, GhostStore, HIR, ImportedEntry, LIR, Lirs, Policy, Slot};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 fn check(lirs: &mut Lirs, resident: &BTreeMap<u32, (u64, u64)>) -> Result<(), TestCaseError> {
-    for (part, status) in [(&lirs.lir, LIR), (&lirs.queue, HIR)] {
-        let slots: Vec<u32> = part.list.iter(&lirs.stamps).collect();
-        prop_assert_eq!(slots.iter().map(|slot| resident[slot].1).sum::<u64>(), part.weight);
-        prop_assert!(slots.iter().all(|&slot| lirs.marks.get(Slot(slot)).flags() == status));
+    for (segment, status) in [(&lirs.lir, LIR), (&lirs.queue, HIR)] {
+        let slots: Vec<u32> = segment.list.iter(&lirs.stamps).collect();
+        prop_assert_eq!(slots.iter().map(|slot| resident[slot].1).sum::<u64>(), segment.weight);
+        prop_assert!(slots.iter().all(|&slot| lirs.access.get(Slot(slot)).flags() == status));
     }
     prop_assert!(lirs.lir.weight <= lirs.max_lir);
     prop_assert!(ByHash::weight(&lirs.ghosts) <= lirs.max_ghosts);
-    let exported: Vec<u32> = lirs.export().iter().map(|standing| standing.slot.0).collect();
+    let exported: Vec<u32> = lirs.export().iter().map(|exported| exported.slot.0).collect();
     let mut sorted = exported.clone();
     sorted.sort_unstable();
     prop_assert_eq!(sorted, resident.keys().copied().collect::<Vec<_>>(), "each entry is exported once");
@@ -20,12 +20,12 @@ fn check(lirs: &mut Lirs, resident: &BTreeMap<u32, (u64, u64)>) -> Result<(), Te
     // The claim by which S needs no list: in order of last use are LIR, the HIR entries in S, and the ghosts,
     // which are all older than those.
     let mut remembered = Vec::new();
-    ByHash::each_word(&mut lirs.ghosts, &mut lirs.stamps, |stamp| {
+    ByHash::for_each_payload(&mut lirs.ghosts, &mut lirs.stamps, |stamp| {
         remembered.push(u32::from_le_bytes(stamp));
         stamp
     });
-    let used = |part: &super::Part| -> Vec<u32> {
-        part.list.iter(&lirs.stamps).map(|slot| *lirs.stamps.data(slot)).collect()
+    let used = |segment: &super::Segment| -> Vec<u32> {
+        segment.list.iter(&lirs.stamps).map(|slot| *lirs.stamps.data(slot)).collect()
     };
     prop_assert!(used(&lirs.lir).is_sorted_by(|a, b| a < b));
     let queued = used(&lirs.queue).into_iter().filter(|&stamp| lirs.in_stack(stamp));
@@ -109,13 +109,13 @@ proptest! {
 
 #[test]
 fn a_successor_evicts_in_the_order_given() {
-    let entry = |slot: u32| Resident {
+    let entry = |slot: u32| ImportedEntry {
         slot: Slot(slot),
         id: u64::from(slot),
         weight: u64::from(slot % 3) + 1,
         frequency: slot + 1,
     };
-    let entries: Vec<Resident> = (0..300).map(entry).collect();
+    let entries: Vec<ImportedEntry> = (0..300).map(entry).collect();
     let mut lirs = Lirs::new(600);
     lirs.import(&entries);
     assert!(

@@ -8,7 +8,7 @@ use std::hint::select_unpredictable;
 
 /// One ring through a [`Nodes`] slab, from its oldest node to its newest.
 #[derive(Debug, Clone, Copy)]
-pub struct Ring {
+pub(crate) struct Ring {
     /// The oldest node; [`NIL`] where there is none.
     head: u32,
     len: u32,
@@ -17,32 +17,32 @@ pub struct Ring {
 impl Ring {
     /// An empty ring.
     #[must_use]
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { head: NIL, len: 0 }
     }
 
     /// Number of nodes.
     #[must_use]
-    pub const fn len(&self) -> u32 {
+    pub(crate) const fn len(&self) -> u32 {
         self.len
     }
 
     /// Whether there is no node.
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.len == 0
     }
 
     /// The oldest node, or [`NIL`].
     #[inline]
     #[must_use]
-    pub const fn front(&self) -> u32 {
+    pub(crate) const fn front(&self) -> u32 {
         self.head
     }
 
     /// Makes `index`, which is in no ring, the newest node.
     #[inline]
-    pub fn push_back<T>(&mut self, nodes: &mut Nodes<T>, index: u32) {
+    pub(crate) fn push_back<T>(&mut self, nodes: &mut Nodes<T>, index: u32) {
         if self.head == NIL {
             self.head = index;
         }
@@ -56,7 +56,7 @@ impl Ring {
 
     /// Takes out `index`, which is in this ring.
     #[inline]
-    pub fn remove<T>(&mut self, nodes: &mut Nodes<T>, index: u32) {
+    pub(crate) fn remove<T>(&mut self, nodes: &mut Nodes<T>, index: u32) {
         let Node { prev, next, .. } = nodes.nodes[at(index)];
         nodes.nodes[at(prev)].next = next;
         nodes.nodes[at(next)].prev = prev;
@@ -67,12 +67,12 @@ impl Ring {
 
     /// Makes the oldest node the newest if so asked. The ring is not empty.
     #[inline]
-    pub fn turn<T>(&mut self, nodes: &Nodes<T>, really: bool) {
+    pub(crate) fn turn<T>(&mut self, nodes: &Nodes<T>, really: bool) {
         self.head = select_unpredictable(really, nodes.nodes[at(self.head)].next, self.head);
     }
 
     /// The ring from its oldest node to its newest.
-    pub fn iter<'a, T>(&self, nodes: &'a Nodes<T>) -> impl Iterator<Item = u32> + use<'a, T> {
+    pub(crate) fn iter<'a, T>(&self, nodes: &'a Nodes<T>) -> impl Iterator<Item = u32> + use<'a, T> {
         let mut next = self.head;
         (0..self.len).map(move |_| {
             let index = next;

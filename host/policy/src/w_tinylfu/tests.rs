@@ -1,20 +1,20 @@
 //! Weights, removals and resizes; `tests/w_tinylfu.rs` compares unit weights with the paper.
 
-use super::{PROBATION, PROTECTED, Policy, Resident, Slot, WINDOW, WTinyLfu};
+use super::{ImportedEntry, PROBATION, PROTECTED, Policy, Slot, WINDOW, WTinyLfu};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 fn check(policy: &WTinyLfu, resident: &BTreeMap<u32, (u64, u64)>) -> Result<(), TestCaseError> {
-    let parts = &policy.parts;
-    for (part, place) in
+    let parts = &policy.segments;
+    for (segment, number) in
         [(&parts.window, WINDOW), (&parts.probation, PROBATION), (&parts.protected, PROTECTED)]
     {
-        let slots: Vec<u32> = part.list.iter(&policy.entries).collect();
-        prop_assert_eq!(slots.iter().map(|slot| resident[slot].1).sum::<u64>(), part.weight);
-        prop_assert!(slots.iter().all(|&slot| policy.entries.data(slot).placed.place() == place));
+        let slots: Vec<u32> = segment.list.iter(&policy.entries).collect();
+        prop_assert_eq!(slots.iter().map(|slot| resident[slot].1).sum::<u64>(), segment.weight);
+        prop_assert!(slots.iter().all(|&slot| policy.entries.data(slot).usage.segment() == number));
     }
     prop_assert!(parts.protected.weight <= policy.max_protected);
-    let mut exported: Vec<u32> = policy.export().iter().map(|standing| standing.slot.0).collect();
+    let mut exported: Vec<u32> = policy.export().iter().map(|exported| exported.slot.0).collect();
     exported.sort_unstable();
     prop_assert_eq!(exported, resident.keys().copied().collect::<Vec<_>>(), "each entry is exported once");
     prop_assert_eq!(policy.len(), resident.len());
@@ -59,7 +59,7 @@ proptest! {
                     let slot = (0..).find(|slot| !resident.contains_key(slot)).unwrap();
                     policy.on_insert(Slot(slot), id, weight);
                     resident.insert(slot, (id, weight));
-                    prop_assert!(policy.parts.window.weight <= policy.max_window);
+                    prop_assert!(policy.segments.window.weight <= policy.max_window);
                 }
                 (_, None) => {}
             }
@@ -72,7 +72,7 @@ proptest! {
 fn insert(policy: &mut WTinyLfu, slot: u32, weight: u64) -> Vec<u32> {
     policy.on_miss(u64::from(slot), weight);
     let mut victims = Vec::new();
-    while policy.parts.window.weight + policy.main_weight() + weight > 1_000 {
+    while policy.segments.window.weight + policy.main_weight() + weight > 1_000 {
         victims.push(policy.victim().unwrap().0);
     }
     policy.on_insert(Slot(slot), u64::from(slot), weight);
@@ -110,20 +110,20 @@ fn the_sample_follows_the_mean_weight() {
 
 #[test]
 fn a_successor_evicts_in_the_order_given_and_knows_the_frequencies() {
-    let entry = |slot: u32| Resident {
+    let entry = |slot: u32| ImportedEntry {
         slot: Slot(slot),
         id: u64::from(slot),
         weight: u64::from(slot % 3) + 1,
         frequency: slot / 10 + 1,
     };
-    let entries: Vec<Resident> = (0..300).map(entry).collect();
+    let entries: Vec<ImportedEntry> = (0..300).map(entry).collect();
     let mut policy = WTinyLfu::new(600);
     policy.import(&entries);
     for (now, then) in policy.export().iter().zip(&entries) {
         assert_eq!((now.slot, now.frequency), (then.slot, then.frequency));
         assert!(policy.sketch.estimate(crate::mix::mix(then.id)) >= then.frequency.min(15));
     }
-    assert!((473..=475).contains(&policy.parts.protected.weight), "{}", policy.parts.protected.weight);
+    assert!((473..=475).contains(&policy.segments.protected.weight), "{}", policy.segments.protected.weight);
     let victims: Vec<u32> = std::iter::from_fn(|| policy.victim()).map(|slot| slot.0).collect();
     assert_eq!(victims, (0..300).collect::<Vec<_>>());
 }
@@ -132,8 +132,12 @@ fn a_successor_evicts_in_the_order_given_and_knows_the_frequencies() {
 fn a_warm_loser_is_admitted_now_and_then_and_always_the_same() {
     let run = || {
         let mut policy = WTinyLfu::new(100);
-        let entries =
-            (0..100).map(|slot| Resident { slot: Slot(slot), id: u64::from(slot), weight: 1, frequency: 15 });
+        let entries = (0..100).map(|slot| ImportedEntry {
+            slot: Slot(slot),
+            id: u64::from(slot),
+            weight: 1,
+            frequency: 15,
+        });
         policy.import(&entries.collect::<Vec<_>>());
         let candidate = policy.entries.data(0).to_owned();
         let victim = policy.entries.data(1).to_owned();

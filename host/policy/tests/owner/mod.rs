@@ -1,7 +1,7 @@
 //! An owner of unit-sized entries that compares a policy with a naive model of it: every hit, every victim. It retains
 //! in their slots what a policy that remembers there wants retained.
 
-use host_policy::{InSlot, Policy, Slot};
+use host_policy::{InSlot, ReplayPolicy, Slot};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -47,14 +47,14 @@ struct Owner<P> {
     last: BTreeMap<u64, u32>,
 }
 
-impl<P: Policy> Owner<P> {
+impl<P: ReplayPolicy> Owner<P> {
     fn evict_to(&mut self, most: usize) -> Vec<u64> {
         let mut evicted = Vec::new();
         while self.slots.len() > most {
             let victim = self.policy.victim().expect("there are entries").0;
             let id = *self.slots.iter().find(|&(_, &slot)| slot == victim).expect("the victim is resident").0;
             self.slots.remove(&id);
-            if self.policy.in_slots().is_some_and(|ghosts| ghosts.retains()) {
+            if self.policy.ghost_slots().is_some_and(|ghosts| ghosts.retains()) {
                 self.retained.insert(victim, id);
             }
             evicted.push(id);
@@ -71,12 +71,12 @@ impl<P: Policy> Owner<P> {
             return (false, Vec::new());
         }
         let last = self.last.get(&id).filter(|slot| self.retained.get(slot) == Some(&id));
-        if let Some(ghosts) = self.policy.in_slots() {
-            ghosts.recall(last.map(|&slot| Slot(slot)));
+        if let Some(ghosts) = self.policy.ghost_slots() {
+            ghosts.set_lookup(last.map(|&slot| Slot(slot)));
         }
         self.policy.on_miss(id, 1);
         let evicted = self.evict_to(self.capacity - 1);
-        let slot = if let Some(Slot(slot)) = self.policy.in_slots().and_then(InSlot::reclaim) {
+        let slot = if let Some(Slot(slot)) = self.policy.ghost_slots().and_then(InSlot::reclaim) {
             assert!(self.retained.remove(&slot).is_some(), "{slot} was not retained");
             slot
         } else {
@@ -93,7 +93,7 @@ impl<P: Policy> Owner<P> {
 }
 
 /// Takes both through the steps.
-pub(crate) fn compare<P: Policy>(
+pub(crate) fn compare<P: ReplayPolicy>(
     policy: P,
     model: &mut impl Model,
     capacity: usize,
@@ -119,7 +119,7 @@ pub(crate) fn compare<P: Policy>(
             }
         }
         let id_of = |slot: Slot| *owner.slots.iter().find(|&(_, &held)| held == slot.0).expect("resident").0;
-        let order: Vec<u64> = owner.policy.export().iter().map(|standing| id_of(standing.slot)).collect();
+        let order: Vec<u64> = owner.policy.export().iter().map(|exported| id_of(exported.slot)).collect();
         prop_assert_eq!(order, model.order(), "step {}: {:?}", at, step);
         prop_assert_eq!(owner.policy.len(), owner.slots.len());
     }

@@ -1,47 +1,47 @@
 //! The loops over requests: entries of weight 1, and of any weight.
 #![expect(clippy::indexing_slicing, reason = "weights are as many as slots were handed out")]
 
-use host_policy::fetch::{STRETCH, stretch};
-use host_policy::list::{NIL, at};
-use host_policy::{InSlot, Policy, Slot};
+use host_policy::{InSlot, ReplayPolicy, Slot};
 
 use super::index::Index;
 use super::{Feed, Tally};
+use crate::index::{NIL, at};
+use crate::prefetch::{BATCH, batch};
 
-/// Gives the requests to `apply`, a stretch at a time, and asks for what the next stretches will need: where the
-/// entries of one are, what is there for the one before it, and what is around that for the one before that. What was
-/// found then may have changed by the time it is applied; it is looked up again, and only the time depends on it.
+/// Gives the requests to `apply`, a batch at a time, and prefetches for the next three: the slots of the first one's
+/// entries, the entries of the second, the neighbours of those of the third. What was found may have changed by the time
+/// it is applied; it is looked up again, and only the time depends on it.
 #[inline]
-fn in_stretches<T, P: Policy, I: Index>(
+fn in_batches<T, P: ReplayPolicy, I: Index>(
     entries: &mut T,
     requests: &[I::Key],
     parts: impl Fn(&T) -> (&P, &I),
     mut apply: impl FnMut(&mut T, &[I::Key]),
 ) {
-    for number in 0..requests.len().div_ceil(STRETCH) + 3 {
+    for number in 0..requests.len().div_ceil(BATCH) + 3 {
         let (policy, index) = parts(entries);
-        for &key in stretch(requests, number, 0) {
-            index.fetch(key);
+        for &key in batch(requests, number, 0) {
+            index.prefetch(key);
         }
-        for &key in stretch(requests, number, 1) {
+        for &key in batch(requests, number, 1) {
             let slot = index.guess(key);
-            index.fetch_slot(slot);
-            policy.fetch(Slot(slot));
+            index.prefetch_slot(slot);
+            policy.prefetch_entry(Slot(slot));
         }
-        look_around(policy, index, stretch(requests, number, 2));
-        apply(entries, stretch(requests, number, 3));
+        look_around(policy, index, batch(requests, number, 2));
+        apply(entries, batch(requests, number, 3));
     }
 }
 
-/// Asks for what a policy will need for requests whose entries were looked up.
+/// Prefetches what a policy will need for requests whose entries were looked up.
 #[inline]
-fn look_around<P: Policy, I: Index>(policy: &P, index: &I, requests: &[I::Key]) {
-    // Without a branch for each: whether a request will miss is what a processor cannot guess. And without a panic, so
-    // that all of it is left out for a policy that wants to know nothing of misses.
-    let (mut missing, mut count) = ([I::Key::default(); STRETCH], 0);
+fn look_around<P: ReplayPolicy, I: Index>(policy: &P, index: &I, requests: &[I::Key]) {
+    // Without a branch for each: a processor cannot predict whether a request will miss. And without a panic, so that
+    // the compiler leaves all of it out for a policy that prefetches nothing for a miss.
+    let (mut missing, mut count) = ([I::Key::default(); BATCH], 0);
     for &key in requests {
         let slot = index.guess(key);
-        policy.prefetch(Slot(slot));
+        policy.prefetch_neighbours(Slot(slot));
         if let Some(place) = missing.get_mut(count) {
             *place = key;
         }
@@ -60,7 +60,7 @@ pub(super) struct Unit<P, I> {
     pub(super) room: u64,
 }
 
-impl<P: Policy, I: Index> Unit<P, I> {
+impl<P: ReplayPolicy, I: Index> Unit<P, I> {
     /// Whether the request hits.
     #[inline(always)]
     fn access(&mut self, key: I::Key) -> bool {
@@ -86,13 +86,13 @@ impl<P: Policy, I: Index> Unit<P, I> {
         self.apply(hit, slot, key);
     }
 
-    /// A request once the cache is full, for a policy that [turns](Policy::turns).
+    /// A request once the cache is full, for a policy that [serves](ReplayPolicy::serve) it.
     #[inline(always)]
-    fn turn(&mut self, key: I::Key) -> bool {
+    fn serve(&mut self, key: I::Key) -> bool {
         let slot = self.index.guess(key);
         let hit = self.index.holds(slot, key);
-        match self.policy.turn(hit, Slot(slot)) {
-            Some(slot) => self.index.turn(hit, slot, key),
+        match self.policy.serve(hit, Slot(slot)) {
+            Some(slot) => self.index.served(hit, slot, key),
             None => self.apply_apart(hit, slot, key),
         }
         hit
@@ -101,8 +101,8 @@ impl<P: Policy, I: Index> Unit<P, I> {
     #[inline(never)]
     fn miss(&mut self, guess: u32, key: I::Key) {
         let id = self.index.id(key);
-        if let Some(ghosts) = self.policy.in_slots() {
-            ghosts.recall(self.index.recall(guess, key));
+        if let Some(ghosts) = self.policy.ghost_slots() {
+            ghosts.set_lookup(self.index.lookup_ghost(guess, key));
         }
         self.policy.on_miss(id, 1);
         if self.room == 0 {
@@ -125,14 +125,14 @@ impl<P: Policy, I: Index> Unit<P, I> {
 
 /// Whether the last victim stays in its slot.
 #[inline]
-fn retains<P: Policy>(policy: &mut P) -> bool {
-    policy.in_slots().is_some_and(|ghosts| ghosts.retains())
+fn retains<P: ReplayPolicy>(policy: &mut P) -> bool {
+    policy.ghost_slots().is_some_and(|ghosts| ghosts.retains())
 }
 
 /// Puts the key where something evicted is no longer remembered, else into a new slot; [`NIL`] where there is none.
 #[inline]
-fn take<P: Policy, I: Index>(policy: &mut P, index: &mut I, key: I::Key) -> u32 {
-    match policy.in_slots().and_then(InSlot::reclaim) {
+fn take<P: ReplayPolicy, I: Index>(policy: &mut P, index: &mut I, key: I::Key) -> u32 {
+    match policy.ghost_slots().and_then(InSlot::reclaim) {
         Some(slot) => {
             index.replace(slot, key);
             slot.0
@@ -141,7 +141,7 @@ fn take<P: Policy, I: Index>(policy: &mut P, index: &mut I, key: I::Key) -> u32 
     }
 }
 
-impl<P: Policy + 'static, I: Index + Send> Feed<I::Key> for Unit<P, I> {
+impl<P: ReplayPolicy + 'static, I: Index + Send> Feed<I::Key> for Unit<P, I> {
     fn learn(&mut self, ids: &[u64]) {
         self.index.learn(ids);
     }
@@ -154,7 +154,7 @@ impl<P: Policy + 'static, I: Index + Send> Feed<I::Key> for Unit<P, I> {
     fn feed(&mut self, requests: &[I::Key], sizes: &[u32]) -> Tally {
         let mut tally = Tally::default();
         let mut sizes = sizes.iter();
-        in_stretches(
+        in_batches(
             self,
             requests,
             |entries| (&entries.policy, &entries.index),
@@ -163,9 +163,9 @@ impl<P: Policy + 'static, I: Index + Send> Feed<I::Key> for Unit<P, I> {
                     for (&key, &size) in requests.iter().zip(&mut sizes) {
                         tally.count(entries.access(key), size.max(1));
                     }
-                } else if entries.room == 0 && entries.policy.turns() {
+                } else if entries.room == 0 && entries.policy.serves() {
                     for &key in requests {
-                        tally.hits += u64::from(entries.turn(key));
+                        tally.hits += u64::from(entries.serve(key));
                     }
                 } else {
                     for &key in requests {
@@ -190,7 +190,7 @@ pub(super) struct Weighed<P, I> {
     pub(super) free: Vec<u32>,
 }
 
-impl<P: Policy, I: Index> Weighed<P, I> {
+impl<P: ReplayPolicy, I: Index> Weighed<P, I> {
     #[inline(always)]
     fn access(&mut self, key: I::Key, weight: u32) -> bool {
         let slot = self.index.guess(key);
@@ -208,8 +208,8 @@ impl<P: Policy, I: Index> Weighed<P, I> {
             return;
         }
         let id = self.index.id(key);
-        if let Some(ghosts) = self.policy.in_slots() {
-            ghosts.recall(self.index.recall(guess, key));
+        if let Some(ghosts) = self.policy.ghost_slots() {
+            ghosts.set_lookup(self.index.lookup_ghost(guess, key));
         }
         self.policy.on_miss(id, weight);
         while weight > self.room {
@@ -241,7 +241,7 @@ impl<P: Policy, I: Index> Weighed<P, I> {
     }
 }
 
-impl<P: Policy + 'static, I: Index + Send> Feed<I::Key> for Weighed<P, I> {
+impl<P: ReplayPolicy + 'static, I: Index + Send> Feed<I::Key> for Weighed<P, I> {
     fn learn(&mut self, ids: &[u64]) {
         self.index.learn(ids);
     }
@@ -254,7 +254,7 @@ impl<P: Policy + 'static, I: Index + Send> Feed<I::Key> for Weighed<P, I> {
     fn feed(&mut self, requests: &[I::Key], sizes: &[u32]) -> Tally {
         let mut tally = Tally::default();
         let mut sizes = sizes.iter();
-        in_stretches(
+        in_batches(
             self,
             requests,
             |entries| (&entries.policy, &entries.index),

@@ -7,12 +7,13 @@
 use std::borrow::Cow;
 
 use hashbrown::HashTable;
+use host_contract::split_mix::mix;
 use host_policy::Slot;
-use host_policy::fetch::fetch_at;
-use host_policy::list::{NIL, at};
-use host_policy::mix::mix;
 
-/// Marks the slot of an entry that was evicted and is retained: of keys, and of slots in the table of [`Hashed`].
+use crate::index::{NIL, at};
+use crate::prefetch::prefetch_at;
+
+/// The bit of an entry that was evicted and is retained: set in its key, and in its slot in the table of [`Hashed`].
 const RETAINED: u32 = 1 << 31;
 
 /// Finds the slot of a key. Slots are dense and given out by [`push`](Index::push).
@@ -20,17 +21,17 @@ pub(super) trait Index {
     type Key: Copy + Default;
     /// The hash of the key that policies see.
     fn id(&self, key: Self::Key) -> u64;
-    /// Asks for what [`guess`](Index::guess) will read.
-    fn fetch(&self, _key: Self::Key) {}
-    /// Asks for what [`holds`](Index::holds) will read.
-    fn fetch_slot(&self, slot: u32);
+    /// Prefetches what [`guess`](Index::guess) will read.
+    fn prefetch(&self, _key: Self::Key) {}
+    /// Prefetches what [`holds`](Index::holds) will read.
+    fn prefetch_slot(&self, slot: u32);
     /// A slot that holds the key if any does, found in one step. For what comes before [`holds`](Index::holds).
     fn guess(&self, key: Self::Key) -> u32;
     /// Whether the slot, a [`guess`](Index::guess) of any time, holds the key.
     fn holds(&self, slot: u32, key: Self::Key) -> bool;
     /// The slot, a [`guess`](Index::guess) just made, if the key was evicted and is retained in it. The key may then
     /// be put elsewhere.
-    fn recall(&mut self, slot: u32, key: Self::Key) -> Option<Slot>;
+    fn lookup_ghost(&mut self, slot: u32, key: Self::Key) -> Option<Slot>;
     /// Gives the key the next new slot; [`NIL`] once there is none.
     fn push(&mut self, key: Self::Key) -> u32;
     /// Forgets the key in a slot.
@@ -45,7 +46,7 @@ pub(super) trait Index {
     fn into_hashed(self) -> Hashed;
     /// After a request: the key that hit is in the slot, or goes there in place of another one.
     #[inline]
-    fn turn(&mut self, hit: bool, slot: Slot, key: Self::Key) {
+    fn served(&mut self, hit: bool, slot: Slot, key: Self::Key) {
         if !hit {
             self.replace(slot, key);
         }
@@ -78,13 +79,13 @@ impl Index for Numbered<'_> {
     }
 
     #[inline]
-    fn fetch(&self, key: u32) {
-        fetch_at(&self.slots, at(key));
+    fn prefetch(&self, key: u32) {
+        prefetch_at(&self.slots, at(key));
     }
 
     #[inline]
-    fn fetch_slot(&self, slot: u32) {
-        fetch_at(&self.keys, at(slot));
+    fn prefetch_slot(&self, slot: u32) {
+        prefetch_at(&self.keys, at(slot));
     }
 
     #[inline]
@@ -98,7 +99,7 @@ impl Index for Numbered<'_> {
     }
 
     #[inline]
-    fn recall(&mut self, slot: u32, key: u32) -> Option<Slot> {
+    fn lookup_ghost(&mut self, slot: u32, key: u32) -> Option<Slot> {
         self.holds(slot, key | RETAINED).then_some(Slot(slot))
     }
 
@@ -135,7 +136,7 @@ impl Index for Numbered<'_> {
     }
 
     #[inline]
-    fn turn(&mut self, _hit: bool, slot: Slot, key: u32) {
+    fn served(&mut self, _hit: bool, slot: Slot, key: u32) {
         // After a hit it says what it said, without a branch.
         self.put(slot, key);
     }
@@ -177,7 +178,7 @@ impl Index for Hashed {
     }
 
     #[inline]
-    fn fetch_slot(&self, _slot: u32) {
+    fn prefetch_slot(&self, _slot: u32) {
         // To guess it, it was read.
     }
 
@@ -191,7 +192,7 @@ impl Index for Hashed {
         self.keys.get(at(slot)) == Some(&key)
     }
 
-    fn recall(&mut self, slot: u32, key: u64) -> Option<Slot> {
+    fn lookup_ghost(&mut self, slot: u32, key: u64) -> Option<Slot> {
         let retained = slot != NIL && slot & RETAINED != 0;
         if retained && let Ok(found) = self.table.find_entry(mix(key), |&held| held == slot) {
             found.remove();

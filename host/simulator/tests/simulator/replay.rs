@@ -1,8 +1,8 @@
 //! A replay hits where the naive cache does, whatever its index.
 
+use host_contract::split_mix::mix;
 use host_policy::{PolicyFactory, builtin};
 use host_simulator::{Replay, Tally, Weigh};
-use host_workload::key::hash_number as mix;
 use proptest::prelude::*;
 
 use crate::reference::Reference;

@@ -1,6 +1,6 @@
 //! The queue against a vector, with many returns, so that chunks empty, merge and are used again.
 
-use super::{Ghosts, Tag};
+use super::{Fingerprint, Ghosts};
 use proptest::prelude::*;
 
 fn limit<T: Copy>(ghosts: &mut Ghosts<T>, weight: u64) {
@@ -15,8 +15,8 @@ fn check(steps: &[(u8, u64, u64)]) -> Result<(), TestCaseError> {
         let known = model.iter().position(|ghost| ghost.0 == id);
         match step {
             0..3 => {
-                let word = known.map(|at| model.remove(at).0);
-                prop_assert_eq!(ghosts.forget(Tag::of(id)), word);
+                let payload = known.map(|at| model.remove(at).0);
+                prop_assert_eq!(ghosts.forget(Fingerprint::of(id)), payload);
             }
             3 => {
                 prop_assert_eq!(ghosts.oldest(), model.first().map(|ghost| ghost.0));
@@ -31,20 +31,20 @@ fn check(steps: &[(u8, u64, u64)]) -> Result<(), TestCaseError> {
                 }
             }
             _ => {
-                prop_assert_eq!(ghosts.forget(Tag::of(id)), known.map(|at| model.remove(at).0));
-                ghosts.remember(Tag::of(id), weight, id);
+                prop_assert_eq!(ghosts.forget(Fingerprint::of(id)), known.map(|at| model.remove(at).0));
+                ghosts.remember(Fingerprint::of(id), weight, id);
                 model.push((id, weight));
             }
         }
         prop_assert_eq!(ghosts.weight, model.iter().map(|ghost| ghost.1).sum::<u64>());
         prop_assert_eq!(ghosts.records.len() - ghosts.gaps, model.len());
     }
-    let mut words = Vec::new();
-    ghosts.change_words(|word| {
-        words.push(word);
-        word
+    let mut payloads = Vec::new();
+    ghosts.change_payloads(|payload| {
+        payloads.push(payload);
+        payload
     });
-    prop_assert_eq!(words, model.iter().map(|ghost| ghost.0).collect::<Vec<_>>());
+    prop_assert_eq!(payloads, model.iter().map(|ghost| ghost.0).collect::<Vec<_>>());
     Ok(())
 }
 
@@ -66,21 +66,21 @@ proptest! {
 fn gaps_are_closed() {
     let mut ghosts: Ghosts<()> = Ghosts::new();
     for id in 0..64_000 {
-        ghosts.remember(Tag::of(id), 1, ());
+        ghosts.remember(Fingerprint::of(id), 1, ());
     }
     // The oldest stays and holds the ring's front; of the rest one in eight does.
     for id in (0..64_000).filter(|id| id % 8 != 0) {
-        assert!(ghosts.forget(Tag::of(id)).is_some());
+        assert!(ghosts.forget(Fingerprint::of(id)).is_some());
     }
     assert!(ghosts.records.len() <= 12_200, "{} records for 8,000 ghosts", ghosts.records.len());
     // Returning at once, again and again, does not lengthen the ring for good.
     for id in 100_000..200_000 {
-        ghosts.remember(Tag::of(id), 1, ());
-        assert!(ghosts.forget(Tag::of(id)).is_some());
+        ghosts.remember(Fingerprint::of(id), 1, ());
+        assert!(ghosts.forget(Fingerprint::of(id)).is_some());
     }
     assert!(ghosts.records.len() <= 12_200, "{} records for 8,000 ghosts", ghosts.records.len());
     for id in (0..64_000).filter(|id| id % 8 == 0) {
-        assert!(ghosts.forget(Tag::of(id)).is_some(), "{id}");
+        assert!(ghosts.forget(Fingerprint::of(id)).is_some(), "{id}");
     }
     assert_eq!((ghosts.records.len(), ghosts.gaps, ghosts.weight), (0, 0, 0));
 }
@@ -90,23 +90,23 @@ fn numbers_wrap() {
     let mut ghosts: Ghosts<()> = Ghosts::new();
     ghosts.first = u32::MAX - 500;
     for id in 0..2_000 {
-        ghosts.remember(Tag::of(id), 1, ());
+        ghosts.remember(Fingerprint::of(id), 1, ());
         limit(&mut ghosts, 300);
-        assert_eq!(ghosts.forget(Tag::of(id.wrapping_sub(300))), None, "{id}");
+        assert_eq!(ghosts.forget(Fingerprint::of(id.wrapping_sub(300))), None, "{id}");
     }
     assert!(ghosts.first < 2_000);
-    assert!((1_700..2_000).all(|id| ghosts.forget(Tag::of(id)).is_some()));
+    assert!((1_700..2_000).all(|id| ghosts.forget(Fingerprint::of(id)).is_some()));
 }
 
 #[test]
 fn what_lies_idle_is_given_back() {
     let mut ghosts: Ghosts<u64> = Ghosts::new();
-    (0..10_000).for_each(|id| ghosts.remember(Tag::of(id), 1, id));
+    (0..10_000).for_each(|id| ghosts.remember(Fingerprint::of(id), 1, id));
     assert!(ghosts.records.capacity() < 10_500 && ghosts.chains.len() >= 5_000);
     limit(&mut ghosts, 1_000);
     assert!(ghosts.records.capacity() < 1_500, "{} places", ghosts.records.capacity());
     assert!(ghosts.chains.len() < 2_500, "{} chains", ghosts.chains.len());
     for id in 0..10_000 {
-        assert_eq!(ghosts.forget(Tag::of(id)), (id >= 9_000).then_some(id), "{id}");
+        assert_eq!(ghosts.forget(Fingerprint::of(id)), (id >= 9_000).then_some(id), "{id}");
     }
 }

@@ -1,15 +1,15 @@
-//! A part of a cache's entries: a list of them, and what they weigh together.
+//! A segment of a cache's entries: a list of them and the sum of their weights.
 
 use crate::list::{List, Nodes};
 
 /// A list of entries with their weight.
 #[derive(Debug)]
-pub struct Part {
+pub struct Segment {
     pub(crate) list: List,
     pub(crate) weight: u64,
 }
 
-impl Part {
+impl Segment {
     pub(crate) const fn new() -> Self {
         Self { list: List::new(), weight: 0 }
     }
@@ -21,27 +21,27 @@ impl Part {
         self.weight += weight;
     }
 
-    /// Unlinks `index`, which is in this part with this weight.
+    /// Unlinks `index`, which is in this segment with this weight.
     #[inline]
     pub(crate) fn remove<T>(&mut self, nodes: &mut Nodes<T>, index: u32, weight: u64) {
         self.list.remove(nodes, index);
         self.weight -= weight;
     }
 
-    /// Makes `index`, which is in this part, the newest.
+    /// Makes `index`, which is in this segment, the newest.
     #[inline]
     pub(crate) fn renew<T>(&mut self, nodes: &mut Nodes<T>, index: u32) {
         self.list.move_to_back(nodes, index);
     }
 
-    /// An entry of this part weighs `after` instead of `before`.
+    /// An entry of this segment weighs `after` instead of `before`.
     #[inline]
     pub(crate) const fn reweigh(&mut self, before: u64, after: u64) {
         self.weight = self.weight - before + after;
     }
 }
 
-/// So many hundredths of a weight, rounded down; at most the largest number.
+/// `hundredths` percent of a weight, rounded down; at most the largest number.
 pub(crate) fn percent(weight: u64, hundredths: u64) -> u64 {
     let share = u128::from(weight) * u128::from(hundredths) / 100;
     u64::try_from(share).unwrap_or(u64::MAX)

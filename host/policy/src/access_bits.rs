@@ -1,6 +1,6 @@
-//! What the queue policies and LIRS keep of an entry beside its place: how often it was used, and a few flags.
+//! Access bits: what the queue policies and LIRS keep of an entry beside its links: how often it was used, and four flags.
 //!
-//! A hit in a FIFO, SIEVE or S3-FIFO moves nothing; it changes the entry's mark alone. So the marks lie in an
+//! A hit in a FIFO, SIEVE or S3-FIFO moves nothing; it only changes the entry's access bits. So these lie in an
 //! array of their own, two bytes each: a cache line holds those of 32 entries, and the links, which only
 //! inserts and victims need, stay out of the way.
 //!
@@ -10,9 +10,9 @@ use crate::Slot;
 use crate::fetch::fetch_at;
 use crate::list::at;
 
-/// The mark of one entry: its uses times 16, plus four flags that belong to the policy.
+/// The access bits of one entry: its uses times 16, plus four flags whose meaning is the policy's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Mark(u16);
+pub(crate) struct AccessBits(u16);
 
 /// One use.
 const USE: u16 = 1 << 4;
@@ -20,7 +20,7 @@ const USE: u16 = 1 << 4;
 /// The most uses that are counted.
 const MOST_USES: u16 = u16::MAX / USE;
 
-impl Mark {
+impl AccessBits {
     /// No entry.
     pub(crate) const VACANT: Self = Self(0);
 
@@ -60,73 +60,73 @@ impl Mark {
     }
 }
 
-/// The marks grow by one in so many: what lies idle is small, what is copied for each entry still constant.
+/// The table grows by one in so many: what lies idle is small, what is copied for each entry still constant.
 const GROWTH: usize = 16;
 
-/// The marks by slot.
+/// The access bits of all entries, by slot.
 #[derive(Debug)]
-pub(crate) struct Marks(Vec<Mark>);
+pub(crate) struct AccessTable(Vec<AccessBits>);
 
-impl Marks {
+impl AccessTable {
     #[inline]
     pub(crate) const fn new() -> Self {
         Self(Vec::new())
     }
 
-    /// The mark of the slot, [`Mark::VACANT`] for one never seen.
+    /// The bits of the slot, [`AccessBits::VACANT`] for one never seen.
     #[inline]
-    pub(crate) fn get(&self, slot: Slot) -> Mark {
-        self.0.get(at(slot.0)).copied().unwrap_or(Mark::VACANT)
+    pub(crate) fn get(&self, slot: Slot) -> AccessBits {
+        self.0.get(at(slot.0)).copied().unwrap_or(AccessBits::VACANT)
     }
 
-    /// Asks for the mark of the slot.
+    /// Prefetches the bits of the slot.
     #[inline]
     pub(crate) fn fetch(&self, slot: Slot) {
         fetch_at(&self.0, at(slot.0));
     }
 
-    /// The mark of the slot to change, if there is an entry.
+    /// The bits of the slot to change, if there is an entry.
     #[inline]
-    pub(crate) fn held(&mut self, slot: Slot) -> Option<&mut Mark> {
-        self.0.get_mut(at(slot.0)).filter(|mark| !mark.is_vacant())
+    pub(crate) fn held(&mut self, slot: Slot) -> Option<&mut AccessBits> {
+        self.0.get_mut(at(slot.0)).filter(|bits| !bits.is_vacant())
     }
 
     #[inline]
-    pub(crate) fn set(&mut self, slot: Slot, mark: Mark) {
+    pub(crate) fn set(&mut self, slot: Slot, bits: AccessBits) {
         if at(slot.0) >= self.0.len() {
             if at(slot.0) >= self.0.capacity() {
                 self.0.reserve_exact(at(slot.0) + 1 - self.0.len() + self.0.len() / GROWTH);
             }
-            self.0.resize(at(slot.0) + 1, Mark::VACANT);
+            self.0.resize(at(slot.0) + 1, AccessBits::VACANT);
         }
         if let Some(place) = self.0.get_mut(at(slot.0)) {
-            *place = mark;
+            *place = bits;
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Mark, Marks};
+    use super::{AccessBits, AccessTable};
     use crate::Slot;
 
     #[test]
     fn uses_saturate_and_leave_the_flags_alone() {
-        let mut mark = Mark::new(0, 15);
-        assert_eq!((mark.uses(), mark.flags()), (1, 15));
+        let mut bits = AccessBits::new(0, 15);
+        assert_eq!((bits.uses(), bits.flags()), (1, 15));
         for _ in 0..5_000 {
-            mark = mark.used();
+            bits = bits.used();
         }
-        assert_eq!((mark.uses(), mark.flags()), (4_095, 15));
-        assert_eq!(mark.with_flags(3), Mark::new(u32::MAX, 3));
-        assert!(!mark.is_vacant() && Mark::VACANT.is_vacant());
+        assert_eq!((bits.uses(), bits.flags()), (4_095, 15));
+        assert_eq!(bits.with_flags(3), AccessBits::new(u32::MAX, 3));
+        assert!(!bits.is_vacant() && AccessBits::VACANT.is_vacant());
     }
 
     #[test]
     fn a_slot_never_seen_is_vacant() {
-        let mut marks = Marks::new();
-        assert_eq!((marks.get(Slot(7)), marks.held(Slot(7))), (Mark::VACANT, None));
-        marks.set(Slot(7), Mark::new(2, 0));
-        assert_eq!((marks.get(Slot(7)).uses(), marks.held(Slot(6))), (2, None));
+        let mut access = AccessTable::new();
+        assert_eq!((access.get(Slot(7)), access.held(Slot(7))), (AccessBits::VACANT, None));
+        access.set(Slot(7), AccessBits::new(2, 0));
+        assert_eq!((access.get(Slot(7)).uses(), access.held(Slot(6))), (2, None));
     }
 }

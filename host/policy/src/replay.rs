@@ -1,0 +1,59 @@
+//! What a policy offers to a replay beside [`Policy`].
+//!
+//! A replay knows the requests that come next, so that it can prefetch what the policy will read for them; it keeps
+//! every key anyway, so that ghosts can stay in their slots; and it runs the policy in a loop that is compiled for it,
+//! so that a hit and a miss can be one call. A live cache has none of this, and a policy need not offer any of it: every
+//! method has a default. Nothing here changes a victim, only the time until it is named.
+
+use crate::{InSlot, Policy, Slot};
+
+/// A [`Policy`] with what makes a replay of it fast.
+pub trait ReplayPolicy: Policy {
+    /// Prefetches the entry itself: what [`prefetch_neighbours`](Self::prefetch_neighbours), called later, reads.
+    #[inline]
+    fn prefetch_entry(&self, _slot: Slot) {}
+
+    /// Prefetches what [`on_hit`](Policy::on_hit) will need. Does nothing for a slot that the policy does not hold.
+    #[inline]
+    fn prefetch_neighbours(&self, _slot: Slot) {}
+
+    /// Prefetches what [`on_miss`](Policy::on_miss) will need for this id.
+    #[inline]
+    fn prefetch_miss(&self, _id: u64) {}
+
+    /// Whether [`serve`](Self::serve) is implemented, and faster than the calls that it stands for.
+    #[inline]
+    fn serves(&self) -> bool {
+        false
+    }
+
+    /// A whole request to a full cache whose entries weigh 1: a hit on `slot`, or a miss whose entry takes the slot of
+    /// its victim. Returns the slot of the entry that was asked for. `None`, and nothing changed, where the caller has to
+    /// use [`on_hit`](Policy::on_hit), or the calls for a miss.
+    ///
+    /// A processor cannot predict whether a request hits. A policy that does nearly the same for both needs no branch.
+    #[inline]
+    fn serve(&mut self, _hit: bool, _slot: Slot) -> Option<Slot> {
+        None
+    }
+
+    /// The ghosts that stay in their slots. `None` where the policy keeps no ghosts, or keeps them by hash.
+    #[inline]
+    fn ghost_slots(&mut self) -> Option<&mut InSlot> {
+        None
+    }
+}
+
+/// [`Policy::on_hits`] for a policy that prefetches: the memory of all is asked for before the first is applied.
+#[inline]
+pub(crate) fn hit_in_stages<P: ReplayPolicy>(policy: &mut P, slots: &[Slot]) {
+    for &slot in slots {
+        policy.prefetch_entry(slot);
+    }
+    for &slot in slots {
+        policy.prefetch_neighbours(slot);
+    }
+    for &slot in slots {
+        policy.on_hit(slot);
+    }
+}
