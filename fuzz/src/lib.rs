@@ -4,3 +4,12 @@
 
 pub mod profile;
 pub mod trace;
+
+/// The check of a component's shape, the reader that meets its bytes first. Its files are built here as they are: their
+/// crate brings wasmtime, which takes half an hour to build with sanitizers.
+#[path = "../../host/plugin/src"]
+mod plugin {
+    pub mod shape;
+}
+
+pub use plugin::shape;
