@@ -330,6 +330,7 @@ impl Reader<'_> {
             (Limit::BlockNesting, work.nesting),
             (Limit::Blocks, work.blocks),
             (Limit::Loops, work.loops),
+            (Limit::LoopNesting, work.loop_nesting),
             (Limit::Entries, work.entries),
             (Limit::Values, work.values),
             (Limit::LocalsAtBlocks, work.locals.saturating_mul(work.blocks)),

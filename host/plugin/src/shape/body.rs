@@ -64,6 +64,8 @@ pub(super) struct Work {
     pub(super) blocks: u64,
     /// Loops among them.
     pub(super) loops: u64,
+    /// Loops within one another.
+    pub(super) loop_nesting: u64,
     /// Entries of branch tables.
     pub(super) entries: u64,
     /// Values that calls take and answer, and that branches carry.
@@ -78,6 +80,14 @@ const FLOAT: u64 = 4;
 /// What a call or a write to memory weighs.
 const CALL: u64 = 2;
 
+/// A block that a branch may lead to.
+struct Label {
+    /// Values that a branch to it carries.
+    carried: u64,
+    /// Loops around its inside, itself among them.
+    loops: u64,
+}
+
 impl Work {
     /// What a function has to do whose own signature is `own`.
     pub(super) fn of(
@@ -89,14 +99,15 @@ impl Work {
         for declared in body.get_locals_reader()? {
             work.locals = work.locals.saturating_add(u64::from(declared?.0));
         }
-        // How many values a branch to each of the blocks around carries, the innermost last.
-        let mut labels = vec![own.1];
+        // The blocks around, the innermost last.
+        let mut labels = vec![Label { carried: own.1, loops: 0 }];
         let mut reader = body.get_operators_reader()?;
         while !reader.eof() {
             let operator = reader.read()?;
             work.weight = work.weight.saturating_add(weight(&operator));
             work.count(&operator, own, signatures, &mut labels)?;
             work.nesting = work.nesting.max(count(labels.len()));
+            work.loop_nesting = work.loop_nesting.max(loops_around(&labels));
         }
         Ok(work)
     }
@@ -106,24 +117,24 @@ impl Work {
         operator: &Operator<'_>,
         own: Arity,
         signatures: &Signatures,
-        labels: &mut Vec<u64>,
+        labels: &mut Vec<Label>,
     ) -> wasmparser::Result<()> {
         match operator {
             Operator::Block { blockty } | Operator::If { blockty } => {
                 let (params, results) = signatures.of_block(*blockty);
                 self.branch(params.saturating_add(results));
-                labels.push(results);
+                labels.push(Label { carried: results, loops: loops_around(labels) });
             }
             Operator::Loop { blockty } => {
                 let (params, results) = signatures.of_block(*blockty);
                 self.branch(params.saturating_add(results));
                 self.loops = self.loops.saturating_add(1);
-                labels.push(params);
+                labels.push(Label { carried: params, loops: loops_around(labels) + 1 });
             }
             Operator::TryTable { try_table } => {
                 let (params, results) = signatures.of_block(try_table.ty);
                 self.branch(params.saturating_add(results));
-                labels.push(results);
+                labels.push(Label { carried: results, loops: loops_around(labels) });
                 self.blocks = self.blocks.saturating_add(count(try_table.catches.len()));
             }
             Operator::Else => self.branch(0),
@@ -225,8 +236,13 @@ fn weight(operator: &Operator<'_>) -> u64 {
     }
 }
 
-fn carried(labels: &[u64], depth: u32) -> u64 {
-    usize::try_from(depth).ok().and_then(|depth| labels.iter().rev().nth(depth)).copied().unwrap_or_default()
+fn loops_around(labels: &[Label]) -> u64 {
+    labels.last().map_or(0, |label| label.loops)
+}
+
+fn carried(labels: &[Label], depth: u32) -> u64 {
+    let label = usize::try_from(depth).ok().and_then(|depth| labels.iter().rev().nth(depth));
+    label.map_or(0, |label| label.carried)
 }
 
 fn count(n: usize) -> u64 {

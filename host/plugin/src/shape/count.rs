@@ -32,6 +32,7 @@ pub(super) enum Limit {
     BlockNesting,
     Blocks,
     Loops,
+    LoopNesting,
     Entries,
     Values,
     LocalsAtBlocks,
@@ -87,12 +88,14 @@ impl Limit {
             Self::Blocks => ("blocks and branches", 40_000),
             // 392.
             Self::Loops => ("loops", 4_000),
+            // 6.
+            Self::LoopNesting => ("loops within one another", 200),
             // 16,000.
             Self::Entries => ("entries of branch tables", 100_000),
             // 7,800.
             Self::Values => ("values that calls and branches move", 100_000),
             // 494,000.
-            Self::LocalsAtBlocks => ("locals times blocks and branches", 4_000_000),
+            Self::LocalsAtBlocks => ("locals times blocks and branches", 2_000_000),
         }
     }
 

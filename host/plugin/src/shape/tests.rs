@@ -147,6 +147,8 @@ fn a_function_with_too_many_locals_or_blocks_is_refused() {
     assert!(refusal(&module(0, &blocks)).contains("has 40001 blocks and branches, and at most 40000"));
     let loops = "loop end ".repeat(4_001);
     assert!(refusal(&module(0, &loops)).contains("has 4001 loops, and at most 4000"));
+    let nested = format!("{}{}", "loop ".repeat(201), "end ".repeat(201));
+    assert!(refusal(&module(0, &nested)).contains("has 201 loops within one another, and at most 200"));
     let table = format!("i32.const 0 br_table {}", "0 ".repeat(100_002));
     assert!(refusal(&module(0, &table)).contains("has 100001 entries of branch tables, and at most 100000"));
     let joined = "block end ".repeat(4_000);
