@@ -20,7 +20,7 @@ use wasmtime_wasi::I32Exit;
 use crate::clock::Clock;
 use crate::names;
 use crate::printed::Printed;
-use crate::state::State;
+use crate::store_data::StoreData;
 use crate::ticker::Ticker;
 
 /// Bytes that a guest may hand to the host in one call of an import. The host has copied them before a call is
@@ -50,7 +50,7 @@ pub(crate) struct Allowance {
 pub(crate) struct TimeIsUp;
 
 /// A store with everything that bounds its calls.
-pub(crate) fn store(engine: &wasmtime::Engine, state: State) -> Store<State> {
+pub(crate) fn store(engine: &wasmtime::Engine, state: StoreData) -> Store<StoreData> {
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.memory);
     store.set_hostcall_fuel(HOSTCALL_BYTES);
@@ -70,10 +70,10 @@ pub(crate) fn store(engine: &wasmtime::Engine, state: State) -> Store<State> {
 /// # Errors
 /// Why it did not end well. The store must not be called again.
 pub(crate) fn run<T>(
-    store: &mut Store<State>,
+    store: &mut Store<StoreData>,
     ticker: &Ticker,
     allowance: Allowance,
-    call: impl AsyncFnOnce(&mut Store<State>) -> wasmtime::Result<T>,
+    call: impl AsyncFnOnce(&mut Store<StoreData>) -> wasmtime::Result<T>,
 ) -> Result<(T, u64), (Fault, u64)> {
     let clock = std::sync::Arc::clone(&store.data().clock);
     clock.enter(allowance.now, allowance.deadline);
@@ -117,7 +117,7 @@ fn drive<T>(call: impl Future<Output = wasmtime::Result<T>>, clock: &Clock) -> w
     }
 }
 
-fn fault(error: &wasmtime::Error, state: &State, allowance: Allowance, printed: &Printed) -> Fault {
+fn fault(error: &wasmtime::Error, state: &StoreData, allowance: Allowance, printed: &Printed) -> Fault {
     let trap = error.downcast_ref::<Trap>().copied();
     let key = |limit: &str| format!("{}.{limit}", state.limits_table);
     if error.is::<TimeIsUp>() || trap == Some(Trap::Interrupt) {
@@ -138,7 +138,7 @@ fn fault(error: &wasmtime::Error, state: &State, allowance: Allowance, printed: 
             "out of bounds memory access (too deep a recursion shows like this, too)".to_owned()
         }
         (None, Some(trap)) => trap.to_string().trim_start_matches("wasm trap: ").to_owned(),
-        (None, None) => names::tame(&error.root_cause().to_string(), MAX_REASON),
+        (None, None) => names::sanitize(&error.root_cause().to_string(), MAX_REASON),
     };
     let reason = match printed.panic() {
         Some(panic) => format!("{panic} ({reason})"),

@@ -15,7 +15,7 @@ use wasmtime_wasi::p2::bindings::cli::{stderr, stdout};
 use wasmtime_wasi::p2::{DynOutputStream, OutputStream, Pollable, StreamError, StreamResult};
 
 use crate::charge::HostWork;
-use crate::state::State;
+use crate::store_data::StoreData;
 
 /// Bytes kept of each stream between two calls.
 const CAPACITY: usize = 8 << 10;
@@ -72,12 +72,12 @@ impl OutputStream for Capture {
     }
 }
 
-fn stream(state: &mut State, capture: Capture) -> wasmtime::Result<Resource<DynOutputStream>> {
+fn stream(state: &mut StoreData, capture: Capture) -> wasmtime::Result<Resource<DynOutputStream>> {
     let stream: DynOutputStream = Box::new(capture);
     Ok(state.table.push(stream)?)
 }
 
-impl stdout::Host for State {
+impl stdout::Host for StoreData {
     fn get_stdout(&mut self) -> wasmtime::Result<Resource<DynOutputStream>> {
         self.work.wasi_call();
         let capture = self.stdout.clone();
@@ -85,7 +85,7 @@ impl stdout::Host for State {
     }
 }
 
-impl stderr::Host for State {
+impl stderr::Host for StoreData {
     fn get_stderr(&mut self) -> wasmtime::Result<Resource<DynOutputStream>> {
         self.work.wasi_call();
         let capture = self.stderr.clone();

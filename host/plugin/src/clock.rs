@@ -16,7 +16,7 @@ use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
 use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
 use wasmtime_wasi::{HostWallClock, async_trait};
 
-use crate::state::State;
+use crate::store_data::StoreData;
 
 /// The date at which every run begins for a guest: 2026-01-01, midnight UTC. Fixed, because a real
 /// date would make two runs differ.
@@ -123,7 +123,7 @@ pub(crate) struct MonotonicView<'a> {
 }
 
 impl<'a> MonotonicView<'a> {
-    pub(crate) fn of(state: &'a mut State) -> Self {
+    pub(crate) fn of(state: &'a mut StoreData) -> Self {
         state.work.wasi_call();
         Self { clock: &state.clock, table: &mut state.table }
     }

@@ -171,7 +171,7 @@ fn judge(status: ExitStatus, said: &str) -> CompileError {
             return CompileError::Time;
         }
     }
-    CompileError::Failed(format!("{status}: {}", names::tame(said, 256)))
+    CompileError::Failed(format!("{status}: {}", names::sanitize(said, 256)))
 }
 
 /// The signal of a process that has used up its CPU time: the same number on every Unix that we build for.

@@ -54,7 +54,7 @@ impl Description {
     fn read(raw: types::Description) -> Result<Self, String> {
         let name = name("name", raw.name)?;
         if raw.version.len() > MAX_VERSION || Version::parse(&raw.version).is_err() {
-            let shown = names::tame(&raw.version, MAX_VERSION);
+            let shown = names::sanitize(&raw.version, MAX_VERSION);
             return Err(format!("version `{shown}` is not one of semantic versioning, such as `1.0.0`"));
         }
         let summary = line("summary", raw.summary, MAX_SUMMARY)?;
@@ -100,7 +100,7 @@ impl Description {
                 return Err(LoadError::UnknownSetting {
                     component: component.clone(),
                     strategy: self.name.clone(),
-                    setting: names::tame(name, MAX_NAME),
+                    setting: names::sanitize(name, MAX_NAME),
                     known: self.settings.iter().map(|setting| setting.name.clone()).collect(),
                 });
             };
@@ -110,8 +110,8 @@ impl Description {
                 return Err(LoadError::BadSetting {
                     component: component.clone(),
                     strategy: self.name.clone(),
-                    setting: names::tame(name, MAX_NAME),
-                    value: names::tame(value, MAX_NAME).into(),
+                    setting: names::sanitize(name, MAX_NAME),
+                    value: names::sanitize(value, MAX_NAME).into(),
                     expected: if twice { once.into() } else { setting.expected().into() },
                 });
             }
@@ -125,7 +125,7 @@ fn name(what: &str, text: String) -> Result<String, String> {
     match names::fault(&text, MAX_NAME) {
         None => Ok(text),
         Some(fault) => {
-            let shown = names::tame(&text, MAX_NAME);
+            let shown = names::sanitize(&text, MAX_NAME);
             Err(format!("{what} `{shown}` {fault}; a name is for example `cache-policy` or `tuner-2`"))
         }
     }

@@ -18,7 +18,7 @@ use host_contract::Grant;
 use wasmtime::component::{HasSelf, Linker};
 
 use crate::bindings::optimizer::plugin as contract;
-use crate::state::State;
+use crate::store_data::StoreData;
 
 /// What a record costs in flat numbers: it is written to the guest field by field.
 pub(crate) const RECORD: usize = 16;
@@ -32,21 +32,25 @@ pub(crate) fn interface_of(grant: Grant) -> String {
 }
 
 /// Links `types`, which holds no function, and exactly the granted interfaces.
-pub(crate) fn link(linker: &mut Linker<State>, grants: &BTreeSet<Grant>) -> wasmtime::Result<()> {
-    type Own = HasSelf<State>;
-    contract::types::add_to_linker::<State, Own>(linker, |s| s)?;
+pub(crate) fn link(linker: &mut Linker<StoreData>, grants: &BTreeSet<Grant>) -> wasmtime::Result<()> {
+    type Own = HasSelf<StoreData>;
+    contract::types::add_to_linker::<StoreData, Own>(linker, |s| s)?;
     for grant in grants {
         match grant {
-            Grant::Metrics => contract::metrics::add_to_linker::<State, Own>(linker, |s| s)?,
-            Grant::Accesses => contract::accesses::add_to_linker::<State, Own>(linker, |s| s)?,
-            Grant::Dials => contract::dials::add_to_linker::<State, Own>(linker, |s| s)?,
+            Grant::Metrics => contract::metrics::add_to_linker::<StoreData, Own>(linker, |s| s)?,
+            Grant::Accesses => contract::accesses::add_to_linker::<StoreData, Own>(linker, |s| s)?,
+            Grant::Dials => contract::dials::add_to_linker::<StoreData, Own>(linker, |s| s)?,
             Grant::Run => run::link(linker)?,
-            Grant::CacheControl => contract::cache_control::add_to_linker::<State, Own>(linker, |s| s)?,
-            Grant::ExecutorControl => contract::executor_control::add_to_linker::<State, Own>(linker, |s| s)?,
-            Grant::PrefetchControl => contract::prefetch_control::add_to_linker::<State, Own>(linker, |s| s)?,
-            Grant::ShadowControl => contract::shadow_control::add_to_linker::<State, Own>(linker, |s| s)?,
-            Grant::Settings => contract::settings::add_to_linker::<State, Own>(linker, |s| s)?,
-            Grant::Log => contract::log::add_to_linker::<State, Own>(linker, |s| s)?,
+            Grant::CacheControl => contract::cache_control::add_to_linker::<StoreData, Own>(linker, |s| s)?,
+            Grant::ExecutorControl => {
+                contract::executor_control::add_to_linker::<StoreData, Own>(linker, |s| s)?
+            }
+            Grant::PrefetchControl => {
+                contract::prefetch_control::add_to_linker::<StoreData, Own>(linker, |s| s)?
+            }
+            Grant::ShadowControl => contract::shadow_control::add_to_linker::<StoreData, Own>(linker, |s| s)?,
+            Grant::Settings => contract::settings::add_to_linker::<StoreData, Own>(linker, |s| s)?,
+            Grant::Log => contract::log::add_to_linker::<StoreData, Own>(linker, |s| s)?,
         }
     }
     Ok(())

@@ -92,7 +92,7 @@ impl Interfaces {
             let age = if version > host { Age::TooNew } else { Age::TooOld };
             return Err(LoadError::OtherVersion {
                 component: component.clone(),
-                interface: names::tame(name, 128),
+                interface: names::sanitize(name, 128),
                 age,
             });
         }
@@ -105,7 +105,7 @@ impl Interfaces {
         if missing.is_empty() {
             return Ok(());
         }
-        let exports = self.exports.iter().take(MAX_QUOTED).map(|name| names::tame(name, 128)).collect();
+        let exports = self.exports.iter().take(MAX_QUOTED).map(|name| names::sanitize(name, 128)).collect();
         Err(LoadError::OtherWorld { component: component.clone(), missing, exports })
     }
 
@@ -142,13 +142,13 @@ fn known(import: &str) -> bool {
 /// An import the host does not have, with what it has instead where only the version differs.
 fn quoted(import: &str) -> String {
     let name = interface(import);
-    let tamed = names::tame(import, 128);
+    let sanitized = names::sanitize(import, 128);
     if let Some(grant) = Interfaces::grant_for(import) {
-        format!("`{tamed}` (the host has `{}`)", imports::interface_of(grant))
+        format!("`{sanitized}` (the host has `{}`)", imports::interface_of(grant))
     } else if wasi::behind(name).is_some() {
-        format!("`{tamed}` (the host has WASI 0.2)")
+        format!("`{sanitized}` (the host has WASI 0.2)")
     } else {
-        format!("`{tamed}`")
+        format!("`{sanitized}`")
     }
 }
 

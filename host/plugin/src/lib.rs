@@ -34,7 +34,7 @@ mod names;
 mod plugin;
 mod printed;
 pub mod shape;
-mod state;
+mod store_data;
 mod strategy;
 mod ticker;
 mod wasi;

@@ -26,7 +26,7 @@ use crate::limits::Limits;
 use crate::load_error::{Label, LoadError};
 use crate::plugin::Plugin;
 use crate::shape;
-use crate::state::Tables;
+use crate::store_data::Tables;
 use crate::strategy::WasmStrategy;
 use crate::ticker::Ticker;
 

@@ -53,8 +53,8 @@ impl Log {
             return;
         }
         self.bytes = bytes;
-        let context = names::tame(context, MAX_CONTEXT);
-        self.lines.push(LogLine { level, context, message: names::tame(message, MAX_MESSAGE) });
+        let context = names::sanitize(context, MAX_CONTEXT);
+        self.lines.push(LogLine { level, context, message: names::sanitize(message, MAX_MESSAGE) });
     }
 
     /// One message for each line that a guest wrote to a standard stream.

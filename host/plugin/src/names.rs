@@ -40,13 +40,13 @@ pub(crate) fn hint<S: AsRef<str>>(name: &str, known: impl IntoIterator<Item = S>
 
 /// At most `max` bytes of `text`, cut between characters, with control characters replaced: what a
 /// guest says is printed on a terminal, and a name or a message is one line of it.
-pub(crate) fn tame(text: &str, max: usize) -> String {
+pub(crate) fn sanitize(text: &str, max: usize) -> String {
     let cut = text.get(..text.floor_char_boundary(max)).unwrap_or_default();
-    let mut tamed: String = cut.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut sanitized: String = cut.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     if cut.len() < text.len() {
-        tamed.push('…');
+        sanitized.push('…');
     }
-    tamed
+    sanitized
 }
 
 #[cfg(test)]
@@ -77,8 +77,8 @@ mod tests {
 
     #[test]
     fn text_is_cut_between_characters_and_loses_its_escapes() {
-        assert_eq!(tame("häh", 2), "h…");
-        assert_eq!(tame("\u{1b}[31mred\n", 64), " [31mred ");
+        assert_eq!(sanitize("häh", 2), "h…");
+        assert_eq!(sanitize("\u{1b}[31mred\n", 64), " [31mred ");
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::inspection::{Import, Inspection};
 use crate::interfaces::Interfaces;
 use crate::limits::Limits;
 use crate::load_error::{Label, LoadError};
-use crate::state::{State, Tables};
+use crate::store_data::{StoreData, Tables};
 use crate::strategy::{Running, WasmStrategy};
 use crate::ticker::Ticker;
 use crate::{imports, wasi};
@@ -58,7 +58,7 @@ impl Plugin {
     ) -> Result<Self, LoadError> {
         let linker = linker(&component, &Grant::ALL.into(), &label)?;
         let pre = prepare(&linker, &component, &label)?;
-        let (_, description) = run_start(&pre, &ticker, &label, State::new(&tables, limits, 0), limits)?;
+        let (_, description) = run_start(&pre, &ticker, &label, StoreData::new(&tables, limits, 0), limits)?;
         Ok(Self { component, ticker, tables, interfaces, size, label, description, compile_time: None })
     }
 
@@ -125,14 +125,14 @@ impl Plugin {
 
     fn start_linked(
         &self,
-        linker: &Linker<State>,
+        linker: &Linker<StoreData>,
         settings: BTreeMap<String, String>,
         limits: &Limits,
         seed: u64,
     ) -> Result<WasmStrategy, LoadError> {
         let name = self.name();
         let pre = prepare(linker, &self.component, &self.label)?;
-        let mut state = State::new(&self.tables, limits, seed);
+        let mut state = StoreData::new(&self.tables, limits, seed);
         state.known_as(name, &self.label.digest);
         let (mut running, description) = run_start(&pre, &self.ticker, &self.label, state, limits)?;
         if description != self.description {
@@ -158,7 +158,7 @@ fn linker(
     component: &Component,
     grants: &BTreeSet<Grant>,
     label: &Label,
-) -> Result<Linker<State>, LoadError> {
+) -> Result<Linker<StoreData>, LoadError> {
     let mut linker = Linker::new(component.engine());
     wasi::link(&mut linker)
         .and_then(|()| imports::link(&mut linker, grants))
@@ -168,10 +168,10 @@ fn linker(
 
 /// Fits a component to what is linked.
 fn prepare(
-    linker: &Linker<State>,
+    linker: &Linker<StoreData>,
     component: &Component,
     label: &Label,
-) -> Result<StrategyPre<State>, LoadError> {
+) -> Result<StrategyPre<StoreData>, LoadError> {
     linker.instantiate_pre(component).and_then(StrategyPre::new).map_err(|error| mismatch(&error, label))
 }
 
@@ -181,10 +181,10 @@ fn mismatch(error: &wasmtime::Error, label: &Label) -> LoadError {
 
 /// Instantiates a component and asks it for its description.
 fn run_start(
-    pre: &StrategyPre<State>,
+    pre: &StrategyPre<StoreData>,
     ticker: &Ticker,
     label: &Label,
-    state: State,
+    state: StoreData,
     limits: &Limits,
 ) -> Result<(Running, Description), LoadError> {
     let mut store = call::store(pre.engine(), state);

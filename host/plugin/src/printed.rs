@@ -24,7 +24,7 @@ impl Printed {
         let text = self.stderr.get(self.stderr.rfind(PANIC)?..)?;
         let lines =
             text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("note: "));
-        Some(names::tame(&lines.collect::<Vec<_>>().join(" "), MAX_LINE))
+        Some(names::sanitize(&lines.collect::<Vec<_>>().join(" "), MAX_LINE))
     }
 
     /// The last lines before that panic, of the output and then of the errors, oldest first.
@@ -38,7 +38,8 @@ impl Printed {
             None => "",
         };
         let lines = self.stdout.lines().chain(before.lines()).filter(|line| !line.trim().is_empty());
-        let mut last: Vec<String> = lines.rev().take(MAX_LINES).map(|l| names::tame(l, MAX_LINE)).collect();
+        let mut last: Vec<String> =
+            lines.rev().take(MAX_LINES).map(|l| names::sanitize(l, MAX_LINE)).collect();
         last.reverse();
         last
     }

@@ -37,7 +37,7 @@ pub(crate) struct Tables {
     pub(crate) gauges: Gauges,
 }
 
-pub(crate) struct State {
+pub(crate) struct StoreData {
     pub(crate) tables: Arc<Tables>,
     /// Name by which the rules of this strategy are known; empty until it has described itself.
     pub(crate) name: String,
@@ -61,7 +61,7 @@ pub(crate) struct State {
     wasi: WasiCtx,
 }
 
-impl State {
+impl StoreData {
     /// The state of a new store. The seed decides every random byte that the guest is given.
     pub(crate) fn new(tables: &Arc<Tables>, limits: &Limits, seed: u64) -> Self {
         let clock = Arc::new(Clock::default());
@@ -103,7 +103,7 @@ impl State {
         self.work.call(numbers)
     }
 
-    /// Charges the guest for text of so many bytes that it hands over, besides [`State::charge`].
+    /// Charges the guest for text of so many bytes that it hands over, besides [`StoreData::charge`].
     ///
     /// # Errors
     /// The fuel or the time is used up.
@@ -131,7 +131,7 @@ impl State {
     }
 }
 
-impl WasiView for State {
+impl WasiView for StoreData {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
     }

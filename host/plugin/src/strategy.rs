@@ -18,7 +18,7 @@ use crate::call;
 use crate::description::Description;
 use crate::limits::Limits;
 use crate::names;
-use crate::state::State;
+use crate::store_data::StoreData;
 use crate::ticker::Ticker;
 
 /// Bytes kept of an error that a strategy answers with.
@@ -26,7 +26,7 @@ const MAX_ANSWER: usize = 1 << 10;
 
 /// An instance in its store.
 pub(crate) struct Running {
-    pub(crate) store: Store<State>,
+    pub(crate) store: Store<StoreData>,
     pub(crate) bindings: Bindings,
     pub(crate) start: Usage,
 }
@@ -119,7 +119,7 @@ fn answer(error: TickError) -> String {
         TickError::BadSetting((name, expected)) => format!("setting `{name}`: expected {expected}"),
         TickError::Other(text) => text,
     };
-    names::tame(&text, MAX_ANSWER)
+    names::sanitize(&text, MAX_ANSWER)
 }
 
 fn nanos(duration: Duration) -> u64 {

@@ -23,7 +23,7 @@ const LONGEST: Duration = Duration::from_millis(100);
 const LOOKS: u32 = 10;
 
 #[derive(Debug)]
-struct State {
+struct Calls {
     running: u32,
     recently: bool,
     parked: bool,
@@ -33,7 +33,7 @@ struct State {
 
 #[derive(Debug)]
 struct Shared {
-    state: Mutex<State>,
+    state: Mutex<Calls>,
     wake: Condvar,
 }
 
@@ -47,7 +47,7 @@ pub(crate) struct Ticker {
 impl Ticker {
     pub(crate) fn start(engine: &Engine) -> io::Result<Self> {
         let shared = Arc::new(Shared {
-            state: Mutex::new(State {
+            state: Mutex::new(Calls {
                 running: 0,
                 recently: false,
                 parked: false,

@@ -2,7 +2,7 @@
 //!
 //! A component from any toolchain loads: some import files and sockets that they never use, so those
 //! are linked too, over a context in which there is no directory to open and no socket to make
-//! (`state.rs`). The guest pays for each call. Three things are ours rather than `wasmtime-wasi`'s: the monotonic clock, which is virtual and on
+//! (`store_data.rs`). The guest pays for each call. Three things are ours rather than `wasmtime-wasi`'s: the monotonic clock, which is virtual and on
 //! which waiting takes no time, and the two output streams, which are captured.
 
 use wasmtime::component::{HasData, HasSelf, Linker, ResourceTable};
@@ -14,7 +14,7 @@ use wasmtime_wasi::random::{WasiRandom, WasiRandomView as _};
 use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsView as _};
 
 use crate::clock::{Monotonic, MonotonicView};
-use crate::state::State;
+use crate::store_data::StoreData;
 
 /// Every interface of WASI that is linked, without its version, which is any 0.2, and what is behind it.
 const INTERFACES: [(&str, &str); 27] = [
@@ -59,39 +59,39 @@ impl HasData for Table {
     type Data<'a> = &'a mut ResourceTable;
 }
 
-pub(crate) fn link(l: &mut Linker<State>) -> wasmtime::Result<()> {
-    io::error::add_to_linker::<State, Table>(l, |s| &mut s.paid().table)?;
-    io::poll::add_to_linker::<State, Table>(l, |s| &mut s.paid().table)?;
-    io::streams::add_to_linker::<State, Table>(l, |s| &mut s.paid().table)?;
+pub(crate) fn link(l: &mut Linker<StoreData>) -> wasmtime::Result<()> {
+    io::error::add_to_linker::<StoreData, Table>(l, |s| &mut s.paid().table)?;
+    io::poll::add_to_linker::<StoreData, Table>(l, |s| &mut s.paid().table)?;
+    io::streams::add_to_linker::<StoreData, Table>(l, |s| &mut s.paid().table)?;
 
-    clocks::wall_clock::add_to_linker::<State, WasiClocks>(l, |s| s.paid().clocks())?;
-    clocks::monotonic_clock::add_to_linker::<State, Monotonic>(l, |s| MonotonicView::of(s))?;
+    clocks::wall_clock::add_to_linker::<StoreData, WasiClocks>(l, |s| s.paid().clocks())?;
+    clocks::monotonic_clock::add_to_linker::<StoreData, Monotonic>(l, |s| MonotonicView::of(s))?;
 
-    random::random::add_to_linker::<State, WasiRandom>(l, |s| s.paid().random())?;
-    random::insecure::add_to_linker::<State, WasiRandom>(l, |s| s.paid().random())?;
-    random::insecure_seed::add_to_linker::<State, WasiRandom>(l, |s| s.paid().random())?;
+    random::random::add_to_linker::<StoreData, WasiRandom>(l, |s| s.paid().random())?;
+    random::insecure::add_to_linker::<StoreData, WasiRandom>(l, |s| s.paid().random())?;
+    random::insecure_seed::add_to_linker::<StoreData, WasiRandom>(l, |s| s.paid().random())?;
 
-    cli::stdout::add_to_linker::<State, HasSelf<State>>(l, |s| s)?;
-    cli::stderr::add_to_linker::<State, HasSelf<State>>(l, |s| s)?;
-    cli::stdin::add_to_linker::<State, WasiCli>(l, |s| s.paid().cli())?;
-    cli::exit::add_to_linker::<State, WasiCli>(l, |s| s.paid().cli())?;
-    cli::environment::add_to_linker::<State, WasiCli>(l, |s| s.paid().cli())?;
-    cli::terminal_input::add_to_linker::<State, WasiCli>(l, |s| s.paid().cli())?;
-    cli::terminal_output::add_to_linker::<State, WasiCli>(l, |s| s.paid().cli())?;
-    cli::terminal_stdin::add_to_linker::<State, WasiCli>(l, |s| s.paid().cli())?;
-    cli::terminal_stdout::add_to_linker::<State, WasiCli>(l, |s| s.paid().cli())?;
-    cli::terminal_stderr::add_to_linker::<State, WasiCli>(l, |s| s.paid().cli())?;
+    cli::stdout::add_to_linker::<StoreData, HasSelf<StoreData>>(l, |s| s)?;
+    cli::stderr::add_to_linker::<StoreData, HasSelf<StoreData>>(l, |s| s)?;
+    cli::stdin::add_to_linker::<StoreData, WasiCli>(l, |s| s.paid().cli())?;
+    cli::exit::add_to_linker::<StoreData, WasiCli>(l, |s| s.paid().cli())?;
+    cli::environment::add_to_linker::<StoreData, WasiCli>(l, |s| s.paid().cli())?;
+    cli::terminal_input::add_to_linker::<StoreData, WasiCli>(l, |s| s.paid().cli())?;
+    cli::terminal_output::add_to_linker::<StoreData, WasiCli>(l, |s| s.paid().cli())?;
+    cli::terminal_stdin::add_to_linker::<StoreData, WasiCli>(l, |s| s.paid().cli())?;
+    cli::terminal_stdout::add_to_linker::<StoreData, WasiCli>(l, |s| s.paid().cli())?;
+    cli::terminal_stderr::add_to_linker::<StoreData, WasiCli>(l, |s| s.paid().cli())?;
 
-    filesystem::preopens::add_to_linker::<State, WasiFilesystem>(l, |s| s.paid().filesystem())?;
-    filesystem::types::add_to_linker::<State, WasiFilesystem>(l, |s| s.paid().filesystem())?;
+    filesystem::preopens::add_to_linker::<StoreData, WasiFilesystem>(l, |s| s.paid().filesystem())?;
+    filesystem::types::add_to_linker::<StoreData, WasiFilesystem>(l, |s| s.paid().filesystem())?;
 
     let network = sockets::network::LinkOptions::default();
-    sockets::network::add_to_linker::<State, WasiSockets>(l, &network, |s| s.paid().sockets())?;
-    sockets::instance_network::add_to_linker::<State, WasiSockets>(l, |s| s.paid().sockets())?;
-    sockets::ip_name_lookup::add_to_linker::<State, WasiSockets>(l, |s| s.paid().sockets())?;
-    sockets::tcp::add_to_linker::<State, WasiSockets>(l, |s| s.paid().sockets())?;
-    sockets::tcp_create_socket::add_to_linker::<State, WasiSockets>(l, |s| s.paid().sockets())?;
-    sockets::udp::add_to_linker::<State, WasiSockets>(l, |s| s.paid().sockets())?;
-    sockets::udp_create_socket::add_to_linker::<State, WasiSockets>(l, |s| s.paid().sockets())?;
+    sockets::network::add_to_linker::<StoreData, WasiSockets>(l, &network, |s| s.paid().sockets())?;
+    sockets::instance_network::add_to_linker::<StoreData, WasiSockets>(l, |s| s.paid().sockets())?;
+    sockets::ip_name_lookup::add_to_linker::<StoreData, WasiSockets>(l, |s| s.paid().sockets())?;
+    sockets::tcp::add_to_linker::<StoreData, WasiSockets>(l, |s| s.paid().sockets())?;
+    sockets::tcp_create_socket::add_to_linker::<StoreData, WasiSockets>(l, |s| s.paid().sockets())?;
+    sockets::udp::add_to_linker::<StoreData, WasiSockets>(l, |s| s.paid().sockets())?;
+    sockets::udp_create_socket::add_to_linker::<StoreData, WasiSockets>(l, |s| s.paid().sockets())?;
     Ok(())
 }

@@ -67,7 +67,7 @@ impl Setting {
         }
         let setting = Self { name, summary, kind, default, minimum, maximum, choices };
         if !setting.accepts(&setting.default) {
-            let (name, shown) = (&setting.name, names::tame(&setting.default, MAX_SHOWN));
+            let (name, shown) = (&setting.name, names::sanitize(&setting.default, MAX_SHOWN));
             return Err(format!(
                 "the default of setting `{name}` is `{shown}`, expected {}",
                 setting.expected()

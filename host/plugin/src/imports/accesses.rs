@@ -7,12 +7,12 @@ use host_contract::snapshot::Accesses;
 
 use super::last;
 use crate::bindings::optimizer::plugin::accesses;
-use crate::state::State;
+use crate::store_data::StoreData;
 
 /// Most requests answered at once, as `wit/accesses.wit` says.
 const MAX_ACCESSES: usize = 4096;
 
-impl accesses::Host for State {
+impl accesses::Host for StoreData {
     fn since(&mut self, cursor: u64, max: u32) -> wasmtime::Result<accesses::AccessBatch> {
         let batch = since(&self.snapshot.accesses, cursor, max);
         self.charge(3 * batch.keys.len())?;

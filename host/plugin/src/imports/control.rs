@@ -8,14 +8,14 @@ use crate::bindings::optimizer::plugin::{
     cache_control, executor_control, prefetch_control, shadow_control, types,
 };
 use crate::names;
-use crate::state::State;
+use crate::store_data::StoreData;
 
 /// Bytes kept of a policy's name that a guest proposes: it goes on the ledger.
 const MAX_NAME: usize = 64;
 
 type Answer = wasmtime::Result<Result<types::Acceptance, types::ControlError>>;
 
-impl State {
+impl StoreData {
     fn propose(&mut self, dial: Dial, value: Value) -> Answer {
         self.charge(1)?;
         Ok(answer(self.context.propose(dial, value)))
@@ -44,12 +44,12 @@ impl From<Refusal> for types::ControlError {
     }
 }
 
-impl types::Host for State {}
+impl types::Host for StoreData {}
 
-impl cache_control::Host for State {
+impl cache_control::Host for StoreData {
     fn propose_policy(&mut self, name: String) -> Answer {
         self.charge_bytes(name.len())?;
-        self.propose(dial::CACHE_POLICY, Value::Name(names::tame(&name, MAX_NAME)))
+        self.propose(dial::CACHE_POLICY, Value::Name(names::sanitize(&name, MAX_NAME)))
     }
 
     fn propose_capacity(&mut self, bytes: u64) -> Answer {
@@ -57,7 +57,7 @@ impl cache_control::Host for State {
     }
 }
 
-impl executor_control::Host for State {
+impl executor_control::Host for StoreData {
     fn propose_cpu_workers(&mut self, workers: u32) -> Answer {
         self.propose(dial::CPU_WORKERS, Value::Count(workers.into()))
     }
@@ -67,7 +67,7 @@ impl executor_control::Host for State {
     }
 }
 
-impl prefetch_control::Host for State {
+impl prefetch_control::Host for StoreData {
     fn propose_rule(&mut self, id: u32, rule: prefetch_control::Rule) -> Answer {
         let rule = match rule {
             prefetch_control::Rule::Sequential(rule) => {
@@ -90,7 +90,7 @@ impl prefetch_control::Host for State {
     fn explain_rules(&mut self, reason: String) -> wasmtime::Result<()> {
         self.charge(0)?;
         self.charge_bytes(reason.len())?;
-        self.context.explain_rules(&names::tame(&reason, super::MAX_REASON));
+        self.context.explain_rules(&names::sanitize(&reason, super::MAX_REASON));
         Ok(())
     }
 
@@ -103,7 +103,7 @@ impl prefetch_control::Host for State {
     }
 }
 
-impl shadow_control::Host for State {
+impl shadow_control::Host for StoreData {
     fn followed(&mut self) -> wasmtime::Result<Vec<String>> {
         self.charge(self.context.followed().len())?;
         Ok(self.context.followed().to_vec())
@@ -117,7 +117,7 @@ impl shadow_control::Host for State {
     fn follow(&mut self, policies: Vec<String>) -> wasmtime::Result<Result<(), types::ControlError>> {
         self.charge(policies.len())?;
         self.charge_bytes(policies.iter().map(String::len).sum())?;
-        let policies = policies.iter().map(|name| names::tame(name, MAX_NAME)).collect();
+        let policies = policies.iter().map(|name| names::sanitize(name, MAX_NAME)).collect();
         Ok(self.context.follow(policies).map_err(Into::into))
     }
 }

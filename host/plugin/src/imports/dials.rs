@@ -3,12 +3,12 @@
 use super::{MAX_REASON, RECORD};
 use crate::bindings::optimizer::plugin::dials;
 use crate::names;
-use crate::state::State;
+use crate::store_data::StoreData;
 
 /// Most outcomes answered at once, as `wit/dials.wit` says.
 const MAX_OUTCOMES: u32 = 256;
 
-impl State {
+impl StoreData {
     /// Charges for a call that names a dial and is answered so many numbers.
     fn charge_for_dial(&self, name: &str, numbers: usize) -> wasmtime::Result<()> {
         self.charge(numbers)?;
@@ -16,7 +16,7 @@ impl State {
     }
 }
 
-impl dials::Host for State {
+impl dials::Host for StoreData {
     fn names(&mut self) -> wasmtime::Result<Vec<String>> {
         let names = self.context.dial_names();
         self.charge(names.len())?;
@@ -52,7 +52,7 @@ impl dials::Host for State {
     fn explain(&mut self, dial: String, reason: String) -> wasmtime::Result<()> {
         self.charge_for_dial(&dial, 0)?;
         self.charge_bytes(reason.len())?;
-        self.context.explain(&dial, &names::tame(&reason, MAX_REASON));
+        self.context.explain(&dial, &names::sanitize(&reason, MAX_REASON));
         Ok(())
     }
 

@@ -1,9 +1,9 @@
 //! The `log` interface: messages to the operator, bounded in `crate::log`.
 
 use crate::bindings::optimizer::plugin::log;
-use crate::state::State;
+use crate::store_data::StoreData;
 
-impl log::Host for State {
+impl log::Host for StoreData {
     fn write(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
         self.charge(0)?;
         self.charge_bytes(message.len())?;

@@ -4,9 +4,9 @@ use host_contract::snapshot;
 
 use super::RECORD;
 use crate::bindings::optimizer::plugin::metrics;
-use crate::state::State;
+use crate::store_data::StoreData;
 
-impl metrics::Host for State {
+impl metrics::Host for StoreData {
     fn system(&mut self) -> wasmtime::Result<metrics::SystemMetrics> {
         self.charge(RECORD)?;
         let s = &self.snapshot.system;

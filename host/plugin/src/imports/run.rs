@@ -9,18 +9,18 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::Linker;
 
 use super::interface_of;
-use crate::state::State;
+use crate::store_data::StoreData;
 
-type Store<'a> = StoreContextMut<'a, State>;
+type Store<'a> = StoreContextMut<'a, StoreData>;
 
 /// The state, after the call was charged for.
-fn charged<'a>(store: &'a mut Store<'_>) -> wasmtime::Result<&'a State> {
+fn charged<'a>(store: &'a mut Store<'_>) -> wasmtime::Result<&'a StoreData> {
     let state = store.data_mut();
     state.charge(1)?;
     Ok(state)
 }
 
-pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+pub(super) fn link(linker: &mut Linker<StoreData>) -> wasmtime::Result<()> {
     let mut run = linker.instance(&interface_of(Grant::Run))?;
     run.func_wrap("clock", |mut store: Store<'_>, (): ()| {
         Ok((charged(&mut store)?.snapshot.run.clock.name().to_owned(),))

@@ -2,9 +2,9 @@
 
 use super::RECORD;
 use crate::bindings::optimizer::plugin::settings;
-use crate::state::State;
+use crate::store_data::StoreData;
 
-impl settings::Host for State {
+impl settings::Host for StoreData {
     fn get(&mut self, name: String) -> wasmtime::Result<Option<String>> {
         self.charge(1)?;
         self.charge_bytes(name.len())?;
