@@ -45,9 +45,9 @@ pub struct CompileLimits {
 }
 
 impl Default for CompileLimits {
-    /// Those of a profile that says nothing else: 3 GB and 5 minutes.
+    /// Those of a profile that says nothing else: 2 GB and 5 minutes.
     fn default() -> Self {
-        Self { memory_bytes: 3_000_000_000, time: Duration::from_secs(300) }
+        Self { memory_bytes: 2_000_000_000, time: Duration::from_secs(300) }
     }
 }
 
