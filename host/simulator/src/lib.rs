@@ -20,7 +20,7 @@
 //!
 //! | item | purpose |
 //! |---|---|
-//! | [`simulate`] | a trace file under several policies at several capacities, on all cores |
+//! | [`simulate()`] | a trace file under several policies at several capacities, on all cores |
 //! | [`Replay`] | requests in memory through one policy at one capacity |
 //! | [`belady::Belady`] | the fewest misses that any policy can reach on requests in memory |
 //! | [`Observer`] | how the caller follows a simulation and stops it |

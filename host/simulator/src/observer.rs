@@ -2,7 +2,7 @@
 
 /// Follows a simulation. Every method has a default that does nothing, and `()` follows nothing.
 ///
-/// All calls come from the thread that called [`simulate`](crate::simulate), except [`stopped`](Observer::stopped).
+/// All calls come from the thread that called [`simulate()`](fn@crate::simulate), except [`stopped`](Observer::stopped).
 pub trait Observer: Sync {
     /// A phase begins. `total` is its number of steps, where that is known.
     fn begin(&self, _phase: &str, _total: Option<u64>) {}
