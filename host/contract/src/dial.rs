@@ -111,6 +111,10 @@ pub struct Keys {
     pub min: Option<&'static str>,
     /// The most that a strategy may propose.
     pub max: Option<&'static str>,
+    /// The least that any of these keys takes, in the row's unit; of a ratio in percent, of a choice of no meaning.
+    pub least: u64,
+    /// The most that any of these keys takes.
+    pub most: u64,
 }
 
 /// One row: a dial.
@@ -159,7 +163,7 @@ pub const BUILT_IN: &[DialSpec] = &[
         judged: Judged::Policy,
         figures: &["hit-ratio"],
         shadows: true,
-        keys: Keys { start: "cache.policy", min: None, max: None },
+        keys: Keys { start: "cache.policy", min: None, max: None, least: 0, most: 0 },
     },
     DialSpec {
         dial: CPU_WORKERS,
@@ -181,6 +185,8 @@ pub const BUILT_IN: &[DialSpec] = &[
             start: "executor.cpu-workers",
             min: Some("executor.min-cpu-workers"),
             max: Some("executor.max-cpu-workers"),
+            least: 1,
+            most: 1_024,
         },
     },
     DialSpec {
@@ -203,6 +209,8 @@ pub const BUILT_IN: &[DialSpec] = &[
             start: "executor.io-workers",
             min: Some("executor.min-io-workers"),
             max: Some("executor.max-io-workers"),
+            least: 1,
+            most: 4_096,
         },
     },
     DialSpec {
@@ -215,7 +223,13 @@ pub const BUILT_IN: &[DialSpec] = &[
         judged: Judged::Prefetching,
         figures: &["hit-ratio"],
         shadows: true,
-        keys: Keys { start: "prefetch.max-in-flight", min: None, max: Some("prefetch.max-in-flight-limit") },
+        keys: Keys {
+            start: "prefetch.max-in-flight",
+            min: None,
+            max: Some("prefetch.max-in-flight-limit"),
+            least: 0,
+            most: 4_096,
+        },
     },
     DialSpec {
         dial: PREFETCH_SHARE,
@@ -227,7 +241,7 @@ pub const BUILT_IN: &[DialSpec] = &[
         judged: Judged::Prefetching,
         figures: &["hit-ratio"],
         shadows: true,
-        keys: Keys { start: "prefetch.cache-share", min: None, max: None },
+        keys: Keys { start: "prefetch.cache-share", min: None, max: None, least: 0, most: 50 },
     },
     DialSpec {
         dial: CACHE_CAPACITY,
@@ -243,6 +257,8 @@ pub const BUILT_IN: &[DialSpec] = &[
             start: "cache.capacity",
             min: Some("cache.min-capacity"),
             max: Some("cache.max-capacity"),
+            least: 1_000,
+            most: 1_000_000_000_000_000,
         },
     },
 ];

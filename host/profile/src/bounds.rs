@@ -5,12 +5,14 @@
 //! `memory.cap` beats the minimum, and the machine's real memory beats both. Lowering is no error, since
 //! the same file serves machines of many sizes, but each one is told in a sentence.
 
+use host_contract::number::to_f64;
 use host_telemetry::Machine;
 
 use crate::bytes::Bytes;
+use crate::dials;
 use crate::error::ProfileError;
 use crate::layer::Layer;
-use crate::schema::{self, Path, RANGES};
+use crate::schema::{self, Path};
 use crate::source::Source;
 use crate::value::Value;
 
@@ -21,12 +23,12 @@ const START_SHARE: u8 = 30;
 /// What a built-in profile's cache may grow to at most. Percent of the memory.
 const GROWN_SHARE: u8 = 40;
 
-/// Checks `minimum <= start <= maximum` of each control.
+/// Checks `minimum <= start <= maximum` of each dial.
 pub(crate) fn check(layer: &Layer) -> Result<(), ProfileError> {
-    for range in RANGES {
+    for range in dials::ranges() {
         for (low, high) in range.iter().zip(range.iter().skip(1)) {
             let (Some(lower), Some(higher)) = (get(layer, low), get(layer, high)) else { continue };
-            if order(&lower.0) > order(&higher.0) {
+            if order(&lower.0).total_cmp(&order(&higher.0)).is_gt() {
                 return Err(contradiction((low, lower), (high, higher)));
             }
         }
@@ -38,11 +40,13 @@ fn get<'a>(layer: &'a Layer, key: &str) -> Option<&'a (Value, Source)> {
     schema::find(key).and_then(|(path, _)| layer.values.get(&path))
 }
 
-fn order(value: &Value) -> u64 {
+fn order(value: &Value) -> f64 {
     match value {
-        Value::Count(count) => *count,
-        Value::Bytes(bytes) => bytes.get(),
-        _ => 0,
+        Value::Count(count) => to_f64(*count),
+        Value::Bytes(bytes) => to_f64(bytes.get()),
+        Value::Span(span) => span.as_secs_f64(),
+        Value::Ratio(ratio) => *ratio,
+        Value::Text(_) | Value::Flag(_) | Value::Grants(_) => 0.0,
     }
 }
 

@@ -10,6 +10,31 @@ use crate::error::ProfileError;
 /// Every key with its default; `host profile show` prints it where nothing else is given.
 pub(crate) const DEFAULTS: &str = include_str!("defaults.toml");
 
+/// The paths of [`DEFAULTS`], in their order.
+pub(crate) fn keys_of_the_defaults() -> Vec<String> {
+    let mut keys = Vec::new();
+    if let Ok(table) = DeTable::parse(DEFAULTS) {
+        collect("", table.get_ref(), &mut keys);
+    }
+    keys.sort();
+    keys.into_iter().map(|(_, path)| path).collect()
+}
+
+/// Where each key begins, and its path.
+fn collect(prefix: &str, table: &DeTable<'_>, keys: &mut Vec<(usize, String)>) {
+    for (name, value) in table {
+        let path = if prefix.is_empty() {
+            name.get_ref().to_string()
+        } else {
+            format!("{prefix}.{}", name.get_ref())
+        };
+        match value.get_ref().as_table() {
+            Some(table) => collect(&path, table, keys),
+            None => keys.push((name.span().start, path)),
+        }
+    }
+}
+
 /// Name and text of each profile, smallest first, hardware overlays last.
 pub(crate) const PROFILES: [(&str, &str); 6] = [
     ("small", include_str!("../../../profiles/small.toml")),

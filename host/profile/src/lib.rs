@@ -1,7 +1,7 @@
 //! Profiles: TOML and layers in, typed settings out, every value with its source.
 //!
-//! A profile sets where every dial starts and within which bounds it may move, which strategies
-//! run with which grants, and what is optimised. All layers share one schema ([`Loader`] lists them):
+//! A profile sets where every dial starts and within which bounds it may move, which strategies run with
+//! which grants, and what is optimised. All layers share one schema ([`Loader`] lists them):
 //! a table of keys, each with its kind and range, from which come the checks, the names of the
 //! environment variables, the order of the printed rows and the suggestions in error texts.
 //!
@@ -28,6 +28,7 @@ mod bounds;
 mod builtin;
 mod bytes;
 mod detect;
+mod dials;
 mod error;
 mod layer;
 mod load;
@@ -39,10 +40,11 @@ mod value;
 pub use builtin::{list, nearest_profile};
 pub use bytes::Bytes;
 pub use detect::{Detection, FILES_LIMIT, count_files, detect};
+pub use dials::DialSettings;
 pub use error::ProfileError;
-pub use host_contract::{Grant, Mode};
+pub use host_contract::{Grant, Mode, Objective};
 pub use load::Loader;
 pub use settings::{
-    CacheSettings, ControlSettings, ExecutorSettings, LimitSettings, MemorySettings, Optimise,
-    PluginSettings, PrefetchSettings, Row, Settings, StrategySettings,
+    CacheSettings, ControlSettings, ExecutorSettings, LimitSettings, MemorySettings, PluginSettings,
+    PrefetchSettings, Row, Settings, StrategySettings,
 };

@@ -2,9 +2,14 @@
 //!
 //! A table rather than a tree of structs, because most of what is done with a key is the same for all
 //! of them (check, name a variable after it, list it, suggest it), and only the last step, filling the
-//! typed [`crate::Settings`], needs to know each by name. A test holds the table against the defaults.
+//! typed [`crate::Settings`], needs to know each by name. The keys of dials are made from the contract's
+//! table ([`crate::dials`]). A test holds the schema against the defaults.
 
+use std::borrow::Cow;
+use std::sync::LazyLock;
 use std::time::Duration;
+
+use crate::{builtin, dials};
 
 /// What a key's value may be.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -32,10 +37,10 @@ pub(crate) enum Kind {
 }
 
 /// One key of the schema.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Key {
     /// Tables and name, with dots.
-    pub(crate) path: &'static str,
+    pub(crate) path: Cow<'static, str>,
     /// What it may be.
     pub(crate) kind: Kind,
     /// Whether a hardware overlay lowers it: it bounds what the machine is asked for.
@@ -43,58 +48,35 @@ pub(crate) struct Key {
 }
 
 const fn key(path: &'static str, kind: Kind) -> Key {
-    Key { path, kind, bound: false }
+    Key { path: Cow::Borrowed(path), kind, bound: false }
 }
 
 const fn bound(path: &'static str, kind: Kind) -> Key {
-    Key { path, kind, bound: true }
+    Key { path: Cow::Borrowed(path), kind, bound: true }
 }
 
-/// Caches are measured in megabytes; the floor only excludes slips of the unit.
-const CAPACITY: Kind = Kind::Bytes(1_000, 1_000_000_000_000_000);
-const CPU_WORKERS: Kind = Kind::Count(1, 1_024);
-const IO_WORKERS: Kind = Kind::Count(1, 4_096);
-const IN_FLIGHT: Kind = Kind::Count(0, 4_096);
 const MILLISECOND: Duration = Duration::from_millis(1);
 const MINUTE: Duration = Duration::from_secs(60);
 /// For numbers, where each way to settle rivals makes sense.
-const ARBITRATION: Kind = Kind::Choice(&["priority", "min", "max", "mean"]);
+pub(crate) const ARBITRATION: Kind = Kind::Choice(&["priority", "min", "max", "mean"]);
 /// For names, which have no smallest and no mean.
-const BY_PRIORITY: Kind = Kind::Choice(&["priority"]);
+pub(crate) const BY_PRIORITY: Kind = Kind::Choice(&["priority"]);
 
-/// Every key, in the order in which it is printed.
-pub(crate) const KEYS: &[Key] = &[
+/// The keys that belong to no dial. Caches are measured in megabytes; the floor of the cap only excludes slips of the
+/// unit.
+const OTHERS: [Key; 21] = [
     key("summary", Kind::Text),
     key("optimise", Kind::Choice(&["throughput", "latency", "memory"])),
-    bound("memory.cap", CAPACITY),
-    key("cache.policy", Kind::Policy),
-    bound("cache.capacity", CAPACITY),
-    bound("cache.min-capacity", CAPACITY),
-    bound("cache.max-capacity", CAPACITY),
+    bound("memory.cap", Kind::Bytes(1_000, 1_000_000_000_000_000)),
     key("cache.shadows", Kind::Flag),
-    bound("executor.cpu-workers", CPU_WORKERS),
-    bound("executor.min-cpu-workers", CPU_WORKERS),
-    bound("executor.max-cpu-workers", CPU_WORKERS),
-    bound("executor.io-workers", IO_WORKERS),
-    bound("executor.min-io-workers", IO_WORKERS),
-    bound("executor.max-io-workers", IO_WORKERS),
     bound("executor.queue", Kind::Count(1, 1_000_000)),
     key("prefetch.enabled", Kind::Flag),
-    bound("prefetch.max-in-flight", IN_FLIGHT),
-    bound("prefetch.max-in-flight-limit", IN_FLIGHT),
-    bound("prefetch.cache-share", Kind::Ratio(0.0, 0.5)),
     bound("prefetch.max-rules", Kind::Count(0, 65_536)),
     key("control.enabled", Kind::Flag),
     key("control.tick", Kind::Span(MILLISECOND, Duration::from_secs(3_600))),
     key("control.tick-requests", Kind::Count(0, 1_000_000_000_000)),
     key("control.cool-down-ticks", Kind::Count(0, 1_000)),
     key("control.judge-after-ticks", Kind::Count(1, 1_000)),
-    key("control.arbitration.cache-policy", BY_PRIORITY),
-    key("control.arbitration.cache-capacity", ARBITRATION),
-    key("control.arbitration.cpu-workers", ARBITRATION),
-    key("control.arbitration.io-workers", ARBITRATION),
-    key("control.arbitration.prefetch-in-flight", ARBITRATION),
-    key("control.arbitration.prefetch-share", ARBITRATION),
     key("limits.fuel", Kind::Count(10_000, 1_000_000_000_000)),
     key("limits.deadline", Kind::Span(MILLISECOND, MINUTE)),
     key("limits.memory", Kind::Bytes(1_000_000, 4_294_967_296)),
@@ -106,13 +88,14 @@ pub(crate) const KEYS: &[Key] = &[
     key("plugins.compile-time", Kind::Span(Duration::from_secs(1), Duration::from_secs(3_600))),
 ];
 
-/// `[minimum, start, maximum]` of what a dial may be; of prefetches under way the first is 0.
-pub(crate) const RANGES: [&[&str]; 4] = [
-    &["cache.min-capacity", "cache.capacity", "cache.max-capacity"],
-    &["executor.min-cpu-workers", "executor.cpu-workers", "executor.max-cpu-workers"],
-    &["executor.min-io-workers", "executor.io-workers", "executor.max-io-workers"],
-    &["prefetch.max-in-flight", "prefetch.max-in-flight-limit"],
-];
+/// Every key, in the order of `defaults.toml`, which is the order in which they are printed.
+pub(crate) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
+    let order = builtin::keys_of_the_defaults();
+    let mut keys: Vec<Key> = OTHERS.into_iter().chain(dials::keys()).collect();
+    // One that the defaults lack comes last, and a test fails.
+    keys.sort_by_key(|key| order.iter().position(|path| *path == key.path).unwrap_or(usize::MAX));
+    keys
+});
 
 /// The key of a profile's file that names the profile it builds on. It is no setting: it says which layers there are.
 pub(crate) const BASE: &str = "base";
@@ -208,7 +191,7 @@ pub(crate) fn find(path: &str) -> Option<(Path, &'static Key)> {
     KEYS.iter()
         .enumerate()
         .find(|(_, key)| key.path == path)
-        .map(|(index, key)| (Path::Key(index, key.path), key))
+        .map(|(index, key)| (Path::Key(index, &key.path), key))
 }
 
 /// Whether keys or strategies live below that path; the empty path is the whole file.
@@ -221,9 +204,9 @@ pub(crate) fn is_table(path: &str) -> bool {
 /// Names of the keys and tables directly below that path.
 pub(crate) fn children(path: &str) -> Vec<&'static str> {
     let mut names = Vec::new();
-    for key in KEYS {
+    for key in KEYS.iter() {
         let rest = if path.is_empty() {
-            Some(key.path)
+            Some(&*key.path)
         } else {
             key.path.strip_prefix(path).and_then(|rest| rest.strip_prefix('.'))
         };
@@ -238,4 +221,17 @@ pub(crate) fn children(path: &str) -> Vec<&'static str> {
         names.push(STRATEGIES);
     }
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_has_a_default_and_every_default_a_key() {
+        let mut defaults = builtin::keys_of_the_defaults();
+        defaults.retain(|path| !path.starts_with("strategies."));
+        let keys: Vec<&str> = KEYS.iter().map(|key| &*key.path).collect();
+        assert_eq!(keys, defaults);
+    }
 }

@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use host_contract::nearest::nearest;
-use host_contract::{Dial, Grant, Mode};
+use host_contract::{Dial, Grant, Objective};
 use serde::Serialize;
 
 use crate::bytes::Bytes;
+use crate::dials::DialSettings;
 use crate::error::ProfileError;
 
 /// Everything a run starts from: checked, clamped to the machine, consistent.
@@ -22,7 +23,7 @@ pub struct Settings {
     /// The profile's one line.
     pub summary: String,
     /// What strategies should aim for.
-    pub optimise: Optimise,
+    pub optimise: Objective,
     /// Limits over all parts.
     pub memory: MemorySettings,
     /// The cache.
@@ -33,6 +34,9 @@ pub struct Settings {
     pub prefetch: PrefetchSettings,
     /// The control loop.
     pub control: ControlSettings,
+    /// Where each dial starts, within which bounds strategies may move it, and how rival proposals are settled. The
+    /// starts and bounds that have a field of their own above have the same value here.
+    pub dials: BTreeMap<Dial, DialSettings>,
     /// What one tick of a strategy may use whose own table says nothing else.
     pub limits: LimitSettings,
     /// Where further components are found, and what compiling one may take.
@@ -42,18 +46,6 @@ pub struct Settings {
     /// One sentence for each value that was lowered to the machine or to the cap.
     pub notes: Vec<String>,
     rows: Vec<Row>,
-}
-
-/// What a run is optimised for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Optimise {
-    /// Work done a second.
-    Throughput,
-    /// Time from request to answer.
-    Latency,
-    /// Memory held.
-    Memory,
 }
 
 /// Limits over all parts.
@@ -126,8 +118,6 @@ pub struct ControlSettings {
     pub cool_down_ticks: u64,
     /// Ticks after which a decision is judged, at least 1.
     pub judge_after_ticks: u64,
-    /// How rival proposals for each dial are settled.
-    pub arbitration: BTreeMap<Dial, Mode>,
 }
 
 /// What one tick of one strategy may use.

@@ -188,7 +188,7 @@ fn expected(kind: Kind, policies: &[String]) -> String {
     match kind {
         Kind::Text => "a text in quotes".into(),
         Kind::Flag => "true or false".into(),
-        Kind::Choice([only]) => format!("{only:?}, nothing else is possible for a name or a rule"),
+        Kind::Choice([only]) => format!("{only:?}, nothing else is possible for a name"),
         Kind::Choice(names) => format!("one of {}", names.join(", ")),
         Kind::Policy => format!("an eviction policy: {}", policies.join(", ")),
         Kind::Count(min, max) => format!("a whole number from {min} to {max}"),

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use cpu_time::ProcessTime;
 use host_contract::dial::{CPU_WORKERS, IO_WORKERS};
 use host_contract::number::per_second;
-use host_contract::{Clock, Objective, RunInfo, Unit};
+use host_contract::{Clock, RunInfo, Unit};
 use host_control::ledger::Run;
 use host_control::{ControlLoop, Registration};
 use host_executor::Executor;
 use host_plugin::Time;
-use host_profile::{Optimise, Settings};
+use host_profile::Settings;
 use host_simulator::Capacity;
 use host_telemetry::Sampler;
 
@@ -254,17 +254,8 @@ impl Side<'_> {
 
 /// What strategies may know of a run in wall time.
 fn run_info(settings: &Settings, seed: u64) -> RunInfo {
-    let objective = objective(settings.optimise);
+    let objective = settings.optimise;
     RunInfo { clock: Clock::Live, objective, unit: Unit::Bytes, seed, keys_ordered: false }
-}
-
-/// What the operator wants, as strategies are told.
-pub(crate) fn objective(optimise: Optimise) -> Objective {
-    match optimise {
-        Optimise::Throughput => Objective::Throughput,
-        Optimise::Latency => Objective::Latency,
-        Optimise::Memory => Objective::Memory,
-    }
 }
 
 #[derive(Default)]

@@ -250,7 +250,7 @@ impl<'a> Replay<'a> {
             Capacity::Bytes(_) => Unit::Bytes,
             Capacity::Objects(_) | Capacity::Percent(_) => Unit::Objects,
         };
-        let objective = crate::run::objective(settings.optimise);
+        let objective = settings.optimise;
         let run = RunInfo { clock: Clock::Virtual, objective, unit, seed: options.seed, keys_ordered: false };
         let mut this = Self {
             options,

@@ -124,7 +124,7 @@ pub(crate) fn loop_config(settings: &Settings) -> Config {
         dials: Dials::built_in(),
         cool_down_ticks: settings.control.cool_down_ticks,
         judge_after_ticks: settings.control.judge_after_ticks,
-        modes: settings.control.arbitration.clone(),
+        modes: settings.dials.iter().map(|(dial, settings)| (*dial, settings.mode)).collect(),
         budget: Some(Budget { dial: CACHE_CAPACITY, cap_bytes: settings.memory.cap.get() }),
     }
 }

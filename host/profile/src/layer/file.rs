@@ -189,7 +189,8 @@ fn join(prefix: &str, name: &str) -> String {
 fn unknown(prefix: &str, name: &str, is_table: bool, place: String) -> ProfileError {
     let children = schema::children(prefix);
     let beside = nearest(name, children.iter().copied()).map(|near| join(prefix, near));
-    let elsewhere = || KEYS.iter().find(|key| key.path.rsplit('.').next() == Some(name)).map(|key| key.path);
+    let elsewhere =
+        || KEYS.iter().find(|key| key.path.rsplit('.').next() == Some(name)).map(|key| &*key.path);
     let table = if prefix.is_empty() { "a profile".to_owned() } else { format!("[{prefix}]") };
     ProfileError::UnknownKey {
         place,

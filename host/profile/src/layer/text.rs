@@ -50,8 +50,8 @@ pub(crate) fn environment(
 }
 
 fn key_of_variable(name: &str, strategies: &[String]) -> Option<(Path, Kind)> {
-    if let Some(key) = KEYS.iter().find(|key| variable(key.path) == name) {
-        return schema::find(key.path).map(|(path, key)| (path, key.kind));
+    if let Some(key) = KEYS.iter().find(|key| variable(&key.path) == name) {
+        return schema::find(&key.path).map(|(path, key)| (path, key.kind));
     }
     strategies.iter().find_map(|strategy| {
         let rest = name.strip_prefix(&variable(&format!("{STRATEGIES}.{strategy}.")))?;
@@ -69,7 +69,7 @@ fn key_of_variable(name: &str, strategies: &[String]) -> Option<(Path, Kind)> {
 /// A variable that no key has is a slip where it begins as one of our tables does, or is a letter or
 /// two from one of our names. Any other belongs to somebody else, whose name is `host` too.
 fn refuse_if_ours(name: &str, strategies: &[String]) -> Result<(), ProfileError> {
-    let mut known: Vec<String> = KEYS.iter().map(|key| variable(key.path)).collect();
+    let mut known: Vec<String> = KEYS.iter().map(|key| variable(&key.path)).collect();
     for strategy in strategies {
         let limits = schema::limits().map(|limit| format!("{LIMITS}.{limit}"));
         for field in ["enabled", "priority", "grants"].map(str::to_owned).into_iter().chain(limits) {
@@ -140,7 +140,7 @@ fn unknown_flag(name: &str) -> ProfileError {
         });
         (near, format!("{has} {}", names.join(", ")))
     } else {
-        let near = nearest(name, KEYS.iter().map(|key| key.path)).map(str::to_owned);
+        let near = nearest(name, KEYS.iter().map(|key| &*key.path)).map(str::to_owned);
         (near, "`host profile show` lists the keys".into())
     };
     ProfileError::UnknownKey {

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use host_contract::{Dial, Mode, dial};
+use host_contract::Objective;
 
 use super::{
-    CacheSettings, ControlSettings, ExecutorSettings, LimitSettings, MemorySettings, Optimise,
-    PluginSettings, PrefetchSettings, Row, Settings, StrategySettings,
+    CacheSettings, ControlSettings, ExecutorSettings, LimitSettings, MemorySettings, PluginSettings,
+    PrefetchSettings, Row, Settings, StrategySettings,
 };
 use crate::bytes::Bytes;
+use crate::dials;
 use crate::error::ProfileError;
 use crate::layer::Layer;
 use crate::schema::{self, Field, LIMITS, Path};
@@ -35,9 +36,9 @@ impl Settings {
             profile,
             summary: get.text("summary")?,
             optimise: match get.text("optimise")?.as_str() {
-                "latency" => Optimise::Latency,
-                "memory" => Optimise::Memory,
-                _ => Optimise::Throughput,
+                "latency" => Objective::Latency,
+                "memory" => Objective::Memory,
+                _ => Objective::Throughput,
             },
             memory: MemorySettings { cap: get.bytes("memory.cap")? },
             cache: CacheSettings {
@@ -69,8 +70,8 @@ impl Settings {
                 tick_requests: get.count("control.tick-requests")?,
                 cool_down_ticks: get.count("control.cool-down-ticks")?,
                 judge_after_ticks: get.count("control.judge-after-ticks")?,
-                arbitration: get.arbitration()?,
             },
+            dials: dials::settings(layer)?,
             limits: get.limits()?,
             rows: rows(layer, &plugins),
             plugins,
@@ -183,16 +184,6 @@ impl Get<'_> {
 
     fn span(&self, key: &str) -> Result<Duration, ProfileError> {
         self.value(key, |value| if let Value::Span(span) = value { Some(*span) } else { None })
-    }
-
-    fn arbitration(&self) -> Result<BTreeMap<Dial, Mode>, ProfileError> {
-        let mut modes = BTreeMap::new();
-        for spec in dial::BUILT_IN {
-            let name = self.text(&spec.arbitration_key())?;
-            let mode = Mode::ALL.into_iter().find(|(_, known)| *known == name);
-            modes.insert(spec.dial, mode.map_or(spec.mode, |(mode, _)| mode));
-        }
-        Ok(modes)
     }
 
     /// A folder; a relative one is read from the folder of the file that says it, so that a file and

@@ -166,8 +166,7 @@ fn wrong_name() {
         ),
         (
             "[control.arbitration]\ncache-policy = \"mean\"",
-            "host.toml:2: control.arbitration.cache-policy: expected \"priority\", nothing else is possible for a \
-             name or a rule, got \"mean\"",
+            "host.toml:2: control.arbitration.cache-policy: expected \"priority\", nothing else is possible for a name, got \"mean\"",
         ),
         (
             "[strategies]\nmine = { grants = [\"metrics\", \"cachecontrol\"] }",

@@ -5,6 +5,7 @@
 mod bases;
 mod builtin;
 mod detect;
+mod dials;
 mod errors;
 mod layers;
 mod machine;
