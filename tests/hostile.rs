@@ -260,22 +260,27 @@ fn a_component_has_the_name_that_it_gives_itself_and_no_other() {
 #[test]
 fn the_list_says_what_would_happen() {
     let dir = plugin_dir(&["nonsense"]);
-    let list = |sets: &[&str]| {
+    let list = |code: i32, sets: &[&str]| {
         let mut command = host();
         command.args(["plugin", "list", "--plugin-dir"]).arg(dir.path());
         for set in sets {
             command.args(["--set", set]);
         }
         let output = command.output().unwrap();
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stdout).unwrap()
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
     };
     let all = format!("strategies.nonsense.{ALL}");
-    assert!(!list(&[&all]).contains("cannot start"));
-    let text = list(&[r#"strategies.nonsense.grants=["metrics"]"#]);
+    assert!(!list(0, &[&all]).contains("cannot start"));
+    let text = list(0, &[r#"strategies.nonsense.grants=["metrics"]"#]);
     assert!(text.contains("cannot start") && text.contains("which the profile does not grant"), "{text}");
-    let text = list(&[&all, "strategies.nonsense.settings.colour=red"]);
-    assert!(text.contains("cannot start") && text.contains("has no setting `colour`"), "{text}");
+    let text = list(2, &[&all, "strategies.nonsense.settings.colour=red"]);
+    assert!(
+        text.contains("ends the run")
+            && text.contains("error: flag --set: ")
+            && text.contains("has no setting `colour`"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -18,6 +18,8 @@ mod libcachesim;
 #[cfg(test)]
 mod objective;
 #[cfg(test)]
+mod plans;
+#[cfg(test)]
 mod runs;
 #[cfg(test)]
 mod simulator;

@@ -37,6 +37,10 @@ pub(crate) struct Above {
     /// Directory of further components; the same as `--set plugins.dir=DIR`.
     #[arg(long, value_name = "DIR")]
     plugin_dir: Option<PathBuf>,
+
+    /// End with an error where a strategy cannot start; the same as `--set plugins.strict=true`.
+    #[arg(long)]
+    strict: bool,
 }
 
 impl Layers {
@@ -64,6 +68,7 @@ impl Above {
             loader = loader.user_file(Some(file.clone()));
         }
         let dir = self.plugin_dir.as_ref().map(|dir| format!("plugins.dir={}", dir.display()));
-        Ok(loader.set(self.set.iter().cloned().chain(dir)).load(machine)?)
+        let strict = self.strict.then(|| "plugins.strict=true".to_owned());
+        Ok(loader.set(self.set.iter().cloned().chain(dir).chain(strict)).load(machine)?)
     }
 }

@@ -69,6 +69,10 @@ impl Progress for Terminal {
     fn say(&self, text: &str) {
         self.line(text);
     }
+
+    fn warn(&self, text: &str) {
+        out::say(text);
+    }
 }
 
 /// A simulation followed on a terminal, and stopped by a flag.

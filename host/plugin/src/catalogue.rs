@@ -92,6 +92,17 @@ impl Catalogue {
         &self.components
     }
 
+    /// Every component, by name, to be started.
+    #[must_use]
+    pub fn into_components(self) -> Vec<Listed> {
+        self.components
+    }
+
+    /// The names that two files give themselves.
+    pub fn twice(&self) -> impl Iterator<Item = &str> {
+        self.same_names().map(|(one, _)| one.name.as_str())
+    }
+
     /// The component of that name; where none can be opened, one that cannot.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&Listed> {
@@ -104,16 +115,21 @@ impl Catalogue {
     /// # Errors
     /// [`LoadError::TwoOfOneName`] for the first two.
     pub fn check_names(&self) -> Result<(), LoadError> {
-        let opened: Vec<&Listed> = self.components.iter().filter(|listed| listed.plugin.is_ok()).collect();
-        for (one, next) in opened.iter().zip(opened.iter().skip(1)) {
-            if let (Place::File(first), Place::File(second)) = (&one.place, &next.place)
-                && one.name == next.name
-            {
+        for (one, next) in self.same_names() {
+            if let (Place::File(first), Place::File(second)) = (&one.place, &next.place) {
                 let (first, second) = (first.clone(), second.clone());
                 return Err(LoadError::TwoOfOneName { name: one.name.clone(), first, second });
             }
         }
         Ok(())
+    }
+
+    /// Each two files that can be opened and give themselves one name.
+    fn same_names(&self) -> impl Iterator<Item = (&Listed, &Listed)> {
+        let opened = || self.components.iter().filter(|listed| listed.plugin.is_ok());
+        let is_file = |listed: &Listed| matches!(listed.place, Place::File(_));
+        let pairs = opened().zip(opened().skip(1));
+        pairs.filter(move |(one, next)| one.name == next.name && is_file(one) && is_file(next))
     }
 
     /// Which files run in the place of a bundled strategy, and which do not though they have its name: a sentence each.

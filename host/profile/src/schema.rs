@@ -64,7 +64,7 @@ pub(crate) const BY_PRIORITY: Kind = Kind::Choice(&["priority"]);
 
 /// The keys that belong to no dial. Caches are measured in megabytes; the floor of the cap only excludes slips of the
 /// unit.
-const OTHERS: [Key; 21] = [
+const OTHERS: [Key; 22] = [
     key("summary", Kind::Text),
     key("optimise", Kind::Choice(&["throughput", "latency", "memory"])),
     bound("memory.cap", Kind::Bytes(1_000, 1_000_000_000_000_000)),
@@ -86,6 +86,7 @@ const OTHERS: [Key; 21] = [
     key("plugins.dir", Kind::Text),
     bound("plugins.compile-memory", Kind::Bytes(100_000_000, 1_000_000_000_000)),
     key("plugins.compile-time", Kind::Span(Duration::from_secs(1), Duration::from_secs(3_600))),
+    key("plugins.strict", Kind::Flag),
 ];
 
 /// Every key, in the order of `defaults.toml`, which is the order in which they are printed.

@@ -146,6 +146,8 @@ pub struct PluginSettings {
     pub compile_memory: Bytes,
     /// Time that compiling one component may take.
     pub compile_time: Duration,
+    /// Whether a strategy that cannot start ends the run before it begins.
+    pub strict: bool,
 }
 
 /// One strategy's table.

@@ -18,6 +18,24 @@ pub enum RunError {
     /// The sandbox or the plugin directory cannot be used.
     #[error(transparent)]
     Plugin(#[from] LoadError),
+    /// The settings give a strategy a setting that it does not have, or a value that it does not take.
+    #[error("{place}: {source}")]
+    Setting {
+        /// Where the setting was written.
+        place: String,
+        /// What is wrong with it.
+        source: Box<LoadError>,
+    },
+    /// A strategy cannot start, and the settings say that this ends the run.
+    #[error(
+        "strategy {strategy} cannot start: {source}; without --strict (plugins.strict) the run goes on without it"
+    )]
+    Strict {
+        /// The strategy.
+        strategy: String,
+        /// Why it cannot start.
+        source: Box<LoadError>,
+    },
     /// The trace cannot be read.
     #[error(transparent)]
     Trace(#[from] TraceError),

@@ -16,6 +16,10 @@ pub trait Progress: Send + Sync {
     fn end(&self, summary: &str);
     /// Something worth a line of its own.
     fn say(&self, line: &str);
+    /// Something that the operator has to know now, also where nobody follows the progress.
+    fn warn(&self, line: &str) {
+        self.say(line);
+    }
 }
 
 /// Tells a run to end early. Clones share the flag.

@@ -27,7 +27,7 @@ use crate::origin::Origin;
 use crate::progress::{Progress, Stop};
 use crate::report::{self, Cost, Figures, Phase, Report, Totals, Workload, share};
 use crate::requests::{Pace, Requests};
-use crate::strategies::{self, Loaded};
+use crate::strategies;
 use crate::wiring::{self, Controlled};
 
 /// What to run, and how.
@@ -61,10 +61,7 @@ pub struct RunOptions {
 pub fn run(options: &RunOptions, progress: &dyn Progress, stop: &Stop) -> Result<Report, RunError> {
     let settings = &options.settings;
     let ledger = LedgerFile::open(options.ledger.as_deref(), options.input.path(), progress)?;
-    let loaded = match settings.control.enabled {
-        true => strategies::load(settings, Time::Machine, options.seed, progress)?,
-        false => Loaded::default(),
-    };
+    let loaded = strategies::load(settings, Time::Machine, options.seed, progress)?;
     let prepared = Prepared::new(options, progress, stop)?;
     let ledger = ledger.map(LedgerFile::begin).transpose()?;
 

@@ -7,7 +7,8 @@ use host_contract::Grant;
 use host_control::ledger::Disabled;
 use host_control::{Fault, Registration};
 use host_plugin::{
-    Catalogue, CompileLimits, Limits, LoadError, Loader, LoaderConfig, Place, Plugin, Time, WasmStrategy,
+    Catalogue, CompileLimits, Inspection, Limits, Listed, LoadError, Loader, LoaderConfig, Place, Plugin,
+    Time, WasmStrategy,
 };
 use host_profile::{LimitSettings, Settings, StrategySettings};
 
@@ -66,46 +67,174 @@ pub fn grants(strategy: &StrategySettings) -> BTreeSet<Grant> {
     strategy.grants.iter().copied().collect()
 }
 
+/// What a run under some settings makes of every component there is. A run loads from it, and `host plugin list` prints
+/// it, so that the list says what a run does.
+#[derive(Debug)]
+pub struct Plan {
+    /// Every component, by name.
+    pub components: Vec<Planned>,
+    /// Why a run would end before it begins, the first reason first.
+    pub refused: Vec<RunError>,
+    /// What else is worth knowing.
+    pub notes: Vec<String>,
+}
+
+/// A component, and what a run makes of it.
+#[derive(Debug)]
+pub struct Planned {
+    /// The name that it gives itself; where it cannot be asked, that of its file.
+    pub name: String,
+    /// Where it is.
+    pub place: Place,
+    /// What there is to know of it; none where it cannot be opened.
+    pub inspection: Option<Inspection>,
+    /// Whether the settings name it and switch it on. A file that cannot be opened is not what they mean where another
+    /// component has its name.
+    pub wanted: bool,
+    /// What a run makes of it.
+    pub outcome: Outcome,
+}
+
+/// What a run makes of a component.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It takes part.
+    Runs(Box<Registration>),
+    /// The settings switch it off, or all strategies.
+    SwitchedOff,
+    /// No line of the settings names it.
+    NotNamed,
+    /// It cannot be started. A run goes on without it, and says so.
+    CannotStart(LoadError),
+    /// A run ends before it begins: see [`Plan::refused`].
+    Refused,
+}
+
+impl Plan {
+    /// Opens every component and starts those that the settings switch on.
+    ///
+    /// # Errors
+    /// The plugin directory cannot be listed, or the sandbox cannot be set up.
+    pub fn new(
+        settings: &Settings,
+        time: Time,
+        seed: u64,
+        progress: &dyn Progress,
+    ) -> Result<Self, LoadError> {
+        progress.doing("loading the strategies");
+        let loader = loader(settings)?;
+        let catalogue =
+            Catalogue::read(settings.plugins.dir.as_deref(), &loader, &start_limits(settings, time))?;
+        let mut refused: Vec<RunError> =
+            catalogue.check_names().err().into_iter().map(RunError::from).collect();
+        let twice: BTreeSet<String> = catalogue.twice().map(str::to_owned).collect();
+        let opened = catalogue.components().iter().filter(|listed| listed.plugin.is_ok());
+        let opened: BTreeSet<String> = opened.map(|listed| listed.name.clone()).collect();
+        let known = catalogue.components().iter().map(|listed| listed.name.as_str());
+        refused.extend(settings.check_strategies(known).err().map(RunError::from));
+        let mut notes: Vec<String> = loader.note().map(str::to_owned).into_iter().collect();
+        notes.extend(catalogue.notes());
+        for listed in catalogue.components() {
+            let took = listed.plugin.as_ref().ok().and_then(Plugin::compile_time);
+            if let Some(took) = took.filter(|took| *took > Duration::from_millis(100)) {
+                let took = took.as_secs_f64();
+                progress.say(&format!("  {}: compiled in {took:.1} s, kept for next time", listed.name));
+            }
+        }
+        let mut components = Vec::new();
+        for Listed { name, place, plugin, .. } in catalogue.into_components() {
+            let inspection = plugin.as_ref().ok().map(Plugin::inspection);
+            let meant = plugin.is_ok() || !opened.contains(&name);
+            let strategy = settings.strategy(&name).filter(|_| meant);
+            let wanted = strategy.is_some_and(|strategy| strategy.enabled && settings.control.enabled);
+            let outcome = match strategy {
+                _ if twice.contains(&name) => Outcome::Refused,
+                None => plugin.map_or_else(Outcome::CannotStart, |_| Outcome::NotNamed),
+                Some(_) if !wanted => Outcome::SwitchedOff,
+                Some(strategy) => match start(plugin, strategy, time, seed) {
+                    Ok(registration) => Outcome::Runs(Box::new(registration)),
+                    Err(error) => match wrong_setting(settings, strategy, error) {
+                        Ok(wrong) => {
+                            refused.push(wrong);
+                            Outcome::Refused
+                        }
+                        Err(error) => Outcome::CannotStart(error),
+                    },
+                },
+            };
+            components.push(Planned { name, place, inspection, wanted, outcome });
+        }
+        Ok(Self { components, refused, notes })
+    }
+
+    /// What a run takes from it.
+    ///
+    /// # Errors
+    /// The first of [`Plan::refused`]; with `plugins.strict`, [`RunError::Strict`] for the first strategy that cannot
+    /// be started.
+    fn load(self, settings: &Settings, progress: &dyn Progress) -> Result<Loaded, RunError> {
+        if let Some(error) = self.refused.into_iter().next() {
+            return Err(error);
+        }
+        let mut loaded = Loaded { notes: self.notes, ..Loaded::default() };
+        loaded.notes.extend(unnamed(settings, &self.components));
+        for Planned { name, inspection, wanted, outcome, .. } in self.components {
+            match outcome {
+                Outcome::Runs(registration) => loaded.registrations.push(*registration),
+                Outcome::CannotStart(error) if wanted => {
+                    if settings.plugins.strict {
+                        return Err(RunError::Strict { strategy: name, source: Box::new(error) });
+                    }
+                    let text = error.to_string();
+                    progress.warn(&format!("strategy {name} cannot start and takes no part: {text}"));
+                    let digest = inspection.map(|known| known.digest).unwrap_or_default();
+                    loaded.disabled.push(disabled(&name, digest, text));
+                }
+                Outcome::CannotStart(_) | Outcome::SwitchedOff | Outcome::NotNamed | Outcome::Refused => {}
+            }
+        }
+        Ok(loaded)
+    }
+}
+
 /// Loads every strategy that the settings switch on.
 ///
 /// # Errors
-/// The plugin directory cannot be listed or holds two components of one name, the sandbox cannot be set up, or the
-/// settings name a strategy that does not exist. A strategy that cannot be loaded is no error: it is disabled.
+/// The plugin directory cannot be listed or holds two components of one name, the sandbox cannot be set up, the settings
+/// name a strategy that does not exist, or give one a setting that it does not have or a value that it does not take. A
+/// strategy that cannot be started is no error, unless `plugins.strict` makes it one: it is disabled.
 pub fn load(settings: &Settings, time: Time, seed: u64, progress: &dyn Progress) -> Result<Loaded, RunError> {
-    let dir = settings.plugins.dir.as_deref();
-    let loader = loader(settings)?;
-    progress.doing("opening the strategies");
-    let catalogue = Catalogue::read(dir, &loader, &start_limits(settings, time))?;
-    catalogue.check_names()?;
-    settings.check_strategies(catalogue.components().iter().map(|listed| listed.name.as_str()))?;
+    if !settings.control.enabled {
+        return Ok(Loaded::default());
+    }
+    Plan::new(settings, time, seed, progress)?.load(settings, progress)
+}
 
-    let mut loaded = Loaded::default();
-    loaded.notes.extend(loader.note().map(str::to_owned));
-    loaded.notes.extend(catalogue.notes());
-    loaded.notes.extend(unnamed(settings, &catalogue));
-    for listed in catalogue.components() {
-        let took = listed.plugin.as_ref().ok().and_then(Plugin::compile_time);
-        if let Some(took) = took.filter(|took| *took > Duration::from_millis(100)) {
-            let took = took.as_secs_f64();
-            progress.say(&format!("  {}: compiled in {took:.1} s, kept for next time", listed.name));
-        }
-    }
-    for strategy in settings.strategies.iter().filter(|s| s.enabled) {
-        let Some(listed) = catalogue.find(&strategy.name) else { continue };
-        let started = listed.plugin.as_ref().map_err(ToString::to_string).and_then(|plugin| {
-            let limits = limits(&strategy.limits, time);
-            let started = plugin.start(&grants(strategy), &strategy.settings, &limits, seed);
-            started.map_err(|error| error.to_string())
-        });
-        match started {
-            Ok(ready) => loaded.registrations.push(registration(ready, strategy)),
-            Err(text) => {
-                let digest = listed.plugin.as_ref().map(|plugin| plugin.digest().to_string());
-                loaded.disabled.push(disabled(&strategy.name, digest.unwrap_or_default(), text));
-            }
-        }
-    }
-    Ok(loaded)
+fn start(
+    plugin: Result<Plugin, LoadError>,
+    strategy: &StrategySettings,
+    time: Time,
+    seed: u64,
+) -> Result<Registration, LoadError> {
+    let limits = limits(&strategy.limits, time);
+    let ready = plugin?.start(&grants(strategy), &strategy.settings, &limits, seed)?;
+    Ok(registration(ready, strategy))
+}
+
+/// The error of a setting that the strategy does not have, or of a value that it does not take, with the place where
+/// the setting was written. Any other error comes back as it is.
+fn wrong_setting(
+    settings: &Settings,
+    strategy: &StrategySettings,
+    error: LoadError,
+) -> Result<RunError, LoadError> {
+    let setting = match &error {
+        LoadError::UnknownSetting { setting, .. } | LoadError::BadSetting { setting, .. } => setting,
+        _ => return Err(error),
+    };
+    let key = format!("strategies.{}.settings.{setting}", strategy.name);
+    let place = settings.source(&key).unwrap_or("settings").to_owned();
+    Ok(RunError::Setting { place, source: Box::new(error) })
 }
 
 fn registration(ready: WasmStrategy, strategy: &StrategySettings) -> Registration {
@@ -116,27 +245,32 @@ fn disabled(name: &str, digest: String, text: String) -> Disabled {
     Disabled { tick: 0, strategy: name.to_owned(), digest, fault: Fault::NotLoaded(text.clone()), text }
 }
 
-/// A sentence for each component that no line of the settings names.
-fn unnamed(settings: &Settings, catalogue: &Catalogue) -> Vec<String> {
-    let named = |name: &str| settings.strategies.iter().any(|strategy| strategy.name == name);
+/// A sentence for each file that no line of the settings names.
+fn unnamed(settings: &Settings, components: &[Planned]) -> Vec<String> {
     let mut notes = Vec::new();
-    for listed in catalogue.components().iter().filter(|listed| !named(&listed.name)) {
-        let Place::File(path) = &listed.place else { continue };
-        let (path, name) = (path.display(), &listed.name);
-        notes.push(match &listed.plugin {
-            Ok(plugin) => {
-                let grants = plugin.inspection().grants();
+    for Planned { name, place, inspection, outcome, .. } in components {
+        let Place::File(path) = place else { continue };
+        if settings.strategy(name).is_some() {
+            continue;
+        }
+        let path = path.display();
+        match (outcome, inspection) {
+            (Outcome::CannotStart(error), _) => {
+                notes.push(format!(
+                    "{path} is there, but no profile names it and it cannot be opened: {error}"
+                ));
+            }
+            (_, Some(inspection)) => {
+                let grants = inspection.grants();
                 let grants: Vec<String> = grants.iter().map(|grant| format!("\"{grant}\"")).collect();
                 let grants = grants.join(", ");
-                format!(
+                notes.push(format!(
                     "{path}: `{name}` is there, but no profile names it; to run it, add \
                      `strategies.{name} = {{ grants = [{grants}] }}`"
-                )
+                ));
             }
-            Err(error) => {
-                format!("{path} is there, but no profile names it and it cannot be opened: {error}")
-            }
-        });
+            (_, None) => {}
+        }
     }
     notes
 }

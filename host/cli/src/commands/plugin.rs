@@ -7,15 +7,16 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use host_contract::Grant;
-use host_plugin::{Catalogue, Inspection, Place, Source, Time};
+use host_plugin::{Inspection, Place, Source, Time};
 use host_profile::Settings;
-use host_runtime::strategies;
+use host_runtime::strategies::{self, Outcome, Plan, Planned};
 
 use crate::commands::print_json;
 use crate::exit::{End, Failure};
 use crate::format::{short_digest, table};
 use crate::layers::Layers;
 use crate::out::outln;
+use crate::progress::Terminal;
 
 /// List strategies, look into a component, and list what strategies may read and propose.
 #[derive(Debug, Args)]
@@ -76,7 +77,8 @@ struct Listed {
     name: String,
     version: Option<String>,
     summary: Option<String>,
-    state: String,
+    /// What a run makes of it, in words.
+    state: &'static str,
     from: String,
     digest: Option<String>,
     /// What it has to be granted.
@@ -87,71 +89,60 @@ struct Listed {
     error: Option<String>,
 }
 
+impl Listed {
+    fn new(planned: &Planned) -> Self {
+        let (state, error) = match &planned.outcome {
+            Outcome::Runs(_) => ("runs", None),
+            Outcome::SwitchedOff => ("switched off", None),
+            Outcome::NotNamed => ("not in the profile", None),
+            Outcome::CannotStart(error) if planned.wanted => ("cannot start", Some(error.to_string())),
+            Outcome::CannotStart(error) => ("cannot be loaded", Some(error.to_string())),
+            Outcome::Refused => ("ends the run", None),
+        };
+        let inspection = planned.inspection.as_ref();
+        Self {
+            name: planned.name.clone(),
+            version: inspection.map(|known| known.description.version.clone()),
+            summary: inspection.map(|known| known.description.summary.clone()),
+            state,
+            from: match &planned.place {
+                Place::File(path) => path.display().to_string(),
+                Place::Bundled(..) => "bundled".to_owned(),
+            },
+            digest: inspection.map(|known| known.digest.clone()),
+            grants: inspection.map(Inspection::grants).unwrap_or_default(),
+            unknown_dials: inspection.map(|known| known.unknown_dials.clone()).unwrap_or_default(),
+            error,
+        }
+    }
+}
+
+/// Lists what a run would do, and ends as it would: what ends a run before it begins ends the list after it is printed.
 fn list(layers: &Layers, json: bool) -> Result<(), Failure> {
     let settings = layers.load(Path::new("."))?;
-    let loader = strategies::loader(&settings)?;
-    let mut rows = Vec::new();
-    let limits = strategies::start_limits(&settings, Time::Machine);
-    let catalogue = Catalogue::read(settings.plugins.dir.as_deref(), &loader, &limits)?;
-    for listed in catalogue.components() {
-        let from = match &listed.place {
-            Place::File(path) => path.display().to_string(),
-            Place::Bundled(..) => "bundled".to_owned(),
-        };
-        let row = match &listed.plugin {
-            Ok(plugin) => {
-                let inspection = plugin.inspection();
-                let grants = inspection.grants();
-                let Inspection { description, digest, unknown_dials, .. } = inspection;
-                let strategy = settings.strategy(&description.name);
-                // What would happen is known only to who tries.
-                let error = strategy.filter(|strategy| strategy.enabled).and_then(|strategy| {
-                    let limits = strategies::limits(&strategy.limits, Time::Machine);
-                    plugin.start(&strategies::grants(strategy), &strategy.settings, &limits, 0).err()
-                });
-                let state = match (strategy, &error) {
-                    (Some(_), Some(_)) => "cannot start",
-                    (Some(strategy), None) if strategy.enabled => "runs",
-                    (Some(_), None) => "switched off",
-                    (None, _) => "not in the profile",
-                };
-                Listed {
-                    name: description.name,
-                    version: Some(description.version),
-                    summary: Some(description.summary),
-                    state: state.to_owned(),
-                    from,
-                    digest: Some(digest),
-                    grants,
-                    unknown_dials,
-                    error: error.map(|error| error.to_string()),
-                }
-            }
-            Err(error) => Listed {
-                name: listed.name.clone(),
-                version: None,
-                summary: None,
-                state: "cannot be loaded".to_owned(),
-                from,
-                digest: None,
-                grants: Vec::new(),
-                unknown_dials: Vec::new(),
-                error: Some(error.to_string()),
-            },
-        };
-        rows.push(row);
-    }
+    // The seed decides nothing before the first tick.
+    let plan = Plan::new(&settings, Time::Machine, 1, &Terminal::new(true))?;
+    let rows: Vec<Listed> = plan.components.iter().map(Listed::new).collect();
     if json {
-        return print_json(&rows);
+        print_json(&rows)?;
+    } else {
+        print_list(&rows, &plan.notes, &settings)?;
     }
+    match plan.refused.into_iter().next() {
+        Some(error) => Err(error.into()),
+        None => Ok(()),
+    }
+}
+
+fn print_list(rows: &[Listed], notes: &[String], settings: &Settings) -> Result<(), Failure> {
     let mut out = table::new(["STRATEGY", "VERSION", "STATE", "DIGEST", "FROM", "WHAT IT DOES"]);
-    for row in &rows {
+    for row in rows {
         let digest = row.digest.as_deref().map(short_digest).unwrap_or_default();
         out.add_row(
             [
                 row.name.as_str(),
                 row.version.as_deref().unwrap_or("-"),
-                &row.state,
+                row.state,
                 digest,
                 &row.from,
                 row.summary.as_deref().unwrap_or("-"),
@@ -178,7 +169,7 @@ fn list(layers: &Layers, json: bool) -> Result<(), Failure> {
         outln!()?;
         outln!("{error}")?;
     }
-    for note in catalogue.notes() {
+    for note in notes {
         outln!()?;
         outln!("{note}")?;
     }
@@ -186,7 +177,7 @@ fn list(layers: &Layers, json: bool) -> Result<(), Failure> {
         outln!()?;
         outln!("plugin directory: {}", dir.display())?;
     }
-    Ok(catalogue.check_names()?)
+    Ok(())
 }
 
 #[derive(serde::Serialize)]

@@ -31,6 +31,7 @@ impl Settings {
             dir: get.folder("plugins.dir")?.or(default_plugins),
             compile_memory: get.bytes("plugins.compile-memory")?,
             compile_time: get.span("plugins.compile-time")?,
+            strict: get.flag("plugins.strict")?,
         };
         Ok(Self {
             profile,
