@@ -296,18 +296,18 @@ fn compiling_has_limits_of_its_own() {
         }
         command.output().unwrap()
     };
-    let output = inspect(&["plugins.compile-memory=100MB"]);
+    let output = inspect(&["plugins.compile-memory=10MB"]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(
         text.trim_end().ends_with(
-            "needs more than 100 MB of memory to compile; raise `plugins.compile-memory` in the profile if it is meant to"
+            "needs more than 10 MB of memory to compile; raise `plugins.compile-memory` in the profile if it is meant to"
         ),
         "{text}"
     );
     let output = inspect(&[]);
     assert!(output.status.success(), "{output:?}");
-    let output = inspect(&["plugins.compile-memory=100MB"]);
+    let output = inspect(&["plugins.compile-memory=10MB"]);
     assert!(output.status.success(), "what was compiled once is kept: {output:?}");
 }
 

@@ -26,6 +26,9 @@ const FLAG: &str = "--compile-component";
 /// Exit code of a child whose component is not valid; what is wrong with it is on its standard error.
 const INVALID: u8 = 3;
 
+/// Exit code of a child that was refused memory and could say so.
+const NO_MEMORY: u8 = 4;
+
 /// Bytes kept of what a child writes to its standard error.
 const MAX_REASON: u64 = 4 << 10;
 
@@ -80,7 +83,10 @@ pub fn serve() -> Option<ExitCode> {
     };
     Some(code.unwrap_or_else(|error| {
         eprintln!("{error}");
-        ExitCode::FAILURE
+        match error.kind() {
+            io::ErrorKind::OutOfMemory => ExitCode::from(NO_MEMORY),
+            _ => ExitCode::FAILURE,
+        }
     }))
 }
 
@@ -160,8 +166,8 @@ fn judge(status: ExitStatus, said: &str) -> CompileError {
     if status.code() == Some(i32::from(INVALID)) {
         return CompileError::Invalid(said.to_owned());
     }
-    // How the standard library says that an allocation was refused, before it aborts.
-    if said.contains("memory allocation of ") {
+    // The text is how the standard library says that an allocation was refused, before it aborts.
+    if status.code() == Some(i32::from(NO_MEMORY)) || said.contains("memory allocation of ") {
         return CompileError::Memory;
     }
     #[cfg(unix)]
@@ -222,6 +228,7 @@ mod tests {
         use std::os::unix::process::ExitStatusExt as _;
         let exited = |code: i32| ExitStatus::from_raw(code << 8);
         assert!(matches!(judge(exited(3), "bad magic\n"), CompileError::Invalid(why) if why == "bad magic"));
+        assert!(matches!(judge(exited(4), "out of memory"), CompileError::Memory));
         let aborted = ExitStatus::from_raw(6);
         assert!(matches!(judge(aborted, "memory allocation of 64 bytes failed\n"), CompileError::Memory));
         assert!(matches!(judge(ExitStatus::from_raw(SIGXCPU), ""), CompileError::Time));

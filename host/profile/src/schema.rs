@@ -84,7 +84,7 @@ const OTHERS: [Key; 22] = [
     key("limits.log-lines", Kind::Count(0, 100_000)),
     key("limits.log-bytes", Kind::Bytes(0, 100_000_000)),
     key("plugins.dir", Kind::Text),
-    bound("plugins.compile-memory", Kind::Bytes(100_000_000, 1_000_000_000_000)),
+    bound("plugins.compile-memory", Kind::Bytes(10_000_000, 1_000_000_000_000)),
     key("plugins.compile-time", Kind::Span(Duration::from_secs(1), Duration::from_secs(3_600))),
     key("plugins.strict", Kind::Flag),
 ];
