@@ -123,6 +123,8 @@ impl Threshold {
 #[derive(Debug)]
 struct Shadow {
     factor: f64,
+    /// Requests that were to be expected when it began.
+    since: f64,
     cache: Miniature,
 }
 
@@ -144,6 +146,8 @@ struct Shadow {
 pub struct Shadows {
     shadows: Vec<Shadow>,
     capacity: u64,
+    /// In the order given.
+    factors: Vec<f64>,
     smallest_factor: f64,
     /// Expected weight of an entry.
     mean_weight: f64,
@@ -200,12 +204,14 @@ impl Shadows {
     /// weighs as far as one knows, 1 where entries are counted.
     pub fn new(policies: &[PolicyFactory], factors: &[f64], capacity: u64, mean_weight_hint: u64) -> Self {
         let pairs = policies.iter().flat_map(|policy| factors.iter().map(move |&factor| (policy, factor)));
-        let shadows =
-            pairs.map(|(policy, factor)| Shadow { factor, cache: Miniature::new(policy, 1) }).collect();
+        let shadows = pairs
+            .map(|(policy, factor)| Shadow { factor, since: 0.0, cache: Miniature::new(policy, 1) })
+            .collect();
         let largest = (0..).zip(factors).max_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(at, _)| at);
         let mut this = Self {
             shadows,
             capacity,
+            factors: factors.to_vec(),
             smallest_factor: factors.iter().copied().fold(f64::INFINITY, f64::min).min(1e6),
             mean_weight: real(mean_weight_hint.max(1)),
             halvings: 0,
@@ -234,11 +240,11 @@ impl Shadows {
     pub fn feed(&mut self, id: u64, weight: u64) {
         self.expected += self.sampling_rate();
         if self.threshold.follows(id) {
-            self.follow(id, weight);
+            self.sample(id, weight);
         }
     }
 
-    fn follow(&mut self, id: u64, weight: u64) {
+    fn sample(&mut self, id: u64, weight: u64) {
         self.followed += 1;
         for (number, shadow) in self.shadows.iter_mut().enumerate() {
             if !shadow.cache.access(id, weight) && number == self.largest {
@@ -288,10 +294,33 @@ impl Shadows {
             factor: shadow.factor,
             capacity: scaled(self.capacity, shadow.factor),
             sampling_rate: self.sampling_rate(),
-            requests: whole(self.expected),
+            requests: whole(self.expected - shadow.since),
             misses: shadow.cache.misses(),
         };
         self.shadows.iter().map(estimate).collect()
+    }
+
+    /// Names of the policies that are followed, in the order of the [estimates](Self::estimates).
+    pub fn followed(&self) -> Vec<String> {
+        let first = self.factors.first();
+        let of_first =
+            self.shadows.iter().filter(|shadow| first.is_some_and(|first| shadow.factor == *first));
+        of_first.map(|shadow| shadow.cache.policy().to_string()).collect()
+    }
+
+    /// Follows exactly these policies from now on. One that was followed before keeps what it has seen; a new one starts
+    /// empty, and its estimates count from here.
+    pub fn follow(&mut self, policies: &[PolicyFactory]) {
+        let mut before = std::mem::take(&mut self.shadows);
+        for policy in policies {
+            for &factor in &self.factors {
+                let same = |shadow: &Shadow| shadow.cache.policy() == policy && shadow.factor == factor;
+                let kept = before.iter().position(same).map(|at| before.swap_remove(at));
+                let new = || Shadow { factor, since: self.expected, cache: Miniature::new(policy, 1) };
+                self.shadows.push(kept.unwrap_or_else(new));
+            }
+        }
+        self.apply_capacity();
     }
 
     /// The capacity of the cache that is shadowed changed; the shadows follow in proportion.

@@ -58,7 +58,7 @@ impl SampleTap {
         while fed < self.queue.capacity()
             && let Some((id, weight)) = self.queue.pop()
         {
-            shadows.follow(id, weight);
+            shadows.sample(id, weight);
             fed += 1;
         }
         let full = self.full.swap(false, Ordering::Relaxed);
