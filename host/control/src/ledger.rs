@@ -39,6 +39,8 @@ pub enum Record {
     Disabled(Disabled),
     /// An eviction policy lost track of the cache's entries.
     Fallback(Fallback),
+    /// Somebody told the host to do something.
+    Command(Commanded),
     /// The run ended.
     End(End),
 }
@@ -249,6 +251,17 @@ pub struct Disabled {
     pub fault: Fault,
     /// Why, in words.
     pub text: String,
+}
+
+/// Somebody told the host to do something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Commanded {
+    /// Milliseconds since the run began.
+    pub at_ms: u64,
+    /// What: `tick`, `reload` or `retire`.
+    pub command: &'static str,
+    /// Why, or with what, in words.
+    pub detail: String,
 }
 
 /// The last line.

@@ -64,11 +64,12 @@ pub(crate) const BY_PRIORITY: Kind = Kind::Choice(&["priority"]);
 
 /// The keys that belong to no dial. Caches are measured in megabytes; the floor of the cap only excludes slips of the
 /// unit.
-const OTHERS: [Key; 22] = [
+const OTHERS: [Key; 23] = [
     key("summary", Kind::Text),
     key("optimise", Kind::Choice(&["throughput", "latency", "memory"])),
     bound("memory.cap", Kind::Bytes(1_000, 1_000_000_000_000_000)),
     key("cache.shadows", Kind::Flag),
+    key("cache.shadow-policies", Kind::Count(1, 16)),
     bound("executor.queue", Kind::Count(1, 1_000_000)),
     key("prefetch.enabled", Kind::Flag),
     bound("prefetch.max-rules", Kind::Count(0, 65_536)),

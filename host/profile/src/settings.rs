@@ -68,6 +68,8 @@ pub struct CacheSettings {
     pub max_capacity: Bytes,
     /// Whether other policies and capacities are estimated on a sample of the requests.
     pub shadows: bool,
+    /// Policies that the shadows may follow at once, 1 to 16: each costs a shadow for every capacity followed.
+    pub shadow_policies: u32,
 }
 
 /// The pools. Of each number of workers `min <= start <= max`.

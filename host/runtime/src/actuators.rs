@@ -17,7 +17,7 @@ use host_control::{Actuator, Actuators};
 use host_executor::Executor;
 use host_prefetch::Prefetcher;
 
-use crate::wiring::{Ranges, policy_names};
+use crate::ranges::{Ranges, policy_names};
 
 /// The actuators of a host: of its cache, its prefetcher, and its pools, where it has any.
 pub(crate) fn actuators<K, V, S>(

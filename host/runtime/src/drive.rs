@@ -1,7 +1,7 @@
 //! Works through an input: submits requests, waits for them, keeps the figures of each phase.
 //!
-//! The driver is a single producer that stands for a fixed number of clients: it submits the next request
-//! when fewer are unanswered, so that memory stays bounded however long the input is.
+//! The driver is a single producer that stands for a fixed number of clients: it submits the next request when one of
+//! them is free, so that memory stays bounded however long the input is. A request's time runs from then on.
 
 pub(crate) mod builtin;
 pub(crate) mod directory;
@@ -14,13 +14,13 @@ use std::time::Instant;
 use host_executor::{ClassId, Executor};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::live::Live;
 use crate::progress::{Progress, Stop};
 use crate::report::Phase;
-use crate::requests::Requests;
 use crate::snapshot_builder::served;
 
-/// Requests that are under way or queued at once: so many clients, each asking again when it was answered.
-/// More than the workers of any profile, so that a pool that is too small shows as a queue.
+/// Clients, each asking again when it was answered. More than the workers of any profile, so that a pool that is too
+/// small shows as a queue.
 const CLIENTS: u32 = 256;
 
 /// How often the progress is told, in requests.
@@ -28,32 +28,46 @@ const TELL: u64 = 256;
 
 /// What a driver works with.
 pub(crate) struct Drive<'a> {
-    pub(crate) requests: Arc<Requests>,
+    pub(crate) live: Arc<Live>,
     pub(crate) executor: Arc<Executor>,
     pub(crate) request_class: ClassId,
     pub(crate) compute_class: ClassId,
     pub(crate) progress: &'a dyn Progress,
     pub(crate) stop: &'a Stop,
-    outstanding: Arc<Semaphore>,
+    clients: Arc<Semaphore>,
 }
 
-/// The figures when a phase began.
-pub(crate) struct Mark {
+/// A client that is free: it asks once, and is free again when this is dropped.
+pub(crate) struct Client(Option<OwnedSemaphorePermit>);
+
+/// The counters when a phase began.
+pub(crate) struct Before {
     name: String,
-    finished: u64,
-    hits: u64,
-    misses: u64,
+    counters: Counters,
     started: Instant,
 }
 
+/// Counters that a phase is the difference of.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counters {
+    finished: u64,
+    hits: u64,
+    misses: u64,
+    prefetched: u64,
+}
+
 impl<'a> Drive<'a> {
-    pub(crate) fn new(requests: Arc<Requests>, progress: &'a dyn Progress, stop: &'a Stop) -> Self {
-        let executor = Arc::clone(&requests.executor);
+    pub(crate) fn new(
+        live: Arc<Live>,
+        executor: Arc<Executor>,
+        progress: &'a dyn Progress,
+        stop: &'a Stop,
+    ) -> Self {
         Self {
             request_class: executor.class("request"),
             compute_class: executor.class("compute"),
-            outstanding: Arc::new(Semaphore::new(usize::try_from(CLIENTS).unwrap_or(usize::MAX))),
-            requests,
+            clients: Arc::new(Semaphore::new(usize::try_from(CLIENTS).unwrap_or(usize::MAX))),
+            live,
             executor,
             progress,
             stop,
@@ -61,54 +75,65 @@ impl<'a> Drive<'a> {
     }
 
     /// Begins a phase.
-    pub(crate) fn begin(&self, name: &str, total: Option<u64>) -> Mark {
+    pub(crate) fn begin(&self, name: &str, total: Option<u64>) -> Before {
         self.progress.begin(name, total);
-        let (hits, misses) = served(&self.requests.cache.stats());
-        Mark {
-            name: name.to_owned(),
-            finished: self.requests.meter.count(),
-            hits,
-            misses,
-            started: Instant::now(),
-        }
+        Before { name: name.to_owned(), counters: self.counters(), started: Instant::now() }
     }
 
     /// Waits for what is under way and ends the phase.
-    pub(crate) async fn end(&self, mark: Mark) -> Phase {
-        self.settled().await;
-        let (hits, misses) = served(&self.requests.cache.stats());
+    pub(crate) async fn end(&self, before: Before) -> Phase {
+        drop(self.clients.acquire_many(CLIENTS).await);
+        let (now, then) = (self.counters(), before.counters);
         let phase = Phase {
-            requests: self.requests.meter.count().saturating_sub(mark.finished),
-            hits: hits.saturating_sub(mark.hits),
-            misses: misses.saturating_sub(mark.misses),
-            seconds: mark.started.elapsed().as_secs_f64(),
-            name: mark.name,
+            requests: now.finished.saturating_sub(then.finished),
+            hits: now.hits.saturating_sub(then.hits),
+            prefetched: now.prefetched.saturating_sub(then.prefetched),
+            misses: now.misses.saturating_sub(then.misses),
+            seconds: before.started.elapsed().as_secs_f64(),
+            name: before.name,
         };
-        let ratio =
-            phase.hit_ratio().map_or_else(String::new, |r| format!("{:5.1} % from the cache, ", r * 100.0));
+        let ratio = phase.hit_ratio().map_or_else(String::new, |r| format!("{:5.1} % hits, ", r * 100.0));
         self.progress
             .end(&format!("{:22} {:>7} requests, {ratio}{:.2} s", phase.name, phase.requests, phase.seconds));
         phase
     }
 
-    /// Submits a task to the IO pool; waits for a place in its queue.
-    pub(crate) async fn io(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let permit = self.permit().await;
+    fn counters(&self) -> Counters {
+        let plane = &self.live.plane;
+        let (hits, misses) = served(&plane.cache.stats());
+        let prefetch = plane.prefetcher.totals();
+        let prefetched = prefetch.timely + prefetch.late;
+        // A request that a prefetch served is a hit of the prefetch, and not of the cache.
+        Counters {
+            finished: plane.metrics.count(),
+            hits: hits.saturating_sub(prefetched),
+            misses,
+            prefetched,
+        }
+    }
+
+    /// Waits for a client that is free.
+    pub(crate) async fn client(&self) -> Client {
+        // The semaphore is never closed.
+        Client(Arc::clone(&self.clients).acquire_owned().await.ok())
+    }
+
+    /// Submits a task of a client to the IO pool; waits for a place in its queue.
+    pub(crate) async fn io(&self, client: Client, task: impl Future<Output = ()> + Send + 'static) {
         let task = async move {
             task.await;
-            drop(permit);
+            drop(client.0);
         };
-        // A task that is refused because the pool stops was not done, and nobody waits for it: its
-        // permit is dropped with it.
+        // A task that is refused because the pool stops was not done, and nobody waits for it: its client is dropped
+        // with it.
         drop(self.executor.submit_io(self.request_class, task).await);
     }
 
-    /// Submits a job to the CPU pool; waits for a place in its queue.
-    pub(crate) async fn cpu(&self, job: impl FnOnce() + Send + 'static) {
-        let permit = self.permit().await;
+    /// Submits a job of a client to the CPU pool; waits for a place in its queue.
+    pub(crate) async fn cpu(&self, client: Client, job: impl FnOnce() + Send + 'static) {
         let job = move || {
             job();
-            drop(permit);
+            drop(client.0);
         };
         drop(self.executor.submit_cpu(self.compute_class, job).await);
     }
@@ -119,14 +144,5 @@ impl<'a> Drive<'a> {
             self.progress.at(done);
         }
         !self.stop.asked()
-    }
-
-    async fn permit(&self) -> Option<OwnedSemaphorePermit> {
-        // The semaphore is never closed.
-        Arc::clone(&self.outstanding).acquire_owned().await.ok()
-    }
-
-    async fn settled(&self) {
-        drop(self.outstanding.acquire_many(CLIENTS).await);
     }
 }

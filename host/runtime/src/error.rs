@@ -1,13 +1,43 @@
 //! Why a run could not be done.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use host_control::NoSuchStrategy;
 use host_executor::ExecutorError;
 use host_plugin::LoadError;
 use host_profile::ProfileError;
 use host_workload::directory::DirectoryError;
 use host_workload::generator::PlanError;
 use host_workload::trace::TraceError;
+
+/// Why a host cannot be started, told or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// The pools cannot be set up.
+    #[error(transparent)]
+    Executor(#[from] ExecutorError),
+    /// The system has no thread left.
+    #[error("the control thread cannot be started: {0}")]
+    Thread(std::io::Error),
+    /// No strategy of that name takes part.
+    #[error(transparent)]
+    NoSuchStrategy(#[from] NoSuchStrategy),
+    /// Some of the new settings could not be put in force.
+    #[error("not everything could be put in force: {0}")]
+    Reload(String),
+    /// The control thread did not end in time.
+    #[error(
+        "the control thread is still busy after {} s: a strategy runs, or the ledger's disk does not answer",
+        .0.as_secs()
+    )]
+    ShutdownTimedOut(Duration),
+    /// A bug of the host, reported rather than hidden.
+    #[error(
+        "the control thread ended unexpectedly; please report this with the ledger of the run (--ledger FILE)"
+    )]
+    ControlThreadDied,
+}
 
 /// Why a run could not be done. What a strategy does wrong is never a reason: it is disabled.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +78,9 @@ pub enum RunError {
     /// The pools cannot be set up.
     #[error(transparent)]
     Executor(#[from] ExecutorError),
+    /// The host cannot be started or ended.
+    #[error(transparent)]
+    Host(#[from] HostError),
     /// A capacity in percent of something that has no size.
     #[error("--capacity {0}: percent need a trace; for a directory give bytes, for example 50MB")]
     PercentOfWhat(String),
@@ -62,12 +95,4 @@ pub enum RunError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The system has no thread left.
-    #[error("the control thread cannot be started: {0}")]
-    Thread(std::io::Error),
-    /// A bug of the host, reported rather than hidden.
-    #[error(
-        "the control thread ended unexpectedly; please report this with the ledger of the run (--ledger FILE)"
-    )]
-    ControlThreadDied,
 }

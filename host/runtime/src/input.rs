@@ -11,25 +11,13 @@ use host_workload::generator::{Generator, Plan};
 use host_workload::trace::{self, TraceError, TraceReader};
 
 use crate::drive::builtin::Uniform;
-use crate::drive::directory::Files;
+use crate::drive::directory::{self, Files};
 use crate::drive::trace::Footprint;
-use crate::entry::OF_A_FILE;
 use crate::error::RunError;
 use crate::origin::{Delayed, Origin};
 use crate::progress::{Progress, Stop};
 use crate::report::Workload;
-use crate::run::RunOptions;
-
-/// What a run works on.
-#[derive(Debug, Clone)]
-pub enum Input {
-    /// The generator's phases.
-    BuiltIn,
-    /// The files of a directory.
-    Directory(PathBuf),
-    /// A recorded trace.
-    Trace(PathBuf, trace::Options),
-}
+use crate::run_options::{Input, RunOptions};
 
 impl Input {
     /// The file or directory, where there is one.
@@ -43,7 +31,7 @@ impl Input {
 
 /// Share of a trace's footprint that the cache holds where nothing else is said, percent. A cache that
 /// holds all of it shows nothing.
-const TRACE_PERCENT: f64 = 10.0;
+pub(crate) const TRACE_PERCENT: f64 = 10.0;
 
 /// An input that was measured.
 pub(crate) struct Prepared {
@@ -100,8 +88,8 @@ impl Prepared {
             Input::BuiltIn => Self::built_in(options),
             Input::Directory(root) => Self::directory(options, root.clone()),
             Input::Trace(path, how) => {
-                // The footprint, the baseline, the run.
-                trace::check_readings(path, 2 + u64::from(options.baseline))?;
+                // The footprint, the run, the two baselines.
+                trace::check_readings(path, if options.baseline { 4 } else { 2 })?;
                 let open = OpenTrace { path: path.clone(), options: how.clone() };
                 let footprint = Footprint::read(open.open()?, options.object_size, progress, stop)?;
                 Ok(Self::trace(options, open, footprint))
@@ -145,20 +133,12 @@ impl Prepared {
             Some(other) => return Err(RunError::PercentOfWhat(other.to_string())),
         };
         let (capacity, notes) = bounded(wanted, options);
-        Ok(Self { kind: Kind::Directory(root), capacity, mean_weight: OF_A_FILE, notes })
+        Ok(Self { kind: Kind::Directory(root), capacity, mean_weight: directory::MEAN_WEIGHT, notes })
     }
 
     fn trace(options: &RunOptions, open: OpenTrace, footprint: Footprint) -> Self {
-        let distinct = footprint.distinct().max(1);
-        let bytes_of = |objects: u64| {
-            let bytes = u128::from(footprint.bytes) * u128::from(objects) / u128::from(distinct);
-            u64::try_from(bytes).unwrap_or(u64::MAX).max(1)
-        };
         let asked = options.capacity.unwrap_or(Capacity::Percent(TRACE_PERCENT));
-        let wanted = match asked {
-            Capacity::Bytes(bytes) => bytes,
-            objects => bytes_of(objects.resolve(distinct)),
-        };
+        let wanted = footprint.capacity(asked, false);
         let (capacity, mut notes) = bounded(wanted, options);
         if options.capacity.is_none() {
             let (percent, all) = (TRACE_PERCENT, Bytes(footprint.bytes));
@@ -171,6 +151,14 @@ impl Prepared {
         notes.extend(large_objects(&footprint, capacity, largest_object(options)));
         let mean_weight = footprint.mean_size();
         Self { kind: Kind::Trace { open, footprint }, capacity, mean_weight, notes }
+    }
+
+    /// Whether keys keep an order, so that the distance between two means something.
+    pub(crate) fn keys_ordered(&self) -> bool {
+        match &self.kind {
+            Kind::BuiltIn(_) | Kind::Directory(_) => true,
+            Kind::Trace { footprint, .. } => footprint.keys_ordered,
+        }
     }
 
     pub(crate) fn workload(&self, options: &RunOptions) -> Workload {

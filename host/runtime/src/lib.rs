@@ -1,8 +1,8 @@
-//! The composition root: settings and an input in, a running host and its report out.
+//! The composition root: settings in, a running host out.
 //!
-//! [`run`] works in wall time: a data plane ([`host_cache`], [`host_executor`], [`host_prefetch`]) does
-//! the requests while a thread of its own holds the ticks. [`run_virtual`] replays a trace under the
-//! same control loop with a clock of its own.
+//! [`Host`] is an object that is made from settings, runs, is asked, takes commands and shuts down. [`run`] is a host and
+//! a driver that works through an input. [`run_virtual`] drives the same data plane and the same ticks around a clock
+//! that only requests move.
 
 pub mod error;
 pub mod progress;
@@ -11,24 +11,41 @@ pub mod strategies;
 
 mod access_log;
 mod actuators;
+mod control_plane;
 mod control_thread;
+mod data_plane;
 mod drive;
-mod entry;
 mod fallbacks;
+mod host;
 mod input;
+mod key;
+mod ledger;
 mod ledger_file;
-mod meter;
+mod live;
+mod options;
 mod origin;
-mod requests;
+mod ranges;
+mod request_metrics;
 mod rule_book;
 mod run;
+mod run_options;
+mod shadow_control;
 mod snapshot_builder;
+mod value;
 mod virtual_run;
 mod wiring;
 
-pub use error::RunError;
-pub use input::Input;
+pub use control_plane::Finished;
+pub use error::{HostError, RunError};
+pub use host::{Command, Host, HostStats};
+pub use key::Key;
+pub use ledger::Subscription;
+pub use options::{Options, Scope};
+pub use origin::{Load, Origin, OriginError};
 pub use progress::{Progress, Stop};
 pub use report::Report;
-pub use run::{RunOptions, run};
-pub use virtual_run::{Fixed, VirtualOptions, VirtualReport, run_virtual};
+pub use run::run;
+pub use run_options::{Input, RunOptions};
+pub use value::Value;
+pub use virtual_run::{Fixed, VirtualInput, VirtualOptions, VirtualReport, run_virtual};
+pub use wiring::executor;

@@ -1,31 +1,32 @@
-//! Where an entry comes from when the cache does not have it.
+//! Where a value comes from when the cache does not have it.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::entry::Entry;
+use crate::key::Key;
+use crate::value::Value;
 
 /// A load under way.
-pub(crate) type Load<'a> = Pin<Box<dyn Future<Output = Result<Entry, OriginError>> + Send + 'a>>;
+pub type Load<'a> = Pin<Box<dyn Future<Output = Result<Value, OriginError>> + Send + 'a>>;
 
-/// The source of entries. Loads of different keys run side by side; the cache sees to it that one key
-/// is loaded once at a time.
-pub(crate) trait Origin: Send + Sync + 'static {
-    /// Loads one entry.
-    fn load(&self, key: u64) -> Load<'_>;
+/// The source of values. Loads of different keys run side by side; the cache loads one key once at a time.
+pub trait Origin: Send + Sync + 'static {
+    /// Loads one value.
+    fn load(&self, key: &Key) -> Load<'_>;
 
-    /// Whether there is anything under this key: a rule may ask for keys beyond the end of a run.
+    /// Whether there is anything under this number: a prefetch rule may name keys beyond the end of a run. Called on the
+    /// way of every request that a rule applies to: it must be quick.
     fn has(&self, key: u64) -> bool;
 }
 
-/// Why an entry could not be loaded.
+/// Why a value could not be loaded.
 #[derive(Debug, Clone, thiserror::Error)]
-pub(crate) enum OriginError {
+pub enum OriginError {
     /// Nothing is stored under the key.
-    #[error("nothing is stored under key {0:x}")]
-    NoSuchKey(u64),
+    #[error("nothing is stored under key {0}")]
+    NoSuchKey(Key),
     /// A file could not be read.
     #[error("{path}: {cause}")]
     Unreadable {
@@ -42,17 +43,27 @@ pub(crate) enum OriginError {
         /// The most that is indexed, bytes.
         limit: u64,
     },
-    /// Indexing failed.
-    #[error("{path}: indexing failed: {cause}")]
-    Index {
-        /// The file.
-        path: String,
-        /// What the executor said.
-        cause: String,
-    },
+    /// Anything else, in words.
+    #[error("{0}")]
+    Other(String),
 }
 
-/// The sizes of the objects that an [`Delayed`] origin holds.
+/// An origin without anything: for a host whose values are all put in by its user.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Nothing;
+
+impl Origin for Nothing {
+    fn load(&self, key: &Key) -> Load<'_> {
+        let key = key.clone();
+        Box::pin(async move { Err(OriginError::NoSuchKey(key)) })
+    }
+
+    fn has(&self, _: u64) -> bool {
+        false
+    }
+}
+
+/// The sizes of the objects that a [`Delayed`] origin holds.
 pub(crate) trait Sizes: Send + Sync + 'static {
     /// Size of an object in bytes; none where there is no such object.
     fn size(&self, key: u64) -> Option<u32>;
@@ -80,13 +91,15 @@ impl<S: Sizes> Delayed<S> {
 }
 
 impl<S: Sizes> Origin for Delayed<S> {
-    fn load(&self, key: u64) -> Load<'_> {
+    fn load(&self, key: &Key) -> Load<'_> {
+        let key = key.clone();
         Box::pin(async move {
             if !self.latency.is_zero() {
                 tokio::time::sleep(self.latency).await;
             }
-            let size = self.sizes.size(key).ok_or(OriginError::NoSuchKey(key))?;
-            Ok(if size > self.largest { Entry::Sized(size) } else { Entry::Page(page(key, size)) })
+            let number = key.number();
+            let size = self.sizes.size(number).ok_or(OriginError::NoSuchKey(key))?;
+            Ok(if size > self.largest { Value::standing_for(u64::from(size)) } else { object(number, size) })
         })
     }
 
@@ -95,14 +108,13 @@ impl<S: Sizes> Origin for Delayed<S> {
     }
 }
 
-/// An object: its key, then zeros. At least eight bytes, so that a wrong value can be told.
-fn page(key: u64, size: u32) -> Arc<[u8]> {
-    let size = usize::try_from(size).unwrap_or(usize::MAX).max(size_of::<u64>());
-    let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, size).collect();
-    if let Some(head) = Arc::get_mut(&mut bytes).and_then(<[u8]>::first_chunk_mut) {
-        *head = key.to_le_bytes();
+/// An object: its key, then zeros; so that a wrong value can be told.
+fn object(key: u64, size: u32) -> Value {
+    let mut bytes = vec![0; usize::try_from(size).unwrap_or(usize::MAX)];
+    for (to, from) in bytes.iter_mut().zip(key.to_le_bytes()) {
+        *to = from;
     }
-    bytes
+    Value::new(bytes)
 }
 
 #[cfg(test)]
@@ -125,16 +137,17 @@ mod tests {
     fn a_size_above_the_limit_weighs_and_takes_no_memory() {
         block_on(async {
             for (size, made) in [(1000, true), (1001, false), (u32::MAX, false)] {
-                let entry = Delayed::new(Duration::ZERO, 1000, Same(size)).load(7).await.unwrap();
-                assert_eq!(entry.weight(), u64::from(size));
-                assert_eq!(matches!(entry, Entry::Page(_)), made, "{size}");
+                let value =
+                    Delayed::new(Duration::ZERO, 1000, Same(size)).load(&Key::Number(7)).await.unwrap();
+                assert_eq!(value.weight(), u64::from(size));
+                assert_eq!(!value.bytes().is_empty(), made, "{size}");
             }
         });
     }
 
     #[test]
-    fn a_page_begins_with_its_key() {
-        assert_eq!(*page(7, 3), 7_u64.to_le_bytes());
-        assert_eq!(page(7, 100).len(), 100);
+    fn an_object_begins_with_its_key() {
+        assert_eq!(*object(7, 3).bytes(), 7_u64.to_le_bytes()[..3]);
+        assert_eq!(object(7, 100).bytes().len(), 100);
     }
 }

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use host_contract::number::ratio;
 use host_control::ledger::{Decision, Disabled, RulesChanged};
 use serde::Serialize;
+
+pub mod comparison;
 
 /// A whole run. `host run --json` prints this object.
 #[derive(Debug, Clone, Serialize)]
@@ -12,8 +15,10 @@ pub struct Report {
     pub profile: String,
     /// What was run.
     pub workload: Workload,
-    /// Figures with strategies off and the profile's starting settings, where that was asked for.
+    /// Figures with strategies off and the profile's starting settings, before the tuned run, where that was asked for.
     pub baseline: Option<Figures>,
+    /// The same once more after the tuned run: what differs between the two is order, warm-up and noise.
+    pub baseline_again: Option<Figures>,
     /// Figures with strategies on; none where the run was ended before.
     pub tuned: Option<Figures>,
     /// Every change of a dial, with its reason and its effect.
@@ -43,6 +48,14 @@ pub struct Workload {
     /// What the indexed files add up to, of a directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub totals: Option<Totals>,
+}
+
+impl Workload {
+    /// One line for the ledger.
+    pub(crate) fn header(&self) -> String {
+        let path = self.path.as_ref().map(|path| format!(" {path}")).unwrap_or_default();
+        format!("{}{path}", self.kind)
+    }
 }
 
 /// What the indexed files of a directory add up to.
@@ -84,24 +97,28 @@ pub struct Share {
 pub struct Figures {
     /// Requests finished.
     pub requests: u64,
-    /// Requests to the cache that caused no load of their own; those that waited for one under way are
-    /// among them.
+    /// Requests that the cache served by itself: they caused no load of their own, and no prefetch had loaded for them.
+    /// Those that waited for a load under way are among them.
     pub hits: u64,
-    /// Of these, requests that waited for a load under way.
+    /// Requests that a prefetch served: loaded in time, or still under way and waited for.
+    pub prefetched: u64,
+    /// Requests that waited for another one's load.
     pub waited: u64,
     /// Requests to the cache that had to load.
     pub misses: u64,
-    /// `hits / (hits + misses)`, 0.0 to 1.0.
+    /// `hits / (hits + prefetched + misses)`, 0.0 to 1.0.
     pub hit_ratio: f64,
-    /// Median time of a request, microseconds.
+    /// `prefetched / (hits + prefetched + misses)`, 0.0 to 1.0.
+    pub prefetched_ratio: f64,
+    /// Median time of a request from its arrival to its end, the wait in the queue included, microseconds.
     pub p50_us: f64,
-    /// 99th percentile of the time of a request, microseconds.
+    /// 99th percentile of the time of a request from its arrival to its end, the wait in the queue included, microseconds.
     pub p99_us: f64,
     /// Requests a second.
     pub throughput: f64,
     /// Wall time, seconds.
     pub seconds: f64,
-    /// Largest resident memory seen, bytes.
+    /// Largest resident memory of the process in this part of the run, as the kernel keeps it, bytes.
     pub peak_memory_bytes: u64,
     /// Policy at the end.
     pub policy: String,
@@ -113,23 +130,29 @@ pub struct Figures {
     pub cpu_workers: u32,
     /// IO workers at the end.
     pub io_workers: u32,
-    /// Entries loaded ahead of demand, and what became of them.
+    /// Prefetched entries, and what became of them.
     pub prefetch: Prefetch,
     /// The parts of the run.
     pub phases: Vec<Phase>,
 }
 
-/// Entries loaded ahead of demand: `issued = timely + late + wasted` at the end of a run.
+/// Prefetched entries: `issued = timely + late + wasted` at the end of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Prefetch {
-    /// Loaded ahead.
+    /// Prefetched.
     pub issued: u64,
-    /// Asked for after they were there.
+    /// Requested after they were there.
     pub timely: u64,
-    /// Asked for while they were still being loaded.
+    /// Requested while they were still being loaded.
     pub late: u64,
-    /// Never asked for.
+    /// Never requested.
     pub wasted: u64,
+}
+
+impl Prefetch {
+    pub(crate) fn of(counts: host_prefetch::Counts) -> Self {
+        Self { issued: counts.issued, timely: counts.timely, late: counts.late, wasted: counts.wasted }
+    }
 }
 
 /// One part of a run: a phase of the built-in workload, a pass over a directory, a trace.
@@ -139,8 +162,10 @@ pub struct Phase {
     pub name: String,
     /// Requests finished.
     pub requests: u64,
-    /// Requests to the cache that caused no load of their own.
+    /// Requests that the cache served by itself.
     pub hits: u64,
+    /// Requests that a prefetch served.
+    pub prefetched: u64,
     /// Requests to the cache that had to load.
     pub misses: u64,
     /// Wall time, seconds.
@@ -148,10 +173,10 @@ pub struct Phase {
 }
 
 impl Phase {
-    /// Share of the requests to the cache that it served; none without any.
+    /// Share of the requests to the cache that it served by itself; none without any.
     #[must_use]
     pub fn hit_ratio(&self) -> Option<f64> {
-        share(self.hits, self.hits + self.misses)
+        ratio(self.hits, self.hits + self.prefetched + self.misses)
     }
 }
 
@@ -177,11 +202,4 @@ pub(crate) fn objections(strategies: &BTreeMap<String, host_control::registratio
         Some(format!("{name}: {} proposals clamped, {} refused; first: {first}", cost.clamped, cost.refused))
     };
     strategies.iter().filter_map(said).collect()
-}
-
-/// `part / whole`; none where there is no whole.
-#[must_use]
-#[expect(clippy::as_conversions, reason = "counts of requests stay far below 2^53")]
-pub fn share(part: u64, whole: u64) -> Option<f64> {
-    (whole > 0).then(|| part as f64 / whole as f64)
 }

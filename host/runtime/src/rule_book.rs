@@ -17,6 +17,11 @@ impl Rules {
     pub(crate) fn new(prefetcher: Arc<Prefetcher>, limit: Option<u32>) -> Self {
         Self { prefetcher, limit }
     }
+
+    /// Another limit. Rules beyond it stay until their owner withdraws them.
+    pub(crate) fn set_limit(&mut self, limit: Option<u32>) {
+        self.limit = limit;
+    }
 }
 
 impl RuleBook for Rules {

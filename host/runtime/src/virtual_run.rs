@@ -1,59 +1,83 @@
-//! A run in virtual time: the whole control loop with its strategies, against a trace.
+//! A run in virtual time: the whole control loop with its strategies, over a trace or the built-in workload.
 //!
-//! Single-threaded, with a clock that only requests move: a hit takes [`HIT_TIME`], a miss the origin's
-//! latency, a load ahead of demand is there when its latency has passed. There is no executor, and its
-//! dials answer `unavailable`. The cache has one shard and a fixed hasher, strategies are bounded by
-//! fuel and by their own time alone, so that the same input gives the same bytes twice.
+//! The data plane and the tick are those of wall time ([`crate::data_plane`], [`crate::control_plane`]); what differs is
+//! who moves the clock. Here only requests do: a hit takes [`HIT_TIME`], a miss the origin's latency, a prefetched value
+//! is there when its latency has passed. One request is served at a time. There are no pools, and their dials answer
+//! `unavailable`. The cache has one shard and a fixed hasher, and fuel alone bounds the strategies, so that the same
+//! input gives the same bytes twice.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
-use std::io::Write;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::collections::{BinaryHeap, HashMap};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ahash::RandomState;
-use host_cache::{Cache, PolicyFactory, Shadows, builtin};
-use host_contract::snapshot::{Snapshot, System};
-use host_contract::{Clock, RunInfo, Unit, gauge};
-use host_control::ledger::{Decision, Disabled, End, Record, RulesChanged, Run};
-use host_control::{ControlLoop, Registration};
+use host_cache::{PolicyFactory, builtin};
+use host_contract::number::ratio;
+use host_contract::split_mix::mix;
+use host_contract::{Clock, RunInfo, Unit};
+use host_control::ledger::{Decision, Disabled, RulesChanged};
 use host_plugin::Time;
-use host_prefetch::Prefetcher;
 use host_profile::Settings;
 use host_simulator::{Capacity, Replay as Simulated, Weigh};
-use host_workload::key;
+use host_workload::generator::{Action, Generator, Plan};
 use host_workload::trace::{Options as TraceOptions, TraceReader, check_readings};
 use serde::Serialize;
 
+use crate::control_plane::ControlPlane;
+use crate::data_plane::DataPlane;
 use crate::drive::trace::Footprint;
-use crate::entry::Entry;
 use crate::error::RunError;
-use crate::fallbacks;
+use crate::key::Key;
+use crate::ledger::Ledger;
 use crate::ledger_file::LedgerFile;
-use crate::meter::Meter;
+use crate::options::Scope;
 use crate::progress::{Progress, Stop};
-use crate::report::{self, share};
-use crate::snapshot_builder::{Sample, SnapshotBuilder};
+use crate::report;
 use crate::strategies;
-use crate::wiring::{self, Controlled};
+use crate::value::Value;
+use crate::wiring::{self, Parts};
 
 /// Virtual time of a request served from the cache.
 const HIT_TIME: Duration = Duration::from_micros(10);
 
+/// Virtual time of a step of computation of the built-in workload.
+const STEP_TIME: Duration = Duration::from_nanos(4);
+
 const BATCH: usize = 4_096;
+
+/// What to replay.
+#[derive(Debug, Clone)]
+pub enum VirtualInput {
+    /// The generator's phases.
+    BuiltIn,
+    /// A recorded trace, and how to read it.
+    Trace(PathBuf, TraceOptions),
+}
+
+impl VirtualInput {
+    /// The file, where there is one.
+    fn path(&self) -> Option<&Path> {
+        match self {
+            Self::BuiltIn => None,
+            Self::Trace(path, _) => Some(path),
+        }
+    }
+}
 
 /// What to replay, and how.
 #[derive(Debug, Clone)]
 pub struct VirtualOptions {
     /// The effective configuration.
     pub settings: Settings,
-    /// The trace.
-    pub trace: PathBuf,
-    /// How to read it.
-    pub format: TraceOptions,
-    /// Capacity at the start. In objects or percent every object weighs 1.
-    pub capacity: Capacity,
+    /// What to replay.
+    pub input: VirtualInput,
+    /// Capacity at the start. None: a tenth of a trace's footprint, or what the built-in workload is made for.
+    pub capacity: Option<Capacity>,
+    /// Unit of sizes and of the capacity: bytes, or objects where every object counts as one.
+    pub unit: Unit,
+    /// Size of an object of a trace that gives none, bytes.
+    pub object_size: u32,
     /// A tick after so many requests, at least 1.
     pub tick_requests: u64,
     /// Virtual time that the origin takes for an object.
@@ -69,25 +93,27 @@ pub struct VirtualOptions {
 pub struct VirtualReport {
     /// Name of the profile.
     pub profile: String,
-    /// The trace file.
+    /// The trace file, or `built-in`.
     pub trace: String,
     /// Requests replayed.
     pub requests: u64,
-    /// Distinct keys in the trace.
+    /// Distinct keys.
     pub distinct: u64,
-    /// Capacity at the start, in objects or bytes as it was given.
+    /// Capacity at the start, in `unit`.
     pub capacity: u64,
+    /// Unit of the capacity.
+    pub unit: Unit,
     /// Ticks held.
     pub ticks: u64,
-    /// Requests that had to load; those that waited for a load ahead of demand are not among them.
+    /// Requests that had to load; those that waited for a prefetch are not among them.
     pub misses: u64,
-    /// `misses / requests`.
+    /// `misses` of all requests to the cache, 0.0 to 1.0.
     pub miss_ratio: f64,
     /// Policy at the end.
     pub policy: String,
     /// What each policy alone would have missed at the capacity of the start.
     pub fixed: Vec<Fixed>,
-    /// Entries loaded ahead, and what became of them.
+    /// Prefetched entries, and what became of them.
     pub prefetch: report::Prefetch,
     /// Every change of a dial.
     pub decisions: Vec<Decision>,
@@ -95,8 +121,8 @@ pub struct VirtualReport {
     pub rules: Vec<RulesChanged>,
     /// Strategies that were disabled, and why.
     pub disabled: Vec<Disabled>,
-    /// What each strategy asked for and burnt.
-    pub strategies: BTreeMap<String, host_control::registration::Cost>,
+    /// What tuning cost: fuel, and what each strategy asked for.
+    pub cost: report::Cost,
     /// What else is worth knowing.
     pub notes: Vec<String>,
     /// Whether it was ended early.
@@ -110,11 +136,11 @@ pub struct Fixed {
     pub policy: String,
     /// Requests that missed.
     pub misses: u64,
-    /// `misses / requests`.
+    /// `misses` of all requests to the cache, 0.0 to 1.0.
     pub miss_ratio: f64,
 }
 
-/// Replays the trace under the profile's strategies.
+/// Replays the input under the profile's strategies.
 ///
 /// # Errors
 /// [`RunError`]: something handed in is wrong.
@@ -124,309 +150,335 @@ pub fn run_virtual(
     stop: &Stop,
 ) -> Result<VirtualReport, RunError> {
     let settings = &options.settings;
-    let ledger = LedgerFile::open(options.ledger.as_deref(), Some(&options.trace), progress)?;
+    let ledger = LedgerFile::open(options.ledger.as_deref(), options.input.path(), progress)?;
     let loaded = strategies::load(settings, Time::Virtual, options.seed, progress)?;
-    // The footprint, the run, the policies alone.
-    check_readings(&options.trace, 3)?;
-    progress.doing(&format!("opening {}", options.trace.display()));
-    let open = || TraceReader::open(&options.trace, &options.format);
-    // An object without a size weighs 1, as it does where capacities are in objects.
-    let footprint = Footprint::read(open()?, 1, progress, stop)?;
-    let capacity = options.capacity.resolve(footprint.distinct());
-
+    let steps = Steps::open(options, progress, stop)?;
     let ledger = ledger.map(LedgerFile::begin).transpose()?;
-    let mut replay = Replay::new(options, &footprint, capacity, loaded.registrations, ledger);
-    progress.begin("replay", Some(footprint.requests));
-    let mut trace = open()?;
-    let mut batch = Vec::with_capacity(BATCH);
-    while !stop.asked() {
-        batch.clear();
-        if trace.read_batch(&mut batch, BATCH)? == 0 {
-            break;
-        }
-        for request in &batch {
-            replay.request(request.key);
-        }
-        progress.at(replay.meter.count());
-    }
-    progress.end(&format!("{} requests replayed, {} ticks", replay.meter.count(), replay.builder.ticks()));
-    let mut report = replay.settle(options, &footprint, capacity);
-    report.fixed = fixed(open()?, options.capacity, capacity, &footprint, stop)?;
+
+    let capacity = steps.capacity;
+    let scope = Scope {
+        settings: settings.clone(),
+        capacity,
+        mean_weight: steps.mean_weight(),
+        run: RunInfo {
+            clock: Clock::Virtual,
+            objective: settings.optimise,
+            unit: options.unit,
+            seed: options.seed,
+            keys_ordered: steps.keys_ordered,
+        },
+        workload: format!("{} in virtual time", steps.name),
+    };
+    let parts = Parts::in_virtual_time(&scope, loaded.registrations, Ledger::new(ledger));
+    let mut replay = Replay::new(options, &steps, parts);
+    progress.begin("replay", steps.total);
+    steps.each(stop, |step| {
+        replay.step(step);
+        progress.at(replay.plane.metrics.count());
+    })?;
+    progress.end(&format!("{} requests replayed, {} ticks", replay.plane.metrics.count(), replay.ticks));
+
+    let mut report = replay.settle(options, &steps);
+    report.fixed = fixed(&steps, stop)?;
     report.disabled.splice(0..0, loaded.disabled);
-    report.notes.splice(0..0, loaded.notes.into_iter().chain(footprint.notes));
+    report.notes.splice(0..0, loaded.notes.into_iter().chain(steps.notes()));
     report.interrupted = stop.asked();
     Ok(report)
 }
 
-/// What each policy alone misses, simulated in one pass over the trace.
-fn fixed(
-    mut trace: TraceReader,
-    asked: Capacity,
+/// What happens next in the input.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    /// A request for a key.
+    Get(u64),
+    /// Work that takes this long and asks for nothing.
+    Work(Duration),
+}
+
+/// An input that was measured and can be read from its start.
+struct Steps<'a> {
+    options: &'a VirtualOptions,
+    name: String,
+    /// Steps, where that is known.
+    total: Option<u64>,
+    keys_ordered: bool,
+    /// In the unit of the options.
     capacity: u64,
-    footprint: &Footprint,
-    stop: &Stop,
-) -> Result<Vec<Fixed>, RunError> {
-    let weigh = if asked.is_bytes() { Weigh::Bytes } else { Weigh::Objects };
-    let mut policies = builtin::BASIC.map(|policy| {
-        let replay = Simulated::hashed(&policy, capacity, weigh);
-        (policy, replay, 0_u64)
-    });
-    let mut batch = Vec::with_capacity(BATCH);
-    let mut requests = 0_u64;
-    while !stop.asked() {
-        batch.clear();
-        let read = trace.read_batch(&mut batch, BATCH)?;
-        if read == 0 {
-            break;
-        }
-        requests += u64::try_from(read).unwrap_or(0);
-        let keys: Vec<u64> = batch.iter().map(|request| request.key).collect();
-        let ids: Vec<u64> = keys.iter().copied().map(id).collect();
-        let size = |key: &u64| footprint.sizes.get(key).copied().unwrap_or(1);
-        let sizes = if asked.is_bytes() { keys.iter().map(size).collect() } else { Vec::new() };
-        for (_, replay, hits) in &mut policies {
-            *hits += replay.feed(&ids, &sizes).hits;
+    of: Of,
+}
+
+enum Of {
+    Trace { path: PathBuf, format: TraceOptions, footprint: Footprint },
+    BuiltIn { generator: Generator, keys: u64 },
+}
+
+impl<'a> Steps<'a> {
+    fn open(options: &'a VirtualOptions, progress: &dyn Progress, stop: &Stop) -> Result<Self, RunError> {
+        match &options.input {
+            VirtualInput::Trace(path, format) => {
+                // The footprint, the run, the policies alone.
+                check_readings(path, 3)?;
+                progress.doing(&format!("opening {}", path.display()));
+                let footprint =
+                    Footprint::read(TraceReader::open(path, format)?, options.object_size, progress, stop)?;
+                let objects = options.unit == Unit::Objects;
+                let capacity = options.capacity.unwrap_or(Capacity::Percent(crate::input::TRACE_PERCENT));
+                Ok(Self {
+                    options,
+                    name: format!("trace {}", path.display()),
+                    total: Some(footprint.requests),
+                    keys_ordered: footprint.keys_ordered,
+                    capacity: footprint.capacity(capacity, objects),
+                    of: Of::Trace { path: path.clone(), format: format.clone(), footprint },
+                })
+            }
+            VirtualInput::BuiltIn => {
+                let plan = Plan::default();
+                let size = u64::from(plan.value_bytes);
+                let entries = match options.capacity {
+                    None => plan.cache_entries,
+                    Some(Capacity::Bytes(bytes)) => bytes / size,
+                    Some(Capacity::Objects(objects)) => objects,
+                    Some(percent @ Capacity::Percent(_)) => {
+                        return Err(RunError::PercentOfWhat(percent.to_string()));
+                    }
+                };
+                let generator = Generator::new(options.seed, Plan { cache_entries: entries, ..plan })?;
+                let phases = generator.phases();
+                let total = phases.iter().map(|phase| phase.requests).sum();
+                let mut keys = std::collections::HashSet::<u64, RandomState>::default();
+                for op in phases.iter().flat_map(|phase| generator.ops(phase)) {
+                    if op.action == Action::Get {
+                        keys.insert(op.key);
+                    }
+                }
+                let objects = options.unit == Unit::Objects;
+                Ok(Self {
+                    options,
+                    name: "the built-in workload".to_owned(),
+                    total: Some(total),
+                    keys_ordered: true,
+                    capacity: if objects { entries } else { entries.saturating_mul(size) },
+                    of: Of::BuiltIn { generator, keys: u64::try_from(keys.len()).unwrap_or(u64::MAX) },
+                })
+            }
         }
     }
-    let row = |(policy, _, hits): (PolicyFactory, _, u64)| Fixed {
+
+    /// What a user has to know of the keys.
+    fn notes(&self) -> Vec<String> {
+        match &self.of {
+            Of::Trace { footprint, .. } => footprint.notes.clone(),
+            Of::BuiltIn { .. } => Vec::new(),
+        }
+    }
+
+    fn distinct(&self) -> u64 {
+        match &self.of {
+            Of::Trace { footprint, .. } => footprint.distinct(),
+            Of::BuiltIn { keys, .. } => *keys,
+        }
+    }
+
+    /// Weight of an object in the unit of the options; none where there is no such object.
+    fn weight(&self, key: u64) -> Option<u64> {
+        let size = match &self.of {
+            Of::Trace { footprint, .. } => footprint.sizes.get(&key).copied()?,
+            Of::BuiltIn { generator, .. } => generator.plan().value_bytes,
+        };
+        Some(if self.options.unit == Unit::Objects { 1 } else { u64::from(size) })
+    }
+
+    fn mean_weight(&self) -> u64 {
+        match (&self.of, self.options.unit) {
+            (_, Unit::Objects) => 1,
+            (Of::Trace { footprint, .. }, Unit::Bytes) => footprint.mean_size(),
+            (Of::BuiltIn { generator, .. }, Unit::Bytes) => u64::from(generator.plan().value_bytes),
+        }
+    }
+
+    /// Calls `take` with every step until the run is told to stop.
+    fn each(&self, stop: &Stop, mut take: impl FnMut(Step)) -> Result<(), RunError> {
+        match &self.of {
+            Of::Trace { path, format, .. } => {
+                let mut trace = TraceReader::open(path, format)?;
+                let mut batch = Vec::with_capacity(BATCH);
+                while !stop.asked() {
+                    batch.clear();
+                    if trace.read_batch(&mut batch, BATCH)? == 0 {
+                        break;
+                    }
+                    batch.iter().for_each(|request| take(Step::Get(request.key)));
+                }
+            }
+            Of::BuiltIn { generator, .. } => {
+                for op in generator.phases().iter().flat_map(|phase| generator.ops(phase)) {
+                    if stop.asked() {
+                        break;
+                    }
+                    take(match op.action {
+                        Action::Get => Step::Get(op.key),
+                        Action::Cpu { iterations } => Step::Work(STEP_TIME * iterations),
+                        Action::Io { micros } => Step::Work(Duration::from_micros(u64::from(micros))),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What each of the basic policies misses where it is left alone, in one pass over the input.
+fn fixed(steps: &Steps<'_>, stop: &Stop) -> Result<Vec<Fixed>, RunError> {
+    let replay = |policy: &PolicyFactory| Simulated::hashed(policy, steps.capacity, Weigh::Bytes);
+    let mut policies = builtin::BASIC.map(|policy| (replay(&policy), policy, 0_u64));
+    let mut requests = 0_u64;
+    let (mut ids, mut sizes) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
+    let mut feed = |ids: &mut Vec<u64>, sizes: &mut Vec<u32>| {
+        for (replay, _, hits) in &mut policies {
+            *hits += replay.feed(ids, sizes).hits;
+        }
+        ids.clear();
+        sizes.clear();
+    };
+    steps.each(stop, |step| {
+        if let Step::Get(key) = step {
+            requests += 1;
+            ids.push(mix(key));
+            sizes.push(u32::try_from(steps.weight(key).unwrap_or(1)).unwrap_or(u32::MAX));
+            if ids.len() == BATCH {
+                feed(&mut ids, &mut sizes);
+            }
+        }
+    })?;
+    feed(&mut ids, &mut sizes);
+    let row = |(_, policy, hits): (_, PolicyFactory, u64)| Fixed {
         policy: policy.to_string(),
-        misses: requests - hits,
-        miss_ratio: share(requests - hits, requests).unwrap_or(0.0),
+        misses: requests.saturating_sub(hits),
+        miss_ratio: ratio(requests.saturating_sub(hits), requests).unwrap_or(0.0),
     };
     Ok(policies.into_iter().map(row).collect())
 }
 
-/// What a policy knows an object by: nothing follows from its value, whatever a key tells.
-fn id(key: u64) -> u64 {
-    key::hash_number(key)
-}
-
-fn weight(asked: Capacity, footprint: &Footprint, key: u64) -> u64 {
-    match asked {
-        Capacity::Bytes(_) => footprint.sizes.get(&key).map_or(1, |size| u64::from(*size)),
-        Capacity::Objects(_) | Capacity::Percent(_) => 1,
-    }
-}
-
 struct Replay<'a> {
     options: &'a VirtualOptions,
-    footprint: &'a Footprint,
-    control: ControlLoop,
-    controlled: Controlled,
-    cache: Arc<Cache<u64, Entry, RandomState>>,
-    prefetcher: Arc<Prefetcher>,
-    meter: Meter,
-    builder: SnapshotBuilder,
+    steps: &'a Steps<'a>,
+    plane: DataPlane,
+    control: ControlPlane,
     now: Duration,
-    /// Loads ahead of demand by the time at which they are there.
+    ticks: u64,
+    /// Prefetches by the time at which they are there.
     due: BinaryHeap<Reverse<(Duration, u64)>>,
     in_flight: HashMap<u64, Duration, RandomState>,
-    ledger: Option<Box<dyn Write + Send>>,
-    ledger_error: Option<std::io::Error>,
 }
 
 impl<'a> Replay<'a> {
-    fn new(
-        options: &'a VirtualOptions,
-        footprint: &'a Footprint,
-        capacity: u64,
-        registrations: Vec<Registration>,
-        ledger: Option<Box<dyn Write + Send>>,
-    ) -> Self {
-        let settings = &options.settings;
-        let hasher = || RandomState::with_seeds(1, 2, 3, 4);
-        let prefetcher = Arc::new(wiring::prefetcher(settings, capacity));
-        let cache = wiring::cache(settings, capacity, Arc::clone(&prefetcher));
-        let cache = Arc::new(cache.shards(1).hasher(hasher()).build());
-        let mean_weight = match options.capacity {
-            Capacity::Bytes(_) => footprint.mean_size(),
-            Capacity::Objects(_) | Capacity::Percent(_) => 1,
-        };
-        let shadows = settings.cache.shadows.then(|| wiring::shadows(&cache.policy(), capacity, mean_weight));
-        let (stored, prefetched) = (Arc::clone(&cache), Arc::clone(&prefetcher));
-        let mut controlled = Controlled::new(settings, stored, prefetched, None, shadows);
-        let control = controlled.control(settings, registrations);
-        let unit = match options.capacity {
-            Capacity::Bytes(_) => Unit::Bytes,
-            Capacity::Objects(_) | Capacity::Percent(_) => Unit::Objects,
-        };
-        let objective = settings.optimise;
-        let run = RunInfo { clock: Clock::Virtual, objective, unit, seed: options.seed, keys_ordered: false };
-        let mut this = Self {
+    fn new(options: &'a VirtualOptions, steps: &'a Steps<'a>, parts: Parts) -> Self {
+        Self {
             options,
-            footprint,
-            control,
-            controlled,
-            cache,
-            prefetcher,
-            meter: Meter::default(),
-            builder: SnapshotBuilder::new(wiring::policy_names(&wiring::policies()), run),
+            steps,
+            plane: parts.plane,
+            control: parts.control,
             now: Duration::ZERO,
+            ticks: 0,
             due: BinaryHeap::new(),
-            in_flight: HashMap::with_hasher(hasher()),
-            ledger,
-            ledger_error: None,
-        };
-        let header = Run {
-            profile: settings.profile.clone(),
-            workload: format!("trace {} in virtual time", options.trace.display()),
-            strategies: this.control.identities().cloned().collect(),
-            settings: this.control.starting().clone(),
-        };
-        this.write(&[Record::Run(header)]);
-        this
+            in_flight: HashMap::with_hasher(wiring::fixed_hasher()),
+        }
     }
 
-    fn request(&mut self, key: u64) {
-        self.arrive();
-        let at = self.meter.accesses.arrived(key);
-        self.look_ahead(key);
-        let wait = self.wait(key);
-        let is_hit = self.cache.get(&key).is_some();
-        let took = if is_hit {
-            wait + HIT_TIME
-        } else {
-            self.cache.insert(key, self.entry(key));
-            self.options.origin_latency
+    fn step(&mut self, step: Step) {
+        let took = match step {
+            Step::Get(key) => self.request(key),
+            Step::Work(took) => took,
         };
-        let weight = weight(self.options.capacity, self.footprint, key);
-        self.meter.accesses.served(at, u32::try_from(weight).unwrap_or(u32::MAX), is_hit);
-        if let Some(shadows) = &mut self.controlled.shadows {
-            shadows.feed(id(key), weight);
-        }
         self.now += took;
-        if self.meter.finished(took).is_multiple_of(self.options.tick_requests.max(1)) {
-            let snapshot = self.look();
-            let fallback = self.builder.take_fallback();
-            self.write(fallback.as_slice());
-            let records = self.controlled.tick(&mut self.control, &snapshot);
-            self.write(&records);
+        if self.plane.finished(took).is_multiple_of(self.options.tick_requests.max(1)) {
+            self.control.tick(self.now, &self.plane);
+            self.ticks += 1;
         }
     }
 
-    /// Waits for the load ahead of demand that is under way, if there is one. It causes no other load.
-    fn wait(&mut self, key: u64) -> Duration {
-        let Some(due) = self.in_flight.get(&key).copied() else { return Duration::ZERO };
-        self.land(key);
+    /// Serves a request, and says how long it took.
+    fn request(&mut self, number: u64) -> Duration {
+        self.land_what_is_due();
+        let (arrival, loads) = self.plane.arrive(Key::Number(number), |key| self.steps.weight(key).is_some());
+        self.plane.demanded(&arrival);
+        for load in loads {
+            let due = self.now + self.options.origin_latency;
+            self.due.push(Reverse((due, load)));
+            self.in_flight.insert(load, due);
+        }
+        let waited = self.wait(number);
+        let found = self.plane.cache.get(&arrival.key);
+        let hit = found.is_some();
+        let value = found.unwrap_or_else(|| {
+            let value = self.value(number);
+            self.plane.cache.insert(arrival.key.clone(), value.clone());
+            value
+        });
+        self.plane.served(&arrival, &value, hit);
+        self.control.feed_one(&arrival, value.weight());
+        if hit { waited + HIT_TIME } else { self.options.origin_latency }
+    }
+
+    /// Waits for the prefetch that is under way, if there is one. It causes no other load.
+    fn wait(&mut self, number: u64) -> Duration {
+        let Some(due) = self.in_flight.get(&number).copied() else { return Duration::ZERO };
+        self.land(number);
         due.saturating_sub(self.now)
     }
 
-    fn look_ahead(&mut self, key: u64) {
-        let mut loads = Vec::new();
-        let sizes = &self.footprint.sizes;
-        let no_use = |key: u64| self.cache.contains(&key) || !sizes.contains_key(&key);
-        self.prefetcher.on_access(key, no_use, &mut loads);
-        for load in loads {
-            let due = self.now + self.options.origin_latency;
-            self.due.push(Reverse((due, load.key)));
-            self.in_flight.insert(load.key, due);
-        }
-    }
-
-    /// Lands the loads whose time has come.
-    fn arrive(&mut self) {
-        while let Some(Reverse((due, key))) = self.due.peek().copied() {
+    fn land_what_is_due(&mut self) {
+        while let Some(Reverse((due, number))) = self.due.peek().copied() {
             if due > self.now {
                 return;
             }
             self.due.pop();
             // One that was waited for has landed already.
-            if self.in_flight.contains_key(&key) {
-                self.land(key);
+            if self.in_flight.contains_key(&number) {
+                self.land(number);
             }
         }
     }
 
-    fn land(&mut self, key: u64) {
-        self.in_flight.remove(&key);
-        let entry = self.entry(key);
-        let weight = entry.weight();
-        self.cache.insert(key, entry);
-        self.prefetcher.loaded(key, weight);
+    fn land(&mut self, number: u64) {
+        self.in_flight.remove(&number);
+        let value = self.value(number);
+        let weight = value.weight();
+        self.plane.cache.insert(Key::Number(number), value);
+        self.plane.prefetched(number, weight);
     }
 
-    fn entry(&self, key: u64) -> Entry {
-        let weight = weight(self.options.capacity, self.footprint, key);
-        Entry::Sized(u32::try_from(weight).unwrap_or(u32::MAX))
+    /// No bytes: only the weight matters here.
+    fn value(&self, number: u64) -> Value {
+        Value::standing_for(self.steps.weight(number).unwrap_or(1))
     }
 
-    fn look(&mut self) -> Arc<Snapshot> {
-        let cap = self.options.settings.memory.cap.get();
-        // No machine: what a strategy may read of it is the same everywhere.
-        let system = System { cpu_cores: 1.0, memory_limit_bytes: cap, ..System::default() };
-        let sample = Sample {
-            system,
-            cache: self.cache.stats(),
-            shadows: self.controlled.shadows.as_ref().map(Shadows::estimates).unwrap_or_default(),
-            executor: None,
-            prefetch: self.controlled.prefetch(),
-            accesses: self.meter.accesses.recent(),
-            finished: self.meter.count(),
-            latency: self.meter.take_window(),
-            gauges: gauge::Values::new(),
-        };
-        Arc::new(self.builder.snapshot(self.now, sample))
-    }
-
-    fn settle(mut self, options: &VirtualOptions, footprint: &Footprint, capacity: u64) -> VirtualReport {
-        let ticks = self.builder.ticks();
-        let last = self.look();
-        let mut records = vec![Record::Tick(Arc::clone(&last))];
-        records.extend(self.builder.take_fallback());
-        records.extend(self.control.finish(&last));
-        let decisions = self.control.decisions().to_vec();
-        records.push(Record::End(End {
-            ticks,
-            hits: last.cache.hits,
-            misses: last.cache.misses,
-            decisions: u64::try_from(decisions.len()).unwrap_or(u64::MAX),
-        }));
-        self.write(&records);
-        if let Some(ledger) = &mut self.ledger
-            && let Err(error) = ledger.flush()
-        {
-            self.ledger_error.get_or_insert(error);
-        }
-        self.prefetcher.finish();
-        let prefetch = self.prefetcher.totals();
-        let requests = self.meter.count();
-        let strategies: BTreeMap<_, _> =
-            self.control.costs().map(|(who, cost)| (who.name.clone(), cost.clone())).collect();
-        let mut notes = report::objections(&strategies);
-        notes.extend(fallbacks::note(&self.cache.stats()));
-        notes.extend(self.ledger_error.map(|e| format!("the ledger is not whole: {e}")));
+    fn settle(self, options: &VirtualOptions, steps: &Steps<'_>) -> VirtualReport {
+        let finished = self.control.finish(self.now, &self.plane);
+        let cache = &finished.last.cache;
         VirtualReport {
             profile: options.settings.profile.clone(),
-            trace: options.trace.display().to_string(),
-            requests,
-            distinct: footprint.distinct(),
-            capacity,
-            ticks,
-            misses: last.cache.misses,
-            miss_ratio: share(last.cache.misses, requests).unwrap_or(0.0),
-            policy: self.cache.stats().in_force().to_string(),
-            fixed: Vec::new(),
-            prefetch: report::Prefetch {
-                issued: prefetch.issued,
-                timely: prefetch.timely,
-                late: prefetch.late,
-                wasted: prefetch.wasted,
+            trace: match &options.input {
+                VirtualInput::BuiltIn => "built-in".to_owned(),
+                VirtualInput::Trace(path, _) => path.display().to_string(),
             },
-            decisions,
-            rules: self.control.rule_changes().to_vec(),
-            disabled: self.control.disabled().cloned().collect(),
-            strategies,
-            notes,
+            requests: self.plane.metrics.count(),
+            distinct: steps.distinct(),
+            capacity: steps.capacity,
+            unit: options.unit,
+            ticks: finished.cost.ticks,
+            misses: cache.misses,
+            miss_ratio: ratio(cache.misses, cache.hits + cache.misses).unwrap_or(0.0),
+            policy: cache.policy.clone(),
+            fixed: Vec::new(),
+            prefetch: report::Prefetch::of(self.plane.prefetcher.totals()),
+            decisions: finished.decisions,
+            rules: finished.rules,
+            disabled: finished.disabled,
+            cost: finished.cost,
+            notes: finished.notes,
             interrupted: false,
-        }
-    }
-
-    fn write(&mut self, records: &[Record]) {
-        let Some(ledger) = &mut self.ledger else { return };
-        if self.ledger_error.is_none()
-            && let Err(error) = crate::ledger_file::write(ledger, records)
-        {
-            self.ledger_error = Some(error);
         }
     }
 }

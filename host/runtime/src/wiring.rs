@@ -1,101 +1,46 @@
 //! From settings to the parts of a run, for wall time and virtual time alike.
 
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use host_cache::{Builder, Cache, Cause, PolicyFactory, Registry, Shadows, builtin};
-use host_contract::dial::CACHE_CAPACITY;
-use host_contract::{Dial, Dials, Snapshot, Value};
-use host_control::ledger::Record;
-use host_control::{
-    Actuators, Budget, Config, ControlLoop, Controls, NoShadows, Registration, RuleBook as _,
-};
-use host_executor::Executor;
+use ahash::RandomState;
+use host_cache::{Cache, Cause, PolicyFactory, Shadows, builtin};
+use host_control::{ControlLoop, Registration};
+use host_executor::{Executor, ExecutorError};
 use host_prefetch::Prefetcher;
 use host_profile::Settings;
+use host_telemetry::Sampler;
 
-use crate::actuators;
-use crate::entry::Entry;
+use crate::actuators::actuators;
+use crate::control_plane::{ControlPlane, Machine};
+use crate::data_plane::{DataPlane, Store, TickTrigger};
+use crate::key::Key;
+use crate::ledger::Ledger;
+use crate::options::Scope;
+use crate::ranges::{loop_config, policies, policy_names, ranges, rule_limit};
+use crate::request_metrics::RequestMetrics;
 use crate::rule_book::Rules;
-use crate::snapshot_builder::Prefetch;
+use crate::snapshot_builder::SnapshotBuilder;
+use crate::value::Value;
 
-/// A cache at the starting policy that tells the prefetcher what leaves it.
-pub(crate) fn cache(settings: &Settings, capacity: u64, watcher: Arc<Prefetcher>) -> Builder<u64, Entry> {
-    Cache::builder(capacity)
+/// A cache at the starting policy that tells the prefetcher what leaves it. With a number of shards it is hashed alike in
+/// every run.
+fn store(settings: &Settings, capacity: u64, shards: Option<usize>, watcher: Arc<Prefetcher>) -> Store {
+    let builder = Cache::builder(capacity)
         .policy(&starting_policy(settings))
-        .weigher(|_: &u64, entry: &Entry| entry.weight())
-        .listener(move |key: &u64, _: &Entry, cause| {
+        .weigher(|_: &Key, value: &Value| value.weight())
+        .listener(move |key: &Key, _: &Value, cause| {
             if cause != Cause::Replaced {
-                watcher.evicted(*key);
+                watcher.evicted(key.number());
             }
-        })
-}
-
-/// What the settings allow each dial.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Ranges {
-    /// The policies that the cache can follow.
-    pub(crate) policies: Registry,
-    /// Capacity of the cache, bytes.
-    pub(crate) capacity: RangeInclusive<u64>,
-    /// Threads of the CPU pool.
-    pub(crate) cpu_workers: RangeInclusive<u32>,
-    /// Tasks that the IO pool runs at once.
-    pub(crate) io_workers: RangeInclusive<u32>,
-    /// Threads of the CPU pool at the start.
-    pub(crate) start_cpu_workers: u32,
-    /// Tasks of the IO pool at the start.
-    pub(crate) start_io_workers: u32,
-    /// Most prefetches under way at once; none where the settings switch prefetching off.
-    pub(crate) prefetch_in_flight: Option<u32>,
-}
-
-/// The ranges for a cache that starts with `capacity` bytes.
-///
-/// Where the capacity is another than the profile's (a trace's own scale), its bounds keep their distance from it in
-/// proportion.
-pub(crate) fn ranges(settings: &Settings, capacity: u64) -> Ranges {
-    let cache = &settings.cache;
-    let scaled = |bound: u64| scale(bound, capacity, cache.capacity.get());
-    let pools = &settings.executor;
-    Ranges {
-        policies: policies(),
-        capacity: ordered(scaled(cache.min_capacity.get()).max(1), scaled(cache.max_capacity.get())),
-        cpu_workers: pools.min_cpu_workers..=pools.max_cpu_workers,
-        io_workers: pools.min_io_workers..=pools.max_io_workers,
-        start_cpu_workers: pools.cpu_workers,
-        start_io_workers: pools.io_workers,
-        prefetch_in_flight: settings.prefetch.enabled.then_some(settings.prefetch.max_in_flight_limit),
+        });
+    match shards {
+        Some(shards) => builder.shards(shards).hasher(fixed_hasher()).build(),
+        None => builder.build(),
     }
 }
 
-/// Rules that one strategy may have installed; none where the settings switch prefetching off.
-pub(crate) fn rule_limit(settings: &Settings) -> Option<u32> {
-    settings.prefetch.enabled.then_some(settings.prefetch.max_rules)
-}
-
-/// The policies that the cache can follow.
-pub(crate) fn policies() -> Registry {
-    Registry::default()
-}
-
-/// Their names.
-pub(crate) fn policy_names(policies: &Registry) -> Vec<String> {
-    policies.names().map(str::to_owned).collect()
-}
-
-/// `bound * capacity / reference`, without overflow.
-fn scale(bound: u64, capacity: u64, reference: u64) -> u64 {
-    let scaled = u128::from(bound) * u128::from(capacity) / u128::from(reference.max(1));
-    u64::try_from(scaled).unwrap_or(u64::MAX)
-}
-
-fn ordered(least: u64, most: u64) -> RangeInclusive<u64> {
-    least..=most.max(least)
-}
-
 /// Shadows of the basic policies, and of the one to start with, at half, once and twice the capacity.
-pub(crate) fn shadows(start: &PolicyFactory, capacity: u64, mean_weight: u64) -> Shadows {
+fn shadows(start: &PolicyFactory, capacity: u64, mean_weight: u64) -> Shadows {
     let mut policies = builtin::BASIC.to_vec();
     if !policies.contains(start) {
         policies.push(start.clone());
@@ -118,92 +63,106 @@ pub(crate) fn prefetcher(settings: &Settings, capacity: u64) -> Prefetcher {
     prefetcher
 }
 
-/// How the control loop is set up.
-pub(crate) fn loop_config(settings: &Settings) -> Config {
-    Config {
-        dials: Dials::built_in(),
-        cool_down_ticks: settings.control.cool_down_ticks,
-        judge_after_ticks: settings.control.judge_after_ticks,
-        modes: settings.dials.iter().map(|(dial, settings)| (*dial, settings.mode)).collect(),
-        budget: Some(Budget { dial: CACHE_CAPACITY, cap_bytes: settings.memory.cap.get() }),
-    }
+/// The two halves of a host.
+pub(crate) struct Parts {
+    /// What requests pass.
+    pub(crate) plane: DataPlane,
+    /// What ticks read and turn.
+    pub(crate) control: ControlPlane,
 }
 
-/// What a tick reads and turns.
-pub(crate) struct Controlled {
-    pub(crate) cache: Arc<Cache<u64, Entry>>,
-    pub(crate) prefetcher: Arc<Prefetcher>,
-    /// None in virtual time.
-    pub(crate) executor: Option<Arc<Executor>>,
-    pub(crate) shadows: Option<Shadows>,
-    pub(crate) actuators: Actuators,
-    pub(crate) rules: Rules,
-    /// Names of the strategies, by the number under which they own rules.
-    pub(crate) owners: Vec<String>,
-}
-
-impl Controlled {
-    /// The parts of a run, each with what turns it.
-    pub(crate) fn new(
-        settings: &Settings,
-        cache: Arc<Cache<u64, Entry>>,
-        prefetcher: Arc<Prefetcher>,
-        executor: Option<Arc<Executor>>,
-        shadows: Option<Shadows>,
+impl Parts {
+    /// In wall time: the machine is sampled, and the pools can be resized.
+    pub(crate) fn live(
+        scope: &Scope,
+        executor: &Arc<Executor>,
+        registrations: Vec<Registration>,
+        ledger: Ledger,
     ) -> Self {
-        let ranges = ranges(settings, cache.capacity());
-        let actuators = actuators::actuators(&cache, &prefetcher, executor.as_ref(), &ranges);
-        let rules = Rules::new(Arc::clone(&prefetcher), rule_limit(settings));
-        Self { cache, prefetcher, executor, shadows, actuators, rules, owners: Vec::new() }
+        let machine = Machine::Sampled(Box::new(Sampler::new()));
+        let shards = None;
+        Self::new(scope, shards, Some(Arc::clone(executor)), machine, registrations, ledger)
     }
 
-    /// A loop over these parts.
-    pub(crate) fn control(&mut self, settings: &Settings, registrations: Vec<Registration>) -> ControlLoop {
-        let control = ControlLoop::new(loop_config(settings), registrations, &self.actuators);
-        self.owners = control.identities().map(|identity| identity.name.clone()).collect();
-        control
+    /// In virtual time: one shard, no pools, and a machine that is the same everywhere.
+    pub(crate) fn in_virtual_time(scope: &Scope, registrations: Vec<Registration>, ledger: Ledger) -> Self {
+        let machine = Machine::Nominal(scope.settings.memory.cap.get());
+        Self::new(scope, Some(1), None, machine, registrations, ledger)
     }
 
-    /// One tick of the loop. The shadows follow the capacity afterwards, so that an estimate always speaks of multiples of
-    /// the present one.
-    pub(crate) fn tick(&mut self, control: &mut ControlLoop, snapshot: &Arc<Snapshot>) -> Vec<Record> {
-        let (actuators, rules, shadows) = (&mut self.actuators, &mut self.rules, &mut NoShadows);
-        let records = control.tick(snapshot, &mut Controls { actuators, rules, shadows });
-        let capacity = self.cache.capacity();
-        if capacity != snapshot.cache.capacity_bytes
-            && let Some(shadows) = &mut self.shadows
-        {
-            shadows.set_capacity(capacity);
+    fn new(
+        scope: &Scope,
+        shards: Option<usize>,
+        executor: Option<Arc<Executor>>,
+        machine: Machine,
+        registrations: Vec<Registration>,
+        ledger: Ledger,
+    ) -> Self {
+        let Scope { settings, capacity, mean_weight, run, workload } = scope;
+        let prefetcher = Arc::new(prefetcher(settings, *capacity));
+        let cache = Arc::new(store(settings, *capacity, shards, Arc::clone(&prefetcher)));
+        let wanted = settings.cache.shadows && !registrations.is_empty();
+        let shadows = wanted.then(|| shadows(&cache.policy(), *capacity, *mean_weight));
+        // In virtual time a request is shown to the shadows when it is made: nothing may be dropped.
+        let live = executor.is_some();
+        let tap = shadows.as_ref().filter(|_| live).map(|shadows| shadows.tap(TAP));
+        let every = if live { settings.control.tick_requests } else { 0 };
+
+        let actuators = actuators(&cache, &prefetcher, executor.as_ref(), &ranges(settings, *capacity));
+        let control = ControlLoop::new(loop_config(settings), registrations, &actuators);
+        let mut control = ControlPlane {
+            control,
+            cache: Arc::clone(&cache),
+            prefetcher: Arc::clone(&prefetcher),
+            executor,
+            shadows,
+            shadow_budget: settings.cache.shadow_policies,
+            actuators,
+            rules: Rules::new(Arc::clone(&prefetcher), rule_limit(settings)),
+            machine,
+            builder: SnapshotBuilder::new(policy_names(&policies()), *run),
+            ledger,
+            last: Arc::default(),
+        };
+        control.begin(&settings.profile, workload);
+        let metrics = RequestMetrics::default();
+        Self {
+            plane: DataPlane { cache, prefetcher, metrics, tap, trigger: TickTrigger::new(every) },
+            control,
         }
-        records
     }
+}
 
-    /// What the prefetcher shows of itself.
-    pub(crate) fn prefetch(&self) -> Prefetch {
-        Prefetch {
-            in_flight: self.prefetcher.in_flight(),
-            max_in_flight: self.prefetcher.max_in_flight(),
-            cache_share: self.prefetcher.cache_share(),
-            max_rules: self.rules.limit().unwrap_or(0),
-            rules: self.prefetcher.stats(),
-            owners: self.owners.clone(),
-        }
-    }
+/// Sampled requests that may wait for the control thread, which empties the queue every 10 ms. It bounds what the
+/// shadows may cost: 25,600 samples a second, each some 0.5 us, are an eightieth of a core. Where more come the shadows
+/// lower their rate.
+const TAP: usize = 256;
 
-    /// The number that a dial stands at; 0 where it is unavailable.
-    pub(crate) fn workers(&self, dial: Dial) -> u32 {
-        match self.actuators.value(dial) {
-            Some(Value::Count(workers)) => u32::try_from(workers).unwrap_or(u32::MAX),
-            _ => 0,
-        }
-    }
+/// A hasher that is the same in every run.
+pub(crate) fn fixed_hasher() -> RandomState {
+    RandomState::with_seeds(1, 2, 3, 4)
+}
+
+/// The pools of a host.
+///
+/// # Errors
+/// A setting is out of range, or the system refuses threads.
+pub fn executor(settings: &Settings) -> Result<Arc<Executor>, ExecutorError> {
+    let pools = &settings.executor;
+    Executor::new(host_executor::Config {
+        cpu_workers: pools.cpu_workers,
+        io_workers: pools.io_workers,
+        max_cpu_workers: pools.max_cpu_workers,
+        max_io_workers: pools.max_io_workers,
+        cpu_queue: pools.queue,
+        io_queue: pools.queue,
+    })
+    .map(Arc::new)
 }
 
 #[cfg(test)]
 mod tests {
-    use host_contract::Mode;
-    use host_contract::dial::IO_WORKERS;
-    use host_contract::number::to_u64;
+    use host_contract::dial::{CACHE_CAPACITY, IO_WORKERS};
     use host_telemetry::Machine;
 
     use super::*;
@@ -214,21 +173,17 @@ mod tests {
     }
 
     #[test]
-    fn the_bounds_of_the_capacity_keep_their_distance() {
-        let settings =
-            settings(&["cache.capacity=10MB", "cache.min-capacity=5MB", "cache.max-capacity=30MB"]);
-        assert_eq!(ranges(&settings, 10_000_000).capacity, 5_000_000..=30_000_000);
-        assert_eq!(ranges(&settings, 100).capacity, 50..=300);
-        assert_eq!(ranges(&settings, 0).capacity, 1..=1);
-        let most = ranges(&settings, u64::MAX).capacity;
-        assert!(*most.end() == u64::MAX && *most.start() >= to_u64(9e18), "{most:?}");
+    fn prefetching_that_is_switched_off_has_neither_dials_nor_rules() {
+        let settings = settings(&["prefetch.enabled=false"]);
+        assert_eq!((ranges(&settings, 100).prefetch_in_flight, rule_limit(&settings)), (None, None));
+        assert_eq!(prefetcher(&settings, 100).max_in_flight(), 0);
     }
 
     #[test]
     fn every_policy_may_be_the_first_and_has_a_shadow_then() {
         for policy in &policies() {
             let settings = settings(&[&format!("cache.policy={policy}")]);
-            let cache = cache(&settings, 100, Arc::new(prefetcher(&settings, 100))).build();
+            let cache = store(&settings, 100, Some(1), Arc::new(prefetcher(&settings, 100)));
             assert_eq!(cache.policy(), *policy);
             let estimates = shadows(&cache.policy(), 100, 1).estimates();
             let of_it = estimates.iter().filter(|estimate| estimate.policy == *policy).count();
@@ -238,32 +193,13 @@ mod tests {
     }
 
     #[test]
-    fn prefetching_that_is_switched_off_has_neither_dials_nor_rules() {
-        let settings = settings(&["prefetch.enabled=false"]);
-        assert_eq!((ranges(&settings, 100).prefetch_in_flight, rule_limit(&settings)), (None, None));
-        assert_eq!(prefetcher(&settings, 100).max_in_flight(), 0);
-    }
-
-    #[test]
-    fn every_dial_has_its_mode_from_the_profile() {
-        let settings = settings(&["control.arbitration.io-workers=mean"]);
-        let config = loop_config(&settings);
-        for spec in config.dials.iter() {
-            let expected = if spec.dial == IO_WORKERS { Mode::Mean } else { spec.mode };
-            assert_eq!(config.modes.get(&spec.dial), Some(&expected), "{}", spec.dial);
-        }
-        assert_eq!(config.budget.map(|budget| budget.cap_bytes), Some(settings.memory.cap.get()));
-    }
-
-    #[test]
-    fn a_part_that_a_run_lacks_has_no_value() {
+    fn a_run_without_pools_has_no_dials_for_them() {
         let settings = settings(&[]);
-        let prefetcher = Arc::new(prefetcher(&settings, 100));
-        let cache = Arc::new(cache(&settings, 100, Arc::clone(&prefetcher)).build());
-        let mut controlled = Controlled::new(&settings, cache, prefetcher, None, None);
-        let control = controlled.control(&settings, Vec::new());
-        assert_eq!(controlled.workers(IO_WORKERS), 0);
-        assert!(!control.starting().contains_key(&IO_WORKERS));
-        assert_eq!(control.starting().get(&CACHE_CAPACITY), Some(&Value::Count(100)));
+        let run = host_contract::RunInfo::default();
+        let scope = Scope { settings, capacity: 100, mean_weight: 1, run, workload: "a test".to_owned() };
+        let parts = Parts::in_virtual_time(&scope, Vec::new(), Ledger::new(None));
+        let starting = parts.control.control.starting();
+        assert!(!starting.contains_key(&IO_WORKERS));
+        assert_eq!(starting.get(&CACHE_CAPACITY), Some(&host_contract::Value::Count(100)));
     }
 }

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{ArgGroup, Args};
+use host_contract::Unit;
 use host_plot::{PlotError, PlotFile};
 use host_profile::Settings;
-use host_runtime::VirtualOptions;
+use host_runtime::{VirtualInput, VirtualOptions};
 use host_simulator::{Capacity, MemoryLimit, Method, Options, Registry, Simulation, builtin, simulate};
 use host_telemetry::Machine;
 use host_workload::trace::TraceReader;
@@ -39,10 +40,12 @@ Examples:
   host sim trace.lis.zst --per-window 10000 --capacity 5% --plot windows.svg
   host sim trace.bin.zst --sizes --capacity 1%,10%
   host sim trace.lis.zst --profile medium --capacity 10%
+  host sim --profile medium                       the built-in workload, in virtual time
 ")]
 pub(crate) struct Sim {
-    /// A trace, in any of the formats that `host trace --help` lists.
-    trace: PathBuf,
+    /// A trace, in any of the formats that `host trace --help` lists. Without one the control loop runs over the built-in
+    /// workload.
+    trace: Option<PathBuf>,
 
     // Every policy there is, so that none is missing here when there is another.
     #[arg(
@@ -91,6 +94,14 @@ pub(crate) struct Sim {
     #[arg(long, short, value_name = "NAME|FILE")]
     profile: Option<String>,
 
+    /// With --profile: size of an object of a trace that gives none. In bytes.
+    #[arg(long, value_name = "BYTES", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
+    object_size: u32,
+
+    /// With --profile: what sizes and the capacity are counted in. In objects every object counts as one.
+    #[arg(long, value_name = "UNIT", default_value = "bytes")]
+    unit: UnitArgument,
+
     /// With --profile: a tick after so many requests [default: the profile's control.tick-requests; 250
     /// where that is 0].
     #[arg(long, value_name = "N", requires = "profile", value_parser = clap::value_parser!(u64).range(1..))]
@@ -116,6 +127,22 @@ pub(crate) struct Sim {
     format: TraceFormat,
 }
 
+/// What sizes and capacities are counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum UnitArgument {
+    Bytes,
+    Objects,
+}
+
+impl From<UnitArgument> for Unit {
+    fn from(unit: UnitArgument) -> Self {
+        match unit {
+            UnitArgument::Bytes => Self::Bytes,
+            UnitArgument::Objects => Self::Objects,
+        }
+    }
+}
+
 /// What is shown of a simulation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum View {
@@ -130,6 +157,9 @@ enum View {
 /// Where the profile ticks by time alone, which here would follow some thousands of requests: a tick costs next
 /// to nothing, and a short trace leaves time to learn.
 const TICK_REQUESTS: u64 = 250;
+
+/// The profile of a run without a trace, where none is given.
+const WITHOUT_TRACE: &str = "medium";
 
 /// Replayed where nothing is asked for.
 const POLICIES: [Method; 3] =
@@ -165,21 +195,25 @@ fn listed(methods: &[Method]) -> String {
 
 impl Sim {
     pub(crate) fn execute(self) -> Result<End, Failure> {
-        match self.profile.clone() {
-            Some(profile) => self.control_loop(&profile),
-            None => self.exact(),
+        match (self.trace.clone(), &self.profile) {
+            (Some(trace), None) => self.exact(&trace),
+            (_, Some(profile)) => self.control_loop(profile),
+            (None, None) if !self.policy.is_empty() || self.curve || self.per_window.is_some() => {
+                Err("policies are replayed over a trace: give one, for example host sim trace.lis.zst".into())
+            }
+            (None, None) => self.control_loop(WITHOUT_TRACE),
         }
     }
 
-    fn exact(&self) -> Result<End, Failure> {
+    fn exact(&self, trace: &Path) -> Result<End, Failure> {
         let view = self.view();
         let capacities = self.capacities(view)?;
         let methods = self.methods(view, &capacities)?;
         // Whatever is wrong with the file should show before minutes of replays, not after.
         let plot = self.plot.as_deref().map(PlotFile::open).transpose().map_err(of_plot)?;
         let stop = stop_on_ctrl_c()?;
-        announce_waiting(&self.trace);
-        let trace = TraceReader::open(&self.trace, &self.format.options())?;
+        announce_waiting(trace);
+        let trace = TraceReader::open(trace, &self.format.options())?;
         let per_window = if let View::Windows(length) = view { Some(length) } else { None };
         let memory = MemoryLimit::Ask(half_of_memory);
         let options = Options { sizes: self.sizes, per_window, memory, ..Options::default() };
@@ -265,8 +299,10 @@ impl Sim {
     }
 
     fn control_loop(&self, profile: &str) -> Result<End, Failure> {
-        let [Span::One(capacity)] = self.capacity.as_slice() else {
-            return Err("with --profile give one --capacity, for example --capacity 10%".into());
+        let capacity = match self.capacity.as_slice() {
+            [] => None,
+            [Span::One(capacity)] => Some(*capacity),
+            _ => return Err("with --profile give one --capacity, for example --capacity 10%".into()),
         };
         let stop = stop_on_ctrl_c()?;
         let settings: Settings = self.above.load_for_virtual_time(profile)?;
@@ -274,9 +310,13 @@ impl Sim {
         let tick_requests = self.tick_requests.or(of_profile).unwrap_or(TICK_REQUESTS);
         let options = VirtualOptions {
             settings,
-            trace: self.trace.clone(),
-            format: self.format.options(),
-            capacity: *capacity,
+            input: match &self.trace {
+                None => VirtualInput::BuiltIn,
+                Some(trace) => VirtualInput::Trace(trace.clone(), self.format.options()),
+            },
+            capacity,
+            unit: self.unit.into(),
+            object_size: self.object_size,
             tick_requests,
             origin_latency: self.origin_latency,
             seed: self.seed,

@@ -3,6 +3,7 @@
 use host_contract::Value;
 use host_control::ledger::{Decision, Effect, RulesChanged};
 use host_profile::Bytes;
+use host_runtime::report::comparison::{Change, Comparison};
 use host_runtime::report::{Cost, Figures, Report, Share, Totals};
 
 use super::{micros, percent, table, thousands};
@@ -38,57 +39,67 @@ pub(crate) fn print(report: &Report) -> Result<(), Failure> {
 }
 
 fn figures(report: &Report) -> Result<(), Failure> {
-    let sides: Vec<(&str, &Figures)> = [("before", &report.baseline), ("after", &report.tuned)]
-        .into_iter()
-        .filter_map(|(name, side)| side.as_ref().map(|figures| (name, figures)))
-        .collect();
+    let sides = [("before", &report.baseline), ("after", &report.tuned), ("again", &report.baseline_again)];
+    let sides: Vec<(&str, &Figures)> =
+        sides.into_iter().filter_map(|(name, side)| side.as_ref().map(|figures| (name, figures))).collect();
     if sides.is_empty() {
         return Ok(());
     }
-    let both = match (&report.baseline, &report.tuned) {
-        (Some(before), Some(after)) => Some((before, after)),
-        _ => None,
-    };
+    let comparison = Comparison::of(report);
     let mut out = table::bare();
-    let mut heading = vec![comfy_table::Cell::new("")];
-    let alone = sides.len() == 1;
-    heading.extend(sides.iter().map(|(name, _)| table::figure(*name)));
-    if both.is_some() {
-        heading.push(table::figure("change"));
-    }
-    if !alone {
+    if sides.len() > 1 {
+        let mut heading = vec![comfy_table::Cell::new("")];
+        heading.extend(sides.iter().map(|(name, _)| table::figure(*name)));
+        heading.extend(comparison.map(|_| table::figure("change")));
         out.set_header(heading);
     }
-    let mut row = |name: &str, text: &dyn Fn(&Figures) -> String, change: Option<String>| {
+    let mut row = |name: &str, text: &dyn Fn(&Figures) -> String, change: Option<Change>, points: bool| {
         let mut cells = vec![comfy_table::Cell::new(name)];
         cells.extend(sides.iter().map(|(_, figures)| table::figure(text(figures))));
-        if both.is_some() {
-            cells.push(table::figure(change.unwrap_or_default()));
+        if comparison.is_some() {
+            cells.push(table::figure(change.map_or_else(String::new, |change| claimed(change, points))));
         }
         out.add_row(cells);
     };
-    let points = both.map(|(b, a)| format!("{:+.1} points", (a.hit_ratio - b.hit_ratio) * 100.0));
-    let relative = |of: &dyn Fn(&Figures) -> f64| {
-        both.and_then(|(b, a)| (of(b) > 0.0).then(|| format!("{:+.0} %", (of(a) / of(b) - 1.0) * 100.0)))
-    };
-    row("hit ratio", &|f| percent(f.hit_ratio), points);
-    row("time", &|f| format!("{:.2} s", f.seconds), relative(&|f| f.seconds));
-    row("throughput", &|f| format!("{:.0} /s", f.throughput), relative(&|f| f.throughput));
-    row("p50", &|f| micros(f.p50_us), relative(&|f| f.p50_us));
-    row("p99", &|f| micros(f.p99_us), relative(&|f| f.p99_us));
-    row("peak memory", &|f| Bytes(f.peak_memory_bytes).to_string(), None);
-    row("requests", &|f| thousands(f.requests), None);
-    row("workers cpu + io", &|f| format!("{} + {}", f.cpu_workers, f.io_workers), None);
-    row("policy", &|f| f.policy.clone(), None);
-    row("cache", &|f| Bytes(f.capacity_bytes).to_string(), None);
+    let relative = |of: &dyn Fn(&Figures) -> f64| comparison.and_then(|comparison| comparison.relative(of));
+    let absolute = |of: &dyn Fn(&Figures) -> f64| comparison.map(|comparison| comparison.absolute(of));
+    row("hit ratio", &|f| percent(f.hit_ratio), absolute(&|f| f.hit_ratio), true);
+    if sides.iter().any(|(_, figures)| figures.prefetch.issued > 0) {
+        row("prefetched", &|f| percent(f.prefetched_ratio), absolute(&|f| f.prefetched_ratio), true);
+    }
+    row("time", &|f| format!("{:.2} s", f.seconds), relative(&|f| f.seconds), false);
+    row("throughput", &|f| format!("{:.0} /s", f.throughput), relative(&|f| f.throughput), false);
+    row("p50", &|f| micros(f.p50_us), relative(&|f| f.p50_us), false);
+    row("p99", &|f| micros(f.p99_us), relative(&|f| f.p99_us), false);
+    row("peak memory", &|f| Bytes(f.peak_memory_bytes).to_string(), None, false);
+    row("requests", &|f| thousands(f.requests), None, false);
+    row("workers cpu + io", &|f| format!("{} + {}", f.cpu_workers, f.io_workers), None, false);
+    row("policy", &|f| f.policy.clone(), None, false);
+    row("cache", &|f| Bytes(f.capacity_bytes).to_string(), None, false);
     if sides.iter().any(|(_, figures)| figures.prefetch.issued > 0) {
         let text = |f: &Figures| {
             let p = f.prefetch;
             format!("{} / {} / {}", p.timely, p.late, p.wasted)
         };
-        row("prefetch: timely/late/wasted", &text, None);
+        row("prefetch: timely/late/wasted", &text, None, false);
     }
-    table::print(&out)
+    table::print(&out)?;
+    if let Some(comparison) = comparison {
+        outln!(
+            "the runs before and again, without strategies, differ by up to {}",
+            percent(comparison.noise())
+        )?;
+    }
+    Ok(())
+}
+
+/// A change as it may be claimed.
+fn claimed(change: Change, points: bool) -> String {
+    match change {
+        Change::By(by) if points => format!("{:+.1} points", by * 100.0),
+        Change::By(by) => format!("{:+.0} %", by * 100.0),
+        Change::WithinNoise(_) => "within noise".to_owned(),
+    }
 }
 
 fn phases(report: &Report) -> Result<(), Failure> {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use host_contract::Unit;
 use host_control::registration::Cost;
+use host_profile::Bytes;
 use host_runtime::VirtualReport;
 
 use super::{report, table, thousands};
@@ -16,7 +18,10 @@ pub(crate) fn print(run: &VirtualReport) -> Result<(), Failure> {
         run.trace,
         thousands(run.requests),
         thousands(run.distinct),
-        thousands(run.capacity),
+        match run.unit {
+            Unit::Bytes => Bytes(run.capacity).to_string(),
+            Unit::Objects => format!("{} objects", thousands(run.capacity)),
+        },
         thousands(run.ticks),
         run.profile
     )?;
@@ -50,7 +55,7 @@ pub(crate) fn print(run: &VirtualReport) -> Result<(), Failure> {
         outln!()?;
         outln!("disabled: {} in tick {}: {}", aside.strategy, aside.tick, aside.text)?;
     }
-    fuel(&run.strategies, run.ticks)?;
+    fuel(&run.cost.strategies, run.ticks)?;
     for note in &run.notes {
         outln!("note: {note}")?;
     }

@@ -106,7 +106,7 @@ pub(crate) fn merged(windows: &[Window], most: usize) -> Vec<Window> {
 
 /// Hits by requests.
 pub(crate) fn ratio(window: &Window) -> f64 {
-    host_runtime::report::share(window.hits, window.requests).unwrap_or(0.0)
+    host_contract::number::ratio(window.hits, window.requests).unwrap_or(0.0)
 }
 
 #[cfg(test)]

@@ -48,6 +48,7 @@ impl Settings {
                 min_capacity: get.bytes("cache.min-capacity")?,
                 max_capacity: get.bytes("cache.max-capacity")?,
                 shadows: get.flag("cache.shadows")?,
+                shadow_policies: get.count("cache.shadow-policies")?,
             },
             executor: ExecutorSettings {
                 cpu_workers: get.count("executor.cpu-workers")?,

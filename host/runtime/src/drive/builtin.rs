@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use host_workload::generator::{Action, Generator, burn};
 
 use super::Drive;
+use crate::key::Key;
 use crate::origin::Sizes;
 use crate::report::Phase;
 
@@ -26,37 +27,38 @@ pub(crate) async fn drive(drive: &Drive<'_>, generator: &Generator) -> Vec<Phase
         if drive.stop.asked() {
             break;
         }
-        let mark = drive.begin(phase.name, Some(phase.requests));
+        let before = drive.begin(phase.name, Some(phase.requests));
         for (done, op) in (0..).zip(generator.ops(phase)) {
             if !drive.goes_on(done) {
                 break;
             }
-            let requests = Arc::clone(&drive.requests);
+            let client = drive.client().await;
+            let live = Arc::clone(&drive.live);
             match op.action {
                 Action::Get => {
-                    let at = requests.arrived(op.key);
+                    let request = live.arrive(Key::Number(op.key));
                     // Every key has an object, so that the origin has no error to answer with.
-                    drive.io(async move { drop(requests.get(op.key, at).await) }).await;
+                    drive.io(client, async move { drop(live.serve(request).await) }).await;
                 }
                 Action::Cpu { iterations } => {
+                    let submitted = Instant::now();
                     let job = move || {
-                        let started = Instant::now();
                         std::hint::black_box(burn(op.key, iterations));
-                        requests.done(started.elapsed());
+                        live.plane.finished(submitted.elapsed());
                     };
-                    drive.cpu(job).await;
+                    drive.cpu(client, job).await;
                 }
                 Action::Io { micros } => {
+                    let submitted = Instant::now();
                     let task = async move {
-                        let started = Instant::now();
                         tokio::time::sleep(Duration::from_micros(u64::from(micros))).await;
-                        requests.done(started.elapsed());
+                        live.plane.finished(submitted.elapsed());
                     };
-                    drive.io(task).await;
+                    drive.io(client, task).await;
                 }
             }
         }
-        phases.push(drive.end(mark).await);
+        phases.push(drive.end(before).await);
     }
     phases
 }

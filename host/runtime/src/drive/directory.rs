@@ -1,8 +1,8 @@
 //! Works on a directory as tools do: pass after pass, each file read and indexed unless it is cached.
 //!
-//! Reading is IO and runs as an async task; indexing is CPU work and runs on a thread. What is cached
-//! is the index of a file, not its text: that is what a tool comes back for. A file that has changed
-//! since gets a new key, so that its old index is never served again.
+//! Reading is IO and runs as an async task; indexing is CPU work and runs on a thread. The cache holds the index of a
+//! file, not its text, as JSON: that is what a tool comes back for. A file that has changed since gets a new key, so that
+//! its old index is never served again.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -14,13 +14,21 @@ use host_workload::directory::{self, DirectoryError, FileEntry, FileVersion, Ind
 use parking_lot::{Mutex, RwLock};
 
 use super::Drive;
-use crate::entry::Entry;
+use crate::key::Key;
 use crate::origin::{Load, Origin, OriginError};
 use crate::report::{self, Phase, Share};
+use crate::value::Value;
 
 mod read;
 
 use read::FileReader;
+
+/// What an entry takes in the cache beside its value, bytes: key, table slot, order; rounded up, so that the sum of the
+/// weights is not below what the entries take.
+const OVERHEAD: u64 = 64;
+
+/// What the index of a file counts for on average, bytes. It has no part that grows with the file.
+pub(crate) const MEAN_WEIGHT: u64 = 400;
 
 /// Rows of a breakdown in the report.
 const TOP: usize = 5;
@@ -59,21 +67,26 @@ impl Files {
         u64::try_from(paths.len() - 1).unwrap_or(u64::MAX)
     }
 
-    async fn read_and_index(&self, path: PathBuf) -> Result<Entry, OriginError> {
+    async fn read_and_index(&self, path: PathBuf) -> Result<Value, OriginError> {
         let name = path.display().to_string();
         let content = self.reader.read(&path).await?;
         // The content goes away, and makes room for others, when it is indexed.
         let job = move || directory::index(&path, &content, &Tokenizer::o200k());
         let indexed = self.executor.cpu(self.index, job).await;
-        let indexed = indexed.map_err(|error| OriginError::Index { path: name, cause: error.to_string() })?;
-        Ok(Entry::File(Arc::new(indexed)))
+        let failed =
+            |error: &dyn std::fmt::Display| OriginError::Other(format!("{name}: indexing failed: {error}"));
+        let indexed = indexed.map_err(|error| failed(&error))?;
+        let bytes = serde_json::to_vec(&indexed).map_err(|error| failed(&error))?;
+        let weight = u64::try_from(bytes.len()).unwrap_or(u64::MAX).saturating_add(OVERHEAD);
+        Ok(Value::weighing(bytes, weight))
     }
 }
 
 impl Origin for Files {
-    fn load(&self, key: u64) -> Load<'_> {
+    fn load(&self, key: &Key) -> Load<'_> {
+        let key = key.clone();
         Box::pin(async move {
-            let path = self.path(key).ok_or(OriginError::NoSuchKey(key))?;
+            let path = self.path(key.number()).ok_or(OriginError::NoSuchKey(key))?;
             self.read_and_index(path).await
         })
     }
@@ -119,9 +132,9 @@ pub(crate) async fn drive(
             false => ControlFlow::Continue(()),
         })?;
         let total = u64::try_from(walk.files.len()).ok();
-        let mark = drive.begin(&format!("pass {pass} of {passes}"), total);
+        let before = drive.begin(&format!("pass {pass} of {passes}"), total);
         let seen = Arc::new(Mutex::new(Pass::default()));
-        // All keys first: what comes later in the order can be loaded ahead.
+        // All keys first: what comes later in the order can be prefetched.
         let keys: Vec<u64> =
             walk.files.iter().map(|file| key_of(drive, files, &mut known, &walk, file)).collect();
         for (submitted, (file, key)) in (0..).zip(walk.files.iter().zip(keys)) {
@@ -130,7 +143,7 @@ pub(crate) async fn drive(
             }
             submit(drive, key, file.path.clone(), Arc::clone(&seen)).await;
         }
-        done.phases.push(drive.end(mark).await);
+        done.phases.push(drive.end(before).await);
         let seen = std::mem::take(&mut *seen.lock());
         done.totals = totals(&seen, &walk);
         done.notes = notes(&seen, &walk);
@@ -148,7 +161,7 @@ fn key_of(
 ) -> u64 {
     match known.get(&file.path) {
         Some((key, version)) if *version == file.version => return *key,
-        Some((stale, _)) => drop(drive.requests.cache.remove(stale)),
+        Some((stale, _)) => drop(drive.live.plane.cache.remove(&Key::Number(*stale))),
         None => {}
     }
     let key = files.add(walk.absolute(file));
@@ -157,25 +170,26 @@ fn key_of(
 }
 
 async fn submit(drive: &Drive<'_>, key: u64, path: PathBuf, seen: Arc<Mutex<Pass>>) {
-    let requests = Arc::clone(&drive.requests);
-    let at = requests.arrived(key);
+    let client = drive.client().await;
+    let live = Arc::clone(&drive.live);
+    let request = live.arrive(Key::Number(key));
     let task = async move {
-        match requests.get(key, at).await {
-            Ok(Entry::File(indexed)) => {
-                let indexed: &Indexed = &indexed;
-                seen.lock().totals.add(&path, indexed);
-            }
-            Ok(Entry::Page(_) | Entry::Sized(_)) => {}
+        let indexed = live.serve(request).await.map_err(|error| error.to_string());
+        let indexed = indexed.and_then(|value| {
+            serde_json::from_slice::<Indexed>(value.bytes()).map_err(|error| error.to_string())
+        });
+        match indexed {
+            Ok(indexed) => seen.lock().totals.add(&path, &indexed),
             Err(error) => {
                 let mut seen = seen.lock();
                 seen.unreadable += 1;
                 if seen.examples.len() < EXAMPLES {
-                    seen.examples.push(error.to_string());
+                    seen.examples.push(error);
                 }
             }
         }
     };
-    drive.io(task).await;
+    drive.io(client, task).await;
 }
 
 fn totals(seen: &Pass, walk: &Walk) -> report::Totals {

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
+use host_simulator::Capacity;
 use host_workload::analysis::FirstAppearance;
 use host_workload::trace::{KeyForm, TraceError, TraceReader};
 
 use super::Drive;
+use crate::key::Key;
 use crate::origin::Sizes;
 use crate::progress::{Progress, Stop};
 use crate::report::Phase;
@@ -24,6 +26,8 @@ pub(crate) struct Footprint {
     pub(crate) sizes: Arc<HashMap<u64, u32>>,
     /// Sum of the sizes.
     pub(crate) bytes: u64,
+    /// Whether keys keep an order, so that the distance between two means something.
+    pub(crate) keys_ordered: bool,
     /// What a user has to know of the keys.
     pub(crate) notes: Vec<String>,
 }
@@ -59,7 +63,8 @@ impl Footprint {
         let bytes = sizes.values().map(|size| u64::from(*size)).sum();
         progress.end(&format!("{requests} requests, {} distinct keys", sizes.len()));
         let mut notes = Vec::new();
-        if trace.keys().form == KeyForm::Ordered && first_appearance.is_likely() {
+        let keys_ordered = trace.keys().form == KeyForm::Ordered;
+        if keys_ordered && first_appearance.is_likely() {
             notes.push(FIRST_APPEARANCE.to_owned());
         }
         if trace.unordered() > 0 {
@@ -68,11 +73,26 @@ impl Footprint {
                 trace.unordered()
             ));
         }
-        Ok(Self { requests, sizes: Arc::new(sizes), bytes, notes })
+        Ok(Self { requests, sizes: Arc::new(sizes), bytes, keys_ordered, notes })
     }
 
     pub(crate) fn distinct(&self) -> u64 {
         u64::try_from(self.sizes.len()).unwrap_or(u64::MAX)
+    }
+
+    /// A capacity in bytes, or in objects where every object counts as one.
+    pub(crate) fn capacity(&self, asked: Capacity, objects: bool) -> u64 {
+        let (distinct, mean) = (self.distinct().max(1), self.mean_size());
+        match (asked, objects) {
+            (Capacity::Bytes(bytes), false) => bytes,
+            (Capacity::Bytes(bytes), true) => (bytes / mean).max(1),
+            (asked, true) => asked.resolve(distinct),
+            (asked, false) => {
+                let bytes =
+                    u128::from(self.bytes) * u128::from(asked.resolve(distinct)) / u128::from(distinct);
+                u64::try_from(bytes).unwrap_or(u64::MAX).max(1)
+            }
+        }
     }
 
     /// Mean size of an object, bytes, at least 1.
@@ -93,7 +113,7 @@ pub(crate) async fn drive(
     mut trace: TraceReader,
     requests: u64,
 ) -> Result<Vec<Phase>, TraceError> {
-    let mark = drive.begin("trace", Some(requests));
+    let before = drive.begin("trace", Some(requests));
     let mut batch = Vec::with_capacity(BATCH);
     let mut done = 0;
     'trace: loop {
@@ -105,16 +125,17 @@ pub(crate) async fn drive(
             if !drive.goes_on(done) {
                 break 'trace;
             }
-            let (requests, key) = (Arc::clone(&drive.requests), request.key);
-            let at = requests.arrived(key);
+            let client = drive.client().await;
+            let live = Arc::clone(&drive.live);
+            let arrived = live.arrive(Key::Number(request.key));
             drive
-                .io(async move {
+                .io(client, async move {
                     // The sizes come from this very trace, so that every key is there.
-                    drop(requests.get(key, at).await);
+                    drop(live.serve(arrived).await);
                 })
                 .await;
             done += 1;
         }
     }
-    Ok(vec![drive.end(mark).await])
+    Ok(vec![drive.end(before).await])
 }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use super::language::Language;
 use super::tokenizer::Tokenizer;
 
@@ -9,7 +11,7 @@ use super::tokenizer::Tokenizer;
 pub const SNIFF_BYTES: usize = 8 * 1024;
 
 /// The figures of a text file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileIndex {
     /// Size in bytes.
     pub bytes: u64,
@@ -24,7 +26,7 @@ pub struct FileIndex {
 }
 
 /// Why a file is not text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Binary {
     /// A NUL byte within the first [`SNIFF_BYTES`], at this offset.
     Nul {
@@ -39,7 +41,7 @@ pub enum Binary {
 }
 
 /// What came of indexing a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Indexed {
     /// A text file.
     Text(FileIndex),

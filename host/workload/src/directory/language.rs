@@ -6,8 +6,11 @@
 use std::fmt;
 use std::path::Path;
 
+use serde::{Deserialize, Deserializer, Serialize};
+
 /// A language, known by its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
 pub struct Language(&'static str);
 
 impl Language {
@@ -18,6 +21,14 @@ impl Language {
     #[must_use]
     pub const fn name(self) -> &'static str {
         self.0
+    }
+
+    /// The language of that name; [`OTHER`](Self::OTHER) for one that the table does not know.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        let by_name = NAMES.iter().map(|(_, language)| *language);
+        let by_suffix = SUFFIXES.iter().map(|(language, _)| *language);
+        by_name.chain(by_suffix).find(|known| *known == name).map_or(Self::OTHER, Self)
     }
 
     /// The language of a file: by its whole name, else by its suffix. Case does not count.
@@ -39,6 +50,12 @@ impl Language {
             SUFFIXES.iter().find(|(_, suffixes)| suffixes.contains(&suffix)).map(|(language, _)| *language)
         };
         by_name.or_else(by_suffix).map_or(Self::OTHER, Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Language {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(Self::named(&String::deserialize(from)?))
     }
 }
 

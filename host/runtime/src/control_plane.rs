@@ -1,0 +1,297 @@
+//! One tick, for wall time and virtual time alike: look, consult and apply, write down.
+//!
+//! It knows no clock and no thread: whoever drives it says what time it is, and when to tick. What differs between wall
+//! time and virtual time is handed in when it is made: a machine to sample or none, pools or none.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use host_cache::Shadows;
+use host_contract::dial::{CPU_WORKERS, IO_WORKERS};
+use host_contract::gauge::Values;
+use host_contract::snapshot::{self, Snapshot, System};
+use host_contract::{Dial, Range};
+use host_control::ledger::{Commanded, Decision, Disabled, End, Record, RulesChanged, Run};
+use host_control::{Actuators, ControlLoop, Controls, NoSuchStrategy};
+use host_executor::Executor;
+use host_prefetch::Prefetcher;
+use host_profile::Settings;
+use host_telemetry::Sampler;
+
+use crate::data_plane::{Arrival, DataPlane, Store};
+use crate::fallbacks;
+use crate::ledger::Ledger;
+use crate::ranges::{loop_config, ranges, rule_limit};
+use crate::report;
+use crate::rule_book::Rules;
+use crate::shadow_control::Following;
+use crate::snapshot_builder::{Prefetch, Sample, SnapshotBuilder};
+
+/// What a tick reads and turns.
+pub(crate) struct ControlPlane {
+    pub(crate) control: ControlLoop,
+    pub(crate) cache: Arc<Store>,
+    pub(crate) prefetcher: Arc<Prefetcher>,
+    /// None in virtual time.
+    pub(crate) executor: Option<Arc<Executor>>,
+    pub(crate) shadows: Option<Shadows>,
+    /// Policies that the shadows may follow at once.
+    pub(crate) shadow_budget: u32,
+    pub(crate) actuators: Actuators,
+    pub(crate) rules: Rules,
+    pub(crate) machine: Machine,
+    pub(crate) builder: SnapshotBuilder,
+    pub(crate) ledger: Ledger,
+    /// What the last tick saw.
+    pub(crate) last: Arc<Snapshot>,
+}
+
+/// Where the figures of the machine come from.
+pub(crate) enum Machine {
+    /// This machine.
+    Sampled(Box<Sampler>),
+    /// No machine: what a strategy may read of it is the same everywhere. Memory that the process may use, bytes.
+    Nominal(u64),
+}
+
+/// What a host leaves behind.
+#[derive(Debug)]
+pub struct Finished {
+    /// Every change of a dial, oldest first.
+    pub decisions: Vec<Decision>,
+    /// Every change of the prefetch rules, oldest first.
+    pub rules: Vec<RulesChanged>,
+    /// Strategies that were disabled, and why.
+    pub disabled: Vec<Disabled>,
+    /// What tuning cost.
+    pub cost: report::Cost,
+    /// The last snapshot.
+    pub last: Arc<Snapshot>,
+    /// What the operator should know: proposals refused, a ledger that is not whole.
+    pub notes: Vec<String>,
+}
+
+impl ControlPlane {
+    /// Writes the first line of the ledger.
+    pub(crate) fn begin(&mut self, profile: &str, workload: &str) {
+        let run = Run {
+            profile: profile.to_owned(),
+            workload: workload.to_owned(),
+            strategies: self.control.identities().cloned().collect(),
+            settings: self.control.starting().clone(),
+        };
+        self.ledger.write(vec![Record::Run(run)]);
+    }
+
+    /// Takes the samples of the requests that wait for the shadows.
+    pub(crate) fn feed(&mut self, plane: &DataPlane) {
+        if let (Some(tap), Some(shadows)) = (&plane.tap, &mut self.shadows) {
+            let stats = self.cache.stats();
+            tap.drain_into(shadows, stats.hits + stats.misses);
+        }
+    }
+
+    /// Shows the shadows one request at once, where there is no tap.
+    pub(crate) fn feed_one(&mut self, arrival: &Arrival, weight: u64) {
+        if let Some(shadows) = &mut self.shadows {
+            shadows.feed(arrival.id(), weight);
+        }
+    }
+
+    /// One tick at the time `now`.
+    pub(crate) fn tick(&mut self, now: Duration, plane: &DataPlane) -> Arc<Snapshot> {
+        let snapshot = self.look(now, plane);
+        let fallback = self.builder.take_fallback();
+        self.ledger.write(fallback.into_iter().collect());
+        let mut shadows = Following { shadows: self.shadows.as_mut(), budget: self.shadow_budget };
+        let controls =
+            &mut Controls { actuators: &mut self.actuators, rules: &mut self.rules, shadows: &mut shadows };
+        let records = self.control.tick(&snapshot, controls);
+        self.ledger.write(records);
+        // The shadows follow the capacity, so that an estimate always speaks of multiples of the present one.
+        let capacity = self.cache.capacity();
+        if capacity != snapshot.cache.capacity_bytes
+            && let Some(shadows) = &mut self.shadows
+        {
+            shadows.set_capacity(capacity);
+        }
+        self.last = Arc::clone(&snapshot);
+        snapshot
+    }
+
+    /// The last look, at the time `now`; the ledger is closed.
+    pub(crate) fn finish(mut self, now: Duration, plane: &DataPlane) -> Finished {
+        let ticks = self.builder.ticks();
+        self.prefetcher.finish();
+        let last = self.look(now, plane);
+        let mut records = vec![Record::Tick(Arc::clone(&last))];
+        records.extend(self.builder.take_fallback());
+        records.extend(self.control.finish(&last));
+        records.push(Record::End(End {
+            ticks,
+            hits: last.cache.hits,
+            misses: last.cache.misses,
+            decisions: u64::try_from(self.control.decisions().len()).unwrap_or(u64::MAX),
+        }));
+        self.ledger.write(records);
+        let control = &self.control;
+        let strategies = control.costs().map(|(who, cost)| (who.name.clone(), cost.clone())).collect();
+        let cost = report::Cost { ticks, strategies, ..report::Cost::default() };
+        let mut notes = report::objections(&cost.strategies);
+        notes.extend(fallbacks::note(&self.cache.stats()));
+        notes.extend(plane.tap.as_ref().and_then(|tap| unsampled(tap.dropped())));
+        let (decisions, rules) = (control.decisions().to_vec(), control.rule_changes().to_vec());
+        let disabled = control.disabled().cloned().collect();
+        notes.extend(self.ledger.finish().map(|error| format!("the ledger is not whole: {error}")));
+        Finished { decisions, rules, disabled, cost, last, notes }
+    }
+
+    /// Puts on the ledger that somebody told the host to do something.
+    pub(crate) fn commanded(&mut self, now: Duration, command: &'static str, detail: String) {
+        let at_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+        self.ledger.write(vec![Record::Command(Commanded { at_ms, command, detail })]);
+    }
+
+    /// Goes on under other settings. A value that is out of its new range moves to the nearest inside.
+    pub(crate) fn reload(&mut self, settings: &Settings) -> Result<(), String> {
+        self.control.configure(loop_config(settings));
+        let ranges = ranges(settings, settings.cache.capacity.get());
+        let before = self.actuators.values();
+        self.actuators =
+            crate::actuators::actuators(&self.cache, &self.prefetcher, self.executor.as_ref(), &ranges);
+        self.rules.set_limit(rule_limit(settings));
+        let mut failed = Vec::new();
+        for (dial, value) in before {
+            let Some(range) = self.actuators.range(dial) else { continue };
+            let within = range.admit(&value).map(|(within, _)| within).unwrap_or(value);
+            if let Err(error) = self.actuators.apply(dial, &within) {
+                failed.push(format!("{dial}: {error}"));
+            }
+        }
+        if let Some(shadows) = &mut self.shadows {
+            shadows.set_capacity(self.cache.capacity());
+        }
+        if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
+    }
+
+    /// Stops consulting a strategy; what it holds returns to the starting values.
+    pub(crate) fn retire(&mut self, name: &str, reason: &str) -> Result<(), NoSuchStrategy> {
+        let mut shadows = Following { shadows: self.shadows.as_mut(), budget: self.shadow_budget };
+        let controls =
+            &mut Controls { actuators: &mut self.actuators, rules: &mut self.rules, shadows: &mut shadows };
+        let records = self.control.retire(name, reason, &self.last, controls)?;
+        self.ledger.write(records);
+        Ok(())
+    }
+
+    fn look(&mut self, now: Duration, plane: &DataPlane) -> Arc<Snapshot> {
+        self.feed(plane);
+        let (system, gauges) = self.machine.sample();
+        let sample = Sample {
+            system,
+            cache: self.cache.stats(),
+            shadows: self.shadows.as_ref().map(Shadows::estimates).unwrap_or_default(),
+            executor: self.executor.as_ref().map(|executor| self.pools(executor.window())),
+            prefetch: self.prefetch(),
+            accesses: plane.metrics.accesses.recent(),
+            finished: plane.metrics.count(),
+            latency: plane.metrics.take_window(),
+            gauges,
+        };
+        Arc::new(self.builder.snapshot(now, sample))
+    }
+
+    fn prefetch(&self) -> Prefetch {
+        let owners = self.control.identities().map(|identity| identity.name.clone()).collect();
+        Prefetch {
+            in_flight: self.prefetcher.in_flight(),
+            max_in_flight: self.prefetcher.max_in_flight(),
+            cache_share: self.prefetcher.cache_share(),
+            max_rules: host_control::RuleBook::limit(&self.rules).unwrap_or(0),
+            rules: self.prefetcher.stats(),
+            owners,
+        }
+    }
+
+    fn pools(&self, stats: host_executor::ExecutorStats) -> snapshot::Executor {
+        let pool = |pool: host_executor::PoolStats, dial: Dial| {
+            let (min_workers, max_workers) = match self.actuators.range(dial) {
+                Some(Range::Count(range)) => (small(*range.start()), small(*range.end())),
+                _ => (0, 0),
+            };
+            snapshot::Pool {
+                workers: pool.workers,
+                min_workers,
+                max_workers,
+                utilisation: pool.utilisation,
+                queued: pool.queued,
+                window_completed: pool.window_completed,
+                mean_wait_us: pool.mean_wait_us,
+                mean_service_us: pool.mean_service_us,
+            }
+        };
+        let class = |class: host_executor::ClassStats| snapshot::Class {
+            name: class.name,
+            kind: class.kind,
+            completed: class.completed,
+            cpu_share: class.cpu_share,
+            wait_p50_us: class.wait_p50_us,
+            wait_p99_us: class.wait_p99_us,
+            service_p50_us: class.service_p50_us,
+            service_p99_us: class.service_p99_us,
+            window_completed: class.window_completed,
+            window_failed: class.window_failed,
+            latency_target_us: None,
+        };
+        snapshot::Executor {
+            cpu: pool(stats.cpu, CPU_WORKERS),
+            io: pool(stats.io, IO_WORKERS),
+            classes: stats.classes.into_iter().map(class).collect(),
+        }
+    }
+}
+
+impl Machine {
+    /// The figures of the frozen record, and the gauges beside it.
+    fn sample(&mut self) -> (System, Values) {
+        let sampler = match self {
+            Self::Sampled(sampler) => sampler,
+            Self::Nominal(memory) => {
+                let nominal = System { cpu_cores: 1.0, memory_limit_bytes: *memory, ..System::default() };
+                return (nominal, Values::new());
+            }
+        };
+        let sample = sampler.sample();
+        let system = System {
+            cpu_cores: sample.cpu_cores,
+            cpu_usage: sample.cpu_usage,
+            memory_limit_bytes: sample.memory_limit_bytes,
+            memory_used_bytes: sample.memory_used_bytes,
+            process_memory_bytes: sample.process_memory_bytes,
+            disk_read_bytes_per_second: sample.disk_read_bytes_per_second,
+            disk_write_bytes_per_second: sample.disk_write_bytes_per_second,
+            network_received_bytes_per_second: sample.network_received_bytes_per_second,
+            network_sent_bytes_per_second: sample.network_sent_bytes_per_second,
+        };
+        let measured = [
+            ("process-cpu-cores", Some(sample.process_cpu_cores)),
+            ("others-cpu-usage", sample.others_cpu_usage),
+            ("run-queue-wait", sample.run_queue_wait_share),
+            ("psi-cpu", sample.pressure.cpu_some),
+            ("psi-io", sample.pressure.io_some),
+            ("psi-memory", sample.pressure.memory_some),
+        ];
+        (system, measured.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
+    }
+}
+
+/// Samples that did not fit the queue to the shadows bias their estimates: the operator is told.
+fn unsampled(dropped: u64) -> Option<String> {
+    let note =
+        || format!("the shadows did not see {dropped} requests: the control thread had no time for them");
+    (dropped > 0).then(note)
+}
+
+fn small(workers: u64) -> u32 {
+    u32::try_from(workers).unwrap_or(u32::MAX)
+}

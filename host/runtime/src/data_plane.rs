@@ -1,0 +1,118 @@
+//! What a request passes: access log, prefetch rules, cache, counters.
+//!
+//! One data plane serves wall time and virtual time. It knows no thread and no clock: whoever drives it says when a
+//! request arrived, waits for loads in its own way ([`crate::live`], [`crate::virtual_run`]), and says how long a request
+//! took. Nothing here waits for a strategy. Rules are read through an atomic pointer, the shadows' samples go through a
+//! bounded queue that drops what does not fit, and the control thread is woken without being waited for.
+
+use std::sync::{Arc, OnceLock};
+use std::thread::Thread;
+use std::time::Duration;
+
+use ahash::RandomState;
+use host_cache::{Cache, SampleTap};
+use host_contract::split_mix::mix;
+use host_prefetch::Prefetcher;
+
+use crate::access_log::Position;
+use crate::key::Key;
+use crate::request_metrics::RequestMetrics;
+use crate::value::Value;
+
+/// The cache of a host.
+pub(crate) type Store = Cache<Key, Value, RandomState>;
+
+/// The parts that a request passes.
+pub(crate) struct DataPlane {
+    pub(crate) cache: Arc<Store>,
+    pub(crate) prefetcher: Arc<Prefetcher>,
+    pub(crate) metrics: RequestMetrics,
+    /// The way to the shadows; none where there are none, and in virtual time, where they are fed at once.
+    pub(crate) tap: Option<SampleTap>,
+    pub(crate) trigger: TickTrigger,
+}
+
+/// A request that has arrived and is not served yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Arrival {
+    pub(crate) key: Key,
+    position: Position,
+}
+
+impl Arrival {
+    /// What a shadow knows the key by: nothing follows from its value, whatever order the keys keep.
+    pub(crate) fn id(&self) -> u64 {
+        mix(self.key.number())
+    }
+}
+
+impl DataPlane {
+    /// Logs that a request for `key` has arrived, and says which keys the rules want prefetched. To be called in the order
+    /// of arrival, before the request waits in a queue: rules go by the order, and the wait is the prefetch's head start.
+    pub(crate) fn arrive(&self, key: Key, has: impl Fn(u64) -> bool) -> (Arrival, Vec<u64>) {
+        let number = key.number();
+        let position = self.metrics.accesses.arrived(number);
+        let mut loads = Vec::new();
+        let no_use = |number: u64| self.cache.contains(&Key::Number(number)) || !has(number);
+        self.prefetcher.arrived(number, no_use, &mut loads);
+        (Arrival { key, position }, loads.into_iter().map(|load| load.key).collect())
+    }
+
+    /// Settles whether a prefetch of the key came in time. To be called when the request looks the key up.
+    pub(crate) fn demanded(&self, arrival: &Arrival) {
+        self.prefetcher.demanded(arrival.key.number());
+    }
+
+    /// The request was served with a value, `hit` where it caused no load of its own.
+    pub(crate) fn served(&self, arrival: &Arrival, value: &Value, hit: bool) {
+        self.metrics.accesses.served(arrival.position, value.size(), hit);
+        if let Some(tap) = &self.tap {
+            tap.offer(arrival.id(), value.weight());
+        }
+    }
+
+    /// A request, or a piece of work, has ended `time` after its arrival.
+    pub(crate) fn finished(&self, time: Duration) -> u64 {
+        let count = self.metrics.finished(time);
+        self.trigger.at(count);
+        count
+    }
+
+    /// A prefetched value is in the cache.
+    pub(crate) fn prefetched(&self, number: u64, weight: u64) {
+        self.prefetcher.loaded(number, weight);
+    }
+}
+
+/// Wakes the control thread after so many requests.
+#[derive(Debug, Default)]
+pub(crate) struct TickTrigger {
+    every: u64,
+    thread: OnceLock<Thread>,
+}
+
+impl TickTrigger {
+    /// After every `every` requests; never for 0.
+    pub(crate) fn new(every: u64) -> Self {
+        Self { every, thread: OnceLock::new() }
+    }
+
+    /// Says which thread to wake. Only the first call counts.
+    pub(crate) fn wake(&self, thread: Thread) {
+        self.thread.get_or_init(|| thread);
+    }
+
+    /// Requests between two ticks; 0 for ticks by time alone.
+    pub(crate) fn every(&self) -> u64 {
+        self.every
+    }
+
+    fn at(&self, count: u64) {
+        if self.every > 0
+            && count.is_multiple_of(self.every)
+            && let Some(thread) = self.thread.get()
+        {
+            thread.unpark();
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! A host: an object that is made from settings, runs, is asked, takes commands, and shuts down.
+//!
+//! `host run` is this object plus a driver of requests; a server is this object plus listeners. Requests go through
+//! [`get`](Host::get), [`get_or_load`](Host::get_or_load), [`put`](Host::put) and [`remove`](Host::remove), from any
+//! thread. A thread of the host's own holds the ticks. Nothing that a request does waits for it.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use host_runtime::{Command, Host, Key, Options, Value};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let settings = host_profile::Loader::builtin().profile("small").load()?;
+//! let host = Host::start(Options::new(settings))?;
+//! host.put("user:1", "Ada", None);
+//! assert_eq!(host.get("user:1").map(|value| value.bytes().clone()), Some("Ada".into()));
+//! host.command_blocking(Command::Tick { reason: "an example".to_owned() })?;
+//! assert_eq!(host.snapshot().tick, 1);
+//! let finished = host.shut_down_blocking(Duration::from_secs(5))?;
+//! assert_eq!((finished.last.cache.hits, finished.cost.ticks), (1, 1));
+//! # Ok(())
+//! # }
+//! ```
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use host_cache::Outcome;
+use host_contract::Snapshot;
+use host_control::ledger::Record;
+use host_executor::Executor;
+use tokio::sync::{broadcast, oneshot};
+
+use crate::control_plane::Finished;
+use crate::control_thread::{self, ControlThread};
+use crate::error::HostError;
+use crate::key::Key;
+use crate::ledger::{Ledger, Subscription};
+use crate::live::Live;
+use crate::options::Options;
+use crate::origin::OriginError;
+use crate::value::Value;
+use crate::wiring;
+
+/// What a running host is told to do.
+#[derive(Debug)]
+pub enum Command {
+    /// Hold a tick now. The reason is on the ledger.
+    Tick {
+        /// Why, in words.
+        reason: String,
+    },
+    /// Go on under other settings: ranges, arbitration, cool-down, interval and memory cap. A value that is out of its new
+    /// range moves to the nearest inside. Strategies stay as they are.
+    Reload(Box<host_profile::Settings>),
+    /// Stop consulting a strategy. What it holds returns to the starting values, and its rules are withdrawn.
+    Retire {
+        /// Name of the strategy.
+        strategy: String,
+        /// Why, in words.
+        reason: String,
+    },
+}
+
+/// Figures of a running host since its start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HostStats {
+    /// Requests that have ended.
+    pub requests: u64,
+    /// Requests that caused no load of their own.
+    pub hits: u64,
+    /// Requests that had to load, or found nothing.
+    pub misses: u64,
+    /// Entries that were evicted.
+    pub evictions: u64,
+    /// Entries held.
+    pub entries: u64,
+    /// What they count for, in the unit of the capacity.
+    pub used: u64,
+    /// What the cache may hold.
+    pub capacity: u64,
+}
+
+/// A running host. Dropping it ends it without waiting.
+pub struct Host {
+    pub(crate) live: Arc<Live>,
+    pub(crate) executor: Arc<Executor>,
+    control: control_thread::Handle,
+    latest: Arc<ArcSwap<Snapshot>>,
+    subscribers: broadcast::Sender<Arc<Record>>,
+}
+
+impl Host {
+    /// Makes a host from its options and starts it.
+    ///
+    /// # Errors
+    /// [`HostError`]: the settings cannot be carried out, or the system refuses threads.
+    pub fn start(options: Options) -> Result<Self, HostError> {
+        let executor = match options.executor {
+            Some(executor) => executor,
+            None => wiring::executor(&options.scope.settings)?,
+        };
+        let ledger = Ledger::new(options.ledger);
+        let subscribers = ledger.subscribers();
+        let parts = wiring::Parts::live(&options.scope, &executor, options.registrations, ledger);
+        let live = Arc::new(Live { plane: parts.plane, origin: options.origin, runtime: executor.handle() });
+        let latest = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
+        let control = ControlThread {
+            control: parts.control,
+            live: Arc::clone(&live),
+            interval: options.scope.settings.control.tick,
+            latest: Arc::clone(&latest),
+        }
+        .start()
+        .map_err(HostError::Thread)?;
+        Ok(Self { live, executor, control, latest, subscribers })
+    }
+
+    /// The value of `key`, if the cache holds it. Counts as a request.
+    pub fn get(&self, key: impl Into<Key>) -> Option<Value> {
+        self.live.get(key.into())
+    }
+
+    /// The value of `key` from the cache, else from the origin. Callers that ask for one key at once load it once.
+    ///
+    /// # Errors
+    /// What the origin answered.
+    pub async fn get_or_load(&self, key: impl Into<Key>) -> Result<Value, OriginError> {
+        let request = self.live.arrive(key.into());
+        self.live.serve(request).await
+    }
+
+    /// Stores a value, for `lifetime` or as long as the default says. [`Outcome::Refused`] where it is too large.
+    pub fn put(&self, key: impl Into<Key>, value: impl Into<Value>, lifetime: Option<Duration>) -> Outcome {
+        self.live.put(key.into(), value.into(), lifetime)
+    }
+
+    /// Removes the value of `key` and returns it.
+    pub fn remove(&self, key: impl Into<Key>) -> Option<Value> {
+        self.live.plane.cache.remove(&key.into())
+    }
+
+    /// Figures since the start.
+    #[must_use]
+    pub fn stats(&self) -> HostStats {
+        let cache = self.live.plane.cache.stats();
+        let (hits, misses) = crate::snapshot_builder::served(&cache);
+        HostStats {
+            requests: self.live.plane.metrics.count(),
+            hits,
+            misses,
+            evictions: cache.evictions,
+            entries: cache.entries,
+            used: cache.weight,
+            capacity: cache.capacity,
+        }
+    }
+
+    /// What the last tick saw; empty before the first.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.latest.load_full()
+    }
+
+    /// Every record of the ledger from now on. A subscriber that falls 4,096 records behind loses the oldest, and is told
+    /// how many.
+    #[must_use]
+    pub fn subscribe(&self) -> Subscription {
+        self.subscribers.subscribe()
+    }
+
+    /// Tells the host to do something, and waits until it is done.
+    ///
+    /// # Errors
+    /// [`HostError`]: the command cannot be carried out, or the control thread has died.
+    pub async fn command(&self, command: Command) -> Result<(), HostError> {
+        self.send(command)?.await.unwrap_or(Err(HostError::ControlThreadDied))
+    }
+
+    /// As [`command`](Self::command), from outside of async code.
+    ///
+    /// # Errors
+    /// As [`command`](Self::command).
+    ///
+    /// # Panics
+    /// If called inside async code, where blocking would stop other tasks.
+    pub fn command_blocking(&self, command: Command) -> Result<(), HostError> {
+        self.send(command)?.blocking_recv().unwrap_or(Err(HostError::ControlThreadDied))
+    }
+
+    fn send(&self, command: Command) -> Result<oneshot::Receiver<Result<(), HostError>>, HostError> {
+        let (reply, answer) = oneshot::channel();
+        self.control.send(command, reply).then_some(answer).ok_or(HostError::ControlThreadDied)
+    }
+
+    /// Ends the host: no further tick, one last look, the ledger closed. Requests under way go on; what they find does not
+    /// count any more.
+    ///
+    /// # Errors
+    /// [`HostError::ShutdownTimedOut`] where the control thread is still busy after `grace`.
+    pub async fn shut_down(self, grace: Duration) -> Result<Finished, HostError> {
+        let finished = self.control.stop();
+        match tokio::time::timeout(grace, finished).await {
+            Ok(finished) => finished.map_err(|_| HostError::ControlThreadDied),
+            Err(_) => Err(HostError::ShutdownTimedOut(grace)),
+        }
+    }
+
+    /// As [`shut_down`](Self::shut_down), from outside of async code.
+    ///
+    /// # Errors
+    /// As [`shut_down`](Self::shut_down).
+    ///
+    /// # Panics
+    /// If called inside async code, where blocking would stop other tasks.
+    pub fn shut_down_blocking(self, grace: Duration) -> Result<Finished, HostError> {
+        let executor = Arc::clone(&self.executor);
+        executor.block_on(self.shut_down(grace))
+    }
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host").field("cache", &self.live.plane.cache).finish_non_exhaustive()
+    }
+}

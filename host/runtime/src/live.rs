@@ -1,0 +1,93 @@
+//! Requests in wall time: a key is looked up, else loaded from the origin, once for all who ask.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use host_cache::{Fill, Outcome, Served};
+use tokio::runtime::Handle;
+
+use crate::data_plane::{Arrival, DataPlane};
+use crate::key::Key;
+use crate::origin::{Origin, OriginError};
+use crate::value::Value;
+
+/// The data plane with an origin and a runtime for its prefetches.
+pub(crate) struct Live {
+    pub(crate) plane: DataPlane,
+    pub(crate) origin: Arc<dyn Origin>,
+    pub(crate) runtime: Handle,
+}
+
+/// A request that has arrived, with the time since when it waits.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    arrival: Arrival,
+    arrived: Instant,
+}
+
+impl Live {
+    /// A request has arrived: logs it, and starts what the rules want prefetched. Its time runs from here on, the wait in
+    /// a queue included.
+    pub(crate) fn arrive(self: &Arc<Self>, key: Key) -> Request {
+        let arrived = Instant::now();
+        let (arrival, loads) = self.plane.arrive(key, |number| self.origin.has(number));
+        for number in loads {
+            self.prefetch(number);
+        }
+        Request { arrival, arrived }
+    }
+
+    /// Serves a request from the cache, else from the origin.
+    ///
+    /// # Errors
+    /// What the origin answered.
+    pub(crate) async fn serve(&self, request: Request) -> Result<Value, OriginError> {
+        let Request { arrival, arrived } = request;
+        self.plane.demanded(&arrival);
+        let load = self.origin.load(&arrival.key);
+        let result = self.plane.cache.get_or_try_insert_async(arrival.key.clone(), load).await;
+        if let Ok((value, served)) = &result {
+            self.plane.served(&arrival, value, *served != Served::Loaded);
+        }
+        self.plane.finished(arrived.elapsed());
+        result.map(|(value, _)| value)
+    }
+
+    /// What the cache holds under `key`, as a request that loads nothing.
+    pub(crate) fn get(self: &Arc<Self>, key: Key) -> Option<Value> {
+        let Request { arrival, arrived } = self.arrive(key);
+        self.plane.demanded(&arrival);
+        let value = self.plane.cache.get(&arrival.key);
+        if let Some(value) = &value {
+            self.plane.served(&arrival, value, true);
+        }
+        self.plane.finished(arrived.elapsed());
+        value
+    }
+
+    /// Stores a value.
+    pub(crate) fn put(&self, key: Key, value: Value, lifetime: Option<Duration>) -> Outcome {
+        match lifetime {
+            Some(lifetime) => self.plane.cache.insert_with_ttl(key, value, lifetime),
+            None => self.plane.cache.insert(key, value),
+        }
+    }
+
+    /// Prefetches in a task of its own, bounded by the prefetch budget: behind the requests that wait in the queue it would
+    /// always come too late.
+    fn prefetch(self: &Arc<Self>, number: u64) {
+        let this = Arc::clone(self);
+        let task = async move {
+            let key = Key::Number(number);
+            match this.plane.cache.try_fill_async(key.clone(), this.origin.load(&key)).await {
+                Ok(Fill::Loaded) => {
+                    let weight = this.plane.cache.peek(&key).map_or(0, |value| value.weight());
+                    this.plane.prefetched(number, weight);
+                }
+                // Somebody else was faster; or whoever asks for it on demand meets the error and reports it.
+                Ok(Fill::Present | Fill::UnderWay) | Err(_) => this.plane.prefetcher.failed(number),
+            }
+        };
+        self.runtime.spawn(task);
+    }
+}

@@ -1,0 +1,120 @@
+//! What the settings allow the control loop: the range of each dial, the limits, the modes.
+
+use std::ops::RangeInclusive;
+
+use host_cache::Registry;
+use host_contract::Dials;
+use host_contract::dial::CACHE_CAPACITY;
+use host_control::{Budget, Config};
+use host_profile::Settings;
+
+/// What the settings allow each dial.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Ranges {
+    /// The policies that the cache can follow.
+    pub(crate) policies: Registry,
+    /// Capacity of the cache, bytes.
+    pub(crate) capacity: RangeInclusive<u64>,
+    /// Threads of the CPU pool.
+    pub(crate) cpu_workers: RangeInclusive<u32>,
+    /// Tasks that the IO pool runs at once.
+    pub(crate) io_workers: RangeInclusive<u32>,
+    /// Threads of the CPU pool at the start.
+    pub(crate) start_cpu_workers: u32,
+    /// Tasks of the IO pool at the start.
+    pub(crate) start_io_workers: u32,
+    /// Most prefetches under way at once; none where the settings switch prefetching off.
+    pub(crate) prefetch_in_flight: Option<u32>,
+}
+
+/// The ranges for a cache that starts with `capacity` bytes.
+///
+/// Where the capacity is another than the profile's (a trace's own scale), its bounds keep their distance from it in
+/// proportion.
+pub(crate) fn ranges(settings: &Settings, capacity: u64) -> Ranges {
+    let cache = &settings.cache;
+    let scaled = |bound: u64| scale(bound, capacity, cache.capacity.get());
+    let pools = &settings.executor;
+    Ranges {
+        policies: policies(),
+        capacity: ordered(scaled(cache.min_capacity.get()).max(1), scaled(cache.max_capacity.get())),
+        cpu_workers: pools.min_cpu_workers..=pools.max_cpu_workers,
+        io_workers: pools.min_io_workers..=pools.max_io_workers,
+        start_cpu_workers: pools.cpu_workers,
+        start_io_workers: pools.io_workers,
+        prefetch_in_flight: settings.prefetch.enabled.then_some(settings.prefetch.max_in_flight_limit),
+    }
+}
+
+/// The policies that the cache can follow.
+pub(crate) fn policies() -> Registry {
+    Registry::default()
+}
+
+/// Their names.
+pub(crate) fn policy_names(policies: &Registry) -> Vec<String> {
+    policies.names().map(str::to_owned).collect()
+}
+
+/// `bound * capacity / reference`, without overflow.
+fn scale(bound: u64, capacity: u64, reference: u64) -> u64 {
+    let scaled = u128::from(bound) * u128::from(capacity) / u128::from(reference.max(1));
+    u64::try_from(scaled).unwrap_or(u64::MAX)
+}
+
+fn ordered(least: u64, most: u64) -> RangeInclusive<u64> {
+    least..=most.max(least)
+}
+
+/// Rules that one strategy may have installed; none where the settings switch prefetching off.
+pub(crate) fn rule_limit(settings: &Settings) -> Option<u32> {
+    settings.prefetch.enabled.then_some(settings.prefetch.max_rules)
+}
+
+/// How the control loop is set up.
+pub(crate) fn loop_config(settings: &Settings) -> Config {
+    Config {
+        dials: Dials::built_in(),
+        cool_down_ticks: settings.control.cool_down_ticks,
+        judge_after_ticks: settings.control.judge_after_ticks,
+        modes: settings.dials.iter().map(|(dial, settings)| (*dial, settings.mode)).collect(),
+        budget: Some(Budget { dial: CACHE_CAPACITY, cap_bytes: settings.memory.cap.get() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use host_contract::Mode;
+    use host_contract::dial::IO_WORKERS;
+    use host_contract::number::to_u64;
+    use host_telemetry::Machine;
+
+    use super::*;
+
+    fn settings(sets: &[&str]) -> Settings {
+        let machine = Machine::read(std::path::Path::new("."));
+        host_profile::Loader::new().user_file(None).set(sets.iter().copied()).load(&machine).unwrap()
+    }
+
+    #[test]
+    fn the_bounds_of_the_capacity_keep_their_distance() {
+        let settings =
+            settings(&["cache.capacity=10MB", "cache.min-capacity=5MB", "cache.max-capacity=30MB"]);
+        assert_eq!(ranges(&settings, 10_000_000).capacity, 5_000_000..=30_000_000);
+        assert_eq!(ranges(&settings, 100).capacity, 50..=300);
+        assert_eq!(ranges(&settings, 0).capacity, 1..=1);
+        let most = ranges(&settings, u64::MAX).capacity;
+        assert!(*most.end() == u64::MAX && *most.start() >= to_u64(9e18), "{most:?}");
+    }
+
+    #[test]
+    fn every_dial_has_its_mode_from_the_profile() {
+        let settings = settings(&["control.arbitration.io-workers=mean"]);
+        let config = loop_config(&settings);
+        for spec in config.dials.iter() {
+            let expected = if spec.dial == IO_WORKERS { Mode::Mean } else { spec.mode };
+            assert_eq!(config.modes.get(&spec.dial), Some(&expected), "{}", spec.dial);
+        }
+        assert_eq!(config.budget.map(|budget| budget.cap_bytes), Some(settings.memory.cap.get()));
+    }
+}

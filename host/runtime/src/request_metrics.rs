@@ -1,0 +1,125 @@
+//! What the request path counts for the control loop.
+//!
+//! A request counts itself and its time without waiting for anybody: the counter and the access log are atomics; times
+//! go to the first of a few histograms that nobody is writing to or emptying. Were all of them taken, the time of that
+//! one request would not be recorded: a request waits for no tick.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use host_contract::Latency;
+use parking_lot::Mutex;
+
+use crate::access_log::AccessLog;
+
+const STRIPES: usize = 8;
+
+/// Counters, times and recent requests of one run.
+#[derive(Debug)]
+pub(crate) struct RequestMetrics {
+    finished: AtomicU64,
+    pub(crate) accesses: AccessLog,
+    requests: Striped,
+}
+
+impl Default for RequestMetrics {
+    fn default() -> Self {
+        Self { finished: AtomicU64::new(0), accesses: AccessLog::default(), requests: Striped::default() }
+    }
+}
+
+impl RequestMetrics {
+    /// A request took `time`, from its arrival to its end. Returns how many have finished with it.
+    pub(crate) fn finished(&self, time: Duration) -> u64 {
+        let count = self.finished.fetch_add(1, Ordering::Relaxed) + 1;
+        self.requests.record(count, time);
+        count
+    }
+
+    /// Requests finished since the start.
+    #[must_use]
+    pub(crate) fn count(&self) -> u64 {
+        self.finished.load(Ordering::Relaxed)
+    }
+
+    /// Times of requests since the last call.
+    #[must_use]
+    pub(crate) fn take_window(&self) -> Latency {
+        self.requests.take_window()
+    }
+
+    /// Times of requests since the start.
+    #[must_use]
+    pub(crate) fn total(&self) -> Latency {
+        self.requests.total()
+    }
+}
+
+/// A histogram in stripes, so that threads that record at once do not meet.
+#[derive(Debug)]
+pub(crate) struct Striped(Box<[Mutex<Stripe>]>);
+
+/// Times since the last tick, and since the start of the run.
+#[derive(Debug, Default)]
+struct Stripe {
+    window: Latency,
+    total: Latency,
+}
+
+impl Default for Striped {
+    fn default() -> Self {
+        Self((0..STRIPES).map(|_| Mutex::default()).collect())
+    }
+}
+
+impl Striped {
+    /// Records `time` in the first stripe from `hint` on that nobody holds.
+    pub(crate) fn record(&self, hint: u64, time: Duration) {
+        let first = usize::try_from(hint).unwrap_or(0);
+        let stripes = (first..first.saturating_add(STRIPES)).filter_map(|at| self.0.get(at % STRIPES));
+        if let Some(mut stripe) = stripes.into_iter().find_map(Mutex::try_lock) {
+            stripe.window.record(time);
+        }
+    }
+
+    /// Times since the last call.
+    pub(crate) fn take_window(&self) -> Latency {
+        let mut window = Latency::default();
+        for stripe in &self.0 {
+            let mut stripe = stripe.lock();
+            let taken = std::mem::take(&mut stripe.window);
+            stripe.total.merge(&taken);
+            drop(stripe);
+            window.merge(&taken);
+        }
+        window
+    }
+
+    /// Times since the start.
+    pub(crate) fn total(&self) -> Latency {
+        let mut total = Latency::default();
+        for stripe in &self.0 {
+            let stripe = stripe.lock();
+            total.merge(&stripe.total);
+            total.merge(&stripe.window);
+        }
+        total
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_is_emptied_and_the_total_is_not() {
+        let metrics = RequestMetrics::default();
+        for ms in 1..=10 {
+            metrics.finished(Duration::from_millis(ms));
+        }
+        assert_eq!(metrics.take_window().percentiles().count, 10);
+        metrics.finished(Duration::from_millis(1));
+        assert_eq!(metrics.take_window().percentiles().count, 1);
+        assert_eq!((metrics.total().percentiles().count, metrics.count()), (11, 11));
+    }
+}

@@ -1,0 +1,42 @@
+//! What to run, and how.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use host_profile::Settings;
+use host_simulator::Capacity;
+use host_workload::trace;
+
+/// What a run works on.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// The generator's phases.
+    BuiltIn,
+    /// The files of a directory.
+    Directory(PathBuf),
+    /// A recorded trace.
+    Trace(PathBuf, trace::Options),
+}
+
+/// What to run, and how.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// The effective configuration.
+    pub settings: Settings,
+    /// What there is to do.
+    pub input: Input,
+    /// Whether the same input is also run with strategies off, before and after.
+    pub baseline: bool,
+    /// Passes over a directory, at least 1.
+    pub passes: u32,
+    /// Time the origin of a trace or of the built-in workload takes for an object.
+    pub origin_latency: Duration,
+    /// Capacity at the start; none leaves it to the input and the profile.
+    pub capacity: Option<Capacity>,
+    /// Size of an object of a trace that gives none, bytes.
+    pub object_size: u32,
+    /// Where all chance comes from.
+    pub seed: u64,
+    /// Where the ledger of the tuned run is written.
+    pub ledger: Option<PathBuf>,
+}

@@ -1,0 +1,35 @@
+//! The shadows of a run, as the control loop chooses what they follow.
+
+use host_cache::Shadows;
+use host_control::ShadowControl;
+
+use crate::ranges::{policies, policy_names};
+
+/// The shadows of a run, if it has any.
+pub(crate) struct Following<'a> {
+    pub(crate) shadows: Option<&'a mut Shadows>,
+    /// Policies that may be followed at once.
+    pub(crate) budget: u32,
+}
+
+impl ShadowControl for Following<'_> {
+    fn followed(&self) -> Vec<String> {
+        self.shadows.as_ref().map(|shadows| shadows.followed()).unwrap_or_default()
+    }
+
+    fn known(&self) -> Vec<String> {
+        if self.shadows.is_some() { policy_names(&policies()) } else { Vec::new() }
+    }
+
+    fn budget(&self) -> u32 {
+        if self.shadows.is_some() { self.budget } else { 0 }
+    }
+
+    fn follow(&mut self, policies: &[String]) -> Result<(), String> {
+        let shadows = self.shadows.as_mut().ok_or("this run has no shadows")?;
+        let registry = crate::ranges::policies();
+        let found: Result<Vec<_>, _> = policies.iter().map(|name| registry.get(name).cloned()).collect();
+        shadows.follow(&found.map_err(|error| error.to_string())?);
+        Ok(())
+    }
+}
