@@ -16,7 +16,7 @@ use host_contract::number::ratio;
 use host_contract::snapshot::Shadow;
 use host_contract::{Judged, Snapshot, Value};
 
-use crate::ledger::Effect;
+use crate::effect::Effect;
 
 /// What is judged: one change of a dial or of the rule book.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,7 +10,7 @@
 //! | [`context`] | where a strategy hands in its proposals of one tick |
 //! | [`arbiter`] | which of several proposals for a dial wins |
 //! | [`actuator`], [`rule_book`], [`shadow_control`] | what the loop turns |
-//! | [`judge`] | what a decision changed |
+//! | [`judge`], [`effect`] | what a decision changed |
 //! | [`ledger`] | the records of all that |
 //! | [`registration`], [`strategy`] | who takes part |
 
@@ -18,6 +18,7 @@ pub mod actuator;
 pub mod arbiter;
 pub mod context;
 pub mod control_loop;
+pub mod effect;
 pub mod figures;
 pub mod judge;
 pub mod ledger;

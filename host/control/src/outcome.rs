@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use host_contract::{Dial, Value};
 use serde::Serialize;
 
-use crate::ledger::Effect;
+use crate::effect::Effect;
 
 /// Outcomes kept of each strategy.
 pub const KEPT: usize = 256;

@@ -1,7 +1,8 @@
 //! The report of a run: one screen.
 
 use host_contract::Value;
-use host_control::ledger::{Decision, Effect, RulesChanged};
+use host_control::effect::Effect;
+use host_control::ledger::{Decision, RulesChanged};
 use host_profile::Bytes;
 use host_runtime::report::comparison::{Change, Comparison};
 use host_runtime::report::{Cost, Figures, Report, Share, Totals};
