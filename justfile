@@ -59,7 +59,7 @@ lint:
     cargo fmt --all --check --manifest-path tests/components/Cargo.toml
     cargo fmt --all --check --manifest-path fuzz/Cargo.toml
     cargo clippy --workspace --all-targets -- -D warnings
-    cargo clippy --manifest-path plugins/Cargo.toml --target wasm32-wasip2 -- -D warnings
+    cargo clippy --manifest-path plugins/Cargo.toml --target wasm32-wasip2 --lib --examples -- -D warnings
     cargo clippy --manifest-path tests/components/Cargo.toml --target wasm32-wasip2 -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
