@@ -6,7 +6,7 @@
 //! | [`Shadows`] | miniature caches beside it: what would another policy or capacity have missed? |
 //! | [`policy`] | LRU, FIFO, LFU, ARC, SIEVE, S3-FIFO, W-TinyLFU, LIRS, 2Q, and the trait for another |
 //!
-//! Of this project it uses `host-policy` alone. It reads a clock only for entries that have a lifetime
+//! Of this project it uses `host-policy` and `host-contract` alone. It reads a clock only for entries that have a lifetime
 //! ([`Builder::clock`]), and its one source of chance is the seed of the key hasher ([`Builder::hasher`]). Both can be
 //! replaced, and then a run repeats.
 

@@ -2,8 +2,8 @@
 //!
 //! The keys of a large trace are anywhere in this table, so the time is that of memory. Keys are therefore looked up in
 //! batches, and what the next batches need is prefetched. The tables of libraries do not say where a key would be; so
-//! this one is written here. It only grows: open addressing
-//! with linear probing, at most half full, 8 to 16 bytes a key, and 8 for the key itself.
+//! this one is written here. It only grows: open addressing with linear probing, at most half full, 8 to 16 bytes a key,
+//! and 8 for the key itself.
 #![expect(
     clippy::indexing_slicing,
     clippy::as_conversions,

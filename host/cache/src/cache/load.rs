@@ -1,4 +1,4 @@
-//! ReadGuard through the cache: look up, else load once and store.
+//! Reads through the cache: look up, else load once and store.
 //!
 //! The two methods are one algorithm, blocking and asynchronous. A caller that finds neither the entry nor a
 //! load under way leads: it registers, looks once more (the load it just missed may have been stored

@@ -107,7 +107,7 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         let sum: u64 = store.entries().map(|(slot, _)| store.weight_of(slot)).sum();
         let told = self.counters.weight.load(Ordering::Acquire);
         let entries = store.entries().count();
-        let mut ordered: Vec<Slot> = order.policy.export().iter().map(|standing| standing.slot).collect();
+        let mut ordered: Vec<Slot> = order.policy.export().iter().map(|entry| entry.slot).collect();
         let all_there = ordered.iter().all(|&slot| store.entry(slot).is_some());
         ordered.sort_unstable();
         ordered.dedup();
