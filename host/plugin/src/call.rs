@@ -11,12 +11,13 @@
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use host_control::Fault;
 use wasmtime::{Store, Trap, UpdateDeadline};
 use wasmtime_wasi::I32Exit;
 
+use crate::allowance::{Allowance, TimeIsUp};
 use crate::clock::Clock;
 use crate::names;
 use crate::printed::Printed;
@@ -29,25 +30,6 @@ const HOSTCALL_BYTES: usize = 1 << 20;
 
 /// Bytes kept of a reason that wasmtime gives.
 const MAX_REASON: usize = 512;
-
-/// What one call may use.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Allowance {
-    pub(crate) fuel: u64,
-    /// By the guest's own clock.
-    pub(crate) deadline: Duration,
-    /// The limit that gives it.
-    pub(crate) deadline_key: &'static str,
-    /// By the machine's clock.
-    pub(crate) wall: Duration,
-    /// The time that the guest is shown.
-    pub(crate) now: Duration,
-}
-
-/// Raised to stop a guest whose time is up.
-#[derive(Debug, thiserror::Error)]
-#[error("the deadline has passed")]
-pub(crate) struct TimeIsUp;
 
 /// A store with everything that bounds its calls.
 pub(crate) fn store(engine: &wasmtime::Engine, state: StoreData) -> Store<StoreData> {

@@ -9,13 +9,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use wasmtime::component::Resource;
 use wasmtime_wasi::async_trait;
-use wasmtime_wasi::p2::bindings::cli::{stderr, stdout};
-use wasmtime_wasi::p2::{DynOutputStream, OutputStream, Pollable, StreamError, StreamResult};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
 use crate::charge::HostWork;
-use crate::store_data::StoreData;
 
 /// Bytes kept of each stream between two calls.
 const CAPACITY: usize = 8 << 10;
@@ -69,27 +66,6 @@ impl OutputStream for Capture {
 
     fn check_write(&mut self) -> StreamResult<usize> {
         Ok(PERMIT)
-    }
-}
-
-fn stream(state: &mut StoreData, capture: Capture) -> wasmtime::Result<Resource<DynOutputStream>> {
-    let stream: DynOutputStream = Box::new(capture);
-    Ok(state.table.push(stream)?)
-}
-
-impl stdout::Host for StoreData {
-    fn get_stdout(&mut self) -> wasmtime::Result<Resource<DynOutputStream>> {
-        self.work.wasi_call();
-        let capture = self.stdout.clone();
-        stream(self, capture)
-    }
-}
-
-impl stderr::Host for StoreData {
-    fn get_stderr(&mut self) -> wasmtime::Result<Resource<DynOutputStream>> {
-        self.work.wasi_call();
-        let capture = self.stderr.clone();
-        stream(self, capture)
     }
 }
 

@@ -14,7 +14,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::Mutex;
 use wasmtime::{Engine, Trap};
 
-use crate::call::TimeIsUp;
+use crate::allowance::TimeIsUp;
 use crate::clock::Clock;
 
 /// A call of one of our interfaces, whatever it does: it takes as long as some hundred instructions.

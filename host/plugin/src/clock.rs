@@ -16,8 +16,6 @@ use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
 use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
 use wasmtime_wasi::{HostWallClock, async_trait};
 
-use crate::store_data::StoreData;
-
 /// The date at which every run begins for a guest: 2026-01-01, midnight UTC. Fixed, because a real
 /// date would make two runs differ.
 const START_OF_RUN: Duration = Duration::from_secs(1_767_225_600);
@@ -123,9 +121,8 @@ pub(crate) struct MonotonicView<'a> {
 }
 
 impl<'a> MonotonicView<'a> {
-    pub(crate) fn of(state: &'a mut StoreData) -> Self {
-        state.work.wasi_call();
-        Self { clock: &state.clock, table: &mut state.table }
+    pub(crate) fn new(clock: &'a Arc<Clock>, table: &'a mut ResourceTable) -> Self {
+        Self { clock, table }
     }
 
     fn timer(&mut self, at: u64) -> wasmtime::Result<Resource<DynPollable>> {

@@ -11,16 +11,8 @@ use wasmparser::{ComponentExternalKind, ComponentTypeRef, Parser, Payload};
 
 use crate::imports;
 use crate::load_error::{Age, Label, LoadError};
+use crate::world::PACKAGE;
 use crate::{names, wasi};
-
-/// The package of the contract.
-const PACKAGE: &str = "optimizer:plugin";
-
-/// The version of the contract that this host has.
-pub(crate) const PACKAGE_VERSION: &str = "0.1.0";
-
-/// The world that a strategy is built for.
-pub const WORLD: &str = "optimizer:plugin/strategy@0.1.0";
 
 /// What a strategy exports.
 const EXPORTS: [&str; 2] = ["describe", "tick"];

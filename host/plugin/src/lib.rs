@@ -11,6 +11,7 @@
 //! What it can use: fuel, memory and time by [`Limits`]. Fuel decides and gives the same outcome in every run;
 //! the deadline is a backstop.
 
+mod allowance;
 mod artifact;
 mod bindings;
 mod call;
@@ -38,15 +39,16 @@ mod store_data;
 mod strategy;
 mod ticker;
 mod wasi;
+mod world;
 
 pub use catalogue::{Catalogue, Listed, Place, bundled};
 pub use compile::{CompileLimits, serve};
 pub use description::{Description, Setting, SettingKind};
 pub use digest::Digest;
 pub use inspection::{Import, Inspection};
-pub use interfaces::WORLD;
 pub use limits::{Limits, Time};
 pub use load::{Loader, LoaderConfig, Source, default_cache_dir};
 pub use load_error::{Age, Label, LoadError};
 pub use plugin::Plugin;
 pub use strategy::WasmStrategy;
+pub use world::WORLD;

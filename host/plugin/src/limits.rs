@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::call::Allowance;
+use crate::allowance::Allowance;
 
 /// Wall time after which a guest is stopped where time is virtual: far more than any fuel lasts.
 const WALL_BACKSTOP: Duration = Duration::from_secs(600);

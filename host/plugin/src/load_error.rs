@@ -12,9 +12,9 @@ use host_control::Fault;
 
 use crate::compile::{CompileError, CompileLimits};
 use crate::digest::Digest;
-use crate::interfaces::PACKAGE_VERSION;
 use crate::names;
 use crate::shape::ShapeError;
+use crate::world::PACKAGE_VERSION;
 
 /// A component as error texts call it: where it came from, and the start of its digest.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,17 +2,21 @@
 //!
 //! A component from any toolchain loads: some import files and sockets that they never use, so those
 //! are linked too, over a context in which there is no directory to open and no socket to make
-//! (`store_data.rs`). The guest pays for each call. Three things are ours rather than `wasmtime-wasi`'s: the monotonic clock, which is virtual and on
-//! which waiting takes no time, and the two output streams, which are captured.
+//! (`store_data.rs`). The guest pays for each call. Three things are ours rather than `wasmtime-wasi`'s: the monotonic clock,
+//! which is virtual and on which waiting takes no time (`clock.rs`), and the two output streams, which are captured
+//! (`capture.rs`).
 
-use wasmtime::component::{HasData, HasSelf, Linker, ResourceTable};
+use wasmtime::component::{HasData, HasSelf, Linker, Resource, ResourceTable};
 use wasmtime_wasi::cli::{WasiCli, WasiCliView as _};
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView as _};
 use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView as _};
+use wasmtime_wasi::p2::DynOutputStream;
+use wasmtime_wasi::p2::bindings::cli::{stderr, stdout};
 use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, io, random, sockets};
 use wasmtime_wasi::random::{WasiRandom, WasiRandomView as _};
 use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsView as _};
 
+use crate::capture::Capture;
 use crate::clock::{Monotonic, MonotonicView};
 use crate::store_data::StoreData;
 
@@ -65,7 +69,7 @@ pub(crate) fn link(l: &mut Linker<StoreData>) -> wasmtime::Result<()> {
     io::streams::add_to_linker::<StoreData, Table>(l, |s| &mut s.paid().table)?;
 
     clocks::wall_clock::add_to_linker::<StoreData, WasiClocks>(l, |s| s.paid().clocks())?;
-    clocks::monotonic_clock::add_to_linker::<StoreData, Monotonic>(l, |s| MonotonicView::of(s))?;
+    clocks::monotonic_clock::add_to_linker::<StoreData, Monotonic>(l, monotonic)?;
 
     random::random::add_to_linker::<StoreData, WasiRandom>(l, |s| s.paid().random())?;
     random::insecure::add_to_linker::<StoreData, WasiRandom>(l, |s| s.paid().random())?;
@@ -94,4 +98,30 @@ pub(crate) fn link(l: &mut Linker<StoreData>) -> wasmtime::Result<()> {
     sockets::udp::add_to_linker::<StoreData, WasiSockets>(l, |s| s.paid().sockets())?;
     sockets::udp_create_socket::add_to_linker::<StoreData, WasiSockets>(l, |s| s.paid().sockets())?;
     Ok(())
+}
+
+fn monotonic(state: &mut StoreData) -> MonotonicView<'_> {
+    let state = state.paid();
+    MonotonicView::new(&state.clock, &mut state.table)
+}
+
+fn stream(state: &mut StoreData, capture: Capture) -> wasmtime::Result<Resource<DynOutputStream>> {
+    let stream: DynOutputStream = Box::new(capture);
+    Ok(state.table.push(stream)?)
+}
+
+impl stdout::Host for StoreData {
+    fn get_stdout(&mut self) -> wasmtime::Result<Resource<DynOutputStream>> {
+        self.work.wasi_call();
+        let capture = self.stdout.clone();
+        stream(self, capture)
+    }
+}
+
+impl stderr::Host for StoreData {
+    fn get_stderr(&mut self) -> wasmtime::Result<Resource<DynOutputStream>> {
+        self.work.wasi_call();
+        let capture = self.stderr.clone();
+        stream(self, capture)
+    }
 }
