@@ -119,7 +119,7 @@ fn the_right_policy_is_chosen_live() {
 
         let workers = format!("executor.io-workers={workers}");
         let arguments = ["run", "--json", "--profile", "medium", "--set", &workers, "--set"];
-        // Nothing but the choice: what is loaded ahead would hide it.
+        // Nothing but the choice: prefetching would hide it.
         let fixed = ["strategies.worker-sizing.enabled=false", "--set", "prefetch.enabled=false", path];
         let report = json(&succeed([&arguments[..], &fixed].concat()));
         let tuned = report["tuned"]["misses"].as_f64().unwrap();
@@ -172,7 +172,7 @@ fn the_built_in_workload_runs_both_sides() {
     assert_eq!(report["disabled"], Value::Array(vec![]));
     let prefetch = &report["tuned"]["prefetch"];
     let sum: u64 = ["timely", "late", "wasted"].iter().map(|k| prefetch[*k].as_u64().unwrap()).sum();
-    assert_eq!(prefetch["issued"].as_u64(), Some(sum), "each entry loaded ahead is counted once");
+    assert_eq!(prefetch["issued"].as_u64(), Some(sum), "each prefetched entry is counted once");
 }
 
 #[test]

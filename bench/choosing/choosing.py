@@ -2,7 +2,7 @@
 
 Fixed and chosen runs differ in the choice alone. Both come from one `host sim --profile medium`, which reports what each
 policy alone would have missed; that figure is held against `host sim --policy` of its own. Prefetching is off: what it
-loads ahead would be hits of the chosen run only. Keys are hashed, whatever the format, so that nothing follows from them.
+loads would be hits of the chosen run only. Keys are hashed, whatever the format, so that nothing follows from them.
 The worst start is the profile's `cache.policy` set to the policy with the most misses, the first by name of equals.
 """
 

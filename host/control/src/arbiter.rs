@@ -1,7 +1,7 @@
 //! Which of several proposals wins.
 //!
-//! Grants, ranges and cool-downs were checked when a proposal was made ([`crate::context`]). Here the values that stand for
-//! one dial meet: `priority` takes the one of the highest registration, `min`, `max` and `mean` combine the numbers. Pure.
+//! Grants, ranges and cool-downs were checked when a proposal was made ([`crate::context`]). Here the values proposed for
+//! one dial are combined: `priority` takes the one of the highest registration, `min`, `max` and `mean` combine the numbers. Pure.
 
 use host_contract::number::to_f64;
 use host_contract::{Mode, Value};
@@ -15,28 +15,26 @@ pub struct Resolution {
     pub of: Vec<usize>,
 }
 
-/// Combines what stands for one dial. `standing` is in the order of the registrations, highest priority first, one value
-/// each, all of one kind. None where nothing stands.
+/// Combines the values proposed for one dial. They are in the order of the registrations, highest priority first, one
+/// each, all of one kind. None where there is none.
 ///
 /// A name has no order, so that it is always resolved by priority.
 #[must_use]
-pub fn resolve(mode: Mode, standing: &[Value]) -> Option<Resolution> {
-    let first = standing.first()?;
-    let pick = |index: usize| Some(Resolution { value: standing.get(index)?.clone(), of: vec![index] });
+pub fn resolve(mode: Mode, values: &[Value]) -> Option<Resolution> {
+    let first = values.first()?;
+    let pick = |index: usize| Some(Resolution { value: values.get(index)?.clone(), of: vec![index] });
     match (mode, first) {
         (Mode::Priority, _) | (_, Value::Name(_)) => pick(0),
-        (Mode::Min, _) => pick(extreme(standing, std::cmp::Ordering::Less)?),
-        (Mode::Max, _) => pick(extreme(standing, std::cmp::Ordering::Greater)?),
-        (Mode::Mean, _) => {
-            Some(Resolution { value: mean(first, standing), of: (0..standing.len()).collect() })
-        }
+        (Mode::Min, _) => pick(extreme(values, std::cmp::Ordering::Less)?),
+        (Mode::Max, _) => pick(extreme(values, std::cmp::Ordering::Greater)?),
+        (Mode::Mean, _) => Some(Resolution { value: mean(first, values), of: (0..values.len()).collect() }),
     }
 }
 
 /// The first of the values that no other is `better` than.
-fn extreme(standing: &[Value], better: std::cmp::Ordering) -> Option<usize> {
+fn extreme(values: &[Value], better: std::cmp::Ordering) -> Option<usize> {
     let mut best: Option<(usize, &Value)> = None;
-    for (index, value) in standing.iter().enumerate() {
+    for (index, value) in values.iter().enumerate() {
         if best.is_none_or(|(_, held)| order(value, held) == better) {
             best = Some((index, value));
         }
@@ -52,15 +50,14 @@ fn order(a: &Value, b: &Value) -> std::cmp::Ordering {
     }
 }
 
-fn mean(first: &Value, standing: &[Value]) -> Value {
-    let count = u64::try_from(standing.len().max(1)).unwrap_or(u64::MAX);
+fn mean(first: &Value, values: &[Value]) -> Value {
+    let count = u64::try_from(values.len().max(1)).unwrap_or(u64::MAX);
     if let Value::Count(_) = first {
-        let counts =
-            standing.iter().map(|value| if let Value::Count(n) = value { u128::from(*n) } else { 0 });
+        let counts = values.iter().map(|value| if let Value::Count(n) = value { u128::from(*n) } else { 0 });
         let mean = (counts.sum::<u128>() + u128::from(count) / 2) / u128::from(count);
         return Value::Count(u64::try_from(mean).unwrap_or(u64::MAX));
     }
-    let sum: f64 = standing.iter().filter_map(Value::number).sum();
+    let sum: f64 = values.iter().filter_map(Value::number).sum();
     Value::Ratio(sum / to_f64(count))
 }
 
@@ -74,7 +71,7 @@ mod tests {
 
     #[test]
     fn each_mode_combines_as_named() {
-        let standing = counts(&[8, 4, 9]);
+        let values = counts(&[8, 4, 9]);
         for (mode, value, of) in [
             (Mode::Priority, 8, vec![0]),
             (Mode::Min, 4, vec![1]),
@@ -82,7 +79,7 @@ mod tests {
             (Mode::Mean, 7, vec![0, 1, 2]),
         ] {
             assert_eq!(
-                resolve(mode, &standing),
+                resolve(mode, &values),
                 Some(Resolution { value: Value::Count(value), of }),
                 "{mode:?}"
             );
@@ -91,25 +88,25 @@ mod tests {
 
     #[test]
     fn ratios_combine_as_numbers() {
-        let standing = [Value::Ratio(0.25), Value::Ratio(0.125), Value::Ratio(0.375)];
+        let values = [Value::Ratio(0.25), Value::Ratio(0.125), Value::Ratio(0.375)];
         for (mode, value) in [(Mode::Min, 0.125), (Mode::Max, 0.375), (Mode::Mean, 0.25)] {
-            assert_eq!(resolve(mode, &standing).map(|r| r.value), Some(Value::Ratio(value)), "{mode:?}");
+            assert_eq!(resolve(mode, &values).map(|r| r.value), Some(Value::Ratio(value)), "{mode:?}");
         }
     }
 
     #[test]
     fn a_name_is_resolved_by_priority_whatever_the_mode() {
-        let standing = [Value::Name("lfu".into()), Value::Name("arc".into())];
+        let values = [Value::Name("lfu".into()), Value::Name("arc".into())];
         for (mode, _) in Mode::ALL {
-            assert_eq!(resolve(mode, &standing).map(|r| r.value), Some(standing[0].clone()));
+            assert_eq!(resolve(mode, &values).map(|r| r.value), Some(values[0].clone()));
         }
     }
 
     #[test]
     fn the_largest_numbers_neither_overflow_nor_meet() {
-        let standing = counts(&[u64::MAX - 1, u64::MAX]);
+        let values = counts(&[u64::MAX - 1, u64::MAX]);
         assert_eq!(resolve(Mode::Mean, &counts(&[u64::MAX; 2])).unwrap().value, Value::Count(u64::MAX));
-        assert_eq!(resolve(Mode::Max, &standing).unwrap().of, [1]);
+        assert_eq!(resolve(Mode::Max, &values).unwrap().of, [1]);
     }
 
     #[test]

@@ -91,5 +91,5 @@ impl Layer {
 }
 
 /// Priority of a strategy whose table gives none. Above the bundled ones, which have 10: who adds a
-/// strategy wants it heard.
+/// strategy wants it to count.
 const ADDED_PRIORITY: u64 = 50;

@@ -69,7 +69,7 @@ fn one_line_adds_a_strategy() {
     assert_eq!(mine.source, format!("file {}:2", path.display()));
     let bundled = settings.strategy("cache-policy").unwrap();
     assert_eq!(bundled.source, "default");
-    assert!(mine.priority > bundled.priority, "who adds a strategy wants it heard");
+    assert!(mine.priority > bundled.priority, "who adds a strategy wants it to count");
     assert_eq!(settings.strategies.len(), 4);
 }
 
