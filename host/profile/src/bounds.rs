@@ -9,7 +9,7 @@ use host_contract::number::to_f64;
 use host_telemetry::Machine;
 
 use crate::bytes::Bytes;
-use crate::dials;
+use crate::dial_keys;
 use crate::error::ProfileError;
 use crate::layer::Layer;
 use crate::schema::{self, Path};
@@ -25,7 +25,7 @@ const GROWN_SHARE: u8 = 40;
 
 /// Checks `minimum <= start <= maximum` of each dial.
 pub(crate) fn check(layer: &Layer) -> Result<(), ProfileError> {
-    for range in dials::ranges() {
+    for range in dial_keys::ranges() {
         for (low, high) in range.iter().zip(range.iter().skip(1)) {
             let (Some(lower), Some(higher)) = (get(layer, low), get(layer, high)) else { continue };
             if order(&lower.0).total_cmp(&order(&higher.0)).is_gt() {

@@ -9,6 +9,7 @@ pub(crate) mod text;
 use std::collections::BTreeMap;
 
 use crate::error::ProfileError;
+use crate::key::Kind;
 use crate::schema::{self, Field, Path};
 use crate::source::Source;
 use crate::value::{self, Raw, Value};
@@ -28,7 +29,7 @@ impl Layer {
     fn read(
         &mut self,
         path: Path,
-        kind: schema::Kind,
+        kind: Kind,
         raw: &Raw,
         source: Source,
         policies: &[String],

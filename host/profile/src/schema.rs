@@ -3,64 +3,16 @@
 //! A table rather than a tree of structs, because most of what is done with a key is the same for all
 //! of them (check, name a variable after it, list it, suggest it), and only the last step, filling the
 //! typed [`crate::Settings`], needs to know each by name. The keys of dials are made from the contract's
-//! table ([`crate::dials`]). A test holds the schema against the defaults.
+//! table ([`crate::dial_keys`]). A test holds the schema against the defaults.
 
-use std::borrow::Cow;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use crate::{builtin, dials};
-
-/// What a key's value may be.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Kind {
-    /// Any text.
-    Text,
-    /// `true` or `false`.
-    Flag,
-    /// One of these names.
-    Choice(&'static [&'static str]),
-    /// One of the eviction policies that the loader was told of.
-    Policy,
-    /// A whole number in this range.
-    Count(u64, u64),
-    /// A number in this range.
-    Ratio(f64, f64),
-    /// A size in bytes in this range.
-    Bytes(u64, u64),
-    /// A duration in this range.
-    Span(Duration, Duration),
-    /// A list of grants.
-    Grants,
-    /// A string, number or boolean, kept as text: a strategy's own setting.
-    Scalar,
-}
-
-/// One key of the schema.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Key {
-    /// Tables and name, with dots.
-    pub(crate) path: Cow<'static, str>,
-    /// What it may be.
-    pub(crate) kind: Kind,
-    /// Whether a hardware overlay lowers it: it bounds what the machine is asked for.
-    pub(crate) bound: bool,
-}
-
-const fn key(path: &'static str, kind: Kind) -> Key {
-    Key { path: Cow::Borrowed(path), kind, bound: false }
-}
-
-const fn bound(path: &'static str, kind: Kind) -> Key {
-    Key { path: Cow::Borrowed(path), kind, bound: true }
-}
+use crate::key::{Key, Kind, bound, key};
+use crate::{builtin, dial_keys};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const MINUTE: Duration = Duration::from_secs(60);
-/// For numbers, where each way to settle rivals makes sense.
-pub(crate) const ARBITRATION: Kind = Kind::Choice(&["priority", "min", "max", "mean"]);
-/// For names, which have no smallest and no mean.
-pub(crate) const BY_PRIORITY: Kind = Kind::Choice(&["priority"]);
 
 /// The keys that belong to no dial. Caches are measured in megabytes; the floor of the cap only excludes slips of the
 /// unit.
@@ -93,7 +45,7 @@ const OTHERS: [Key; 23] = [
 /// Every key, in the order of `defaults.toml`, which is the order in which they are printed.
 pub(crate) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
     let order = builtin::keys_of_the_defaults();
-    let mut keys: Vec<Key> = OTHERS.into_iter().chain(dials::keys()).collect();
+    let mut keys: Vec<Key> = OTHERS.into_iter().chain(dial_keys::keys()).collect();
     // One that the defaults lack comes last, and a test fails.
     keys.sort_by_key(|key| order.iter().position(|path| *path == key.path).unwrap_or(usize::MAX));
     keys

@@ -8,7 +8,7 @@ use host_contract::nearest::nearest;
 use toml::de::{DeInteger, DeValue};
 
 use crate::bytes::Bytes;
-use crate::schema::Kind;
+use crate::key::Kind;
 
 /// How a value was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,8 @@ use host_contract::nearest::{nearest, nearest_within};
 
 use super::Layer;
 use crate::error::ProfileError;
-use crate::schema::{self, Field, KEYS, Kind, LIMITS, Path, STRATEGIES};
+use crate::key::Kind;
+use crate::schema::{self, Field, KEYS, LIMITS, Path, STRATEGIES};
 use crate::source::Source;
 use crate::value::Raw;
 
