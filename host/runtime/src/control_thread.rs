@@ -14,9 +14,9 @@ use cpu_time::ThreadTime;
 use host_contract::Snapshot;
 use tokio::sync::oneshot;
 
+use crate::command::Command;
 use crate::control_plane::{ControlPlane, Finished};
 use crate::error::HostError;
-use crate::host::Command;
 use crate::live::Live;
 
 /// How often the shadows are fed.

@@ -32,6 +32,7 @@ use host_control::ledger::Record;
 use host_executor::Executor;
 use tokio::sync::{broadcast, oneshot};
 
+use crate::command::Command;
 use crate::control_plane::Finished;
 use crate::control_thread::{self, ControlThread};
 use crate::error::HostError;
@@ -42,26 +43,6 @@ use crate::options::Options;
 use crate::origin::OriginError;
 use crate::value::Value;
 use crate::wiring;
-
-/// What a running host is told to do.
-#[derive(Debug)]
-pub enum Command {
-    /// Hold a tick now. The reason is on the ledger.
-    Tick {
-        /// Why, in words.
-        reason: String,
-    },
-    /// Go on under other settings: ranges, arbitration, cool-down, interval and memory cap. A value that is out of its new
-    /// range moves to the nearest inside. Strategies stay as they are.
-    Reload(Box<host_profile::Settings>),
-    /// Stop consulting a strategy. What it holds returns to the starting values, and its rules are withdrawn.
-    Retire {
-        /// Name of the strategy.
-        strategy: String,
-        /// Why, in words.
-        reason: String,
-    },
-}
 
 /// Figures of a running host since its start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -11,6 +11,7 @@ pub mod strategies;
 
 mod access_log;
 mod actuators;
+mod command;
 mod control_plane;
 mod control_thread;
 mod data_plane;
@@ -35,9 +36,10 @@ mod value;
 mod virtual_run;
 mod wiring;
 
+pub use command::Command;
 pub use control_plane::Finished;
 pub use error::{HostError, RunError};
-pub use host::{Command, Host, HostStats};
+pub use host::{Host, HostStats};
 pub use key::Key;
 pub use ledger::Subscription;
 pub use options::{Options, Scope};
