@@ -17,8 +17,8 @@ use crate::progress::Terminal;
 
 /// Run an input under a profile and report what tuning gained.
 ///
-/// Without INPUT the built-in workload runs: six seeded phases, about ten seconds, first with strategies
-/// off, then on. A directory is read and indexed, file by file and pass by pass, without what .gitignore
+/// Without INPUT the built-in workload runs: six seeded phases, first with strategies off, then on, then off
+/// again, to see how much two runs differ by themselves. A directory is read and indexed, file by file and pass by pass, without what .gitignore
 /// names. A trace is replayed against an origin with the latency of --origin-latency.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -32,7 +32,7 @@ pub(crate) struct Run {
     /// A directory or a trace file; the built-in workload where it is missing.
     input: Option<PathBuf>,
 
-    /// Run the same input with strategies off first, to compare. On for the built-in workload.
+    /// Run the same input with strategies off as well, before and after, to compare. On for the built-in workload.
     #[arg(long, action = ArgAction::SetTrue, overrides_with = "no_baseline")]
     baseline: bool,
 

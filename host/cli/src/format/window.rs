@@ -88,7 +88,7 @@ pub(crate) fn csv(grid: &Grid<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Hit ratios of at most `most` stretches of equally many windows each.
+/// Hit ratios of at most `most` parts of equally many windows each.
 fn over_time(row: &Row, most: usize) -> Vec<f64> {
     merged(&row.windows, most).iter().map(ratio).collect()
 }
