@@ -173,7 +173,7 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
     }
 
     /// As [`insert`](Self::insert), with a time to live of its own, which takes the place of the
-    /// [builder's](Builder::time_to_live). A time to be idle still holds.
+    /// [cache's](Self::time_to_live). A time to be idle still holds.
     ///
     /// ```
     /// use std::time::Duration;

@@ -143,7 +143,7 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Builder<K, V, S> {
     }
 
     /// How long an entry lives after its insert, where [`insert_with_ttl`](Cache::insert_with_ttl) does not say
-    /// otherwise; without end by default. A replacement begins anew.
+    /// otherwise; without end by default. A replacement begins anew. [`Cache::set_time_to_live`] changes it later.
     ///
     /// ```
     /// use std::time::Duration;

@@ -5,6 +5,7 @@ use super::{Cache, shares};
 use crate::sync::Ordering;
 use host_policy::{MOST_CAPACITY, PolicyFactory};
 use std::hash::{BuildHasher, Hash};
+use std::time::Duration;
 
 impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
     /// Removes every entry, shard by shard. Loads under way will not be stored. Must not be called by the listener.
@@ -87,5 +88,34 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
                 shard.set_policy(policy, &self.common);
             }
         }
+    }
+
+    /// The time to live of entries that are stored without one of their own; `None` where they live without end.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let cache = host_cache::Cache::<u64, u64>::builder(100).time_to_live(Duration::from_secs(60)).build();
+    /// assert_eq!(cache.time_to_live(), Some(Duration::from_secs(60)));
+    /// ```
+    pub fn time_to_live(&self) -> Option<Duration> {
+        self.common.expiry.live()
+    }
+
+    /// Changes the [builder's](super::Builder::time_to_live) time to live; `None` is without end, as is one of more than
+    /// 584 years. It holds for entries that are stored from now on, those of loads under way among them. Entries that are
+    /// there keep theirs.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let cache = host_cache::Cache::builder(100).build();
+    /// cache.insert("before", 1);
+    /// cache.set_time_to_live(Some(Duration::ZERO));
+    /// cache.insert("after", 2);
+    /// assert_eq!((cache.get("before"), cache.get("after")), (Some(1), None));
+    /// ```
+    pub fn set_time_to_live(&self, live: Option<Duration>) {
+        self.common.expiry.set_live(live);
     }
 }

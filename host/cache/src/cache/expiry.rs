@@ -62,8 +62,9 @@ impl Clock for Monotonic {
 /// What a cache goes by: its clock and the lifetimes that hold for every entry.
 pub(super) struct Expiry {
     clock: Box<dyn Clock>,
+    /// Nanoseconds, or [`NEVER`]. May change at any time; an insert goes by what it reads.
+    live: AtomicU64,
     /// Nanoseconds, or [`NEVER`].
-    live: u64,
     idle: u64,
 }
 
@@ -74,7 +75,18 @@ fn nanoseconds(duration: Option<Duration>) -> u64 {
 
 impl Expiry {
     pub(super) fn new(clock: Box<dyn Clock>, live: Option<Duration>, idle: Option<Duration>) -> Self {
-        Self { clock, live: nanoseconds(live), idle: nanoseconds(idle) }
+        Self { clock, live: AtomicU64::new(nanoseconds(live)), idle: nanoseconds(idle) }
+    }
+
+    /// The time to live of entries that bring none of their own.
+    pub(super) fn live(&self) -> Option<Duration> {
+        let live = self.live.load(Ordering::Relaxed);
+        (live != NEVER).then(|| Duration::from_nanos(live))
+    }
+
+    /// Changes [`live`](Self::live) for the entries inserted from now on.
+    pub(super) fn set_live(&self, live: Option<Duration>) {
+        self.live.store(nanoseconds(live), Ordering::Relaxed);
     }
 
     #[inline]
@@ -86,7 +98,10 @@ impl Expiry {
     /// where that has no end.
     #[inline]
     pub(super) fn begin(&self, live: Option<Duration>) -> Option<Lifetime> {
-        let live = live.map_or(self.live, |live| nanoseconds(Some(live)));
+        let live = match live {
+            Some(live) => nanoseconds(Some(live)),
+            None => self.live.load(Ordering::Relaxed),
+        };
         if live == NEVER && self.idle == NEVER {
             return None;
         }

@@ -153,6 +153,40 @@ fn a_policy_that_names_no_resident_is_replaced_and_the_limit_holds() {
     shard.check().unwrap();
 }
 
+#[test]
+fn a_changed_time_to_live_holds_for_what_is_stored_from_then_on() {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
+    let seconds = Arc::new(AtomicU64::new(0));
+    let clock = Arc::clone(&seconds);
+    let cache = Cache::builder(100).clock(move || Duration::from_secs(clock.load(Ordering::Relaxed))).build();
+    let held = |cache: &Cache<u64, u64>| (0..6).filter(|key| cache.contains(key)).collect::<Vec<_>>();
+    assert_eq!(cache.time_to_live(), None);
+    cache.insert(0, 0);
+    cache.set_time_to_live(Some(Duration::from_secs(10)));
+    assert_eq!(cache.time_to_live(), Some(Duration::from_secs(10)));
+    cache.insert(1, 1);
+    cache.insert_with_ttl(2, 2, Duration::from_secs(30));
+    cache.get_or_insert_with(3, || 3);
+    cache.set_time_to_live(Some(Duration::from_secs(20)));
+    cache.insert(4, 4);
+    cache.set_time_to_live(None);
+    assert_eq!(cache.time_to_live(), None);
+    cache.insert(5, 5);
+    for (now, left) in
+        [(9, vec![0, 1, 2, 3, 4, 5]), (10, vec![0, 2, 4, 5]), (20, vec![0, 2, 5]), (30, vec![0, 5])]
+    {
+        seconds.store(now, Ordering::Relaxed);
+        assert_eq!(held(&cache), left, "at {now} s");
+    }
+    // A replacement begins anew, by what holds then.
+    cache.set_time_to_live(Some(Duration::from_secs(5)));
+    cache.insert(0, 0);
+    seconds.store(35, Ordering::Relaxed);
+    assert_eq!(held(&cache), [5]);
+    cache.check().unwrap();
+}
+
 /// Forgets every entry at its third insert, and then names none.
 struct Forgetful {
     lru: Box<dyn Policy>,
