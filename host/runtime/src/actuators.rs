@@ -4,9 +4,8 @@
 //! a run gets no actuator, and is unavailable there.
 
 use std::hash::{BuildHasher, Hash};
-use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use host_cache::{Cache, Registry};
 use host_contract::dial::{
@@ -17,7 +16,7 @@ use host_control::{Actuator, Actuators};
 use host_executor::Executor;
 use host_prefetch::Prefetcher;
 
-use crate::ranges::{Ranges, policy_names};
+use crate::ranges::{Counted, Ranges, policy_names};
 
 /// The actuators of a host: of its cache, its prefetcher, and its pools, where it has any.
 pub(crate) fn actuators<K, V, S>(
@@ -39,10 +38,11 @@ where
             .with(PREFETCH_IN_FLIGHT, prefetch_in_flight(Arc::clone(prefetcher), most))
             .with(PREFETCH_SHARE, prefetch_share(Arc::clone(prefetcher)));
     }
-    if let Some(executor) = executor {
-        all = all
-            .with(CPU_WORKERS, cpu_workers(Arc::clone(executor), ranges))
-            .with(IO_WORKERS, io_workers(Arc::clone(executor), ranges));
+    if let Some((executor, threads)) = executor.zip(ranges.counted(CPU_WORKERS)) {
+        all = all.with(CPU_WORKERS, cpu_workers(Arc::clone(executor), threads));
+    }
+    if let Some((executor, tasks)) = executor.zip(ranges.counted(IO_WORKERS)) {
+        all = all.with(IO_WORKERS, io_workers(Arc::clone(executor), tasks));
     }
     all
 }
@@ -86,31 +86,25 @@ where
     Turned { range: Range::Count(ranges.capacity.clone()), show, turn }
 }
 
-fn cpu_workers(executor: Arc<Executor>, ranges: &Ranges) -> impl Actuator + use<> {
-    workers(ranges.start_cpu_workers, ranges.cpu_workers.clone(), move |n| {
-        executor.resize_cpu(n).map_err(text)
-    })
+fn cpu_workers(executor: Arc<Executor>, threads: Counted) -> impl Actuator {
+    workers(threads, move |n| executor.resize_cpu(n).map_err(text))
 }
 
-fn io_workers(executor: Arc<Executor>, ranges: &Ranges) -> impl Actuator + use<> {
-    workers(ranges.start_io_workers, ranges.io_workers.clone(), move |n| Ok(executor.resize_io(n)))
+fn io_workers(executor: Arc<Executor>, tasks: Counted) -> impl Actuator {
+    workers(tasks, move |n| Ok(executor.resize_io(n)))
 }
 
 /// `resize` answers the number of workers that is in force then.
-fn workers(
-    start: u32,
-    range: RangeInclusive<u32>,
-    resize: impl Fn(u32) -> Result<u32, String> + Send,
-) -> impl Actuator {
-    let in_force = Arc::new(AtomicU32::new(start));
+fn workers(counted: Counted, resize: impl Fn(u32) -> Result<u32, String> + Send) -> impl Actuator {
+    let in_force = Arc::new(AtomicU64::new(counted.start));
     let shown = Arc::clone(&in_force);
-    let show = move || Value::Count(u64::from(shown.load(Ordering::Relaxed)));
+    let show = move || Value::Count(shown.load(Ordering::Relaxed));
     let turn = move |value: &Value| {
         let workers = resize(small(value)?)?;
-        in_force.store(workers, Ordering::Relaxed);
+        in_force.store(u64::from(workers), Ordering::Relaxed);
         Ok(())
     };
-    Turned { range: Range::Count(u64::from(*range.start())..=u64::from(*range.end())), show, turn }
+    Turned { range: Range::Count(counted.range), show, turn }
 }
 
 fn prefetch_in_flight(prefetcher: Arc<Prefetcher>, most: u32) -> impl Actuator {
@@ -184,15 +178,15 @@ mod tests {
     use super::*;
 
     fn ranges() -> Ranges {
-        Ranges {
-            policies: Registry::default(),
-            capacity: 10..=1_000,
-            cpu_workers: 1..=2,
-            io_workers: 1..=4,
-            start_cpu_workers: 1,
-            start_io_workers: 2,
-            prefetch_in_flight: Some(8),
-        }
+        let machine = host_telemetry::Machine::read(std::path::Path::new("."));
+        let sets = [
+            "executor.cpu-workers=1",
+            "executor.max-cpu-workers=2",
+            "executor.io-workers=2",
+            "executor.max-io-workers=4",
+        ];
+        let settings = host_profile::Loader::new().user_file(None).set(sets).load(&machine).unwrap();
+        Ranges { capacity: 10..=1_000, prefetch_in_flight: Some(8), ..crate::ranges::ranges(&settings, 100) }
     }
 
     fn parts() -> (Arc<Cache<u64, u32>>, Arc<Prefetcher>, Arc<Executor>) {

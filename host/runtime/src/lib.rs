@@ -33,6 +33,7 @@ mod run_options;
 mod shadow_control;
 mod snapshot_builder;
 mod value;
+mod virtual_clock;
 mod virtual_run;
 mod wiring;
 

@@ -1,12 +1,13 @@
 //! What the settings allow the control loop: the range of each dial, the limits, the modes.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use host_cache::Registry;
-use host_contract::Dials;
 use host_contract::dial::CACHE_CAPACITY;
+use host_contract::{Dial, Dials, Value};
 use host_control::{Budget, Config};
-use host_profile::Settings;
+use host_profile::{DialSettings, Settings};
 
 /// What the settings allow each dial.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,16 +16,28 @@ pub(crate) struct Ranges {
     pub(crate) policies: Registry,
     /// Capacity of the cache, bytes.
     pub(crate) capacity: RangeInclusive<u64>,
-    /// Threads of the CPU pool.
-    pub(crate) cpu_workers: RangeInclusive<u32>,
-    /// Tasks that the IO pool runs at once.
-    pub(crate) io_workers: RangeInclusive<u32>,
-    /// Threads of the CPU pool at the start.
-    pub(crate) start_cpu_workers: u32,
-    /// Tasks of the IO pool at the start.
-    pub(crate) start_io_workers: u32,
+    /// What the settings say of every dial.
+    pub(crate) dials: BTreeMap<Dial, DialSettings>,
     /// Most prefetches under way at once; none where the settings switch prefetching off.
     pub(crate) prefetch_in_flight: Option<u32>,
+}
+
+/// Where a dial that counts starts, and what it can take.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Counted {
+    pub(crate) start: u64,
+    pub(crate) range: RangeInclusive<u64>,
+}
+
+impl Ranges {
+    /// What the settings say of a dial that counts; none where they give it no maximum.
+    pub(crate) fn counted(&self, dial: Dial) -> Option<Counted> {
+        let count = |value: &Value| if let Value::Count(count) = value { Some(*count) } else { None };
+        let settings = self.dials.get(&dial)?;
+        let least = settings.min.as_ref().and_then(count).unwrap_or(0);
+        let most = settings.max.as_ref().and_then(count)?;
+        Some(Counted { start: count(&settings.start)?, range: ordered(least, most) })
+    }
 }
 
 /// The ranges for a cache that starts with `capacity` bytes.
@@ -34,14 +47,10 @@ pub(crate) struct Ranges {
 pub(crate) fn ranges(settings: &Settings, capacity: u64) -> Ranges {
     let cache = &settings.cache;
     let scaled = |bound: u64| scale(bound, capacity, cache.capacity.get());
-    let pools = &settings.executor;
     Ranges {
         policies: policies(),
         capacity: ordered(scaled(cache.min_capacity.get()).max(1), scaled(cache.max_capacity.get())),
-        cpu_workers: pools.min_cpu_workers..=pools.max_cpu_workers,
-        io_workers: pools.min_io_workers..=pools.max_io_workers,
-        start_cpu_workers: pools.cpu_workers,
-        start_io_workers: pools.io_workers,
+        dials: settings.dials.clone(),
         prefetch_in_flight: settings.prefetch.enabled.then_some(settings.prefetch.max_in_flight_limit),
     }
 }
@@ -85,7 +94,7 @@ pub(crate) fn loop_config(settings: &Settings) -> Config {
 #[cfg(test)]
 mod tests {
     use host_contract::Mode;
-    use host_contract::dial::IO_WORKERS;
+    use host_contract::dial::{CACHE_POLICY, IO_WORKERS};
     use host_contract::number::to_u64;
     use host_telemetry::Machine;
 
@@ -105,6 +114,14 @@ mod tests {
         assert_eq!(ranges(&settings, 0).capacity, 1..=1);
         let most = ranges(&settings, u64::MAX).capacity;
         assert!(*most.end() == u64::MAX && *most.start() >= to_u64(9e18), "{most:?}");
+    }
+
+    #[test]
+    fn a_dial_that_counts_has_the_start_and_the_bounds_of_its_keys() {
+        let sets = ["executor.io-workers=3", "executor.min-io-workers=2", "executor.max-io-workers=5"];
+        let ranges = ranges(&settings(&sets), 100);
+        assert_eq!(ranges.counted(IO_WORKERS), Some(Counted { start: 3, range: 2..=5 }));
+        assert_eq!(ranges.counted(CACHE_POLICY), None);
     }
 
     #[test]

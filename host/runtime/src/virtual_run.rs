@@ -9,6 +9,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ahash::RandomState;
@@ -36,6 +37,7 @@ use crate::progress::{Progress, Stop};
 use crate::report;
 use crate::strategies;
 use crate::value::Value;
+use crate::virtual_clock::VirtualClock;
 use crate::wiring::{self, Parts};
 
 /// Virtual time of a request served from the cache.
@@ -169,8 +171,9 @@ pub fn run_virtual(
         },
         workload: format!("{} in virtual time", steps.name),
     };
-    let parts = Parts::in_virtual_time(&scope, loaded.registrations, Ledger::new(ledger));
-    let mut replay = Replay::new(options, &steps, parts);
+    let clock = Arc::new(VirtualClock::default());
+    let parts = Parts::in_virtual_time(&scope, &clock, loaded.registrations, Ledger::new(ledger));
+    let mut replay = Replay::new(options, &steps, parts, clock);
     progress.begin("replay", steps.total);
     steps.each(stop, |step| {
         replay.step(step);
@@ -365,7 +368,7 @@ struct Replay<'a> {
     steps: &'a Steps<'a>,
     plane: DataPlane,
     control: ControlPlane,
-    now: Duration,
+    clock: Arc<VirtualClock>,
     ticks: u64,
     /// Prefetches by the time at which they are there.
     due: BinaryHeap<Reverse<(Duration, u64)>>,
@@ -373,13 +376,18 @@ struct Replay<'a> {
 }
 
 impl<'a> Replay<'a> {
-    fn new(options: &'a VirtualOptions, steps: &'a Steps<'a>, parts: Parts) -> Self {
+    fn new(
+        options: &'a VirtualOptions,
+        steps: &'a Steps<'a>,
+        parts: Parts,
+        clock: Arc<VirtualClock>,
+    ) -> Self {
         Self {
             options,
             steps,
             plane: parts.plane,
             control: parts.control,
-            now: Duration::ZERO,
+            clock,
             ticks: 0,
             due: BinaryHeap::new(),
             in_flight: HashMap::with_hasher(wiring::fixed_hasher()),
@@ -391,9 +399,9 @@ impl<'a> Replay<'a> {
             Step::Get(key) => self.request(key),
             Step::Work(took) => took,
         };
-        self.now += took;
+        self.clock.advance(took);
         if self.plane.finished(took).is_multiple_of(self.options.tick_requests.max(1)) {
-            self.control.tick(self.now, &self.plane);
+            self.control.tick(self.clock.now(), &self.plane);
             self.ticks += 1;
         }
     }
@@ -404,7 +412,7 @@ impl<'a> Replay<'a> {
         let (arrival, loads) = self.plane.arrive(Key::Number(number), |key| self.steps.weight(key).is_some());
         self.plane.demanded(&arrival);
         for load in loads {
-            let due = self.now + self.options.origin_latency;
+            let due = self.clock.now() + self.options.origin_latency;
             self.due.push(Reverse((due, load)));
             self.in_flight.insert(load, due);
         }
@@ -425,12 +433,12 @@ impl<'a> Replay<'a> {
     fn wait(&mut self, number: u64) -> Duration {
         let Some(due) = self.in_flight.get(&number).copied() else { return Duration::ZERO };
         self.land(number);
-        due.saturating_sub(self.now)
+        due.saturating_sub(self.clock.now())
     }
 
     fn land_what_is_due(&mut self) {
         while let Some(Reverse((due, number))) = self.due.peek().copied() {
-            if due > self.now {
+            if due > self.clock.now() {
                 return;
             }
             self.due.pop();
@@ -455,7 +463,7 @@ impl<'a> Replay<'a> {
     }
 
     fn settle(self, options: &VirtualOptions, steps: &Steps<'_>) -> VirtualReport {
-        let finished = self.control.finish(self.now, &self.plane);
+        let finished = self.control.finish(self.clock.now(), &self.plane);
         let cache = &finished.last.cache;
         VirtualReport {
             profile: options.settings.profile.clone(),

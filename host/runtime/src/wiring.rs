@@ -21,10 +21,16 @@ use crate::request_metrics::RequestMetrics;
 use crate::rule_book::Rules;
 use crate::snapshot_builder::SnapshotBuilder;
 use crate::value::Value;
+use crate::virtual_clock::VirtualClock;
 
-/// A cache at the starting policy that tells the prefetcher what leaves it. With a number of shards it is hashed alike in
-/// every run.
-fn store(settings: &Settings, capacity: u64, shards: Option<usize>, watcher: Arc<Prefetcher>) -> Store {
+/// A cache at the starting policy that tells the prefetcher what leaves it. With a virtual clock it has one shard, is hashed
+/// alike in every run, and its entries live by that clock.
+fn store(
+    settings: &Settings,
+    capacity: u64,
+    clock: Option<Arc<VirtualClock>>,
+    watcher: Arc<Prefetcher>,
+) -> Store {
     let builder = Cache::builder(capacity)
         .policy(&starting_policy(settings))
         .weigher(|_: &Key, value: &Value| value.weight())
@@ -33,8 +39,8 @@ fn store(settings: &Settings, capacity: u64, shards: Option<usize>, watcher: Arc
                 watcher.evicted(key.number());
             }
         });
-    match shards {
-        Some(shards) => builder.shards(shards).hasher(fixed_hasher()).build(),
+    match clock {
+        Some(clock) => builder.shards(1).hasher(fixed_hasher()).clock(move || clock.now()).build(),
         None => builder.build(),
     }
 }
@@ -80,19 +86,23 @@ impl Parts {
         ledger: Ledger,
     ) -> Self {
         let machine = Machine::Sampled(Box::new(Sampler::new()));
-        let shards = None;
-        Self::new(scope, shards, Some(Arc::clone(executor)), machine, registrations, ledger)
+        Self::new(scope, None, Some(Arc::clone(executor)), machine, registrations, ledger)
     }
 
     /// In virtual time: one shard, no pools, and a machine that is the same everywhere.
-    pub(crate) fn in_virtual_time(scope: &Scope, registrations: Vec<Registration>, ledger: Ledger) -> Self {
+    pub(crate) fn in_virtual_time(
+        scope: &Scope,
+        clock: &Arc<VirtualClock>,
+        registrations: Vec<Registration>,
+        ledger: Ledger,
+    ) -> Self {
         let machine = Machine::Nominal(scope.settings.memory.cap.get());
-        Self::new(scope, Some(1), None, machine, registrations, ledger)
+        Self::new(scope, Some(Arc::clone(clock)), None, machine, registrations, ledger)
     }
 
     fn new(
         scope: &Scope,
-        shards: Option<usize>,
+        clock: Option<Arc<VirtualClock>>,
         executor: Option<Arc<Executor>>,
         machine: Machine,
         registrations: Vec<Registration>,
@@ -100,7 +110,7 @@ impl Parts {
     ) -> Self {
         let Scope { settings, capacity, mean_weight, run, workload } = scope;
         let prefetcher = Arc::new(prefetcher(settings, *capacity));
-        let cache = Arc::new(store(settings, *capacity, shards, Arc::clone(&prefetcher)));
+        let cache = Arc::new(store(settings, *capacity, clock, Arc::clone(&prefetcher)));
         let wanted = settings.cache.shadows && !registrations.is_empty();
         let shadows = wanted.then(|| shadows(&cache.policy(), *capacity, *mean_weight));
         // In virtual time a request is shown to the shadows when it is made: nothing may be dropped.
@@ -162,6 +172,8 @@ pub fn executor(settings: &Settings) -> Result<Arc<Executor>, ExecutorError> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use host_contract::dial::{CACHE_CAPACITY, IO_WORKERS};
     use host_telemetry::Machine;
 
@@ -183,7 +195,7 @@ mod tests {
     fn every_policy_may_be_the_first_and_has_a_shadow_then() {
         for policy in &policies() {
             let settings = settings(&[&format!("cache.policy={policy}")]);
-            let cache = store(&settings, 100, Some(1), Arc::new(prefetcher(&settings, 100)));
+            let cache = store(&settings, 100, Some(Arc::default()), Arc::new(prefetcher(&settings, 100)));
             assert_eq!(cache.policy(), *policy);
             let estimates = shadows(&cache.policy(), 100, 1).estimates();
             let of_it = estimates.iter().filter(|estimate| estimate.policy == *policy).count();
@@ -193,11 +205,23 @@ mod tests {
     }
 
     #[test]
+    fn in_virtual_time_entries_live_by_its_clock() {
+        let settings = settings(&[]);
+        let clock = Arc::new(VirtualClock::default());
+        let cache = store(&settings, 100, Some(Arc::clone(&clock)), Arc::new(prefetcher(&settings, 100)));
+        let day = Duration::from_secs(86_400);
+        cache.insert_with_ttl(Key::Number(1), Value::standing_for(1), day);
+        assert!(cache.contains(&Key::Number(1)));
+        clock.advance(day);
+        assert!(!cache.contains(&Key::Number(1)));
+    }
+
+    #[test]
     fn a_run_without_pools_has_no_dials_for_them() {
         let settings = settings(&[]);
         let run = host_contract::RunInfo::default();
         let scope = Scope { settings, capacity: 100, mean_weight: 1, run, workload: "a test".to_owned() };
-        let parts = Parts::in_virtual_time(&scope, Vec::new(), Ledger::new(None));
+        let parts = Parts::in_virtual_time(&scope, &Arc::default(), Vec::new(), Ledger::new(None));
         let starting = parts.control.control.starting();
         assert!(!starting.contains_key(&IO_WORKERS));
         assert_eq!(starting.get(&CACHE_CAPACITY), Some(&host_contract::Value::Count(100)));
