@@ -129,6 +129,10 @@ fn nonsense_is_clamped_or_refused_and_on_the_ledger() {
     };
     assert!(answers("io-workers").iter().any(|a| a["clamped"] == 64), "{:?}", answers("io-workers"));
     assert!(answers("cpu-workers").iter().any(|a| a["clamped"] == 16), "{:?}", answers("cpu-workers"));
+    for within in [1.0, 3_155_760_000.0] {
+        let clamped = answers("cache-ttl").iter().any(|a| a["clamped"].as_f64() == Some(within));
+        assert!(clamped, "{:?}", answers("cache-ttl"));
+    }
     let refused =
         |dial: &str, text: &str| answers(dial).iter().any(|a| a["refused"].to_string().contains(text));
     assert!(refused("prefetch-share", "not a finite number"), "{:?}", answers("prefetch-share"));

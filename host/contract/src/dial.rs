@@ -45,6 +45,8 @@ impl fmt::Display for Dial {
 pub const CACHE_POLICY: Dial = Dial::new("cache-policy");
 /// Dial: bytes that the cache may hold.
 pub const CACHE_CAPACITY: Dial = Dial::new("cache-capacity");
+/// Dial: seconds that an entry lives after it was stored, where it brings no lifetime of its own.
+pub const CACHE_TTL: Dial = Dial::new("cache-ttl");
 /// Dial: threads of the CPU pool.
 pub const CPU_WORKERS: Dial = Dial::new("cpu-workers");
 /// Dial: tasks that the IO pool runs at once.
@@ -53,6 +55,10 @@ pub const IO_WORKERS: Dial = Dial::new("io-workers");
 pub const PREFETCH_IN_FLIGHT: Dial = Dial::new("prefetch-in-flight");
 /// Dial: share of the cache for entries that were prefetched and not yet requested.
 pub const PREFETCH_SHARE: Dial = Dial::new("prefetch-share");
+
+/// Seconds of [`CACHE_TTL`] that stand for a lifetime without end: 100 years. A number of its own, such as 0, would have no
+/// place in a range from short to long.
+pub const WITHOUT_END: u64 = 3_155_760_000;
 
 /// How proposals of several strategies for one dial are combined.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -164,6 +170,24 @@ pub const BUILT_IN: &[DialSpec] = &[
         figures: &["hit-ratio"],
         shadows: true,
         keys: Keys { start: "cache.policy", min: None, max: None, least: 0, most: 0 },
+    },
+    DialSpec {
+        dial: CACHE_TTL,
+        grant: Grant::CacheControl,
+        kind: Kind::Count,
+        unit: "seconds",
+        meaning: "time that an entry lives after it was stored; 3155760000 (100 years) is without end",
+        mode: Mode::Priority,
+        judged: Judged::Nothing,
+        figures: &["hit-ratio"],
+        shadows: false,
+        keys: Keys {
+            start: "cache.ttl",
+            min: Some("cache.min-ttl"),
+            max: Some("cache.max-ttl"),
+            least: 1,
+            most: WITHOUT_END,
+        },
     },
     DialSpec {
         dial: CPU_WORKERS,

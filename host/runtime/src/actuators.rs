@@ -6,10 +6,12 @@
 use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use host_cache::{Cache, Registry};
 use host_contract::dial::{
-    CACHE_CAPACITY, CACHE_POLICY, CPU_WORKERS, IO_WORKERS, PREFETCH_IN_FLIGHT, PREFETCH_SHARE,
+    CACHE_CAPACITY, CACHE_POLICY, CACHE_TTL, CPU_WORKERS, IO_WORKERS, PREFETCH_IN_FLIGHT, PREFETCH_SHARE,
+    WITHOUT_END,
 };
 use host_contract::{Range, Value};
 use host_control::{Actuator, Actuators};
@@ -33,6 +35,9 @@ where
     let mut all = Actuators::default()
         .with(CACHE_POLICY, cache_policy(Arc::clone(cache), ranges.policies.clone()))
         .with(CACHE_CAPACITY, cache_capacity(Arc::clone(cache), Arc::clone(prefetcher), ranges));
+    if let Some(seconds) = ranges.counted(CACHE_TTL) {
+        all = all.with(CACHE_TTL, cache_ttl(Arc::clone(cache), seconds));
+    }
     if let Some(most) = ranges.prefetch_in_flight {
         all = all
             .with(PREFETCH_IN_FLIGHT, prefetch_in_flight(Arc::clone(prefetcher), most))
@@ -84,6 +89,24 @@ where
         Ok(())
     };
     Turned { range: Range::Count(ranges.capacity.clone()), show, turn }
+}
+
+/// Puts the start in force: the cache is built without a lifetime.
+fn cache_ttl<K, V, S>(cache: Arc<Cache<K, V, S>>, seconds: Counted) -> impl Actuator + use<K, V, S>
+where
+    K: Hash + Eq + Send + Sync,
+    V: Clone + Send + Sync,
+    S: BuildHasher + Send + Sync,
+{
+    let lifetime = |seconds: u64| (seconds < WITHOUT_END).then(|| Duration::from_secs(seconds));
+    cache.set_time_to_live(lifetime(seconds.start));
+    let shown = Arc::clone(&cache);
+    let show = move || Value::Count(shown.time_to_live().map_or(WITHOUT_END, |live| live.as_secs()));
+    let turn = move |value: &Value| {
+        cache.set_time_to_live(lifetime(count(value)?));
+        Ok(())
+    };
+    Turned { range: Range::Count(seconds.range), show, turn }
 }
 
 fn cpu_workers(executor: Arc<Executor>, threads: Counted) -> impl Actuator {
@@ -209,6 +232,7 @@ mod tests {
         for (dial, value) in [
             (CACHE_POLICY, Value::Name("arc".into())),
             (CACHE_CAPACITY, Value::Count(500)),
+            (CACHE_TTL, Value::Count(60)),
             (CPU_WORKERS, Value::Count(2)),
             (IO_WORKERS, Value::Count(3)),
             (PREFETCH_IN_FLIGHT, Value::Count(0)),
@@ -231,7 +255,24 @@ mod tests {
         let ranges = Ranges { prefetch_in_flight: None, ..ranges() };
         let all = actuators(&cache, &prefetcher, None, &ranges);
         let there: Vec<_> = all.values().into_keys().collect();
-        assert_eq!(there, [CACHE_CAPACITY, CACHE_POLICY]);
+        assert_eq!(there, [CACHE_CAPACITY, CACHE_POLICY, CACHE_TTL]);
+    }
+
+    #[test]
+    fn a_lifetime_starts_where_the_profile_says_and_has_a_number_for_no_end() {
+        let (cache, prefetcher, _) = parts();
+        let mut all = actuators(&cache, &prefetcher, None, &ranges());
+        assert_eq!((cache.time_to_live(), all.value(CACHE_TTL)), (None, Some(Value::Count(WITHOUT_END))));
+        assert_eq!(all.apply(CACHE_TTL, &Value::Count(60)), Ok(()));
+        assert_eq!(cache.time_to_live(), Some(Duration::from_secs(60)));
+        assert_eq!(all.apply(CACHE_TTL, &Value::Count(WITHOUT_END)), Ok(()));
+        assert_eq!(cache.time_to_live(), None);
+
+        let day = Counted { start: 86_400, range: 60..=86_400 };
+        let actuator = cache_ttl(Arc::clone(&cache), day);
+        assert_eq!(actuator.value(), Value::Count(86_400));
+        assert_eq!(actuator.range(), Some(Range::Count(60..=86_400)));
+        assert_eq!(cache.time_to_live(), Some(Duration::from_secs(86_400)));
     }
 
     #[test]
@@ -239,7 +280,7 @@ mod tests {
         let (cache, prefetcher, executor) = parts();
         let mut all = actuators(&cache, &prefetcher, Some(&executor), &ranges());
         let before = all.values();
-        for dial in [CACHE_CAPACITY, CPU_WORKERS, PREFETCH_IN_FLIGHT, PREFETCH_SHARE] {
+        for dial in [CACHE_CAPACITY, CACHE_TTL, CPU_WORKERS, PREFETCH_IN_FLIGHT, PREFETCH_SHARE] {
             let error = all.apply(dial, &Value::Name("arc".into())).unwrap_err();
             assert!(error.ends_with("got arc"), "{error}");
         }

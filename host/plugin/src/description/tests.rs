@@ -6,7 +6,7 @@ fn raw() -> types::Description {
         name: "cache-policy".to_owned(),
         version: "1.2.3".to_owned(),
         summary: "Chooses a policy.".to_owned(),
-        dials: ["cache-policy", "cache-policy", "cache-ttl"].map(str::to_owned).to_vec(),
+        dials: ["cache-policy", "cache-policy", "cache-tiers"].map(str::to_owned).to_vec(),
         settings: vec![
             declared("margin", types::SettingKind::Number, "0.01"),
             declared("dwell", types::SettingKind::Integer, "10"),
@@ -55,7 +55,7 @@ fn setting_refusal(name: &str, value: &str) -> String {
 #[test]
 fn a_good_description_is_read() {
     let read = Description::check(raw(), &label()).unwrap();
-    assert_eq!(read.dials, ["cache-policy", "cache-ttl"]);
+    assert_eq!(read.dials, ["cache-policy", "cache-tiers"]);
     assert_eq!(read.settings.len(), 5);
     assert_eq!(read.settings[3].range().as_deref(), Some("from 1 to 10"));
 }
@@ -63,7 +63,7 @@ fn a_good_description_is_read() {
 #[test]
 fn a_dial_of_a_later_host_is_tolerated_and_told() {
     let read = Description::check(raw(), &label()).unwrap();
-    assert_eq!(read.unknown_dials(&Dials::built_in()).collect::<Vec<_>>(), ["cache-ttl"]);
+    assert_eq!(read.unknown_dials(&Dials::built_in()).collect::<Vec<_>>(), ["cache-tiers"]);
     assert!(refusal(|d| d.dials = vec!["Cache TTL".to_owned()]).contains("the name of dial `Cache TTL`"));
     assert!(refusal(|d| d.dials = vec!["a".to_owned(); 65]).contains("65 dials"));
 }

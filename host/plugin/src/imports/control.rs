@@ -55,6 +55,10 @@ impl cache_control::Host for StoreData {
     fn propose_capacity(&mut self, bytes: u64) -> Answer {
         self.propose(dial::CACHE_CAPACITY, Value::Count(bytes))
     }
+
+    fn propose_ttl(&mut self, seconds: u64) -> Answer {
+        self.propose(dial::CACHE_TTL, Value::Count(seconds))
+    }
 }
 
 impl executor_control::Host for StoreData {

@@ -15,6 +15,7 @@ impl Strategy for Nonsense {
         Description::new("nonsense", "0.1.0", "Proposes values that no dial can take").dials(&[
             dial::CACHE_POLICY,
             dial::CACHE_CAPACITY,
+            "cache-ttl",
             dial::CPU_WORKERS,
             dial::IO_WORKERS,
             dial::PREFETCH_IN_FLIGHT,
@@ -32,6 +33,8 @@ impl Strategy for Nonsense {
             say("policy of a megabyte", cache::propose_policy(&"x".repeat(1 << 20)));
             say("capacity 2^64 - 1", cache::propose_capacity(u64::MAX));
             say("capacity 0", cache::propose_capacity(0));
+            say("lifetime 0", cache::propose_ttl(0));
+            say("lifetime 2^64 - 1", cache::propose_ttl(u64::MAX));
             say("cpu workers 4294967295", executor::propose_cpu_workers(u32::MAX));
             say("io workers 4294967295", executor::propose_io_workers(u32::MAX));
             say("io workers 0", executor::propose_io_workers(0));
