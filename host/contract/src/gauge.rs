@@ -52,6 +52,11 @@ pub const BUILT_IN: &[GaugeSpec] = &[
         "microseconds",
         "99th percentile of the time of the window's requests, from submission to end",
     ),
+    row(
+        "origin-latency-p99",
+        "microseconds",
+        "99th percentile of the time of the origin's loads that ended in the window, prefetches among them",
+    ),
     row("others-cpu-usage", "ratio", "CPU that other processes used in the window, as a share of all cores"),
     row("process-cpu-cores", "cores", "CPU that this process used in the window"),
     row("process-memory", "bytes", "resident memory of this process"),

@@ -186,7 +186,8 @@ impl ControlPlane {
 
     fn look(&mut self, now: Duration, plane: &DataPlane) -> Arc<Snapshot> {
         self.feed(plane);
-        let (system, gauges) = self.machine.sample();
+        let (system, mut gauges) = self.machine.sample();
+        gauges.extend(plane.metrics.take_origin_p99().map(|p99| ("origin-latency-p99", p99)));
         let sample = Sample {
             system,
             cache: self.cache.stats(),

@@ -44,7 +44,7 @@ impl Live {
     pub(crate) async fn serve(&self, request: Request) -> Result<Value, OriginError> {
         let Request { arrival, arrived } = request;
         self.plane.demanded(&arrival);
-        let load = self.origin.load(&arrival.key);
+        let load = self.load(&arrival.key);
         let result = self.plane.cache.get_or_try_insert_async(arrival.key.clone(), load).await;
         if let Ok((value, served)) = &result {
             self.plane.served(&arrival, value, *served != Served::Loaded);
@@ -73,13 +73,21 @@ impl Live {
         }
     }
 
+    /// Loads from the origin, and counts the time that it took. Nothing is counted of a load that is dropped before its end.
+    async fn load(&self, key: &Key) -> Result<Value, OriginError> {
+        let began = Instant::now();
+        let result = self.origin.load(key).await;
+        self.plane.metrics.loaded(began.elapsed());
+        result
+    }
+
     /// Prefetches in a task of its own, bounded by the prefetch budget: behind the requests that wait in the queue it would
     /// always come too late.
     fn prefetch(self: &Arc<Self>, number: u64) {
         let this = Arc::clone(self);
         let task = async move {
             let key = Key::Number(number);
-            match this.plane.cache.try_fill_async(key.clone(), this.origin.load(&key)).await {
+            match this.plane.cache.try_fill_async(key.clone(), this.load(&key)).await {
                 Ok(Fill::Loaded) => {
                     let weight = this.plane.cache.peek(&key).map_or(0, |value| value.weight());
                     this.plane.prefetched(number, weight);
@@ -89,5 +97,65 @@ impl Live {
             }
         };
         self.runtime.spawn(task);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use host_contract::RunInfo;
+
+    use super::*;
+    use crate::ledger::Ledger;
+    use crate::options::Scope;
+    use crate::origin::Load;
+    use crate::wiring::Parts;
+
+    /// Has every number, and refuses 0.
+    struct Numbers;
+
+    impl Origin for Numbers {
+        fn load(&self, key: &Key) -> Load<'_> {
+            let key = key.clone();
+            Box::pin(async move {
+                if key == Key::Number(0) {
+                    Err(OriginError::NoSuchKey(key))
+                } else {
+                    Ok(Value::standing_for(1))
+                }
+            })
+        }
+
+        fn has(&self, _: u64) -> bool {
+            true
+        }
+    }
+
+    fn live(runtime: Handle) -> Arc<Live> {
+        let machine = host_telemetry::Machine::read(std::path::Path::new("."));
+        let settings = host_profile::Loader::new().user_file(None).load(&machine).unwrap();
+        let run = RunInfo::default();
+        let scope = Scope { settings, capacity: 100, mean_weight: 1, run, workload: "a test".to_owned() };
+        let parts = Parts::in_virtual_time(&scope, &Arc::default(), Vec::new(), Ledger::new(None));
+        Arc::new(Live { plane: parts.plane, origin: Arc::new(Numbers), runtime })
+    }
+
+    #[test]
+    fn every_load_of_the_origin_is_measured_and_a_hit_is_none() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let live = live(runtime.handle().clone());
+        let measured = || live.plane.metrics.take_origin_p99().is_some();
+        runtime.block_on(async {
+            live.serve(live.arrive(Key::Number(1))).await.unwrap();
+            assert!(measured(), "a miss");
+            live.serve(live.arrive(Key::Number(1))).await.unwrap();
+            assert!(!measured(), "a hit");
+            live.serve(live.arrive(Key::Number(0))).await.unwrap_err();
+            assert!(measured(), "an error");
+            live.prefetch(2);
+            while !live.plane.cache.contains(&Key::Number(2)) {
+                tokio::task::yield_now().await;
+            }
+            assert!(measured(), "a prefetch");
+        });
     }
 }

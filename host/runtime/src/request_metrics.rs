@@ -1,8 +1,8 @@
 //! What the request path counts for the control loop.
 //!
-//! A request counts itself and its time without waiting for anybody: the counter and the access log are atomics; times
-//! go to the first of a few histograms that nobody is writing to or emptying. Were all of them taken, the time of that
-//! one request would not be recorded: a request waits for no tick.
+//! A request counts itself and its time without waiting for anybody, and so does a load from the origin: counters and the
+//! access log are atomics; times go to the first of a few histograms that nobody is writing to or emptying. Were all of
+//! them taken, that one time would not be recorded: a request waits for no tick.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -20,11 +20,19 @@ pub(crate) struct RequestMetrics {
     finished: AtomicU64,
     pub(crate) accesses: AccessLog,
     requests: Striped,
+    loaded: AtomicU64,
+    loads: Striped,
 }
 
 impl Default for RequestMetrics {
     fn default() -> Self {
-        Self { finished: AtomicU64::new(0), accesses: AccessLog::default(), requests: Striped::default() }
+        Self {
+            finished: AtomicU64::new(0),
+            accesses: AccessLog::default(),
+            requests: Striped::default(),
+            loaded: AtomicU64::new(0),
+            loads: Striped::default(),
+        }
     }
 }
 
@@ -34,6 +42,18 @@ impl RequestMetrics {
         let count = self.finished.fetch_add(1, Ordering::Relaxed) + 1;
         self.requests.record(count, time);
         count
+    }
+
+    /// A load from the origin took `time`, on demand or ahead of it, whether it gave a value or an error.
+    pub(crate) fn loaded(&self, time: Duration) {
+        self.loads.record(self.loaded.fetch_add(1, Ordering::Relaxed), time);
+    }
+
+    /// 99th percentile of the origin's loads since the last call, microseconds; none where none ended.
+    #[must_use]
+    pub(crate) fn take_origin_p99(&self) -> Option<f64> {
+        let loads = self.loads.take_window().percentiles();
+        (loads.count > 0).then_some(loads.p99_us)
     }
 
     /// Requests finished since the start.
@@ -121,5 +141,19 @@ mod tests {
         metrics.finished(Duration::from_millis(1));
         assert_eq!(metrics.take_window().percentiles().count, 1);
         assert_eq!((metrics.total().percentiles().count, metrics.count()), (11, 11));
+    }
+
+    #[test]
+    fn loads_of_the_origin_have_a_window_of_their_own() {
+        let metrics = RequestMetrics::default();
+        metrics.finished(Duration::from_secs(1));
+        assert_eq!(metrics.take_origin_p99(), None, "a request is no load");
+        for ms in 1..=100 {
+            metrics.loaded(Duration::from_millis(ms));
+        }
+        let p99 = metrics.take_origin_p99().unwrap();
+        assert!((98_000.0..=100_000.0).contains(&p99), "{p99}");
+        assert_eq!(metrics.take_origin_p99(), None);
+        assert_eq!(metrics.take_window().percentiles().count, 1, "a load is no request");
     }
 }

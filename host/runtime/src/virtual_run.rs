@@ -457,8 +457,9 @@ impl<'a> Replay<'a> {
         self.plane.prefetched(number, weight);
     }
 
-    /// No bytes: only the weight matters here.
+    /// What the origin gives. No bytes: only the weight matters here.
     fn value(&self, number: u64) -> Value {
+        self.plane.metrics.loaded(self.options.origin_latency);
         Value::standing_for(self.steps.weight(number).unwrap_or(1))
     }
 

@@ -216,12 +216,27 @@ mod tests {
         assert!(!cache.contains(&Key::Number(1)));
     }
 
-    #[test]
-    fn a_run_without_pools_has_no_dials_for_them() {
+    fn parts() -> Parts {
         let settings = settings(&[]);
         let run = host_contract::RunInfo::default();
         let scope = Scope { settings, capacity: 100, mean_weight: 1, run, workload: "a test".to_owned() };
-        let parts = Parts::in_virtual_time(&scope, &Arc::default(), Vec::new(), Ledger::new(None));
+        Parts::in_virtual_time(&scope, &Arc::default(), Vec::new(), Ledger::new(None))
+    }
+
+    #[test]
+    fn a_tick_measures_the_loads_of_its_window_and_keeps_their_history() {
+        let Parts { plane, mut control } = parts();
+        plane.metrics.loaded(Duration::from_millis(5));
+        let first = control.tick(Duration::from_secs(1), &plane).gauge("origin-latency-p99").unwrap();
+        assert!((4_950.0..=5_050.0).contains(&first), "{first}");
+        let idle = control.tick(Duration::from_secs(2), &plane);
+        assert_eq!(idle.gauge("origin-latency-p99"), None);
+        assert_eq!(idle.history("origin-latency-p99", 9), [first]);
+    }
+
+    #[test]
+    fn a_run_without_pools_has_no_dials_for_them() {
+        let parts = parts();
         let starting = parts.control.control.starting();
         assert!(!starting.contains_key(&IO_WORKERS));
         assert_eq!(starting.get(&CACHE_CAPACITY), Some(&host_contract::Value::Count(100)));
