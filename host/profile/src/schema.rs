@@ -16,13 +16,14 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// The keys that belong to no dial. Caches are measured in megabytes; the floor of the cap only excludes slips of the
 /// unit.
-const OTHERS: [Key; 23] = [
+const OTHERS: [Key; 24] = [
     key("summary", Kind::Text),
     key("optimise", Kind::Choice(&["throughput", "latency", "memory"])),
     bound("memory.cap", Kind::Bytes(1_000, 1_000_000_000_000_000)),
     key("cache.shadows", Kind::Flag),
     key("cache.shadow-policies", Kind::Count(1, 16)),
     bound("executor.queue", Kind::Count(1, 1_000_000)),
+    key("executor.latency-target", Kind::Span(Duration::ZERO, Duration::from_secs(3_600))),
     key("prefetch.enabled", Kind::Flag),
     bound("prefetch.max-rules", Kind::Count(0, 65_536)),
     key("control.enabled", Kind::Flag),

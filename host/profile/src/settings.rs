@@ -89,6 +89,8 @@ pub struct ExecutorSettings {
     pub max_io_workers: u32,
     /// Tasks that may wait in each pool's queue before who submits has to wait; at least 1.
     pub queue: u32,
+    /// Latency that is wanted of a task, from submission to end; strategies are told of it. None: none is named.
+    pub latency_target: Option<Duration>,
 }
 
 /// Prefetching.

@@ -34,6 +34,8 @@ pub(crate) struct ControlPlane {
     pub(crate) prefetcher: Arc<Prefetcher>,
     /// None in virtual time.
     pub(crate) executor: Option<Arc<Executor>>,
+    /// Latency that the operator wants of every class of tasks.
+    pub(crate) latency_target: Option<Duration>,
     pub(crate) shadows: Option<Shadows>,
     /// Policies that the shadows may follow at once.
     pub(crate) shadow_budget: u32,
@@ -160,6 +162,7 @@ impl ControlPlane {
         self.actuators =
             crate::actuators::actuators(&self.cache, &self.prefetcher, self.executor.as_ref(), &ranges);
         self.rules.set_limit(rule_limit(settings));
+        self.latency_target = settings.executor.latency_target;
         let mut failed = Vec::new();
         for (dial, value) in before {
             let Some(range) = self.actuators.range(dial) else { continue };
@@ -242,7 +245,7 @@ impl ControlPlane {
             service_p99_us: class.service_p99_us,
             window_completed: class.window_completed,
             window_failed: class.window_failed,
-            latency_target_us: None,
+            latency_target_us: self.latency_target.map(|target| target.as_secs_f64() * 1e6),
         };
         snapshot::Executor {
             cpu: pool(stats.cpu, CPU_WORKERS),
@@ -295,4 +298,40 @@ fn unsampled(dropped: u64) -> Option<String> {
 
 fn small(workers: u64) -> u32 {
     u32::try_from(workers).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use host_contract::RunInfo;
+
+    use super::*;
+    use crate::options::Scope;
+    use crate::wiring::Parts;
+
+    fn settings(sets: &[&str]) -> Settings {
+        let machine = host_telemetry::Machine::read(std::path::Path::new("."));
+        host_profile::Loader::new().user_file(None).set(sets.iter().copied()).load(&machine).unwrap()
+    }
+
+    #[test]
+    fn every_class_has_the_latency_target_of_the_settings_also_after_a_reload() {
+        let settings_of = |target: &str| settings(&[&format!("executor.latency-target={target}")]);
+        let scope = Scope {
+            settings: settings_of("5 ms"),
+            capacity: 100,
+            mean_weight: 1,
+            run: RunInfo::default(),
+            workload: "a test".to_owned(),
+        };
+        let mut control =
+            Parts::in_virtual_time(&scope, &Arc::default(), Vec::new(), Ledger::new(None)).control;
+        let target = |control: &ControlPlane| {
+            let classes = vec![host_executor::ClassStats::default()];
+            let stats = host_executor::ExecutorStats { classes, ..host_executor::ExecutorStats::default() };
+            control.pools(stats).classes[0].latency_target_us
+        };
+        assert_eq!(target(&control), Some(5_000.0));
+        control.reload(&settings_of("0 ms")).unwrap();
+        assert_eq!(target(&control), None);
+    }
 }

@@ -125,6 +125,7 @@ impl Parts {
             cache: Arc::clone(&cache),
             prefetcher: Arc::clone(&prefetcher),
             executor,
+            latency_target: settings.executor.latency_target,
             shadows,
             shadow_budget: settings.cache.shadow_policies,
             actuators,

@@ -58,6 +58,7 @@ impl Settings {
                 min_io_workers: get.count("executor.min-io-workers")?,
                 max_io_workers: get.count("executor.max-io-workers")?,
                 queue: get.count("executor.queue")?,
+                latency_target: Some(get.span("executor.latency-target")?).filter(|span| !span.is_zero()),
             },
             prefetch: PrefetchSettings {
                 enabled: get.flag("prefetch.enabled")?,

@@ -202,3 +202,15 @@ fn rows_are_in_the_order_of_the_defaults_file() {
     let row = settings.rows().iter().find(|row| row.key == "control.tick").unwrap();
     assert_eq!((row.value.as_str(), row.source.as_str()), ("250ms", "default"));
 }
+
+#[test]
+fn a_latency_target_of_zero_is_none() {
+    let target = |sets: &[&str]| {
+        loader().set(sets.iter().copied()).load(&big()).map(|settings| settings.executor.latency_target)
+    };
+    assert_eq!(target(&[]).unwrap(), None);
+    assert_eq!(target(&["executor.latency-target=0 ms"]).unwrap(), None);
+    let named = target(&["executor.latency-target=25 ms"]).unwrap();
+    assert_eq!(named, Some(std::time::Duration::from_millis(25)));
+    assert!(target(&["executor.latency-target=2 h"]).unwrap_err().to_string().contains("latency-target"));
+}
