@@ -1,4 +1,4 @@
-//! The names of the dials that this version of the contract was published with.
+//! The names of the dials that the contract has as this SDK was built.
 //!
 //! A dial is its name: one that a later host has can be written as text wherever a constant of this module is used.
 
@@ -6,6 +6,9 @@
 pub const CACHE_POLICY: &str = "cache-policy";
 /// Bytes that the cache may hold. Turned with `cache::propose_capacity`.
 pub const CACHE_CAPACITY: &str = "cache-capacity";
+/// Seconds that an entry lives after it was stored; 3,155,760,000 (100 years) is without end. Turned with
+/// `cache::propose_ttl`.
+pub const CACHE_TTL: &str = "cache-ttl";
 /// Threads of the CPU pool. Turned with `executor::propose_cpu_workers`.
 pub const CPU_WORKERS: &str = "cpu-workers";
 /// Tasks that the IO pool runs at once. Turned with `executor::propose_io_workers`.

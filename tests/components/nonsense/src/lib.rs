@@ -15,7 +15,7 @@ impl Strategy for Nonsense {
         Description::new("nonsense", "0.1.0", "Proposes values that no dial can take").dials(&[
             dial::CACHE_POLICY,
             dial::CACHE_CAPACITY,
-            "cache-ttl",
+            dial::CACHE_TTL,
             dial::CPU_WORKERS,
             dial::IO_WORKERS,
             dial::PREFETCH_IN_FLIGHT,
