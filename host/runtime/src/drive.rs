@@ -118,15 +118,24 @@ impl<'a> Drive<'a> {
         Client(Arc::clone(&self.clients).acquire_owned().await.ok())
     }
 
-    /// Submits a task of a client to the IO pool; waits for a place in its queue.
-    pub(crate) async fn io(&self, client: Client, task: impl Future<Output = ()> + Send + 'static) {
+    /// Submits a task of a client to the IO pool; waits for a place in its queue. A task that answers with an error counts
+    /// as failed.
+    pub(crate) async fn io<T, E>(
+        &self,
+        client: Client,
+        task: impl Future<Output = Result<T, E>> + Send + 'static,
+    ) where
+        T: Send + 'static,
+        E: Send + 'static,
+    {
         let task = async move {
-            task.await;
+            let done = task.await;
             drop(client.0);
+            done
         };
         // A task that is refused because the pool stops was not done, and nobody waits for it: its client is dropped
         // with it.
-        drop(self.executor.submit_io(self.request_class, task).await);
+        drop(self.executor.submit_io_fallible(self.request_class, task).await);
     }
 
     /// Submits a job of a client to the CPU pool; waits for a place in its queue.

@@ -37,8 +37,7 @@ pub(crate) async fn drive(drive: &Drive<'_>, generator: &Generator) -> Vec<Phase
             match op.action {
                 Action::Get => {
                     let request = live.arrive(Key::Number(op.key));
-                    // Every key has an object, so that the origin has no error to answer with.
-                    drive.io(client, async move { drop(live.serve(request).await) }).await;
+                    drive.io(client, async move { live.serve(request).await }).await;
                 }
                 Action::Cpu { iterations } => {
                     let submitted = Instant::now();
@@ -53,6 +52,7 @@ pub(crate) async fn drive(drive: &Drive<'_>, generator: &Generator) -> Vec<Phase
                     let task = async move {
                         tokio::time::sleep(Duration::from_micros(u64::from(micros))).await;
                         live.plane.finished(submitted.elapsed());
+                        Ok::<(), std::convert::Infallible>(())
                     };
                     drive.io(client, task).await;
                 }

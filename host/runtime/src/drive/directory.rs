@@ -179,13 +179,17 @@ async fn submit(drive: &Drive<'_>, key: u64, path: PathBuf, seen: Arc<Mutex<Pass
             serde_json::from_slice::<Indexed>(value.bytes()).map_err(|error| error.to_string())
         });
         match indexed {
-            Ok(indexed) => seen.lock().totals.add(&path, &indexed),
+            Ok(indexed) => {
+                seen.lock().totals.add(&path, &indexed);
+                Ok(())
+            }
             Err(error) => {
                 let mut seen = seen.lock();
                 seen.unreadable += 1;
                 if seen.examples.len() < EXAMPLES {
                     seen.examples.push(error);
                 }
+                Err(())
             }
         }
     };
