@@ -301,37 +301,4 @@ fn small(workers: u64) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use host_contract::RunInfo;
-
-    use super::*;
-    use crate::options::Scope;
-    use crate::wiring::Parts;
-
-    fn settings(sets: &[&str]) -> Settings {
-        let machine = host_telemetry::Machine::read(std::path::Path::new("."));
-        host_profile::Loader::new().user_file(None).set(sets.iter().copied()).load(&machine).unwrap()
-    }
-
-    #[test]
-    fn every_class_has_the_latency_target_of_the_settings_also_after_a_reload() {
-        let settings_of = |target: &str| settings(&[&format!("executor.latency-target={target}")]);
-        let scope = Scope {
-            settings: settings_of("5 ms"),
-            capacity: 100,
-            mean_weight: 1,
-            run: RunInfo::default(),
-            workload: "a test".to_owned(),
-        };
-        let mut control =
-            Parts::in_virtual_time(&scope, &Arc::default(), Vec::new(), Ledger::new(None)).control;
-        let target = |control: &ControlPlane| {
-            let classes = vec![host_executor::ClassStats::default()];
-            let stats = host_executor::ExecutorStats { classes, ..host_executor::ExecutorStats::default() };
-            control.pools(stats).classes[0].latency_target_us
-        };
-        assert_eq!(target(&control), Some(5_000.0));
-        control.reload(&settings_of("0 ms")).unwrap();
-        assert_eq!(target(&control), None);
-    }
-}
+mod tests;

@@ -41,7 +41,8 @@ pub(crate) struct Handle {
     stop: Arc<AtomicBool>,
     thread: Thread,
     commands: mpsc::Sender<(Command, Reply)>,
-    finished: oneshot::Receiver<Finished>,
+    /// None once somebody waits for it.
+    finished: Option<oneshot::Receiver<Finished>>,
 }
 
 impl Handle {
@@ -52,11 +53,16 @@ impl Handle {
         sent
     }
 
-    /// Ends the loop after one last look.
-    pub(crate) fn stop(self) -> oneshot::Receiver<Finished> {
+    /// Ends the loop after one last look. None where it was ended before.
+    pub(crate) fn stop(mut self) -> Option<oneshot::Receiver<Finished>> {
+        self.finished.take()
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
         self.thread.unpark();
-        self.finished
     }
 }
 
@@ -78,7 +84,7 @@ impl ControlThread {
         })?;
         let thread = thread.thread().clone();
         live.plane.trigger.wake(thread.clone());
-        Ok(Handle { stop, thread, commands, finished })
+        Ok(Handle { stop, thread, commands, finished: Some(finished) })
     }
 }
 

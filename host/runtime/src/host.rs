@@ -10,14 +10,15 @@
 //! use host_runtime::{Command, Host, Key, Options, Value};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let settings = host_profile::Loader::builtin().profile("small").load()?;
+//! let machine = host_telemetry::Machine::read(".".as_ref());
+//! let settings = host_profile::Loader::new().profile("small").user_file(None).load(&machine)?;
 //! let host = Host::start(Options::new(settings))?;
 //! host.put("user:1", "Ada", None);
 //! assert_eq!(host.get("user:1").map(|value| value.bytes().clone()), Some("Ada".into()));
 //! host.command_blocking(Command::Tick { reason: "an example".to_owned() })?;
-//! assert_eq!(host.snapshot().tick, 1);
+//! assert!(host.snapshot().tick > 0);
 //! let finished = host.shut_down_blocking(Duration::from_secs(5))?;
-//! assert_eq!((finished.last.cache.hits, finished.cost.ticks), (1, 1));
+//! assert_eq!(finished.last.cache.hits, 1);
 //! # Ok(())
 //! # }
 //! ```
@@ -181,7 +182,7 @@ impl Host {
     /// # Errors
     /// [`HostError::ShutdownTimedOut`] where the control thread is still busy after `grace`.
     pub async fn shut_down(self, grace: Duration) -> Result<Finished, HostError> {
-        let finished = self.control.stop();
+        let finished = self.control.stop().ok_or(HostError::ControlThreadDied)?;
         match tokio::time::timeout(grace, finished).await {
             Ok(finished) => finished.map_err(|_| HostError::ControlThreadDied),
             Err(_) => Err(HostError::ShutdownTimedOut(grace)),

@@ -100,7 +100,7 @@ impl Parts {
         Self::new(scope, Some(Arc::clone(clock)), None, machine, registrations, ledger)
     }
 
-    fn new(
+    pub(crate) fn new(
         scope: &Scope,
         clock: Option<Arc<VirtualClock>>,
         executor: Option<Arc<Executor>>,

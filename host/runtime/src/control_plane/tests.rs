@@ -1,0 +1,151 @@
+//! Wall time and virtual time are driven by different code; what they drive is one.
+
+use std::path::Path;
+use std::time::Duration;
+
+use host_contract::dial::{CACHE_CAPACITY, CACHE_POLICY};
+use host_contract::{Grant, RunInfo, Value as DialValue};
+use host_control::{Identity, ProposalContext, Registration, Response, Strategy, Usage};
+use host_profile::Loader;
+use proptest::prelude::*;
+
+use super::*;
+use crate::key::Key;
+use crate::live::Live;
+use crate::options::Scope;
+use crate::origin::{Load, Origin};
+use crate::value::Value;
+use crate::wiring::Parts;
+
+/// Turns the cache's dials by what it sees, so that what follows depends on every figure before.
+struct Restless(Identity);
+
+impl Strategy for Restless {
+    fn identity(&self) -> &Identity {
+        &self.0
+    }
+
+    fn tick(&mut self, snapshot: Arc<Snapshot>, mut context: ProposalContext) -> Response {
+        let cache = &snapshot.cache;
+        let at = usize::try_from(cache.window_misses).unwrap() % cache.policies.len();
+        let capacity = cache.capacity_bytes + cache.window_hits.saturating_sub(cache.window_misses);
+        drop(context.propose(CACHE_POLICY.name(), DialValue::Name(cache.policies[at].clone())));
+        drop(context.propose(CACHE_CAPACITY.name(), DialValue::Count(capacity)));
+        Response { context, usage: Usage::default(), log: Vec::new(), fault: None }
+    }
+}
+
+/// Has a value of weight 1 under every key, at once.
+struct Everything;
+
+impl Origin for Everything {
+    fn load(&self, _: &Key) -> Load<'_> {
+        Box::pin(async { Ok(Value::standing_for(1)) })
+    }
+
+    fn has(&self, _: u64) -> bool {
+        true
+    }
+}
+
+fn settings(sets: &[&str]) -> Settings {
+    let machine = host_telemetry::Machine::read(Path::new("."));
+    Loader::new().profile("small").user_file(None).set(sets.iter().copied()).load(&machine).unwrap()
+}
+
+fn parts(executor: Option<Arc<Executor>>) -> Parts {
+    let settings = settings(&["cache.shadows=false", "control.cool-down-ticks=1", "control.tick-requests=0"]);
+    let identity = Identity {
+        name: "restless".to_owned(),
+        version: "0.1.0".to_owned(),
+        digest: String::new(),
+        dials: vec![CACHE_POLICY.name().to_owned(), CACHE_CAPACITY.name().to_owned()],
+    };
+    let restless = Registration::new(Box::new(Restless(identity)), 50, [Grant::CacheControl].into());
+    let scope = Scope {
+        settings,
+        capacity: 20,
+        mean_weight: 1,
+        run: RunInfo::default(),
+        workload: "a test".to_owned(),
+    };
+    Parts::new(
+        &scope,
+        Some(Arc::default()),
+        executor,
+        Machine::Nominal(1 << 40),
+        vec![restless],
+        Ledger::new(None),
+    )
+}
+
+/// What a run decided and saw.
+fn told(finished: &Finished) -> (String, String) {
+    let decisions = serde_json::to_string(&finished.decisions).unwrap();
+    (decisions, serde_json::to_string(&finished.last.cache).unwrap())
+}
+
+#[test]
+fn every_class_has_the_latency_target_of_the_settings_also_after_a_reload() {
+    let settings_of = |target: &str| settings(&[&format!("executor.latency-target={target}")]);
+    let scope = Scope {
+        settings: settings_of("5 ms"),
+        capacity: 100,
+        mean_weight: 1,
+        run: RunInfo::default(),
+        workload: "a test".to_owned(),
+    };
+    let mut control = Parts::in_virtual_time(&scope, &Arc::default(), Vec::new(), Ledger::new(None)).control;
+    let target = |control: &ControlPlane| {
+        let classes = vec![host_executor::ClassStats::default()];
+        let stats = host_executor::ExecutorStats { classes, ..host_executor::ExecutorStats::default() };
+        control.pools(stats).classes[0].latency_target_us
+    };
+    assert_eq!(target(&control), Some(5_000.0));
+    control.reload(&settings_of("0 ms")).unwrap();
+    assert_eq!(target(&control), None);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// The same requests and the same ticks give the same decisions, whoever moves the clock.
+    #[test]
+    fn live_and_virtual_ticks_decide_alike(
+        keys in proptest::collection::vec(0_u64..60, 1..400),
+        every in 5_usize..40,
+    ) {
+        let executor = Executor::new(host_executor::Config {
+            cpu_workers: 1, io_workers: 1, max_cpu_workers: 1, max_io_workers: 1, cpu_queue: 4, io_queue: 4,
+        });
+        let executor = Arc::new(executor.unwrap());
+        let Parts { plane, mut control } = parts(Some(Arc::clone(&executor)));
+        let live = Arc::new(Live { plane, origin: Arc::new(Everything), runtime: executor.handle() });
+        for (at, key) in (1..).zip(&keys) {
+            executor.block_on(live.serve(live.arrive(Key::Number(*key)))).unwrap();
+            if at % every == 0 {
+                control.tick(Duration::from_millis(u64::try_from(at).unwrap()), &live.plane);
+            }
+        }
+        let in_wall_time = control.finish(Duration::from_secs(9), &live.plane);
+
+        let Parts { plane, mut control } = parts(None);
+        for (at, key) in (1..).zip(&keys) {
+            let (arrival, _) = plane.arrive(Key::Number(*key), |_| true);
+            plane.demanded(&arrival);
+            let found = plane.cache.get(&arrival.key);
+            let hit = found.is_some();
+            let value = found.unwrap_or_else(|| Value::standing_for(1));
+            if !hit {
+                plane.cache.insert(arrival.key.clone(), value.clone());
+            }
+            plane.served(&arrival, &value, hit);
+            plane.finished(Duration::ZERO);
+            if at % every == 0 {
+                control.tick(Duration::from_millis(u64::try_from(at).unwrap()), &plane);
+            }
+        }
+        let in_virtual_time = control.finish(Duration::from_secs(9), &plane);
+        prop_assert_eq!(told(&in_wall_time), told(&in_virtual_time));
+    }
+}

@@ -1,0 +1,149 @@
+//! A running host, as a program that embeds it uses it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use host_control::ledger::Record;
+use host_profile::{Loader, Settings};
+use host_runtime::{Command, Host, HostError, Key, Load, Options, Origin, OriginError, Value};
+use host_telemetry::Machine;
+
+const GRACE: Duration = Duration::from_secs(30);
+
+fn settings(sets: &[&str]) -> Settings {
+    // Ticks only when they are asked for.
+    let still = ["control.tick=1h", "control.tick-requests=0"];
+    let machine = Machine::read(Path::new("."));
+    let sets = still.iter().chain(sets).copied();
+    Loader::new().profile("small").user_file(None).set(sets).load(&machine).unwrap()
+}
+
+fn tick(host: &Host) {
+    host.command_blocking(Command::Tick { reason: "the test says so".to_owned() }).unwrap();
+}
+
+/// Answers with the key itself, after a while, and counts.
+#[derive(Default)]
+struct Echo(AtomicU64);
+
+impl Origin for Echo {
+    fn load(&self, key: &Key) -> Load<'_> {
+        let key = key.clone();
+        Box::pin(async move {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            match &key {
+                Key::Bytes(bytes) if bytes.starts_with(b"no ") => Err(OriginError::NoSuchKey(key)),
+                key => Ok(Value::from(key.to_string())),
+            }
+        })
+    }
+
+    fn has(&self, _: u64) -> bool {
+        true
+    }
+}
+
+#[test]
+fn values_are_put_found_replaced_and_removed() {
+    let host = Host::start(Options::new(settings(&[]))).unwrap();
+    assert_eq!(host.get("user:1"), None);
+    host.put("user:1", "Ada", None);
+    host.put(7, "seven", None);
+    assert_eq!(host.get("user:1").unwrap().bytes(), "Ada");
+    host.put("user:1", "Grace", None);
+    assert_eq!(host.get("user:1").unwrap().bytes(), "Grace");
+    assert_eq!(host.remove(7).unwrap().bytes(), "seven");
+    assert_eq!(host.get(7), None);
+    // A lifetime of nothing is over at once.
+    host.put("token", "secret", Some(Duration::ZERO));
+    assert_eq!(host.get("token"), None);
+    let stats = host.stats();
+    assert_eq!((stats.requests, stats.hits, stats.misses), (5, 2, 3));
+    let finished = host.shut_down_blocking(GRACE).unwrap();
+    assert_eq!((finished.last.cache.hits, finished.last.cache.misses), (2, 3));
+    assert!(finished.notes.is_empty(), "{:?}", finished.notes);
+}
+
+#[test]
+fn a_key_is_loaded_once_for_all_who_ask_and_an_error_reaches_them() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let echo = Arc::new(Echo::default());
+    let host = Arc::new(Host::start(Options::new(settings(&[])).origin(echo.clone())).unwrap());
+    runtime.block_on(async {
+        let asked = (0..20).map(|_| {
+            let host = Arc::clone(&host);
+            tokio::spawn(async move { host.get_or_load("page").await.unwrap() })
+        });
+        for asked in asked.collect::<Vec<_>>() {
+            assert_eq!(asked.await.unwrap().bytes(), "page");
+        }
+        assert_eq!(echo.0.load(Ordering::Relaxed), 1);
+        let error = host.get_or_load("no such page").await.unwrap_err();
+        assert_eq!(error.to_string(), "nothing is stored under key no such page");
+        assert_eq!(host.get_or_load(5).await.unwrap().bytes(), "5");
+    });
+    assert_eq!(host.stats().requests, 22);
+}
+
+#[test]
+fn a_tick_that_is_asked_for_is_held_and_is_on_the_ledger_with_its_reason() {
+    let host = Host::start(Options::new(settings(&[]))).unwrap();
+    let mut ledger = host.subscribe();
+    assert_eq!(host.snapshot().tick, 0);
+    host.put(1, "one", None);
+    host.get(1);
+    host.get(2);
+    tick(&host);
+    let snapshot = host.snapshot();
+    assert_eq!((snapshot.tick, snapshot.cache.window_hits, snapshot.cache.window_misses), (1, 1, 1));
+    assert_eq!((snapshot.accesses.keys.clone(), snapshot.accesses.hits.clone()), (vec![1, 2], vec![1, 0]));
+    let records: Vec<_> = std::iter::from_fn(|| ledger.try_recv().ok()).collect();
+    assert!(
+        matches!(&*records[0], Record::Command(c) if c.command == "tick" && c.detail == "the test says so")
+    );
+    assert!(matches!(&*records[1], Record::Tick(told) if Arc::ptr_eq(told, &snapshot)), "shared, not cloned");
+}
+
+#[test]
+fn new_settings_reach_a_running_host_and_move_a_value_into_its_new_range() {
+    let host = Host::start(Options::new(settings(&["cache.capacity=60MB"]))).unwrap();
+    tick(&host);
+    assert_eq!(host.stats().capacity, 60_000_000);
+    let smaller = settings(&["cache.capacity=51MB", "cache.min-capacity=50MB", "cache.max-capacity=52MB"]);
+    host.command_blocking(Command::Reload(Box::new(smaller))).unwrap();
+    assert_eq!(host.stats().capacity, 52_000_000);
+}
+
+#[test]
+fn a_strategy_that_takes_no_part_cannot_be_retired() {
+    let host = Host::start(Options::new(settings(&[]))).unwrap();
+    let retire = Command::Retire { strategy: "nobody".to_owned(), reason: "a test".to_owned() };
+    let error = host.command_blocking(retire).unwrap_err();
+    assert!(matches!(error, HostError::NoSuchStrategy(_)), "{error}");
+}
+
+#[test]
+fn a_strategy_that_is_retired_is_not_consulted_again() {
+    let settings = settings(&[]);
+    struct Silent;
+    impl host_runtime::Progress for Silent {
+        fn begin(&self, _: &str, _: Option<u64>) {}
+        fn at(&self, _: u64) {}
+        fn end(&self, _: &str) {}
+        fn say(&self, _: &str) {}
+    }
+    let loaded = host_runtime::strategies::load(&settings, host_plugin::Time::Machine, 1, &Silent).unwrap();
+    let host = Host::start(Options::new(settings).strategies(loaded.registrations)).unwrap();
+    tick(&host);
+    let reason = "the operator prefers lru".to_owned();
+    host.command_blocking(Command::Retire { strategy: "cache-policy".to_owned(), reason }).unwrap();
+    tick(&host);
+    let finished = host.shut_down_blocking(GRACE).unwrap();
+    let ticks = |name: &str| finished.cost.strategies.get(name).map(|cost| cost.ticks);
+    assert_eq!((ticks("cache-policy"), ticks("worker-sizing")), (Some(1), Some(2)));
+    assert_eq!(finished.disabled.len(), 1);
+    assert!(finished.disabled[0].text.contains("the operator prefers lru"), "{}", finished.disabled[0].text);
+}
