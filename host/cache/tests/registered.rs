@@ -43,7 +43,7 @@ impl Policy for Mru {
     }
 
     fn import(&mut self, entries: &[ImportedEntry]) {
-        self.order = entries.iter().rev().map(|entry| entry.slot).collect();
+        self.order = entries.iter().map(|entry| entry.slot).collect();
     }
 
     fn len(&self) -> usize {
