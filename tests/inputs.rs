@@ -30,7 +30,7 @@ fn virtual_run(path: &Path, more: &[&str]) -> Value {
 
 /// Whether a rule for runs of consecutive keys was installed.
 fn has_run_rule(report: &Value) -> bool {
-    report["decisions"].to_string().contains("runs with stride 1")
+    report["rules"].to_string().contains("runs with stride 1")
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn a_rule_for_runs_fires_on_a_trace_that_is_one_unless_keys_are_hashed() {
     succeed(["trace", "convert", text(&whole), "--limit", "20000", "-o", text(&path)]);
 
     let report = virtual_run(&path, &[]);
-    assert!(has_run_rule(&report), "{}", report["decisions"]);
+    assert!(has_run_rule(&report), "{}", report["rules"]);
     let prefetch = |what: &str| report["prefetch"][what].as_u64().unwrap();
     let used = prefetch("timely") + prefetch("late");
     assert!(used > 5_000, "of 20,000 requests: {}", report["prefetch"]);
@@ -49,7 +49,7 @@ fn a_rule_for_runs_fires_on_a_trace_that_is_one_unless_keys_are_hashed() {
     assert!(report["notes"].to_string().contains("numbered in the order of their first requests"));
 
     let report = virtual_run(&path, &["--hash-keys"]);
-    assert!(!has_run_rule(&report), "{}", report["decisions"]);
+    assert!(!has_run_rule(&report), "{}", report["rules"]);
     assert!(!report["notes"].to_string().contains("numbered in the order"));
 }
 
