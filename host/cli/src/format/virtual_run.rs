@@ -37,7 +37,9 @@ pub(crate) fn print(run: &VirtualReport) -> Result<(), Failure> {
         let name = comfy_table::Cell::new(format!("{} alone", fixed.policy));
         out.add_row(vec![name, hit_ratio(fixed.miss_ratio), table::figure(thousands(fixed.misses))]);
     }
-    let name = comfy_table::Cell::new(format!("strategies, at the end {}", run.policy));
+    // A policy alone prefetches nothing: the two are not alike, and the name says so.
+    let what = if run.prefetch.issued > 0 { "strategies and prefetches" } else { "strategies" };
+    let name = comfy_table::Cell::new(format!("{what}, at the end {}", run.policy));
     out.add_row(vec![name, hit_ratio(run.miss_ratio), table::figure(thousands(run.misses))]);
     table::print(&out)?;
     let prefetch = run.prefetch;
