@@ -12,6 +12,7 @@ use host_telemetry::Machine;
 
 const GRACE: Duration = Duration::from_secs(30);
 
+#[expect(clippy::unwrap_used, reason = "a test fails where this does")]
 fn settings(sets: &[&str]) -> Settings {
     // Ticks only when they are asked for.
     let still = ["control.tick=1h", "control.tick-requests=0"];
@@ -20,6 +21,7 @@ fn settings(sets: &[&str]) -> Settings {
     Loader::new().profile("small").user_file(None).set(sets).load(&machine).unwrap()
 }
 
+#[expect(clippy::unwrap_used, reason = "a test fails where this does")]
 fn tick(host: &Host) {
     host.command_blocking(Command::Tick { reason: "the test says so".to_owned() }).unwrap();
 }

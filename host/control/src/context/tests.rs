@@ -69,7 +69,7 @@ fn not_granted_not_declared_and_unknown_are_told_apart() {
     let mut context = ProposalContext::new(Arc::new(offer()), grants, BTreeSet::from(["io-workers".into()]));
     assert_eq!(context.propose(CACHE_POLICY, Value::Name("lru".into())), Err(Refusal::NotGranted));
     assert_eq!(context.propose(CPU_WORKERS, Value::Count(2)), Err(Refusal::NotDeclared));
-    let all = Dials::built_in().iter().count();
+    let all = dial::BUILT_IN.len();
     assert!(
         matches!(context.propose("warp", Value::Count(2)), Err(Refusal::Unknown(names)) if names.len() == all)
     );
