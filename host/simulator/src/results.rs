@@ -26,10 +26,10 @@ pub struct Row {
     pub misses: u64,
     /// `misses / requests`.
     pub miss_ratio: f64,
-    /// Bytes that missed by bytes asked for; only with [`Options::sizes`].
+    /// Bytes that missed by bytes asked for; only with [`Options::sizes`](crate::Options::sizes).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub byte_miss_ratio: Option<f64>,
-    /// The windows of the trace, in order; only with [`Options::per_window`].
+    /// The windows of the trace, in order; only with [`Options::per_window`](crate::Options::per_window).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub windows: Vec<Window>,
     /// Time of this replay alone, seconds.
