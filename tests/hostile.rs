@@ -209,10 +209,10 @@ fn an_import_that_is_not_granted_is_named_with_the_line_to_add() {
 #[test]
 fn a_strategy_has_limits_of_its_own() {
     let dir = plugin_dir(&["loop-forever"]);
-    let trace = trace(dir.path(), 1_000);
+    let trace = trace(dir.path(), 6_000);
     let output = host()
         .args(["run", "--json", "--set", &format!("strategies.loop_forever.{ALL}")])
-        .args(["--set", "strategies.loop-forever.limits.fuel=20000", "--set", "control.tick-requests=100"])
+        .args(["--set", "strategies.loop-forever.limits.fuel=20000", "--set", "control.tick=20ms"])
         .arg("--plugin-dir")
         .arg(dir.path())
         .arg(&trace)
