@@ -1,6 +1,6 @@
 //! The last values of each gauge, one a tick.
 //!
-//! A history is cloned once a tick, because a snapshot keeps it. Values older than the last [`BLOCK`] are shared between
+//! A history is cloned once a tick, because a snapshot keeps it. Values older than the last `BLOCK` are shared between
 //! the clones, so that a clone copies a bounded few of them.
 
 use std::collections::{BTreeMap, VecDeque};

@@ -7,7 +7,7 @@
 //! input gives the same bytes twice.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -249,7 +249,7 @@ impl<'a> Steps<'a> {
                 let generator = Generator::new(options.seed, Plan { cache_entries: entries, ..plan })?;
                 let phases = generator.phases();
                 let total = phases.iter().map(|phase| phase.requests).sum();
-                let mut keys = std::collections::HashSet::<u64, RandomState>::default();
+                let mut keys = HashSet::with_hasher(wiring::fixed_hasher());
                 for op in phases.iter().flat_map(|phase| generator.ops(phase)) {
                     if op.action == Action::Get {
                         keys.insert(op.key);
