@@ -25,17 +25,12 @@ pub const fn cut(hash: u64) -> u64 {
     hash >> (u64::BITS - BITS)
 }
 
-/// Hashes a number: one step of splitmix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators",
-/// OOPSLA 2014).
+/// Hashes a number: one step of SplitMix64.
 ///
 /// It is a bijection, so that distinct numbers stay distinct and a trace keeps exactly its number of keys.
 #[must_use]
 pub const fn hash_number(number: u64) -> u64 {
-    // The increment first: the finaliser alone maps 0 to 0.
-    let mut x = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    x ^ (x >> 31)
+    host_contract::split_mix::mix(number)
 }
 
 /// The number that [`hash_number`] maps to this hash.
@@ -50,7 +45,7 @@ pub const fn hash_number(number: u64) -> u64 {
 /// ```
 #[must_use]
 pub const fn number_of_hash(hash: u64) -> u64 {
-    // The steps of `hash_number` backwards: a shift of more than 21 bits is undone by two, and the factors are the
+    // The steps of SplitMix64 backwards: a shift of more than 21 bits is undone by two, and the factors are the
     // inverses of its factors modulo 2^64.
     let mut x = hash ^ (hash >> 31) ^ (hash >> 62);
     x = x.wrapping_mul(0x3196_42B2_D24D_8EC3);
