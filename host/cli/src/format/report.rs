@@ -86,10 +86,8 @@ fn figures(report: &Report) -> Result<(), Failure> {
     }
     table::print(&out)?;
     if let Some(comparison) = comparison {
-        outln!(
-            "the runs before and again, without strategies, differ by up to {}",
-            percent(comparison.noise())
-        )?;
+        let noise = percent(comparison.noise());
+        outln!("noise: {noise}, the least that is claimed; the runs before and again had no strategies")?;
     }
     Ok(())
 }
