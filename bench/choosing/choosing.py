@@ -64,9 +64,9 @@ def host(*arguments):
 def chosen(path, capacity, settings):
     """The report of a run under the profile."""
     sets = [part for setting in ["prefetch.enabled=false", *settings] for part in ("--set", setting)]
-    report = host("sim", path, "--hash-keys", "--profile", "medium", "--capacity", capacity, "--json", *sets)
-    if report["set_aside"] or report["interrupted"]:
-        sys.exit(f"{path} at {capacity}: {report['set_aside'] or 'interrupted'}")
+    report = host("sim", path, "--hash-keys", "--profile", "medium", "--unit", "objects", "--capacity", capacity, "--json", *sets)
+    if report["disabled"] or report["interrupted"]:
+        sys.exit(f"{path} at {capacity}: {report['disabled'] or 'interrupted'}")
     return report
 
 
