@@ -42,17 +42,9 @@ impl Belady {
     /// Finds the next use of every request. Ids should be dense (0, 1, 2, ...): memory grows with the largest
     /// id.
     pub fn new(requests: &[u32]) -> Self {
-        let distinct = requests.iter().max().map_or(0, |&id| at(id) + 1);
-        let mut distances = vec![NEVER; requests.len()];
-        // Where each id was used last: its distance is known when it is used again.
-        let mut last = vec![usize::MAX; distinct];
-        for (position, &id) in requests.iter().enumerate() {
-            let before = std::mem::replace(&mut last[at(id)], position);
-            if before != usize::MAX {
-                distances[before] = u32::try_from(position - before).unwrap_or(NEVER);
-            }
-        }
-        Self { distances }
+        let mut preparation = Preparation::default();
+        preparation.extend(requests);
+        preparation.end()
     }
 
     /// Misses of the optimal policy with room for `capacity` entries, starting empty.
@@ -66,6 +58,36 @@ impl Belady {
     pub fn replay(&self, capacity: usize) -> Optimum<'_> {
         let next_uses = Positions::new(self.distances.len());
         Optimum { distances: &self.distances, now: 0, next_uses, live: 0, dead: 0, capacity }
+    }
+}
+
+/// A trace that is prepared piece by piece.
+#[derive(Default)]
+pub(crate) struct Preparation {
+    distances: Vec<u32>,
+    /// Where each id was used last: its distance is known when it is used again.
+    last: Vec<usize>,
+}
+
+impl Preparation {
+    /// Takes the requests that come next.
+    pub(crate) fn extend(&mut self, requests: &[u32]) {
+        for &id in requests {
+            if at(id) >= self.last.len() {
+                self.last.resize(at(id) + 1, usize::MAX);
+            }
+            let position = self.distances.len();
+            let before = std::mem::replace(&mut self.last[at(id)], position);
+            if before != usize::MAX {
+                self.distances[before] = u32::try_from(position - before).unwrap_or(NEVER);
+            }
+            self.distances.push(NEVER);
+        }
+    }
+
+    /// There are no more.
+    pub(crate) fn end(self) -> Belady {
+        Belady { distances: self.distances }
     }
 }
 

@@ -19,27 +19,31 @@ const UNDER_WAY: usize = 8;
 pub(crate) struct Block {
     /// Hash of the key of each.
     pub(crate) keys: Vec<u64>,
-    /// Size of each, 0 where the trace does not say; empty where it says none.
+    /// Size of each, 0 where the trace does not say. Empty where it says none and none is wanted.
     pub(crate) sizes: Vec<u32>,
+    /// Whether the trace gives a size of one of them.
+    pub(crate) sized: bool,
 }
 
-/// Reads the trace to its end in a thread of the scope. An error is the last thing received.
+/// Reads the trace to its end in a thread of the scope. An error is the last thing received. `sizes` says whether they
+/// are wanted.
 pub(crate) fn read<'scope>(
     scope: &'scope Scope<'scope, '_>,
     trace: TraceReader,
+    sizes: bool,
 ) -> Receiver<Result<Block, TraceError>> {
     let (sender, receiver) = sync_channel(UNDER_WAY);
-    scope.spawn(move || send(trace, &sender));
+    scope.spawn(move || send(trace, sizes, &sender));
     receiver
 }
 
-fn send(mut trace: TraceReader, sender: &SyncSender<Result<Block, TraceError>>) {
+fn send(mut trace: TraceReader, sizes: bool, sender: &SyncSender<Result<Block, TraceError>>) {
     let mut requests: Vec<Request> = Vec::with_capacity(BLOCK);
     loop {
         requests.clear();
         let block = match trace.read_batch(&mut requests, BLOCK) {
             Ok(0) => return,
-            Ok(_) => Ok(Block::new(&requests)),
+            Ok(_) => Ok(Block::new(&requests, sizes)),
             Err(error) => Err(error),
         };
         // Nobody receives: the run was interrupted, or failed.
@@ -50,10 +54,11 @@ fn send(mut trace: TraceReader, sender: &SyncSender<Result<Block, TraceError>>) 
 }
 
 impl Block {
-    fn new(requests: &[Request]) -> Self {
+    fn new(requests: &[Request], wanted: bool) -> Self {
         let keys = requests.iter().map(|request| request.key).collect();
         let sized = requests.iter().any(|request| request.size > 0);
-        let sizes = if sized { requests.iter().map(|request| request.size).collect() } else { Vec::new() };
-        Self { keys, sizes }
+        let sizes =
+            if sized || wanted { requests.iter().map(|request| request.size).collect() } else { Vec::new() };
+        Self { keys, sizes, sized }
     }
 }

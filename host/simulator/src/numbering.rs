@@ -47,11 +47,6 @@ impl Numbering {
         self.ids
     }
 
-    /// Says that no more keys are to come.
-    pub(crate) fn end(&mut self) {
-        self.table = Vec::new();
-    }
-
     /// Memory in use.
     pub(crate) fn bytes(&self) -> u64 {
         u64::try_from(8 * self.ids.len() + 4 * self.table.len()).unwrap_or(u64::MAX)

@@ -19,7 +19,7 @@ pub struct Options {
 /// Whether the requests of a trace are held in memory. The rows are the same.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Hold {
-    /// Where it is quicker or needed, and as long as they fit.
+    /// As long as they fit.
     #[default]
     AsNeeded,
     /// Always, whatever it takes.

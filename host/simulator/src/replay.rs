@@ -3,9 +3,8 @@
 //! It gives the hits of a cache that drives the policy one request at a time, and is several times as fast:
 //!
 //! - it is compiled for each policy, so that nothing in the loop is called through a pointer;
-//! - keys are numbered, and finding an entry is one look into an array ([`Replay::numbered`], or [`Replay::growing`]
-//!   while the trace is still being read); where there are too many keys for that, hashed keys are found through a table
-//!   of the residents ([`Replay::hashed`]);
+//! - keys are numbered, and finding an entry is one look into an array ([`Replay::numbered`]); where there are too many
+//!   keys for that, hashed keys are found through a table of the residents ([`Replay::hashed`]);
 //! - what a policy remembers of evicted entries stays in their slots ([`PolicyFactory::visit_in_slots`]): the look that
 //!   finds an entry finds its ghost as well, without a hash;
 //! - requests are known ahead. A batch of them is looked up before it is applied, without waiting for one another, so
@@ -17,10 +16,6 @@
 mod entries;
 mod index;
 
-use std::borrow::Cow;
-use std::marker::PhantomData;
-
-use hashbrown::HashTable;
 use host_policy::{MOST_CAPACITY, PolicyFactory, ReplayPolicy, Visitor};
 
 use entries::{Unit, Weighed};
@@ -51,71 +46,49 @@ pub enum Weigh {
 /// ```
 /// use host_simulator::{Replay, Weigh, builtin};
 ///
-/// let ids = [0xfeed, 0xbeef, 0xcafe]; // the hashed keys, by number
-/// let mut replay = Replay::numbered(&builtin::LRU, 2, Weigh::Objects, &ids);
+/// let mut replay = Replay::numbered(&builtin::LRU, 2, Weigh::Objects);
+/// replay.learn(&[0xfeed, 0xbeef, 0xcafe]); // the hashed keys, by number
 /// assert_eq!(replay.feed(&[0, 1, 0, 2], &[]).hits, 1);
 /// assert_eq!(replay.feed(&[1, 2], &[]).hits, 1); // 1 went when 2 came, and took the place of 0
 /// ```
-pub struct Replay<'a, Key>(Box<dyn Feed<Key> + 'a>);
+pub struct Replay<Key>(Box<dyn Feed<Key>>);
 
-impl<'a> Replay<'a, u32> {
-    /// An empty cache whose requests are numbers into `ids`, the hashed keys, without duplicates and fewer than 2^31.
-    /// `capacity` is in the unit of `weigh`; over 2^62 counts as 2^62. Costs 4 bytes a key besides what residents need.
+impl Replay<u32> {
+    /// An empty cache whose requests are numbers of keys, fewer than 2^31 of them. Each key has to be
+    /// [learned](Self::learn) before it is requested. `capacity` is in the unit of `weigh`; over 2^62 counts as 2^62.
+    /// Costs 12 bytes a key besides what residents need.
     #[must_use]
-    pub fn numbered(policy: &PolicyFactory, capacity: u64, weigh: Weigh, ids: &'a [u64]) -> Self {
-        let index = Numbered { slots: vec![0; ids.len()], keys: Vec::new(), ids: Cow::Borrowed(ids) };
-        Self(start(policy, capacity, weigh, index))
+    pub fn numbered(policy: &PolicyFactory, capacity: u64, weigh: Weigh) -> Self {
+        Self(start(policy, capacity, weigh, Numbered::default()))
     }
 
-    /// The same for keys that are not known yet: each has to be [learned](Self::learn) before it is asked for. Costs 12
-    /// bytes a key besides what residents need.
-    ///
-    /// ```
-    /// use host_simulator::{Replay, Weigh, builtin};
-    ///
-    /// let mut replay = Replay::growing(&builtin::LRU, 2, Weigh::Objects);
-    /// replay.learn(&[0xfeed, 0xbeef]);
-    /// assert_eq!(replay.feed(&[0, 1, 0], &[]).hits, 1);
-    /// // The numbers have become too many: from here on by hash.
-    /// assert_eq!(replay.into_hashed().feed(&[0xfeed, 0xcafe, 0xfeed], &[]).hits, 2);
-    /// ```
-    #[must_use]
-    pub fn growing(policy: &PolicyFactory, capacity: u64, weigh: Weigh) -> Self {
-        let index = Numbered { slots: Vec::new(), keys: Vec::new(), ids: Cow::Borrowed(&[]) };
-        Self(start(policy, capacity, weigh, index))
-    }
-
-    /// Takes the hashes of the keys with the next numbers.
+    /// Takes the hashes of the keys with the next numbers, 0 being the first. No two are equal.
     pub fn learn(&mut self, ids: &[u64]) {
         self.0.learn(ids);
     }
-
-    /// The same cache for hashed keys.
-    #[must_use]
-    pub fn into_hashed(self) -> Replay<'static, u64> {
-        Replay(self.0.into_hashed())
-    }
 }
 
-impl Replay<'static, u64> {
+impl Replay<u64> {
     /// An empty cache whose requests are hashed keys. Costs nothing for keys that are neither resident nor remembered by
     /// the policy.
     #[must_use]
     pub fn hashed(policy: &PolicyFactory, capacity: u64, weigh: Weigh) -> Self {
-        let index = Hashed { table: HashTable::new(), keys: Vec::new() };
-        Self(start(policy, capacity, weigh, index))
+        Self(start(policy, capacity, weigh, Hashed::default()))
     }
 }
 
-impl<Key> Replay<'_, Key> {
+impl<Key> Replay<Key> {
     /// Applies requests in order. `sizes` has one for each, or is empty; where it is empty, or a size 0, the size counts
     /// as 1. A hit keeps the weight the entry was stored with.
+    ///
+    /// # Panics
+    /// If a request is a number that was not learned.
     pub fn feed(&mut self, requests: &[Key], sizes: &[u32]) -> Tally {
         self.0.feed(requests, sizes)
     }
 }
 
-impl<Key> std::fmt::Debug for Replay<'_, Key> {
+impl<Key> std::fmt::Debug for Replay<Key> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Replay").finish_non_exhaustive()
     }
@@ -125,32 +98,29 @@ impl<Key> std::fmt::Debug for Replay<'_, Key> {
 trait Feed<Key>: Send {
     fn feed(&mut self, requests: &[Key], sizes: &[u32]) -> Tally;
     fn learn(&mut self, ids: &[u64]);
-    fn into_hashed(self: Box<Self>) -> Box<dyn Feed<u64>>;
 }
 
-fn start<'a, I: Index + Send + 'a>(
+fn start<I: Index + Send + 'static>(
     policy: &PolicyFactory,
     capacity: u64,
     weigh: Weigh,
     index: I,
-) -> Box<dyn Feed<I::Key> + 'a> {
+) -> Box<dyn Feed<I::Key>> {
     let capacity = capacity.min(MOST_CAPACITY);
-    policy.visit_in_slots(capacity, Start { capacity, weigh, index, lives: PhantomData })
+    policy.visit_in_slots(capacity, Start { capacity, weigh, index })
 }
 
-struct Start<'a, I> {
+struct Start<I> {
     capacity: u64,
     weigh: Weigh,
     index: I,
-    /// How long the index lives.
-    lives: PhantomData<&'a ()>,
 }
 
-impl<'a, I: Index + Send + 'a> Visitor for Start<'a, I> {
-    type Output = Box<dyn Feed<I::Key> + 'a>;
+impl<I: Index + Send + 'static> Visitor for Start<I> {
+    type Output = Box<dyn Feed<I::Key>>;
 
     fn visit<P: ReplayPolicy + 'static>(self, policy: P) -> Self::Output {
-        let Self { capacity, weigh, index, .. } = self;
+        let Self { capacity, weigh, index } = self;
         match weigh {
             Weigh::Objects => Box::new(Unit { policy, index, room: capacity }),
             Weigh::Bytes => Box::new(Weighed {

@@ -2,16 +2,17 @@
 //!
 //! The file is read once, in a thread of its own, and then one of two things is done with its requests:
 //!
-//! - several cells (policies at capacities) are replayed from memory, each on a core of its own. Keys are numbered, so
-//!   that a replay indexes arrays: 4 bytes a request, 8 where sizes count;
-//! - a single cell is fed while the trace is read and no request is held, and so are several once the requests
-//!   take more memory than they may. Percentages and Belady need to know the whole trace first, and fail then.
-//!   A single cell's keys are numbered as well, as long as the table of keys fits.
+//! - they are held in memory, and several cells (policies at capacities) are replayed at a time, each on a core of its
+//!   own. Keys are numbered, so that a replay indexes arrays. A request takes 4 bytes, 8 where sizes count;
+//! - once they take more memory than they may, cells are fed while the trace is read, and no request is held. Entries are
+//!   found by hash. Percentages and Belady need to know the whole trace first, and fail then.
 //!
-//! The rows are the same either way. Every policy sees the hash of a key and never its number, which would give away
-//! the order of first appearance.
+//! A held trace is replayed while it is read, unless percentages or Belady have to wait for its end. The rows are the same
+//! in every case. Every policy sees the hash of a key and never its number, which would give away the order of first
+//! appearance.
 
 use std::sync::mpsc::Receiver;
+use std::thread::Scope;
 use std::time::Instant;
 
 use host_workload::trace::{TraceError, TraceReader};
@@ -21,13 +22,14 @@ use crate::budget::Budget;
 use crate::capacity::Capacity;
 use crate::cell::Cell;
 use crate::error::SimError;
-use crate::interned::{Fill, Interned};
-use crate::keys::Numbered;
+use crate::grid::{Grid, threads};
+use crate::interned::{Fill, Interned, Reading};
+use crate::keys::Keys;
 use crate::method::Method;
 use crate::observer::Observer;
 use crate::options::{Hold, MemoryLimit, Options};
 use crate::results::Simulation;
-use crate::{grid, stream};
+use crate::stream;
 
 /// Replays `trace` under every method at every capacity.
 ///
@@ -46,8 +48,22 @@ pub fn simulate(
     task.check_belady()?;
     // No policy learns anything from the value of a key.
     let trace = trace.with_ids();
-    // Blocks that nobody takes any more end the thread that reads them, and with it the scope.
-    std::thread::scope(|scope| task.run(blocks::read(scope, trace)))
+    let interned = Interned::default();
+    std::thread::scope(|scope| {
+        // Workers that wait for the trace end with this call, also where it fails.
+        let _abandoned = Abandon(&interned);
+        // Blocks that nobody takes any more end the thread that reads them, and with it the scope.
+        task.run(scope, &interned, blocks::read(scope, trace, options.sizes || task.weighed().is_some()))
+    })
+}
+
+/// Abandons the trace when it is dropped.
+struct Abandon<'a>(&'a Interned);
+
+impl Drop for Abandon<'_> {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
 }
 
 /// What was asked for.
@@ -60,44 +76,50 @@ struct Task<'a> {
     observer: &'a dyn Observer,
 }
 
-impl Task<'_> {
-    fn run(&self, blocks: Receiver<Result<Block, TraceError>>) -> Result<Simulation, SimError> {
-        let single = self.methods.len() == 1 && self.capacities.len() == 1;
-        let whole = self.needs_whole();
+impl<'a> Task<'a> {
+    fn run<'scope>(
+        &'a self,
+        scope: &'scope Scope<'scope, 'a>,
+        interned: &'a Interned,
+        blocks: Receiver<Result<Block, TraceError>>,
+    ) -> Result<Simulation, SimError> {
         let started = Instant::now();
-        let mut budget = match (self.options.hold, &whole) {
+        let needs_whole = self.needs_whole();
+        let mut budget = match (self.options.hold, &needs_whole) {
             (Hold::Never, Some(what)) => return Err(self.needs_memory(what)),
-            (Hold::Never, None) => return self.stream(started, blocks.iter(), None),
-            (Hold::AsNeeded, None) if single => {
-                let numbered = Numbered::new(Budget::new(self.options.memory));
-                return self.stream(started, blocks.iter(), Some(numbered));
-            }
+            (Hold::Never, None) => return self.stream(started, Keys::new(), blocks.iter()),
             (Hold::AsNeeded, _) => Budget::new(self.options.memory),
             (Hold::Always, _) => Budget::new(MemoryLimit::None),
         };
-        let mut interned = Interned::new(&self.path);
-        self.observer.begin("reading", None);
+        let start = |distinct, footprint| {
+            let cells = Cell::grid(self.methods, self.capacities, self.options, distinct, footprint);
+            Grid::start(scope, interned, cells, self.options, self.observer)
+        };
+        let early = needs_whole.is_none().then(|| start(0, 0));
+        let replays = threads(self.methods.len().saturating_mul(self.capacities.len()));
         let keep_sizes = self.weighed().is_some() || self.options.sizes;
-        match (interned.fill(&blocks, keep_sizes, &mut budget, self.observer)?, whole) {
-            (Fill::Part, Some(what)) => Err(self.needs_memory(&what)),
-            (Fill::Part, None) => {
-                self.observer.end("more requests than fit in memory: replaying while reading");
-                self.stream(started, interned.into_blocks().map(Ok).chain(blocks.iter()), None)
-            }
-            (Fill::Whole, _) => self.replay(started, &interned),
+        let mut reading = Reading::new(&self.path, interned, keep_sizes, replays);
+        self.observer.begin("reading", None);
+        if reading.fill(&blocks, &mut budget, self.observer)? == Fill::Part {
+            return match needs_whole {
+                Some(what) => Err(self.needs_memory(&what)),
+                None => {
+                    self.observer.end("more requests than fit in memory: replaying while reading");
+                    let (keys, held) = reading.into_blocks();
+                    self.stream(started, keys, held.map(Ok).chain(blocks.iter()))
+                }
+            };
         }
-    }
-
-    /// Replays a trace in memory.
-    fn replay(&self, started: Instant, trace: &Interned) -> Result<Simulation, SimError> {
         let read_seconds = started.elapsed().as_secs_f64();
-        let (requests, distinct, footprint) = (trace.len(), trace.distinct(), trace.footprint());
+        let (requests, distinct, footprint) = (reading.requests(), reading.distinct(), reading.footprint());
+        // The table of keys is not needed any more.
+        drop(reading);
         self.observer.end(&format!("{requests} requests, {distinct} distinct, read in {read_seconds:.2} s"));
         self.check_sizes(footprint.is_some())?;
-        let cells = Cell::grid(self.methods, self.capacities, self.options, distinct, footprint.unwrap_or(0));
-        let steps = u64::try_from(cells.len()).map_or(0, |cells| cells.saturating_mul(requests));
+        let cells = self.methods.len().saturating_mul(self.capacities.len());
+        let steps = u64::try_from(cells).map_or(0, |cells| cells.saturating_mul(requests));
         self.observer.begin("replaying", Some(steps));
-        let rows = grid::run(trace, &cells, self.options, self.observer);
+        let rows = early.unwrap_or_else(|| start(distinct, footprint.unwrap_or(0))).finish();
         self.observer.end(&format!("replayed in {:.2} s", started.elapsed().as_secs_f64() - read_seconds));
         Ok(Simulation {
             trace: self.path.clone(),
@@ -115,29 +137,29 @@ impl Task<'_> {
     fn stream(
         &self,
         started: Instant,
+        keys: Keys,
         blocks: impl Iterator<Item = Result<Block, TraceError>>,
-        numbered: Option<Numbered>,
     ) -> Result<Simulation, SimError> {
         let cells = Cell::grid(self.methods, self.capacities, self.options, 0, 0);
         let policies: Vec<_> = cells.into_iter().filter_map(Cell::policy).collect();
         self.observer.begin("reading and replaying", None);
-        let came = stream::run(blocks, numbered, &policies, self.options, self.observer)?;
+        let streamed = stream::run(blocks, keys, &policies, self.options, self.observer)?;
         let read_seconds = started.elapsed().as_secs_f64();
-        let (distinct, exact) = came.keys.distinct();
+        let (distinct, exact) = streamed.keys.distinct();
         self.observer.end(&format!(
             "{} requests, {distinct} distinct, read and replayed in {read_seconds:.2} s",
-            came.requests
+            streamed.requests
         ));
-        self.check_sizes(came.sized)?;
+        self.check_sizes(streamed.sized)?;
         Ok(Simulation {
             trace: self.path.clone(),
-            requests: came.requests,
+            requests: streamed.requests,
             distinct,
             distinct_estimated: !exact,
-            footprint: came.keys.footprint().filter(|_| came.sized),
+            footprint: streamed.keys.footprint().filter(|_| streamed.sized),
             read_seconds,
             interrupted: self.observer.stopped(),
-            rows: came.rows,
+            rows: streamed.rows,
         })
     }
 

@@ -146,11 +146,6 @@ impl<P: ReplayPolicy + 'static, I: Index + Send> Feed<I::Key> for Unit<P, I> {
         self.index.learn(ids);
     }
 
-    fn into_hashed(self: Box<Self>) -> Box<dyn Feed<u64>> {
-        let Self { policy, index, room } = *self;
-        Box::new(Unit { policy, index: index.into_hashed(), room })
-    }
-
     fn feed(&mut self, requests: &[I::Key], sizes: &[u32]) -> Tally {
         let mut tally = Tally::default();
         let mut sizes = sizes.iter();
@@ -244,11 +239,6 @@ impl<P: ReplayPolicy, I: Index> Weighed<P, I> {
 impl<P: ReplayPolicy + 'static, I: Index + Send> Feed<I::Key> for Weighed<P, I> {
     fn learn(&mut self, ids: &[u64]) {
         self.index.learn(ids);
-    }
-
-    fn into_hashed(self: Box<Self>) -> Box<dyn Feed<u64>> {
-        let Self { policy, index, capacity, room, weights, free } = *self;
-        Box::new(Weighed { policy, index: index.into_hashed(), capacity, room, weights, free })
     }
 
     fn feed(&mut self, requests: &[I::Key], sizes: &[u32]) -> Tally {

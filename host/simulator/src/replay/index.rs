@@ -4,8 +4,6 @@
     reason = "slots are handed out here, and numbers are below those of the keys"
 )]
 
-use std::borrow::Cow;
-
 use hashbrown::HashTable;
 use host_contract::split_mix::mix;
 use host_policy::Slot;
@@ -42,8 +40,6 @@ pub(super) trait Index {
     fn put(&mut self, slot: Slot, key: Self::Key);
     /// Learns the hashes of further keys, where keys are numbers.
     fn learn(&mut self, ids: &[u64]);
-    /// The same entries in the same slots, found by hash.
-    fn into_hashed(self) -> Hashed;
     /// After a request: the key that hit is in the slot, or goes there in place of another one.
     #[inline]
     fn served(&mut self, hit: bool, slot: Slot, key: Self::Key) {
@@ -62,15 +58,17 @@ pub(super) trait Index {
 /// The slot of a key is where it was last, if it still is there (the sparse set of Briggs and Torczon, "An efficient
 /// representation for sparse sets", ACM LOPLAS 1993). So nothing has to be done about a key that goes: its place in the
 /// large array is far away, and a store to it would be waited for.
-pub(super) struct Numbered<'a> {
+#[derive(Default)]
+pub(super) struct Numbered {
     /// The slot that each key, by number, had last.
-    pub(super) slots: Vec<u32>,
+    slots: Vec<u32>,
     /// The number of the key in each slot, [`RETAINED`] or not; [`NIL`], which is no key's, where there is none.
-    pub(super) keys: Vec<u32>,
-    pub(super) ids: Cow<'a, [u64]>,
+    keys: Vec<u32>,
+    /// The hash of each key, by number.
+    ids: Vec<u64>,
 }
 
-impl Index for Numbered<'_> {
+impl Index for Numbered {
     type Key = u32;
 
     #[inline]
@@ -142,31 +140,17 @@ impl Index for Numbered<'_> {
     }
 
     fn learn(&mut self, ids: &[u64]) {
-        if !ids.is_empty() {
-            self.ids.to_mut().extend(ids);
-            self.slots.resize(self.ids.len(), 0);
-        }
-    }
-
-    fn into_hashed(self) -> Hashed {
-        let number = |key: u32| key & !RETAINED;
-        let keys: Vec<u64> = self.keys.iter().map(|&key| self.id(number(key))).collect();
-        let mut table = HashTable::with_capacity(keys.len());
-        for ((slot, &held), &key) in (0..).zip(&self.keys).zip(&keys) {
-            // A retained key may have come back since, and be elsewhere.
-            if held != NIL && self.slots[at(number(held))] == slot {
-                table.insert_unique(mix(key), slot | (held & RETAINED), |&slot| mix(keys[place(slot)]));
-            }
-        }
-        Hashed { table, keys }
+        self.ids.extend(ids);
+        self.slots.resize(self.ids.len(), 0);
     }
 }
 
+#[derive(Default)]
 pub(super) struct Hashed {
     /// Slots, [`RETAINED`] or not.
-    pub(super) table: HashTable<u32>,
+    table: HashTable<u32>,
     /// The key in each slot.
-    pub(super) keys: Vec<u64>,
+    keys: Vec<u64>,
 }
 
 impl Index for Hashed {
@@ -230,10 +214,6 @@ impl Index for Hashed {
     }
 
     fn learn(&mut self, _ids: &[u64]) {}
-
-    fn into_hashed(self) -> Hashed {
-        self
-    }
 }
 
 /// Where the key of a slot is, [`RETAINED`] or not.

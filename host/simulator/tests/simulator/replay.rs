@@ -41,7 +41,6 @@ proptest! {
         sizes in prop::collection::vec(0u32..9, 700),
         capacity in 0u64..70,
         batch in 1usize..90,
-        turn in 0usize..9,
         sized: bool,
         in_bytes: bool,
     ) {
@@ -52,9 +51,14 @@ proptest! {
         for kind in &builtin::ALL {
             let want = reference(kind, capacity, weigh, &keys, sizes);
             let part = |at: usize| sizes.get(at * batch..).unwrap_or(&[]);
-            let mut replay = Replay::numbered(kind, capacity, weigh, &ids);
+            // Keys are learned as they come.
+            let mut replay = Replay::numbered(kind, capacity, weigh);
+            let mut known = 0;
             let parts = numbers.chunks(batch).enumerate();
             prop_assert_eq!(sum(parts.map(|(at, part_of)| {
+                let most = part_of.iter().max().map_or(0, |&most| most as usize + 1).max(known);
+                replay.learn(&ids[known..most]);
+                known = most;
                 replay.feed(part_of, &part(at)[..part_of.len().min(part(at).len())])
             })), want, "{} numbered", kind);
             let mut replay = Replay::hashed(kind, capacity, weigh);
@@ -62,25 +66,6 @@ proptest! {
             prop_assert_eq!(sum(parts.map(|(at, part_of)| {
                 replay.feed(part_of, &part(at)[..part_of.len().min(part(at).len())])
             })), want, "{} hashed", kind);
-            // Keys are learned as they come, and in the middle the numbers are given up.
-            let mut growing = Some(Replay::growing(kind, capacity, weigh));
-            let mut hashed = None;
-            let mut known = 0;
-            let parts = numbers.chunks(batch).zip(keys.chunks(batch)).enumerate();
-            prop_assert_eq!(sum(parts.map(|(at, (numbers, keys))| {
-                let sizes = &part(at)[..keys.len().min(part(at).len())];
-                if at == turn && let Some(replay) = growing.take() {
-                    hashed = Some(replay.into_hashed());
-                }
-                if let Some(replay) = &mut hashed {
-                    return replay.feed(keys, sizes);
-                }
-                let replay = growing.as_mut().unwrap();
-                let most = numbers.iter().max().map_or(0, |&most| most as usize + 1).max(known);
-                replay.learn(&ids[known..most]);
-                known = most;
-                replay.feed(numbers, sizes)
-            })), want, "{} growing", kind);
         }
     }
 }
@@ -111,7 +96,9 @@ fn a_policy_that_is_not_built_in_is_replayed_through_its_factory() {
         let mine = PolicyFactory::new("mine", move |capacity| built_in.build(capacity));
         let want = Replay::hashed(&kind, 50, Weigh::Objects).feed(&keys, &[]);
         assert!(want.hits > 2_000, "{kind}: {want:?} tests little");
-        assert_eq!(Replay::numbered(&mine, 50, Weigh::Objects, &ids).feed(&numbers, &[]), want, "{kind}");
+        let mut numbered = Replay::numbered(&mine, 50, Weigh::Objects);
+        numbered.learn(&ids);
+        assert_eq!(numbered.feed(&numbers, &[]), want, "{kind}");
         assert_eq!(Replay::hashed(&mine, 50, Weigh::Objects).feed(&keys, &[]), want, "{kind}");
         let ones = vec![1; keys.len()];
         let in_bytes = Replay::hashed(&mine, 50, Weigh::Bytes).feed(&keys, &ones);

@@ -56,7 +56,9 @@ pub(crate) fn read(directory: &Path, name: &str) -> Vec<u32> {
 fn hit_percent(requests: &[u32], kind: &PolicyFactory, capacity: u64) -> f64 {
     let distinct = requests.iter().max().map_or(0, |&last| u64::from(last) + 1);
     let ids: Vec<u64> = (0..distinct).collect();
-    let hits = Replay::numbered(kind, capacity, Weigh::Objects, &ids).feed(requests, &[]).hits;
+    let mut replay = Replay::numbered(kind, capacity, Weigh::Objects);
+    replay.learn(&ids);
+    let hits = replay.feed(requests, &[]).hits;
     100.0 * hits as f64 / requests.len() as f64
 }
 
