@@ -7,6 +7,7 @@ use host_profile::{Loader, Settings};
 use host_telemetry::Machine;
 
 use crate::exit::Failure;
+use crate::policies::policies;
 
 /// Where settings come from: defaults < profile < user file < environment < flags.
 #[derive(Debug, Args)]
@@ -63,7 +64,7 @@ impl Above {
     pub(crate) fn load(&self, profile: &str, machine: &Machine) -> Result<Settings, Failure> {
         // Not a setting, though its name begins as theirs do.
         let variables = std::env::vars_os().filter(|(name, _)| name != crate::log::VARIABLE);
-        let mut loader = Loader::new().profile(profile).env(variables);
+        let mut loader = Loader::new().profile(profile).policies(policies().names()).env(variables);
         if let Some(file) = &self.config {
             loader = loader.user_file(Some(file.clone()));
         }

@@ -12,6 +12,7 @@ mod interrupt;
 mod layers;
 mod log;
 mod out;
+mod policies;
 mod progress;
 
 use std::io::{IsTerminal as _, Write as _};

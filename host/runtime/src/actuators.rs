@@ -33,7 +33,7 @@ where
     S: BuildHasher + Send + Sync + 'static,
 {
     let mut all = Actuators::default()
-        .with(CACHE_POLICY, cache_policy(Arc::clone(cache), ranges.policies.clone()))
+        .with(CACHE_POLICY, cache_policy(Arc::clone(cache), Arc::clone(&ranges.policies)))
         .with(CACHE_CAPACITY, cache_capacity(Arc::clone(cache), Arc::clone(prefetcher), ranges));
     if let Some(seconds) = ranges.counted(CACHE_TTL) {
         all = all.with(CACHE_TTL, cache_ttl(Arc::clone(cache), seconds));
@@ -52,7 +52,7 @@ where
     all
 }
 
-fn cache_policy<K, V, S>(cache: Arc<Cache<K, V, S>>, policies: Registry) -> impl Actuator + use<K, V, S>
+fn cache_policy<K, V, S>(cache: Arc<Cache<K, V, S>>, policies: Arc<Registry>) -> impl Actuator + use<K, V, S>
 where
     K: Hash + Eq + Send + Sync,
     V: Clone + Send + Sync,
@@ -209,7 +209,8 @@ mod tests {
             "executor.max-io-workers=4",
         ];
         let settings = host_profile::Loader::new().user_file(None).set(sets).load(&machine).unwrap();
-        Ranges { capacity: 10..=1_000, prefetch_in_flight: Some(8), ..crate::ranges::ranges(&settings, 100) }
+        let ranges = crate::ranges::ranges(&settings, 100, &Arc::default());
+        Ranges { capacity: 10..=1_000, prefetch_in_flight: Some(8), ..ranges }
     }
 
     fn parts() -> (Arc<Cache<u64, u32>>, Arc<Prefetcher>, Arc<Executor>) {

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use host_cache::Shadows;
+use host_cache::{Registry, Shadows};
 use host_contract::dial::{CPU_WORKERS, IO_WORKERS};
 use host_contract::gauge::Values;
 use host_contract::snapshot::{self, Snapshot, System};
@@ -36,6 +36,8 @@ pub(crate) struct ControlPlane {
     pub(crate) executor: Option<Arc<Executor>>,
     /// Latency that the operator wants of every class of tasks.
     pub(crate) latency_target: Option<Duration>,
+    /// The policies that cache and shadows can follow.
+    pub(crate) policies: Arc<Registry>,
     pub(crate) shadows: Option<Shadows>,
     /// Policies that the shadows may follow at once.
     pub(crate) shadow_budget: u32,
@@ -105,7 +107,11 @@ impl ControlPlane {
         let snapshot = self.look(now, plane);
         let fallback = self.builder.take_fallback();
         self.ledger.write(fallback.into_iter().collect());
-        let mut shadows = Following { shadows: self.shadows.as_mut(), budget: self.shadow_budget };
+        let mut shadows = Following {
+            shadows: self.shadows.as_mut(),
+            budget: self.shadow_budget,
+            policies: &self.policies,
+        };
         let controls =
             &mut Controls { actuators: &mut self.actuators, rules: &mut self.rules, shadows: &mut shadows };
         let records = self.control.tick(&snapshot, controls);
@@ -157,7 +163,7 @@ impl ControlPlane {
     /// Goes on under other settings. A value that is out of its new range moves to the nearest inside.
     pub(crate) fn reload(&mut self, settings: &Settings) -> Result<(), String> {
         self.control.configure(loop_config(settings));
-        let ranges = ranges(settings, settings.cache.capacity.get());
+        let ranges = ranges(settings, settings.cache.capacity.get(), &self.policies);
         let before = self.actuators.values();
         self.actuators =
             crate::actuators::actuators(&self.cache, &self.prefetcher, self.executor.as_ref(), &ranges);
@@ -179,7 +185,11 @@ impl ControlPlane {
 
     /// Stops consulting a strategy; what it holds returns to the starting values.
     pub(crate) fn retire(&mut self, name: &str, reason: &str) -> Result<(), NoSuchStrategy> {
-        let mut shadows = Following { shadows: self.shadows.as_mut(), budget: self.shadow_budget };
+        let mut shadows = Following {
+            shadows: self.shadows.as_mut(),
+            budget: self.shadow_budget,
+            policies: &self.policies,
+        };
         let controls =
             &mut Controls { actuators: &mut self.actuators, rules: &mut self.rules, shadows: &mut shadows };
         let records = self.control.retire(name, reason, &self.last, controls)?;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use host_cache::UnknownPolicy;
 use host_control::NoSuchStrategy;
 use host_executor::ExecutorError;
 use host_plugin::LoadError;
@@ -17,6 +18,9 @@ pub enum HostError {
     /// The pools cannot be set up.
     #[error(transparent)]
     Executor(#[from] ExecutorError),
+    /// The host has no policy of the name that the settings start with.
+    #[error("cache.policy: {0}")]
+    Policy(#[from] UnknownPolicy),
     /// The system has no thread left.
     #[error("the control thread cannot be started: {0}")]
     Thread(std::io::Error),
@@ -45,6 +49,9 @@ pub enum RunError {
     /// The settings name something that does not exist.
     #[error(transparent)]
     Profile(#[from] ProfileError),
+    /// The run has no policy of the name that the settings start with.
+    #[error("cache.policy: {0}")]
+    Policy(#[from] UnknownPolicy),
     /// The sandbox or the plugin directory cannot be used.
     #[error(transparent)]
     Plugin(#[from] LoadError),

@@ -85,7 +85,7 @@ impl Host {
         };
         let ledger = Ledger::new(options.ledger);
         let subscribers = ledger.subscribers();
-        let parts = wiring::Parts::live(&options.scope, &executor, options.registrations, ledger);
+        let parts = wiring::Parts::live(&options.scope, &executor, options.registrations, ledger)?;
         let live = Arc::new(Live { plane: parts.plane, origin: options.origin, runtime: executor.handle() });
         let latest = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
         let control = ControlThread {

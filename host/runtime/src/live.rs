@@ -102,11 +102,9 @@ impl Live {
 
 #[cfg(test)]
 mod tests {
-    use host_contract::RunInfo;
-
     use super::*;
     use crate::ledger::Ledger;
-    use crate::options::Scope;
+    use crate::options::{Options, Scope};
     use crate::origin::Load;
     use crate::wiring::Parts;
 
@@ -133,9 +131,8 @@ mod tests {
     fn live(runtime: Handle) -> Arc<Live> {
         let machine = host_telemetry::Machine::read(std::path::Path::new("."));
         let settings = host_profile::Loader::new().user_file(None).load(&machine).unwrap();
-        let run = RunInfo::default();
-        let scope = Scope { settings, capacity: 100, mean_weight: 1, run, workload: "a test".to_owned() };
-        let parts = Parts::in_virtual_time(&scope, &Arc::default(), Vec::new(), Ledger::new(None));
+        let scope = Scope { capacity: 100, mean_weight: 1, ..Options::new(settings).scope };
+        let parts = Parts::in_virtual_time(&scope, &Arc::default(), Vec::new(), Ledger::new(None)).unwrap();
         Arc::new(Live { plane: parts.plane, origin: Arc::new(Numbers), runtime })
     }
 

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
+use host_cache::Registry;
 use host_contract::{Clock, RunInfo, Unit};
 use host_control::Registration;
 use host_executor::Executor;
@@ -15,6 +16,8 @@ use crate::origin::{Nothing, Origin};
 pub struct Scope {
     /// The effective configuration.
     pub settings: Settings,
+    /// The policies that can be set, proposed, and followed by a shadow. `cache.policy` is one of them.
+    pub policies: Arc<Registry>,
     /// Capacity of the cache at the start, in the unit of `run`.
     pub capacity: u64,
     /// What an entry weighs on average, as far as one knows; at least 1. It sets the shadows' first sampling rate.
@@ -35,7 +38,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// A host under these settings, without an origin, a strategy or a ledger file.
+    /// A host under these settings, with the built-in policies, without an origin, a strategy or a ledger file.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         let run = RunInfo {
@@ -46,14 +49,46 @@ impl Options {
             keys_ordered: false,
         };
         let capacity = settings.cache.capacity.get();
-        let scope = Scope { settings, capacity, mean_weight: 1_024, run, workload: "a host".to_owned() };
+        let scope = Scope {
+            settings,
+            policies: Arc::default(),
+            capacity,
+            mean_weight: 1_024,
+            run,
+            workload: "a host".to_owned(),
+        };
         Self { scope, registrations: Vec::new(), origin: Arc::new(Nothing), executor: None, ledger: None }
     }
 
-    /// The same within another scope.
+    /// The same within another scope, which brings its own settings and policies.
     #[must_use]
     pub fn within(mut self, scope: Scope) -> Self {
         self.scope = scope;
+        self
+    }
+
+    /// With these policies in place of the built-in ones. A registered policy is one like any other: `cache.policy` may
+    /// name it, a strategy may propose it, a shadow may follow it. The loader of the settings has to be told of the same
+    /// names.
+    ///
+    /// ```
+    /// use host_cache::{PolicyFactory, Registry, policy::Lru};
+    /// use host_profile::Loader;
+    /// use host_runtime::{Host, Options};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut policies = Registry::default();
+    /// policies.register(PolicyFactory::new("mine", |_capacity| Box::new(Lru::new())))?;
+    /// let machine = host_telemetry::Machine::read(".".as_ref());
+    /// let loader = Loader::new().profile("small").user_file(None).policies(policies.names());
+    /// let settings = loader.set(["cache.policy=mine"]).load(&machine)?;
+    /// let host = Host::start(Options::new(settings).policies(policies))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn policies(mut self, policies: impl Into<Arc<Registry>>) -> Self {
+        self.scope.policies = policies.into();
         self
     }
 

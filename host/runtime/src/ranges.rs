@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use host_cache::Registry;
 use host_contract::dial::CACHE_CAPACITY;
@@ -13,7 +14,7 @@ use host_profile::{DialSettings, Settings};
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Ranges {
     /// The policies that the cache can follow.
-    pub(crate) policies: Registry,
+    pub(crate) policies: Arc<Registry>,
     /// Capacity of the cache, bytes.
     pub(crate) capacity: RangeInclusive<u64>,
     /// What the settings say of every dial.
@@ -44,23 +45,18 @@ impl Ranges {
 ///
 /// Where the capacity is another than the profile's (a trace's own scale), its bounds keep their distance from it in
 /// proportion.
-pub(crate) fn ranges(settings: &Settings, capacity: u64) -> Ranges {
+pub(crate) fn ranges(settings: &Settings, capacity: u64, policies: &Arc<Registry>) -> Ranges {
     let cache = &settings.cache;
     let scaled = |bound: u64| scale(bound, capacity, cache.capacity.get());
     Ranges {
-        policies: policies(),
+        policies: Arc::clone(policies),
         capacity: ordered(scaled(cache.min_capacity.get()).max(1), scaled(cache.max_capacity.get())),
         dials: settings.dials.clone(),
         prefetch_in_flight: settings.prefetch.enabled.then_some(settings.prefetch.max_in_flight_limit),
     }
 }
 
-/// The policies that the cache can follow.
-pub(crate) fn policies() -> Registry {
-    Registry::default()
-}
-
-/// Their names.
+/// The names of all policies.
 pub(crate) fn policy_names(policies: &Registry) -> Vec<String> {
     policies.names().map(str::to_owned).collect()
 }
@@ -109,17 +105,18 @@ mod tests {
     fn the_bounds_of_the_capacity_keep_their_distance() {
         let settings =
             settings(&["cache.capacity=10MB", "cache.min-capacity=5MB", "cache.max-capacity=30MB"]);
-        assert_eq!(ranges(&settings, 10_000_000).capacity, 5_000_000..=30_000_000);
-        assert_eq!(ranges(&settings, 100).capacity, 50..=300);
-        assert_eq!(ranges(&settings, 0).capacity, 1..=1);
-        let most = ranges(&settings, u64::MAX).capacity;
+        let scaled = |capacity| ranges(&settings, capacity, &Arc::default()).capacity;
+        assert_eq!(scaled(10_000_000), 5_000_000..=30_000_000);
+        assert_eq!(scaled(100), 50..=300);
+        assert_eq!(scaled(0), 1..=1);
+        let most = scaled(u64::MAX);
         assert!(*most.end() == u64::MAX && *most.start() >= to_u64(9e18), "{most:?}");
     }
 
     #[test]
     fn a_dial_that_counts_has_the_start_and_the_bounds_of_its_keys() {
         let sets = ["executor.io-workers=3", "executor.min-io-workers=2", "executor.max-io-workers=5"];
-        let ranges = ranges(&settings(&sets), 100);
+        let ranges = ranges(&settings(&sets), 100, &Arc::default());
         assert_eq!(ranges.counted(IO_WORKERS), Some(Counted { start: 3, range: 2..=5 }));
         assert_eq!(ranges.counted(CACHE_POLICY), None);
     }

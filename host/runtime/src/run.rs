@@ -127,6 +127,7 @@ impl Side<'_> {
             run,
             workload: self.header.clone(),
             settings: settings.clone(),
+            policies: Arc::clone(&self.options.policies),
         };
         let executor = wiring::executor(&settings)?;
         let origin = self.prepared.origin(self.options, &executor);

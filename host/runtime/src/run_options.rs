@@ -1,8 +1,10 @@
 //! What to run, and how.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use host_cache::Registry;
 use host_profile::Settings;
 use host_simulator::Capacity;
 use host_workload::trace;
@@ -23,6 +25,8 @@ pub enum Input {
 pub struct RunOptions {
     /// The effective configuration.
     pub settings: Settings,
+    /// The policies that can be set, proposed, and followed by a shadow. `cache.policy` is one of them.
+    pub policies: Arc<Registry>,
     /// What there is to do.
     pub input: Input,
     /// Whether the same input is also run with strategies off, before and after.

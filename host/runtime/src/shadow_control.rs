@@ -1,15 +1,17 @@
 //! The shadows of a run, as the control loop chooses what they follow.
 
-use host_cache::Shadows;
+use host_cache::{Registry, Shadows};
 use host_control::ShadowControl;
 
-use crate::ranges::{policies, policy_names};
+use crate::ranges::policy_names;
 
 /// The shadows of a run, if it has any.
 pub(crate) struct Following<'a> {
     pub(crate) shadows: Option<&'a mut Shadows>,
     /// Policies that may be followed at once.
     pub(crate) budget: u32,
+    /// The policies that they can follow.
+    pub(crate) policies: &'a Registry,
 }
 
 impl ShadowControl for Following<'_> {
@@ -18,7 +20,7 @@ impl ShadowControl for Following<'_> {
     }
 
     fn known(&self) -> Vec<String> {
-        if self.shadows.is_some() { policy_names(&policies()) } else { Vec::new() }
+        if self.shadows.is_some() { policy_names(self.policies) } else { Vec::new() }
     }
 
     fn budget(&self) -> u32 {
@@ -27,8 +29,7 @@ impl ShadowControl for Following<'_> {
 
     fn follow(&mut self, policies: &[String]) -> Result<(), String> {
         let shadows = self.shadows.as_mut().ok_or("this run has no shadows")?;
-        let registry = crate::ranges::policies();
-        let found: Result<Vec<_>, _> = policies.iter().map(|name| registry.get(name).cloned()).collect();
+        let found: Result<Vec<_>, _> = policies.iter().map(|name| self.policies.get(name).cloned()).collect();
         shadows.follow(&found.map_err(|error| error.to_string())?);
         Ok(())
     }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ahash::RandomState;
-use host_cache::{PolicyFactory, builtin};
+use host_cache::{PolicyFactory, Registry, builtin};
 use host_contract::number::ratio;
 use host_contract::split_mix::mix;
 use host_contract::{Clock, RunInfo, Unit};
@@ -72,6 +72,8 @@ impl VirtualInput {
 pub struct VirtualOptions {
     /// The effective configuration.
     pub settings: Settings,
+    /// The policies that can be set, proposed, and followed by a shadow. `cache.policy` is one of them.
+    pub policies: Arc<Registry>,
     /// What to replay.
     pub input: VirtualInput,
     /// Capacity at the start. None: a tenth of a trace's footprint, or what the built-in workload is made for.
@@ -160,6 +162,7 @@ pub fn run_virtual(
     let capacity = steps.capacity;
     let scope = Scope {
         settings: settings.clone(),
+        policies: Arc::clone(&options.policies),
         capacity,
         mean_weight: steps.mean_weight(),
         run: RunInfo {
@@ -172,7 +175,7 @@ pub fn run_virtual(
         workload: format!("{} in virtual time", steps.name),
     };
     let clock = Arc::new(VirtualClock::default());
-    let parts = Parts::in_virtual_time(&scope, &clock, loaded.registrations, Ledger::new(ledger));
+    let parts = Parts::in_virtual_time(&scope, &clock, loaded.registrations, Ledger::new(ledger))?;
     let mut replay = Replay::new(options, &steps, parts, clock);
     progress.begin("replay", steps.total);
     steps.each(stop, |step| {

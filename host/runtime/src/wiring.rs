@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ahash::RandomState;
-use host_cache::{Cache, Cause, PolicyFactory, Shadows, builtin};
+use host_cache::{Cache, Cause, PolicyFactory, Shadows, UnknownPolicy, builtin};
 use host_control::{ControlLoop, Registration};
 use host_executor::{Executor, ExecutorError};
 use host_prefetch::Prefetcher;
@@ -16,7 +16,7 @@ use crate::data_plane::{DataPlane, Store, TickTrigger};
 use crate::key::Key;
 use crate::ledger::Ledger;
 use crate::options::Scope;
-use crate::ranges::{loop_config, policies, policy_names, ranges, rule_limit};
+use crate::ranges::{loop_config, policy_names, ranges, rule_limit};
 use crate::request_metrics::RequestMetrics;
 use crate::rule_book::Rules;
 use crate::snapshot_builder::SnapshotBuilder;
@@ -26,13 +26,13 @@ use crate::virtual_clock::VirtualClock;
 /// A cache at the starting policy that tells the prefetcher what leaves it. With a virtual clock it has one shard, is hashed
 /// alike in every run, and its entries live by that clock.
 fn store(
-    settings: &Settings,
+    start: &PolicyFactory,
     capacity: u64,
     clock: Option<Arc<VirtualClock>>,
     watcher: Arc<Prefetcher>,
 ) -> Store {
     let builder = Cache::builder(capacity)
-        .policy(&starting_policy(settings))
+        .policy(start)
         .weigher(|_: &Key, value: &Value| value.weight())
         .listener(move |key: &Key, _: &Value, cause| {
             if cause != Cause::Replaced {
@@ -52,11 +52,6 @@ fn shadows(start: &PolicyFactory, capacity: u64, mean_weight: u64) -> Shadows {
         policies.push(start.clone());
     }
     Shadows::new(&policies, &[0.5, 1.0, 2.0], capacity, mean_weight)
-}
-
-/// The profile has checked the name.
-fn starting_policy(settings: &Settings) -> PolicyFactory {
-    policies().get(&settings.cache.policy).cloned().unwrap_or(builtin::LRU)
 }
 
 /// A prefetcher at the starting budget.
@@ -84,7 +79,7 @@ impl Parts {
         executor: &Arc<Executor>,
         registrations: Vec<Registration>,
         ledger: Ledger,
-    ) -> Self {
+    ) -> Result<Self, UnknownPolicy> {
         let machine = Machine::Sampled(Box::new(Sampler::new()));
         Self::new(scope, None, Some(Arc::clone(executor)), machine, registrations, ledger)
     }
@@ -95,7 +90,7 @@ impl Parts {
         clock: &Arc<VirtualClock>,
         registrations: Vec<Registration>,
         ledger: Ledger,
-    ) -> Self {
+    ) -> Result<Self, UnknownPolicy> {
         let machine = Machine::Nominal(scope.settings.memory.cap.get());
         Self::new(scope, Some(Arc::clone(clock)), None, machine, registrations, ledger)
     }
@@ -107,18 +102,20 @@ impl Parts {
         machine: Machine,
         registrations: Vec<Registration>,
         ledger: Ledger,
-    ) -> Self {
-        let Scope { settings, capacity, mean_weight, run, workload } = scope;
+    ) -> Result<Self, UnknownPolicy> {
+        let Scope { settings, policies, capacity, mean_weight, run, workload } = scope;
+        let start = policies.get(&settings.cache.policy)?;
         let prefetcher = Arc::new(prefetcher(settings, *capacity));
-        let cache = Arc::new(store(settings, *capacity, clock, Arc::clone(&prefetcher)));
+        let cache = Arc::new(store(start, *capacity, clock, Arc::clone(&prefetcher)));
         let wanted = settings.cache.shadows && !registrations.is_empty();
-        let shadows = wanted.then(|| shadows(&cache.policy(), *capacity, *mean_weight));
+        let shadows = wanted.then(|| shadows(start, *capacity, *mean_weight));
         // In virtual time a request is shown to the shadows when it is made: nothing may be dropped.
         let live = executor.is_some();
         let tap = shadows.as_ref().filter(|_| live).map(|shadows| shadows.tap(TAP));
         let every = if live { settings.control.tick_requests } else { 0 };
 
-        let actuators = actuators(&cache, &prefetcher, executor.as_ref(), &ranges(settings, *capacity));
+        let ranges = ranges(settings, *capacity, policies);
+        let actuators = actuators(&cache, &prefetcher, executor.as_ref(), &ranges);
         let control = ControlLoop::new(loop_config(settings), registrations, &actuators);
         let mut control = ControlPlane {
             control,
@@ -126,21 +123,20 @@ impl Parts {
             prefetcher: Arc::clone(&prefetcher),
             executor,
             latency_target: settings.executor.latency_target,
+            policies: Arc::clone(policies),
             shadows,
             shadow_budget: settings.cache.shadow_policies,
             actuators,
             rules: Rules::new(Arc::clone(&prefetcher), rule_limit(settings)),
             machine,
-            builder: SnapshotBuilder::new(policy_names(&policies()), *run),
+            builder: SnapshotBuilder::new(policy_names(policies), *run),
             ledger,
             last: Arc::default(),
         };
         control.begin(&settings.profile, workload);
         let metrics = RequestMetrics::default();
-        Self {
-            plane: DataPlane { cache, prefetcher, metrics, tap, trigger: TickTrigger::new(every) },
-            control,
-        }
+        let plane = DataPlane { cache, prefetcher, metrics, tap, trigger: TickTrigger::new(every) };
+        Ok(Self { plane, control })
     }
 }
 
@@ -179,6 +175,7 @@ mod tests {
     use host_telemetry::Machine;
 
     use super::*;
+    use crate::options::Options;
 
     fn settings(sets: &[&str]) -> Settings {
         let machine = Machine::read(std::path::Path::new("."));
@@ -188,17 +185,17 @@ mod tests {
     #[test]
     fn prefetching_that_is_switched_off_has_neither_dials_nor_rules() {
         let settings = settings(&["prefetch.enabled=false"]);
-        assert_eq!((ranges(&settings, 100).prefetch_in_flight, rule_limit(&settings)), (None, None));
+        let ranges = ranges(&settings, 100, &Arc::default());
+        assert_eq!((ranges.prefetch_in_flight, rule_limit(&settings)), (None, None));
         assert_eq!(prefetcher(&settings, 100).max_in_flight(), 0);
     }
 
     #[test]
     fn every_policy_may_be_the_first_and_has_a_shadow_then() {
-        for policy in &policies() {
-            let settings = settings(&[&format!("cache.policy={policy}")]);
-            let cache = store(&settings, 100, Some(Arc::default()), Arc::new(prefetcher(&settings, 100)));
-            assert_eq!(cache.policy(), *policy);
-            let estimates = shadows(&cache.policy(), 100, 1).estimates();
+        for policy in &builtin::ALL {
+            let parts = parts(settings(&[&format!("cache.policy={policy}")]));
+            assert_eq!(parts.plane.cache.policy(), *policy);
+            let estimates = shadows(policy, 100, 1).estimates();
             let of_it = estimates.iter().filter(|estimate| estimate.policy == *policy).count();
             let basic = builtin::BASIC.contains(policy);
             assert_eq!((of_it, estimates.len()), (3, if basic { 9 } else { 12 }), "{policy}");
@@ -207,9 +204,9 @@ mod tests {
 
     #[test]
     fn in_virtual_time_entries_live_by_its_clock() {
-        let settings = settings(&[]);
         let clock = Arc::new(VirtualClock::default());
-        let cache = store(&settings, 100, Some(Arc::clone(&clock)), Arc::new(prefetcher(&settings, 100)));
+        let watcher = Arc::new(prefetcher(&settings(&[]), 100));
+        let cache = store(&builtin::LRU, 100, Some(Arc::clone(&clock)), watcher);
         let day = Duration::from_secs(86_400);
         cache.insert_with_ttl(Key::Number(1), Value::standing_for(1), day);
         assert!(cache.contains(&Key::Number(1)));
@@ -217,16 +214,14 @@ mod tests {
         assert!(!cache.contains(&Key::Number(1)));
     }
 
-    fn parts() -> Parts {
-        let settings = settings(&[]);
-        let run = host_contract::RunInfo::default();
-        let scope = Scope { settings, capacity: 100, mean_weight: 1, run, workload: "a test".to_owned() };
-        Parts::in_virtual_time(&scope, &Arc::default(), Vec::new(), Ledger::new(None))
+    fn parts(settings: Settings) -> Parts {
+        let scope = Scope { capacity: 100, mean_weight: 1, ..Options::new(settings).scope };
+        Parts::in_virtual_time(&scope, &Arc::default(), Vec::new(), Ledger::new(None)).unwrap()
     }
 
     #[test]
     fn a_tick_measures_the_loads_of_its_window_and_keeps_their_history() {
-        let Parts { plane, mut control } = parts();
+        let Parts { plane, mut control } = parts(settings(&[]));
         plane.metrics.loaded(Duration::from_millis(5));
         let first = control.tick(Duration::from_secs(1), &plane).gauge("origin-latency-p99").unwrap();
         assert!((4_950.0..=5_050.0).contains(&first), "{first}");
@@ -237,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_run_without_pools_has_no_dials_for_them() {
-        let parts = parts();
+        let parts = parts(settings(&[]));
         let starting = parts.control.control.starting();
         assert!(!starting.contains_key(&IO_WORKERS));
         assert_eq!(starting.get(&CACHE_CAPACITY), Some(&host_contract::Value::Count(100)));

@@ -13,6 +13,7 @@ use crate::format;
 use crate::interrupt::stop_on_ctrl_c;
 use crate::layers::Layers;
 use crate::out::outln;
+use crate::policies::policies;
 use crate::progress::Terminal;
 
 /// Run an input under a profile and report what tuning gained.
@@ -89,6 +90,7 @@ impl Run {
         let baseline = !self.no_baseline && (self.baseline || matches!(input, Input::BuiltIn));
         let options = RunOptions {
             settings,
+            policies: policies(),
             input,
             baseline,
             passes: self.passes,

@@ -11,7 +11,7 @@ use host_contract::Unit;
 use host_plot::{PlotError, PlotFile};
 use host_profile::Settings;
 use host_runtime::{VirtualInput, VirtualOptions};
-use host_simulator::{Capacity, MemoryLimit, Method, Options, Registry, Simulation, builtin, simulate};
+use host_simulator::{Capacity, MemoryLimit, Method, Options, Simulation, builtin, simulate};
 use host_telemetry::Machine;
 use host_workload::trace::TraceReader;
 
@@ -21,6 +21,7 @@ use crate::format;
 use crate::format::grid::Grid;
 use crate::interrupt::stop_on_ctrl_c;
 use crate::layers::Above;
+use crate::policies::{method, policies};
 use crate::progress::{Terminal, Watched};
 use span::Span;
 
@@ -51,11 +52,12 @@ pub(crate) struct Sim {
     #[arg(
         help = format!(
             "Policies to replay: {} (the offline optimum) [default: {}; with --curve {}]",
-            Method::names(&Registry::default()).join(", "), listed(&POLICIES), listed(&CURVES)
+            Method::names(&policies()).join(", "), listed(&POLICIES), listed(&CURVES)
         ),
         long,
         value_name = "LIST",
         value_delimiter = ',',
+        value_parser = method,
         hide_default_value = true,
         conflicts_with = "profile"
     )]
@@ -310,6 +312,7 @@ impl Sim {
         let tick_requests = self.tick_requests.or(of_profile).unwrap_or(TICK_REQUESTS);
         let options = VirtualOptions {
             settings,
+            policies: policies(),
             input: match &self.trace {
                 None => VirtualInput::BuiltIn,
                 Some(trace) => VirtualInput::Trace(trace.clone(), self.format.options()),

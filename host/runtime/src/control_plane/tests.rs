@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use host_contract::dial::{CACHE_CAPACITY, CACHE_POLICY};
-use host_contract::{Grant, RunInfo, Value as DialValue};
+use host_contract::{Grant, Value as DialValue};
 use host_control::{Identity, ProposalContext, Registration, Response, Strategy, Usage};
 use host_profile::Loader;
 use proptest::prelude::*;
@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::key::Key;
 use crate::live::Live;
-use crate::options::Scope;
+use crate::options::{Options, Scope};
 use crate::origin::{Load, Origin};
 use crate::value::Value;
 use crate::wiring::Parts;
@@ -62,13 +62,7 @@ fn parts(executor: Option<Arc<Executor>>) -> Parts {
         dials: vec![CACHE_POLICY.name().to_owned(), CACHE_CAPACITY.name().to_owned()],
     };
     let restless = Registration::new(Box::new(Restless(identity)), 50, [Grant::CacheControl].into());
-    let scope = Scope {
-        settings,
-        capacity: 20,
-        mean_weight: 1,
-        run: RunInfo::default(),
-        workload: "a test".to_owned(),
-    };
+    let scope = Scope { capacity: 20, mean_weight: 1, ..Options::new(settings).scope };
     Parts::new(
         &scope,
         Some(Arc::default()),
@@ -77,6 +71,7 @@ fn parts(executor: Option<Arc<Executor>>) -> Parts {
         vec![restless],
         Ledger::new(None),
     )
+    .unwrap()
 }
 
 /// What a run decided and saw.
@@ -88,14 +83,9 @@ fn told(finished: &Finished) -> (String, String) {
 #[test]
 fn every_class_has_the_latency_target_of_the_settings_also_after_a_reload() {
     let settings_of = |target: &str| settings(&[&format!("executor.latency-target={target}")]);
-    let scope = Scope {
-        settings: settings_of("5 ms"),
-        capacity: 100,
-        mean_weight: 1,
-        run: RunInfo::default(),
-        workload: "a test".to_owned(),
-    };
-    let mut control = Parts::in_virtual_time(&scope, &Arc::default(), Vec::new(), Ledger::new(None)).control;
+    let scope = Scope { capacity: 100, mean_weight: 1, ..Options::new(settings_of("5 ms")).scope };
+    let parts = Parts::in_virtual_time(&scope, &Arc::default(), Vec::new(), Ledger::new(None));
+    let mut control = parts.unwrap().control;
     let target = |control: &ControlPlane| {
         let classes = vec![host_executor::ClassStats::default()];
         let stats = host_executor::ExecutorStats { classes, ..host_executor::ExecutorStats::default() };

@@ -1,0 +1,203 @@
+//! A policy that the program which embeds the host has registered: it is set, proposed, followed by a shadow and listed as
+//! any other.
+
+#[path = "../../cache/tests/support/mru.rs"]
+mod mru;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use host_cache::{PolicyFactory, Registry};
+use host_contract::dial::CACHE_POLICY;
+use host_contract::{Grant, Refusal, Snapshot, Unit, Value as DialValue};
+use host_control::{Identity, ProposalContext, Registration, Response, Strategy, Usage};
+use host_profile::{Loader, ProfileError, Settings};
+use host_runtime::{
+    Command, Host, HostError, Options, Progress, RunError, Stop, Value, VirtualInput, VirtualOptions,
+    run_virtual,
+};
+use host_simulator::Capacity;
+use host_telemetry::Machine;
+use mru::Mru;
+use parking_lot::Mutex;
+
+const GRACE: Duration = Duration::from_secs(30);
+
+/// The names of a registry with `mru`, as errors list them.
+const NAMES: &str = "lru, fifo, lfu, arc, sieve, s3-fifo, w-tinylfu, lirs, 2q, mru";
+
+/// The built-in policies, and `mru`.
+#[expect(clippy::unwrap_used, reason = "a test fails where this does")]
+fn policies() -> Arc<Registry> {
+    let mut policies = Registry::default();
+    policies.register(PolicyFactory::new("mru", |_| Box::<Mru>::default())).unwrap();
+    Arc::new(policies)
+}
+
+/// Settings of a loader that was told of `names`: ten entries of 100 kB fit, and ticks come only when they are asked for.
+fn load(names: &Registry, policy: &str) -> Result<Settings, ProfileError> {
+    let policy = format!("cache.policy={policy}");
+    let still = ["control.tick=1h", "control.tick-requests=0"];
+    let small = ["cache.min-capacity=1MB", "cache.capacity=1MB", "cache.max-capacity=1MB"];
+    let sets = still.into_iter().chain(small).chain([policy.as_str()]);
+    let loader = Loader::new().profile("small").user_file(None).policies(names.names());
+    loader.set(sets).load(&Machine::read(Path::new(".")))
+}
+
+/// The hits of twenty rounds over fifteen keys: a policy that evicts the oldest has none.
+fn hits(host: &Host) -> u64 {
+    let before = host.stats().hits;
+    for key in (0..15_u64).cycle().take(300) {
+        if host.get(key).is_none() {
+            host.put(key, Value::standing_for(100_000), None);
+        }
+    }
+    host.stats().hits - before
+}
+
+#[expect(clippy::unwrap_used, reason = "a test fails where this does")]
+fn tick(host: &Host) -> Arc<Snapshot> {
+    host.command_blocking(Command::Tick { reason: "the test says so".to_owned() }).unwrap();
+    host.snapshot()
+}
+
+#[test]
+fn a_host_starts_with_a_registered_policy_and_tells_its_name() {
+    let policies = policies();
+    let lru = load(&policies, "lru").unwrap();
+    assert_eq!(hits(&Host::start(Options::new(lru).policies(Arc::clone(&policies))).unwrap()), 0);
+
+    let settings = load(&policies, "mru").unwrap();
+    let host = Host::start(Options::new(settings).policies(policies)).unwrap();
+    let hits = hits(&host);
+    assert!(hits > 150, "two thirds of the keys fit, and stay: {hits} hits of 300");
+    let stats = host.stats();
+    assert_eq!((stats.hits, stats.entries, stats.used), (hits, 10, 1_000_000));
+    let cache = &tick(&host).cache;
+    assert_eq!((cache.policy.as_str(), cache.policies.join(", ").as_str()), ("mru", NAMES));
+    let finished = host.shut_down_blocking(GRACE).unwrap();
+    assert_eq!((finished.last.cache.policy.as_str(), finished.notes), ("mru", Vec::new()));
+}
+
+/// Proposes a policy, and has the shadows follow it; keeps what was refused.
+struct Wants {
+    identity: Identity,
+    policy: &'static str,
+    refused: Arc<Mutex<Vec<Refusal>>>,
+}
+
+impl Strategy for Wants {
+    fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    fn tick(&mut self, _: Arc<Snapshot>, mut context: ProposalContext) -> Response {
+        let policy = self.policy.to_owned();
+        let proposed = context.propose(CACHE_POLICY.name(), DialValue::Name(policy.clone()));
+        let followed = context.follow(vec![policy]);
+        self.refused.lock().extend(proposed.err().into_iter().chain(followed.err()));
+        Response { context, usage: Usage::default(), log: Vec::new(), fault: None }
+    }
+}
+
+/// A host under `lru` whose strategy wants another policy, and what it is refused.
+#[expect(clippy::unwrap_used, reason = "a test fails where this does")]
+fn with_strategy(policy: &'static str) -> (Host, Arc<Mutex<Vec<Refusal>>>) {
+    let refused = Arc::<Mutex<Vec<Refusal>>>::default();
+    let identity = Identity {
+        name: "wants".to_owned(),
+        version: "0.1.0".to_owned(),
+        digest: String::new(),
+        dials: vec![CACHE_POLICY.name().to_owned()],
+    };
+    let strategy = Wants { identity, policy, refused: Arc::clone(&refused) };
+    let grants = [Grant::CacheControl, Grant::ShadowControl].into();
+    let policies = policies();
+    let options = Options::new(load(&policies, "lru").unwrap()).policies(policies);
+    let host = Host::start(options.strategies(vec![Registration::new(Box::new(strategy), 50, grants)]));
+    (host.unwrap(), refused)
+}
+
+#[test]
+fn a_strategy_turns_to_a_registered_policy_and_a_shadow_follows_it() {
+    let (host, refused) = with_strategy("mru");
+    assert_eq!(tick(&host).cache.policy, "lru");
+    assert!(hits(&host) > 150);
+    let now = tick(&host);
+    assert_eq!(now.cache.policy, "mru");
+    let shadows: Vec<_> = now.shadows.iter().map(|shadow| shadow.policy.as_str()).collect();
+    assert_eq!(shadows, ["mru"; 3]);
+    assert!(now.shadows.iter().all(|shadow| shadow.requests > 0 && shadow.misses < shadow.requests));
+    let refused = std::mem::take(&mut *refused.lock());
+    assert!(refused.iter().all(|refusal| matches!(refusal, Refusal::CoolingDown(_))), "{refused:?}");
+    // Other settings come with the same policies.
+    host.command_blocking(Command::Reload(Box::new(load(&policies(), "lru").unwrap()))).unwrap();
+    assert_eq!(tick(&host).cache.policy, "mru");
+}
+
+#[test]
+fn a_strategy_is_refused_a_policy_that_nobody_registered_with_those_that_are() {
+    let (host, refused) = with_strategy("clock");
+    assert_eq!(tick(&host).cache.policy, "lru");
+    let refused: Vec<_> = refused.lock().iter().map(ToString::to_string).collect();
+    assert_eq!(refused, vec![format!("unknown, expected one of: {NAMES}"); 2]);
+}
+
+#[test]
+fn settings_with_a_policy_that_nobody_registered_are_refused_with_those_that_are() {
+    let policies = policies();
+    let error = load(&policies, "clock").unwrap_err().to_string();
+    assert!(error.contains("clock") && error.contains(NAMES), "{error}");
+
+    // A loader that was told of other names than the host knows.
+    let mut others = Registry::default();
+    others.register(PolicyFactory::new("clock", |_| Box::<Mru>::default())).unwrap();
+    let settings = load(&others, "clock").unwrap();
+    let error = Host::start(Options::new(settings.clone()).policies(policies)).unwrap_err();
+    assert!(matches!(error, HostError::Policy(_)), "{error}");
+    assert_eq!(error.to_string(), format!("cache.policy: unknown policy `clock`: expected one of {NAMES}"));
+    assert!(
+        matches!(Host::start(Options::new(settings)).unwrap_err(), HostError::Policy(_)),
+        "no default stands in"
+    );
+}
+
+struct Silent;
+
+impl Progress for Silent {
+    fn begin(&self, _: &str, _: Option<u64>) {}
+    fn at(&self, _: u64) {}
+    fn end(&self, _: &str) {}
+    fn say(&self, _: &str) {}
+}
+
+#[test]
+fn virtual_time_runs_a_registered_policy_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("loop.txt");
+    let keys: Vec<_> = (0..15).cycle().take(300).map(|key| format!("{key}\n")).collect();
+    std::fs::write(&trace, keys.concat()).unwrap();
+    let mut settings = load(&policies(), "mru").unwrap();
+    settings.control.enabled = false;
+    let mut options = VirtualOptions {
+        settings,
+        policies: policies(),
+        input: VirtualInput::Trace(trace, host_workload::trace::Options::default()),
+        capacity: Some(Capacity::Objects(10)),
+        unit: Unit::Objects,
+        object_size: 1,
+        tick_requests: 100,
+        origin_latency: Duration::from_millis(1),
+        seed: 1,
+        ledger: None,
+    };
+    let report = run_virtual(&options, &Silent, &Stop::default()).unwrap();
+    assert_eq!((report.policy.as_str(), report.requests), ("mru", 300));
+    assert!(report.misses < 150, "{} misses", report.misses);
+    assert_eq!((report.fixed[0].policy.as_str(), report.fixed[0].misses), ("lru", 300));
+
+    options.policies = Arc::default();
+    let error = run_virtual(&options, &Silent, &Stop::default()).unwrap_err();
+    assert!(matches!(error, RunError::Policy(_)), "{error}");
+}
