@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use ahash::RandomState;
 use host_cache::{Cache, SampleTap};
+use host_contract::Unit;
 use host_contract::split_mix::mix;
 use host_prefetch::Prefetcher;
 
@@ -25,6 +26,8 @@ pub(crate) type Store = Cache<Key, Value, RandomState>;
 /// The parts that a request passes.
 pub(crate) struct DataPlane {
     pub(crate) cache: Arc<Store>,
+    /// Unit of the capacity.
+    pub(crate) unit: Unit,
     pub(crate) prefetcher: Arc<Prefetcher>,
     pub(crate) metrics: RequestMetrics,
     /// The way to the shadows; none where there are none, and in virtual time, where they are fed at once.
@@ -65,10 +68,17 @@ impl DataPlane {
 
     /// The request was served with a value, `hit` where it caused no load of its own.
     pub(crate) fn served(&self, arrival: &Arrival, value: &Value, hit: bool) {
-        self.metrics.accesses.served(arrival.position, value.size(), hit);
+        let weight = self.weight(&arrival.key, value);
+        // The log has 32 bits for it: 4 GiB and more count as the largest.
+        self.metrics.accesses.served(arrival.position, u32::try_from(weight).unwrap_or(u32::MAX), hit);
         if let Some(tap) = &self.tap {
-            tap.offer(arrival.id(), value.weight());
+            tap.offer(arrival.id(), weight);
         }
+    }
+
+    /// What an entry counts for against the capacity.
+    pub(crate) fn weight(&self, key: &Key, value: &Value) -> u64 {
+        value.weight_under(key, self.unit)
     }
 
     /// A request, or a piece of work, has ended `time` after its arrival.

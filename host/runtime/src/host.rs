@@ -58,7 +58,7 @@ pub struct HostStats {
     pub evictions: u64,
     /// Entries held.
     pub entries: u64,
-    /// What they count for, in the unit of the capacity.
+    /// What they count for with their keys, in the unit of the capacity.
     pub used: u64,
     /// What the cache may hold.
     pub capacity: u64,

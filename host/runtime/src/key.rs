@@ -38,19 +38,14 @@ impl Key {
         }
     }
 
-    /// Bytes that the key itself takes beside its place in the table.
+    /// What it counts for beside its value in a cache whose capacity is in bytes: the bytes that it takes beside its
+    /// place in the table. A number takes none.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn weight(&self) -> u64 {
         match self {
             Self::Number(_) => 0,
-            Self::Bytes(bytes) => bytes.len(),
+            Self::Bytes(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
         }
-    }
-
-    /// Whether the key takes no bytes beside its place in the table.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 

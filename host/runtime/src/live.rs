@@ -89,7 +89,8 @@ impl Live {
             let key = Key::Number(number);
             match this.plane.cache.try_fill_async(key.clone(), this.load(&key)).await {
                 Ok(Fill::Loaded) => {
-                    let weight = this.plane.cache.peek(&key).map_or(0, |value| value.weight());
+                    let weight =
+                        this.plane.cache.peek(&key).map_or(0, |value| this.plane.weight(&key, &value));
                     this.plane.prefetched(number, weight);
                 }
                 // Somebody else was faster; or whoever asks for it on demand meets the error and reports it.

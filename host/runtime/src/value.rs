@@ -1,6 +1,9 @@
 //! What the cache holds: bytes, and what they count for.
 
 use bytes::Bytes;
+use host_contract::Unit;
+
+use crate::key::Key;
 
 /// A cached value. A clone shares the bytes.
 ///
@@ -45,20 +48,42 @@ impl Value {
         &self.bytes
     }
 
-    /// What it counts for, in the unit of the cache's capacity, at least 1.
+    /// What it counts for in a cache whose capacity is in bytes, at least 1. Its key counts [beside
+    /// it](crate::Key::weight).
     #[must_use]
     pub fn weight(&self) -> u64 {
         self.weight
     }
 
-    /// The weight for the access log: 4 GiB and more count as the largest.
-    pub(crate) fn size(&self) -> u32 {
-        u32::try_from(self.weight).unwrap_or(u32::MAX)
+    /// What an entry of this value under `key` counts for against a capacity in `unit`. In bytes the key counts as well:
+    /// small values under long keys would else take many times the memory that the capacity allows. In objects every
+    /// entry counts as one.
+    pub(crate) fn weight_under(&self, key: &Key, unit: Unit) -> u64 {
+        match unit {
+            Unit::Bytes => self.weight.saturating_add(key.weight()),
+            Unit::Objects => 1,
+        }
     }
 }
 
 impl<T: Into<Bytes>> From<T> for Value {
     fn from(bytes: T) -> Self {
         Self::new(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn in_bytes_a_key_of_bytes_counts_beside_its_value_and_a_number_does_not() {
+        let value = Value::from("Ada");
+        for (key, bytes) in [(Key::from("user:1"), 9), (Key::from(""), 3), (Key::from(u64::MAX), 3)] {
+            assert_eq!(value.weight_under(&key, Unit::Bytes), bytes, "{key}");
+            assert_eq!(value.weight_under(&key, Unit::Objects), 1, "{key}");
+        }
+        let most = Value::standing_for(u64::MAX);
+        assert_eq!(most.weight_under(&Key::from("user:1"), Unit::Bytes), u64::MAX);
     }
 }

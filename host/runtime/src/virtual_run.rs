@@ -428,7 +428,7 @@ impl<'a> Replay<'a> {
             value
         });
         self.plane.served(&arrival, &value, hit);
-        self.control.feed_one(&arrival, value.weight());
+        self.control.feed_one(&arrival, self.plane.weight(&arrival.key, &value));
         if hit { waited + HIT_TIME } else { self.options.origin_latency }
     }
 
@@ -455,8 +455,9 @@ impl<'a> Replay<'a> {
     fn land(&mut self, number: u64) {
         self.in_flight.remove(&number);
         let value = self.value(number);
-        let weight = value.weight();
-        self.plane.cache.insert(Key::Number(number), value);
+        let key = Key::Number(number);
+        let weight = self.plane.weight(&key, &value);
+        self.plane.cache.insert(key, value);
         self.plane.prefetched(number, weight);
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ahash::RandomState;
 use host_cache::{Cache, Cause, PolicyFactory, Shadows, UnknownPolicy, builtin};
+use host_contract::Unit;
 use host_control::{ControlLoop, Registration};
 use host_executor::{Executor, ExecutorError};
 use host_prefetch::Prefetcher;
@@ -28,12 +29,13 @@ use crate::virtual_clock::VirtualClock;
 fn store(
     start: &PolicyFactory,
     capacity: u64,
+    unit: Unit,
     clock: Option<Arc<VirtualClock>>,
     watcher: Arc<Prefetcher>,
 ) -> Store {
     let builder = Cache::builder(capacity)
         .policy(start)
-        .weigher(|_: &Key, value: &Value| value.weight())
+        .weigher(move |key: &Key, value: &Value| value.weight_under(key, unit))
         .listener(move |key: &Key, _: &Value, cause| {
             if cause != Cause::Replaced {
                 watcher.evicted(key.number());
@@ -106,7 +108,7 @@ impl Parts {
         let Scope { settings, policies, capacity, mean_weight, run, workload } = scope;
         let start = policies.get(&settings.cache.policy)?;
         let prefetcher = Arc::new(prefetcher(settings, *capacity));
-        let cache = Arc::new(store(start, *capacity, clock, Arc::clone(&prefetcher)));
+        let cache = Arc::new(store(start, *capacity, run.unit, clock, Arc::clone(&prefetcher)));
         let wanted = settings.cache.shadows && !registrations.is_empty();
         let shadows = wanted.then(|| shadows(start, *capacity, *mean_weight));
         // In virtual time a request is shown to the shadows when it is made: nothing may be dropped.
@@ -135,7 +137,8 @@ impl Parts {
         };
         control.begin(&settings.profile, workload);
         let metrics = RequestMetrics::default();
-        let plane = DataPlane { cache, prefetcher, metrics, tap, trigger: TickTrigger::new(every) };
+        let plane =
+            DataPlane { cache, unit: run.unit, prefetcher, metrics, tap, trigger: TickTrigger::new(every) };
         Ok(Self { plane, control })
     }
 }
@@ -206,7 +209,7 @@ mod tests {
     fn in_virtual_time_entries_live_by_its_clock() {
         let clock = Arc::new(VirtualClock::default());
         let watcher = Arc::new(prefetcher(&settings(&[]), 100));
-        let cache = store(&builtin::LRU, 100, Some(Arc::clone(&clock)), watcher);
+        let cache = store(&builtin::LRU, 100, Unit::Bytes, Some(Arc::clone(&clock)), watcher);
         let day = Duration::from_secs(86_400);
         cache.insert_with_ttl(Key::Number(1), Value::standing_for(1), day);
         assert!(cache.contains(&Key::Number(1)));

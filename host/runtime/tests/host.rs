@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use host_cache::Outcome;
 use host_control::ledger::Record;
 use host_profile::{Loader, Settings};
 use host_runtime::{Command, Host, HostError, Key, Load, Options, Origin, OriginError, Value};
@@ -67,6 +68,31 @@ fn values_are_put_found_replaced_and_removed() {
     let finished = host.shut_down_blocking(GRACE).unwrap();
     assert_eq!((finished.last.cache.hits, finished.last.cache.misses), (2, 3));
     assert!(finished.notes.is_empty(), "{:?}", finished.notes);
+}
+
+#[test]
+fn keys_count_against_the_capacity_and_the_memory_cap() {
+    let key = |number: u32| format!("{number:04000}");
+    let host = Host::start(Options::new(settings(&["memory.cap=1MB", "cache.min-capacity=100kB"]))).unwrap();
+    for number in 0..1_000 {
+        host.put(key(number).as_str(), "x", None);
+    }
+    let stats = host.stats();
+    assert_eq!((stats.capacity, stats.entries, stats.used), (1_000_000, 249, 249 * 4_001));
+    let longest = "x".repeat(1_000_000);
+    assert_eq!(host.put(longest.as_str(), "x", None), Outcome::Refused);
+    host.get(key(999).as_str());
+    // The process holds more than the cap by itself: the cache shrinks to its least, and its keys with it.
+    tick(&host);
+    let stats = host.stats();
+    assert_eq!((stats.capacity, stats.entries, stats.used), (100_000, 24, 24 * 4_001));
+    assert_eq!(host.snapshot().accesses.sizes, [4_001]);
+    // A number takes no more than its place in the table.
+    for number in 0..1_000 {
+        host.remove(key(number).as_str());
+    }
+    host.put(7, "seven", None);
+    assert_eq!(host.stats().used, 5);
 }
 
 #[test]
