@@ -10,45 +10,13 @@
     reason = "a measurement: its numbers are far below 2^53"
 )]
 
+#[path = "support/counting.rs"]
+mod counting;
+
+use counting::held;
 use host_cache::{Cache, PolicyFactory, builtin};
 use host_contract::split_mix::mix;
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-/// The system's allocator, counting.
-struct Counting;
-
-static HELD: AtomicUsize = AtomicUsize::new(0);
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: every call is passed on as it came; the count beside it changes nothing of the memory.
-#[expect(
-    unsafe_code,
-    reason = "an allocator is an unsafe trait, and no other one counts for this process alone"
-)]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        HELD.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promises are those that the system's allocator asks for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: as above; `at` came from the system's allocator, by `alloc` or `realloc`.
-        unsafe { System.dealloc(at, layout) }
-    }
-
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        HELD.fetch_add(size, Ordering::Relaxed);
-        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: as above.
-        unsafe { System.realloc(at, layout, size) }
-    }
-}
 
 /// Held by the test that counts: there is one count for all of the process.
 static COUNTS: Mutex<()> = Mutex::new(());
@@ -57,7 +25,7 @@ const KEY_AND_VALUE: usize = 16;
 
 /// Bytes an entry beyond key and value, at the worst moment of a long run with this capacity, once the cache is full.
 fn bytes(kind: &PolicyFactory, capacity: u64) -> f64 {
-    let before = HELD.load(Ordering::Relaxed);
+    let before = held();
     let cache = Cache::builder(capacity).policy(kind).build();
     let mut worst: f64 = 0.0;
     // Half of the requests ask again for what was asked for lately, by which ARC's both halves and both ghost lists
@@ -73,7 +41,7 @@ fn bytes(kind: &PolicyFactory, capacity: u64) -> f64 {
             cache.insert(key, key);
         }
         if number % (capacity / 8) == 0 && cache.len() > capacity - capacity / 100 {
-            let held = (HELD.load(Ordering::Relaxed) - before) as f64;
+            let held = (held() - before) as f64;
             worst = worst.max(held / cache.len() as f64 - KEY_AND_VALUE as f64);
         }
     }
