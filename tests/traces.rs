@@ -41,7 +41,7 @@ a.csv: csv, uncompressed
 keys                hashed  column \"key\" of csv may hold names
 requests                 6
 distinct keys            4
-one-hit keys        50.0 %  of the keys are asked for once
+one-hit keys        50.0 %  of the keys are requested once
 top 1 % of keys     33.3 %  of the requests are for them
 reuse               33.3 %  of the requests are for a key seen before
 sequential          60.0 %  of the requests are for the number after the one before
@@ -215,7 +215,7 @@ fn what_cannot_be_read_or_written_says_why() {
         (
             vec!["convert", text(&good), "-o", "out.bin"],
             1,
-            "the name of out.bin says no format; choose one with `--to`",
+            "the name of out.bin does not tell the format; choose one with `--to`",
         ),
         (
             vec!["convert", text(&good), "-o", "out.vscsi"],

@@ -33,8 +33,8 @@ pub(crate) struct TraceFormat {
     #[arg(long, value_name = "NAME")]
     size_column: Option<String>,
 
-    /// Hash every key, so that nothing follows from its value. By default keys keep their order in lis, lirs,
-    /// vscsi and msr, and in csv where the key column is lbn, lba, block, sector or offset.
+    /// Hash every key, so that order and distance of keys mean nothing. By default keys keep their order in lis,
+    /// lirs, vscsi and msr, and in csv where the key column is lbn, lba, block, sector or offset.
     #[arg(long, conflicts_with = "ordered_keys")]
     hash_keys: bool,
 
@@ -58,7 +58,7 @@ impl TraceFormat {
     }
 }
 
-/// Says what a command waits for where its trace is a pipe: opening one waits for whoever writes into it.
+/// Says what a command waits for where its trace is a pipe: opening a pipe waits for a writer.
 pub(crate) fn announce_waiting(trace: &Path) {
     if reads_once(trace) {
         let text = "is a pipe or a device: waiting for what is written into it";

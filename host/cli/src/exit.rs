@@ -12,7 +12,7 @@ use crate::out;
 /// Shown below `--help`.
 pub(crate) const HELP: &str = "\
 Exit codes:
-  0    done; the report names strategies that were disabled. Also where whoever reads the output has
+  0    done; the report names strategies that were disabled. Also where the reader of the output has
        closed it (host sim ... | head)
   1    something cannot be used: a file, a trace, a component, standard output
   2    wrong arguments or settings
@@ -37,7 +37,7 @@ pub(crate) fn code(result: Result<End, Failure>) -> ExitCode {
     match result {
         Ok(End::Done) => ExitCode::SUCCESS,
         Ok(End::Interrupted) => ExitCode::from(130),
-        // Whoever reads our output has seen enough.
+        // The reader of the output closed it: that is no error.
         Err(error) if is_closed_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
             let mut said = error.to_string();

@@ -1,6 +1,6 @@
 //! Ctrl-C and SIGTERM: the first ends the run early, the second ends it at once.
 //!
-//! Some work cannot be ended: a FIFO that nobody writes to, an origin that does not answer, a component that compiles.
+//! Some work cannot be ended: a FIFO without a writer, an origin that does not answer, a component that compiles.
 //! So the first signal also sets a bound. A process that is still there [`GRACE`] later says what it waited for and
 //! exits. What it had not written yet, such as the end of a ledger, is lost then.
 
@@ -38,8 +38,8 @@ pub(crate) fn stop_on_ctrl_c() -> Result<Stop, Failure> {
             std::process::exit(INTERRUPTED);
         }
         flag.ask();
-        // Before anything is printed, for a terminal may be what is waited for. Without a thread to be had the
-        // second signal is the only bound.
+        // Started before anything is printed, since the process may be waiting for the terminal. Where no thread can be
+        // started, only the second signal ends the process.
         drop(std::thread::Builder::new().name("grace".to_owned()).spawn(end_after_grace));
         out::say("");
         out::say("ending the run; Ctrl-C again ends at once");

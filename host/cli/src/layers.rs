@@ -55,14 +55,14 @@ impl Above {
     /// The effective configuration for virtual time, where no machine lowers anything.
     pub(crate) fn load_for_virtual_time(&self, profile: &str) -> Result<Settings, Failure> {
         let mut nowhere = Machine::read(Path::new("."));
-        // Unknown memory is not clamped to.
+        // 0 means unknown, and capacities are not lowered to unknown memory.
         nowhere.memory_limit_bytes = 0;
         self.load(profile, &nowhere)
     }
 
     /// The effective configuration on a machine.
     pub(crate) fn load(&self, profile: &str, machine: &Machine) -> Result<Settings, Failure> {
-        // Not a setting, though its name begins as theirs do.
+        // Not a setting, though its name begins with `HOST_` as well.
         let variables = std::env::vars_os().filter(|(name, _)| name != crate::log::VARIABLE);
         let mut loader = Loader::new().profile(profile).policies(policies().names()).env(variables);
         if let Some(file) = &self.config {

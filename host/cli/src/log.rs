@@ -1,4 +1,4 @@
-//! The log: what the libraries tell of their work, on standard error. Silent unless somebody asks for it.
+//! The log: what the libraries report about their work, on standard error. Off unless `--log` or `HOST_LOG` is given.
 //!
 //! The libraries emit `tracing` events and spans; this is the one place that listens. It is not the ledger: the ledger
 //! holds decisions and is the same for the same run, the log is for finding out what a process does at present.
@@ -43,7 +43,7 @@ enum Format {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LogError {
     #[error(
-        "{place}: {filter:?} is no filter: {reason}; give a level (error, warn, info, debug, trace) or levels by \
+        "{place}: {filter:?} is not a filter: {reason}; give a level (error, warn, info, debug, trace) or levels by \
          crate, such as warn,host_plugin=debug"
     )]
     Unreadable { place: &'static str, filter: String, reason: String },
@@ -54,10 +54,10 @@ pub(crate) enum LogError {
 }
 
 impl Log {
-    /// Listens to the events of this process from here on, where anybody asked for them.
+    /// Logs the events of this process from here on, where a filter is given.
     pub(crate) fn install(&self) -> Result<(), LogError> {
         let Some(filter) = self.filter()? else { return Ok(()) };
-        // A standard error that is closed must not end what is logged of.
+        // A closed standard error must not end the work that is logged.
         let layer = fmt::layer().with_writer(Lines).with_ansi(false).log_internal_errors(false);
         match self.log_format {
             Format::Text => tracing_subscriber::registry().with(layer.with_filter(filter)).try_init()?,
@@ -92,7 +92,7 @@ impl Log {
 fn parse(filter: &str) -> Result<Targets, String> {
     let alone = filter.split(',').map(str::trim).filter(|part| !part.contains('='));
     if let Some(name) = alone.into_iter().find(|part| part.parse::<LevelFilter>().is_err()) {
-        return Err(format!("{name:?} is no level"));
+        return Err(format!("{name:?} is not a level"));
     }
     filter.parse().map_err(|error: tracing_subscriber::filter::ParseError| error.to_string())
 }

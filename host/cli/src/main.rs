@@ -52,7 +52,7 @@ fn main() -> ExitCode {
         // Help and version are output like any other.
         Err(text) if !text.use_stderr() => exit::code(print_help(&text)),
         Err(wrong) => {
-            // Where nobody can read what is wrong, the code says it.
+            // Where standard error is closed, the exit code still reports the error.
             drop(wrong.print());
             ExitCode::from(exit::WRONG_ARGUMENTS)
         }
@@ -62,7 +62,7 @@ fn main() -> ExitCode {
 fn print_help(text: &clap::Error) -> Result<End, Failure> {
     let text = text.render();
     let mut out = out::stdout();
-    // Styles only where somebody sees them.
+    // Styles only on a terminal.
     if std::io::stdout().is_terminal() {
         write!(out, "{}", text.ansi())?
     } else {

@@ -1,6 +1,6 @@
 //! Where text leaves the process: standard output, and lines beside it on standard error.
 //!
-//! Everything a command prints goes through here, for two reasons. `println!` panics where nobody reads on or the
+//! Everything a command prints goes through here, for two reasons. `println!` panics where the reader has gone or the
 //! disk is full; here that is an error that the command returns (see [`crate::exit`]). And what comes from outside (a
 //! file's name, a strategy's text, a trace's key) may hold control characters that forge lines of a report or drive
 //! the terminal; here a line stays one line, and such characters are shown as escapes. JSON is escaped by serde.
@@ -33,7 +33,7 @@ impl Write for Out {
 }
 
 fn not_written(error: io::Error) -> io::Error {
-    // What is retried must be left as it is.
+    // Callers retry an interrupted write, and know it by this error alone.
     if error.kind() == io::ErrorKind::Interrupted {
         error
     } else {
@@ -51,14 +51,14 @@ pub(crate) fn print(text: fmt::Arguments<'_>) -> io::Result<()> {
     writeln!(stdout(), "{}", escape(&text.to_string()))
 }
 
-/// Prints one line to standard output, escaped; gives back the error of writing it.
+/// Prints one line to standard output, escaped; returns the error of writing it.
 macro_rules! outln {
     () => { crate::out::print(format_args!("")) };
     ($($text:tt)+) => { crate::out::print(format_args!($($text)+)) };
 }
 pub(crate) use outln;
 
-/// Prints one line to standard error. That nobody can read it is no reason to end: there is nowhere to tell.
+/// Prints one line to standard error. A failure is ignored: there is no other place to report it.
 pub(crate) fn say(text: &str) {
     drop(writeln!(io::stderr(), "{}", escape(text)));
 }

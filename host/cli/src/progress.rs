@@ -1,4 +1,4 @@
-//! Progress on a terminal: a bar a phase. Plain lines where nobody looks.
+//! Progress on a terminal: a bar for each phase. Plain lines where standard error is not a terminal.
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -36,7 +36,7 @@ impl Progress for Terminal {
     }
 
     fn begin(&self, name: &str, total: Option<u64>) {
-        interrupt::doing(&format!("at work on {name}"));
+        interrupt::doing(&format!("working on {name}"));
         if self.quiet || !self.bars {
             return;
         }
@@ -75,7 +75,7 @@ impl Progress for Terminal {
     }
 }
 
-/// A simulation followed on a terminal, and stopped by a flag.
+/// Shows the progress of a simulation on a terminal, and stops it by a flag.
 pub(crate) struct Watched<'a> {
     pub(crate) terminal: &'a Terminal,
     pub(crate) stop: &'a Stop,

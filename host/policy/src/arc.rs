@@ -8,7 +8,7 @@
 //! The paper counts pages; here every size is a weight (|T1| is the weight of T1, and so on), p moves by the
 //! incoming weight times the paper's quotient, and c is the capacity. With unit weights all steps are
 //! those of the paper, p being a real number as there. Three edges the paper does not have:
-//! - victims are asked for one by one while the incoming entry does not fit, so REPLACE may run several
+//! - victims are chosen one by one while the incoming entry does not fit, so REPLACE may run several
 //!   times, or not at all after a removal left room;
 //! - a new capacity clamps p and trims the ghosts so that |T1| + |B1| <= c and the whole <= 2c still hold;
 //! - a user's removal leaves no ghost.
@@ -140,7 +140,7 @@ impl<G: GhostStore> Adaptive<G> {
         let t1 = real(self.t1.weight);
         #[expect(
             clippy::float_cmp,
-            reason = "the paper asks for equality, and with unit weights both may be whole"
+            reason = "the paper compares for equality, and with unit weights both may be whole"
         )]
         let over = t1 > self.target || (in_b2 && t1 == self.target);
         if self.t2.list.is_empty() || (over && !self.t1.list.is_empty()) { Half::Once } else { Half::Again }

@@ -1,9 +1,9 @@
 //! A policy's name with the way to build it.
 //!
 //! A [`PolicyFactory`] is what a cache, a shadow and the simulator are given: it makes an empty policy for a capacity,
-//! or one that takes over the entries of another. Built-in policies and those of somebody else look alike. The one
-//! difference is [`visit_in_slots`](PolicyFactory::visit_in_slots), by which the simulator compiles its loop for each
-//! built-in type; another's policy is called through a pointer there, and decides the same.
+//! or one that takes over the entries of another. Built-in policies and those of other programs have the same
+//! interface. The one difference is [`visit_in_slots`](PolicyFactory::visit_in_slots), by which the simulator compiles
+//! its loop for each built-in type; any other policy is called through a pointer there, and decides the same.
 
 use std::fmt;
 use std::sync::Arc;
@@ -87,25 +87,25 @@ pub mod builtin {
     /// Every built-in policy, in the order of their declaration.
     pub const ALL: [PolicyFactory; 9] = [LRU, FIFO, LFU, ARC, SIEVE, S3_FIFO, W_TINYLFU, LIRS, TWO_Q];
 
-    /// The policies that shadows follow unless told otherwise: they cover recency, frequency and the balance of the
+    /// The policies that shadows follow by default: they cover recency, frequency and the balance of the
     /// two, and each further one costs a shadow for each capacity followed.
     pub const BASIC: [PolicyFactory; 3] = [LRU, LFU, ARC];
 }
 
-/// What to do with a policy of whichever type; see [`PolicyFactory::visit`].
+/// What to do with a policy, compiled for its type; see [`PolicyFactory::visit`].
 pub trait Visitor {
-    /// What comes of it.
+    /// The result.
     type Output;
 
-    /// Does it.
+    /// Uses an empty policy.
     fn visit<P: ReplayPolicy + 'static>(self, policy: P) -> Self::Output;
 }
 
 impl PolicyFactory {
     /// A policy called `name`, which `build` makes for a capacity in the unit of the weights.
     ///
-    /// `build` runs inside a cache's lock: it should be short. It has no way to fail; where it may, as when a component
-    /// has to be started, it gives a policy that names no victim, and the cache falls back to LRU.
+    /// `build` runs inside a cache's lock: it should be short. It cannot return an error. Where it may fail, for example
+    /// because it starts a component, it returns a policy that names no victim, and the cache falls back to LRU.
     pub fn new(
         name: impl Into<String>,
         build: impl Fn(u64) -> Box<dyn Policy> + Send + Sync + 'static,

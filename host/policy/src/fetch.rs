@@ -11,7 +11,7 @@ pub(crate) fn fetch_at<T>(elements: &[T], index: usize) {
     }
 }
 
-/// Begins to load the cache line at the address, without waiting for it. Nothing needs to be there.
+/// Begins to load the cache line at the address, without waiting for it. The address need not be valid.
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 #[inline]
 #[expect(unsafe_code, reason = "intrinsics are unsafe to call; a plain load would have to be waited for")]

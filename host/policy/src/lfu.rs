@@ -92,7 +92,7 @@ impl Policy for Lfu {
         let next_is_higher = next != NIL && self.buckets.data(next).frequency == higher;
         let data = self.buckets.data_mut(bucket);
         if data.entries.len() == 1 && !next_is_higher {
-            // Alone in its bucket and nobody in the next: the bucket itself rises.
+            // Alone in its bucket, and no bucket of the next frequency: the bucket itself rises.
             data.frequency = higher;
             return;
         }
@@ -190,7 +190,7 @@ impl ReplayPolicy for Lfu {
         true
     }
 
-    /// A newcomer joins those that its victim was one of, if these were used once: the node moves to their end.
+    /// Where the victim was used once, the newcomer takes its node, which moves to the end of the bucket.
     #[inline]
     fn serve(&mut self, hit: bool, slot: Slot) -> Option<Slot> {
         if hit {

@@ -117,7 +117,7 @@ pub trait Policy: Send {
         }
     }
 
-    /// An entry with this `id` (key hash) and `weight` will be inserted next. Victims may be asked for in between.
+    /// An entry with this `id` (key hash) and `weight` will be inserted next. Calls for victims may come in between.
     fn on_miss(&mut self, id: u64, weight: u64);
 
     /// Takes the next victim out of the order. Its owner evicts it, and reports no removal. `None` when the policy holds

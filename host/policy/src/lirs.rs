@@ -46,8 +46,8 @@ pub const HIR_PERCENT: u64 = 1;
 /// What non-resident ids weigh at most, in percent of the capacity.
 pub const NON_RESIDENT_PERCENT: u64 = 100;
 
-/// Ghosts below the bottom of S that are dropped for each that is added, so that they do not lie around until
-/// the bound drops them, and no call drops them all.
+/// Ghosts below the bottom of S that are dropped for each that is added, so that few wait for
+/// the bound to drop them, and no single call drops them all.
 const PRUNED_PER_GHOST: u32 = 2;
 
 /// The flags of the access bits: the status of a resident entry.

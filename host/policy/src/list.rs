@@ -5,8 +5,8 @@
 //! long as a node is in at most one of them. Indices instead of pointers keep a node at 8 bytes plus data,
 //! free of allocation per entry and free of unsafe code.
 //!
-//! Membership is the owner's to know: unlinking a node that is in no list, or through the wrong list,
-//! breaks the lists (never memory). Owners keep that state in the node's data and check it first.
+//! The owner has to know which list a node is in: unlinking a node that is in no list, or through the wrong
+//! list, breaks the lists (never memory). Owners keep that state in the node's data and check it first.
 #![expect(clippy::indexing_slicing, reason = "indices come from these lists or were grown to by their owner")]
 
 mod ring;
@@ -104,14 +104,14 @@ impl<T: Clone> Nodes<T> {
         self.nodes.get(at(index)).map(|node| &node.data)
     }
 
-    /// The data of a node that there is.
+    /// The data of a node that exists.
     #[inline]
     pub fn data(&self, index: u32) -> &T {
         &self.nodes[at(index)].data
     }
 
-    /// Reads a node and asks for its neighbours, so that they are near when a list is changed there; nothing for a node
-    /// that there is not.
+    /// Reads a node and prefetches its neighbours, which a change of the list there needs. Does nothing for a node that
+    /// does not exist.
     #[inline]
     pub fn prefetch(&self, index: u32) {
         if let Some(node) = self.nodes.get(at(index)) {
@@ -120,13 +120,13 @@ impl<T: Clone> Nodes<T> {
         }
     }
 
-    /// Asks for a node, so that [`prefetch`](Self::prefetch) finds it near.
+    /// Prefetches a node for a later [`prefetch`](Self::prefetch), which reads it.
     #[inline]
     pub fn fetch(&self, index: u32) {
         fetch_at(&self.nodes, at(index));
     }
 
-    /// The data of a node that there is, to change.
+    /// The data of a node that exists, to change.
     #[inline]
     pub fn data_mut(&mut self, index: u32) -> &mut T {
         &mut self.nodes[at(index)].data
@@ -232,7 +232,7 @@ impl List {
         }
     }
 
-    /// Makes the oldest node the newest, or if so asked another one: `index`, which is in this list and not at an end
+    /// Makes the oldest node the newest, or with `renew` another one: `index`, which is in this list and not at an end
     /// of it. The newest node then. The list has two nodes at least.
     #[inline]
     pub(crate) fn turn_or_renew<T>(&mut self, nodes: &mut Nodes<T>, renew: bool, index: u32) -> u32 {

@@ -6,8 +6,8 @@
 //! When not to use it: one pass over many entries (a scan) pushes everything else out, and a loop a little
 //! larger than the cache never hits. ARC resists the first; neither resists the second.
 //!
-//! Uses are counted as well, though the order ignores them: they let a successor that orders by frequency
-//! start from facts. The count lies in the node that a hit rewrites anyway.
+//! Uses are counted as well, though the order ignores them: a successor that orders by frequency starts
+//! from them. The count lies in the node that a hit rewrites anyway.
 
 use crate::list::{List, Nodes, at};
 use crate::replay::hit_in_stages;
@@ -134,10 +134,10 @@ impl ReplayPolicy for Lru {
         true
     }
 
-    /// What is asked for becomes the newest: the entry hit, or the oldest, whose slot the newcomer gets.
+    /// The requested entry becomes the newest: the one hit, or a newcomer in the slot of the oldest.
     #[inline]
     fn serve(&mut self, hit: bool, slot: Slot) -> Option<Slot> {
-        // Rare enough for a processor to guess.
+        // Rare, so that the processor predicts the branch.
         let at_an_end = (slot.0 == self.order.front()) | (slot.0 == self.order.back());
         if (hit & at_an_end) | (self.order.len() < 2) {
             return None;

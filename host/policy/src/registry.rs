@@ -1,8 +1,8 @@
 //! Policies by name.
 //!
-//! A [`Registry`] starts with the [built-in](crate::builtin) policies, and takes more: whoever has a constructor
-//! registers it under a name. From then on that policy is one like any other: it is listed, chosen, followed by a
-//! shadow and replayed by the same code. Names are kebab-case (`s3-fifo`); a look-up ignores case and takes `_` for
+//! A [`Registry`] starts with the [built-in](crate::builtin) policies, and takes more: a program registers a
+//! constructor under a name. That policy is then used like a built-in one: it is listed, chosen, followed by a shadow
+//! and replayed by the same code. Names are kebab-case (`s3-fifo`); a look-up ignores case and takes `_` for
 //! `-`.
 //!
 //! A name that is not there is an [`UnknownPolicy`], which lists the names that are and suggests the nearest.
@@ -10,7 +10,7 @@
 use crate::PolicyFactory;
 use crate::builtin;
 
-/// An edit distance up to this share of a name is a slip of the fingers: one third.
+/// An edit distance up to this share of a name, one third, is taken for a typing mistake.
 const SLIP: usize = 3;
 
 /// The policies that can be chosen, by name.

@@ -28,7 +28,7 @@ pub trait ReplayPolicy: Policy {
     }
 
     /// A whole request to a full cache whose entries weigh 1: a hit on `slot`, or a miss whose entry takes the slot of
-    /// its victim. Returns the slot of the entry that was asked for. `None`, and nothing changed, where the caller has to
+    /// its victim. Returns the slot of the requested entry. `None`, and nothing changed, where the caller has to
     /// use [`on_hit`](Policy::on_hit), or the calls for a miss.
     ///
     /// A processor cannot predict whether a request hits. A policy that does nearly the same for both needs no branch.
@@ -44,7 +44,7 @@ pub trait ReplayPolicy: Policy {
     }
 }
 
-/// [`Policy::on_hits`] for a policy that prefetches: the memory of all is asked for before the first is applied.
+/// [`Policy::on_hits`] for a policy that prefetches: the memory of all is prefetched before the first is applied.
 #[inline]
 pub(crate) fn hit_in_stages<P: ReplayPolicy>(policy: &mut P, slots: &[Slot]) {
     for &slot in slots {

@@ -3,8 +3,8 @@
 //! Yang, Zhang, Qiu, Yue and Rashmi, "FIFO Queues are All You Need for Cache Eviction", SOSP 2023, algorithm 1.
 //! A newcomer enters S, or M if G remembers it. A hit only counts, up to [`MOST_FREQUENCY`]. While S holds
 //! [`SMALL_PERCENT`] of the cache or more, its oldest entry leaves: to M, its count cleared, if it was hit more
-//! than once, else out and into G. Otherwise the oldest entry of M is looked at: one that has a count pays one
-//! and goes to M's end, one without goes out. G holds as much as M may ("the same number of ghost entries as
+//! than once, else out and into G. Otherwise the oldest entry of M is looked at: one with a count loses one of
+//! it and goes to M's end, one without goes out. G holds as much as M may ("the same number of ghost entries as
 //! M"). Ties: none, queues are total orders.
 //!
 //! Two steps are those of the authors' simulator (libCacheSim, their revision of December 2024) instead of the
@@ -17,7 +17,7 @@
 //!
 //! Sizes are weights, and S's share is at least 1. More capacity starts a new filling.
 //!
-//! When not to use it: on reuse that comes just after S has let go, or twice within S and never again; and in
+//! When not to use it: on reuse that comes just after an entry left S, or twice within S and never again; and in
 //! very small caches, where a tenth is an entry or two.
 
 use crate::access_bits::{AccessBits, AccessTable};

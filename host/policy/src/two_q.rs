@@ -1,13 +1,13 @@
-//! 2Q: newcomers wait in a FIFO queue, and only who comes back after leaving it joins the LRU list.
+//! 2Q: newcomers wait in a FIFO queue, and only those requested again after leaving it join the LRU list.
 //!
 //! Johnson and Shasha, "2Q: A Low Overhead High Performance Buffer Management Replacement Algorithm", VLDB 1994,
 //! the full version (section 3.2). A1in is a queue; a hit in it moves nothing, since uses close together are one
 //! event. A1out remembers the ids that left it. A miss of one of these enters Am, an LRU list. A victim comes from
-//! A1in while that holds more than Kin = [`KIN_PERCENT`] of the cache, else from Am, whose victims leave no trace.
+//! A1in while that holds more than Kin = [`KIN_PERCENT`] of the cache, else from Am, whose victims leave no ghost.
 //! A1out holds Kout = [`KOUT_PERCENT`]. Ties: none.
 //!
 //! Where the paper leaves a choice: the returning id leaves A1out before the victim's id enters it. Sizes are
-//! weights; an empty Am leaves A1in to give the victim, however small it is.
+//! weights; where Am is empty, the victim comes from A1in, however small that is.
 //!
 //! When not to use it: where reuse comes within Kin + Kout of the first use only, or the hot set needs more than
 //! what A1in leaves; Kin and Kout are fixed where ARC's p moves.

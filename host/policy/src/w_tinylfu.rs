@@ -4,17 +4,17 @@
 //! A new entry enters the window, an LRU list with 1 % of the capacity. What the window cannot hold becomes a
 //! candidate for the main part, a segmented LRU: it goes to probation, and by a hit there to protected (80 % of
 //! main), whose oldest falls back to probation. When room is needed, the candidate stands against probation's
-//! oldest entry, and the one asked for less often lately, by the [sketch](Sketch), goes; on a tie the candidate.
+//! oldest entry, and the one requested less often lately, by the [sketch](Sketch), goes; on a tie the candidate.
 //! Every [`SAMPLE_PER_ENTRY`] requests per entry all frequencies are halved. The window has a fixed size, as
 //! published; Caffeine's climber, which moves it, is left out.
 //!
-//! What the papers leave open, or the owner's sequence of calls asks for:
+//! What the papers leave open, or the owner's sequence of calls requires:
 //! - The entry that is announced counts as part of the window from then on, so that the window's oldest is the
 //!   candidate while the victim is chosen. With unit weights the outcome is that of inserting first.
 //! - No share is too small: the window is rounded up and holds at least one unit, main is what remains (as in
 //!   Caffeine, and unlike libCacheSim, whose window is empty under 100 entries, so that nothing is stored).
 //! - Weights: every share is a weight. A candidate has to win against each entry that would go for it. An entry
-//!   heavier than the window skips it: into probation, as newest if it was asked for more often than each of its
+//!   heavier than the window skips it: into probation, as newest if it was requested more often than each of its
 //!   victims, else as the next to go. One heavier than protected stays in probation.
 //! - The sample is a multiple of the number of entries that fit: the capacity by the mean weight of the entries.
 //! - Removal takes nothing out of the sketch, which cannot forget one id; its count fades with the others.
@@ -27,7 +27,7 @@
 //! and its counters have no upper limit.
 //!
 //! When not to use it: where an entry is used a few times soon after its insertion and never again (the window
-//! is too small to see the second use, and old fame keeps new entries out); LRU or ARC then do better. Also a loop
+//! is too small to see the second use, and high counts from earlier keep new entries out); LRU or ARC then do better. Also a loop
 //! about as long as the sample: every count is 1 or, halved, 0, the newcomer always wins, and nothing hits.
 
 mod segments;
@@ -56,7 +56,7 @@ pub const SAMPLE_PER_ENTRY: u64 = 10;
 /// A candidate with this frequency is admitted now and then though it loses: above what a halving leaves of 12.
 pub const WARM: u32 = 6;
 
-/// One in so many warm losers is admitted.
+/// Of this many warm losers one is admitted.
 pub const WARM_LOSERS_PER_ADMISSION: u64 = 128;
 
 /// The entry announced by `on_miss`.
@@ -188,7 +188,7 @@ impl WTinyLfu {
         }
     }
 
-    /// Whether the candidate's claim is better than the victim's.
+    /// Whether the candidate is to be kept rather than the victim.
     #[inline]
     fn admits(&mut self, candidate: Entry, victim: Entry) -> bool {
         let (asks, has) = (self.sketch.estimate(candidate.hash()), self.sketch.estimate(victim.hash()));
@@ -253,7 +253,7 @@ impl WTinyLfu {
             }
             self.relocate(candidate, PROBATION);
         }
-        // The window keeps its share: main pays, and the window only if it is all there is.
+        // The window keeps its share: main gives the victims, and the window only where main is empty.
         let oldest = [&self.segments.probation, &self.segments.protected, &self.segments.window]
             .map(|segment| segment.list.front());
         Slot(oldest.into_iter().find(|&slot| slot != NIL).unwrap_or(NIL))
@@ -348,9 +348,9 @@ impl Policy for WTinyLfu {
     fn set_capacity(&mut self, capacity: u64) {
         self.divide(capacity);
         self.incoming = None;
-        // Asks at the next request what the sample is now.
+        // The next request computes the sample anew.
         self.sample = 0;
-        // What the window holds too much stands as a candidate when victims are asked for.
+        // What the window holds beyond its share becomes a candidate when a victim is chosen.
         self.settle_protected();
     }
 

@@ -3,7 +3,7 @@
 //! Two steps, in this order. First a start outside its own bounds is an error: two lines contradict each
 //! other, and only their author knows which is meant. Then capacities are lowered to what there is:
 //! `memory.cap` beats the minimum, and the machine's real memory beats both. Lowering is no error, since
-//! the same file serves machines of many sizes, but each one is told in a sentence.
+//! the same file serves machines of many sizes, but each case is reported in a sentence.
 
 use host_contract::number::to_f64;
 use host_telemetry::Machine;
@@ -16,7 +16,8 @@ use crate::schema::{self, Path};
 use crate::source::Source;
 use crate::value::Value;
 
-/// Of the memory this process may use, the rest is left to code, stacks, and the work itself. Percent.
+/// What `memory.cap` may take of the memory that this process may use. The rest is left to code, stacks and the work
+/// itself. Percent.
 const CAP_SHARE: u8 = 80;
 /// What a built-in profile's cache starts with at most. Percent of the memory.
 const START_SHARE: u8 = 30;
@@ -50,7 +51,7 @@ fn order(value: &Value) -> f64 {
     }
 }
 
-/// The error stands at the later of the two layers: that is the one just written.
+/// The error names the later of the two layers, which is probably the one that was just edited.
 fn contradiction(low: (&str, &(Value, Source)), high: (&str, &(Value, Source))) -> ProfileError {
     let low_is_later = low.1.1 > high.1.1;
     let (at, other) = if low_is_later { (low, high) } else { (high, low) };
@@ -80,8 +81,7 @@ pub(crate) fn clamp(layer: &mut Layer, machine: &Machine) -> Vec<String> {
     let cap_why = format!("memory.cap is {cap} ({cap_source})");
     let cap_source = if cap_source == Source::Machine { Source::Machine } else { Source::Cap };
 
-    // A share of the memory is our guess at what is sensible; who says a figure himself knows better,
-    // up to the cap.
+    // The shares of the memory are defaults. A figure that the user gives overrides them, up to the cap.
     let users = |key| get(layer, key).is_some_and(|(_, source)| source.is_users());
     let users_start = users("cache.capacity");
     let users_max = users_start || users("cache.max-capacity");

@@ -66,7 +66,7 @@ pub fn nearest_profile(name: &str) -> Option<&'static str> {
     nearest(name, PROFILES.iter().map(|(name, _)| *name))
 }
 
-/// Name and text of a built-in profile; `place` is where it was asked for, and nothing for the flag.
+/// Name and text of a built-in profile; `place` is where it was named; empty for the flag.
 pub(crate) fn find(name: &str, place: &str) -> Result<(&'static str, &'static str), ProfileError> {
     PROFILES.iter().copied().find(|(known, _)| *known == name).ok_or_else(|| {
         let names: Vec<_> = PROFILES.iter().map(|(name, _)| *name).collect();

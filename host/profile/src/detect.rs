@@ -27,13 +27,13 @@ const LITTLE_MEMORY: Bytes = Bytes(4_000_000_000);
 /// A profile with the reasons for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Detection {
-    /// The profile that the project asks for.
+    /// The profile that fits the project.
     pub base: &'static str,
-    /// The overlays that the machine asks for.
+    /// The overlays that fit the machine.
     pub overlays: Vec<&'static str>,
     /// Both in one name, as [`crate::Loader::profile`] takes it: "medium+cpu-constrained".
     pub profile: String,
-    /// One sentence for each fact and what followed from it.
+    /// One sentence for each fact, with its consequence.
     pub reasons: Vec<String>,
 }
 
@@ -83,13 +83,13 @@ pub fn detect(machine: &Machine, files: u64) -> Detection {
     }
     reasons.push(match machine.disk {
         DiskKind::Ssd => {
-            "The disk is an SSD: reads at once cost little, the profile's IO workers stand.".into()
+            "The disk is an SSD: parallel reads cost little, the profile's IO workers stay.".into()
         }
         DiskKind::Hdd => "The disk reports that it rotates (virtual ones often do): if it does, give \
-                          --set executor.max-io-workers=4 --set executor.io-workers=4, for it reads one \
-                          place at a time."
+                          --set executor.max-io-workers=4 --set executor.io-workers=4, because such a disk \
+                          reads one place at a time."
             .into(),
-        DiskKind::Unknown => "The kind of disk is not known: the profile's IO workers stand.".into(),
+        DiskKind::Unknown => "The kind of disk is not known: the profile's IO workers stay.".into(),
     });
 
     let mut names = vec![base];

@@ -14,7 +14,7 @@ use crate::key::{ARBITRATION, BY_PRIORITY, Key, Kind};
 pub(crate) fn keys() -> impl Iterator<Item = Key> {
     BUILT_IN.iter().flat_map(|row| {
         let kind = kind(row);
-        // What is counted is what a small machine has less of.
+        // Numbers of workers and sizes are bounds that a small machine lowers; names are not.
         let bound = row.kind != DialKind::Choice;
         let values = range(row).map(move |path| Key { path: path.into(), kind, bound });
         let modes = if row.kind == DialKind::Choice { BY_PRIORITY } else { ARBITRATION };
@@ -22,7 +22,7 @@ pub(crate) fn keys() -> impl Iterator<Item = Key> {
     })
 }
 
-/// The keys of each dial that must not fall: minimum, start, maximum, as far as it has them.
+/// The keys of each dial whose values must not decrease in this order: minimum, start, maximum, as far as it has them.
 pub(crate) fn ranges() -> impl Iterator<Item = Vec<&'static str>> {
     BUILT_IN.iter().map(|row| range(row).collect())
 }

@@ -13,7 +13,7 @@ use crate::value::Value;
 /// What the settings say of one dial.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DialSettings {
-    /// What it stands at when the run begins, in the unit of its row.
+    /// Its value when the run begins, in the unit of its row.
     pub start: DialValue,
     /// The least that a strategy may propose; none where its row has no such key.
     pub min: Option<DialValue>,

@@ -35,7 +35,7 @@ pub enum ProfileError {
         what: &'static str,
         /// The nearest valid name.
         nearest: Option<String>,
-        /// What would have been valid, said where no name is near.
+        /// What would have been valid; printed where no name is near.
         expected: String,
     },
     /// A value of the wrong type, unit or range, or a name that is not known.
@@ -52,13 +52,13 @@ pub enum ProfileError {
         /// The nearest valid name, where the value is a name.
         nearest: Option<String>,
     },
-    /// A variable of the environment that begins as ours do and is not text.
+    /// An environment variable whose name begins with `HOST_` and that is not UTF-8.
     #[error("environment {name}: its name or its value is not UTF-8; unset it or set it again")]
     NotText {
-        /// The variable's name, with what is no text in it replaced.
+        /// The variable's name, with what is not UTF-8 replaced.
         name: String,
     },
-    /// Two names of one file that are alike.
+    /// One key given twice in a file, once with `_` and once with `-`.
     #[error(
         "{place}: {key} is given twice: {earlier} gives it too, and `_` and `-` are alike. Remove one of the two"
     )]
@@ -93,7 +93,7 @@ pub enum ProfileError {
     /// No profile of that name.
     #[error("{place}no profile {name:?}{}", hint(nearest.as_deref(), expected))]
     UnknownProfile {
-        /// Where it was asked for, with `: ` behind it; empty for the flag.
+        /// Where it was named, followed by `: `; empty for the flag.
         place: String,
         /// The name as given.
         name: String,
@@ -111,22 +111,22 @@ pub enum ProfileError {
         place: String,
     },
     /// Profiles that build on each other in a circle.
-    #[error("{place}: base: the profiles build on each other in a circle: {}; take one `base` out", chain.join(" -> "))]
+    #[error("{place}: base: the profiles build on each other in a circle: {}; remove one `base`", chain.join(" -> "))]
     BaseCycle {
         /// File and line of the `base` that closes the circle.
         place: String,
         /// The files, each followed by what it builds on.
         chain: Vec<String>,
     },
-    /// A file that is far too long for settings.
-    #[error("{}: has more than {limit} bytes, which no settings need", path.display())]
+    /// A file that is too long for settings.
+    #[error("{}: has more than {limit} bytes: too long for a file of settings", path.display())]
     TooLong {
         /// The file, as it was named.
         path: PathBuf,
         /// The most that is read.
         limit: u64,
     },
-    /// A `[strategies.NAME]` that no component answers to.
+    /// A `[strategies.NAME]` for which there is no component.
     #[error("{place}: strategies.{name}: no strategy of that name{}", hint(nearest.as_deref(), expected))]
     UnknownStrategy {
         /// Where it was written.
@@ -135,7 +135,7 @@ pub enum ProfileError {
         name: String,
         /// The nearest strategy.
         nearest: Option<String>,
-        /// The strategies there are, and where another would be put.
+        /// The strategies there are, and the folder for further ones.
         expected: String,
     },
     /// The folder of a project could not be walked.

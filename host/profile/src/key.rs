@@ -12,7 +12,7 @@ pub(crate) enum Kind {
     Flag,
     /// One of these names.
     Choice(&'static [&'static str]),
-    /// One of the eviction policies that the loader was told of.
+    /// One of the eviction policies that the loader knows.
     Policy,
     /// A whole number in this range.
     Count(u64, u64),
@@ -35,7 +35,7 @@ pub(crate) struct Key {
     pub(crate) path: Cow<'static, str>,
     /// What it may be.
     pub(crate) kind: Kind,
-    /// Whether a hardware overlay lowers it: it bounds what the machine is asked for.
+    /// Whether a hardware overlay lowers it: it bounds what is used of the machine.
     pub(crate) bound: bool,
 }
 

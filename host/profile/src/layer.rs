@@ -48,7 +48,7 @@ impl Layer {
         Ok(())
     }
 
-    /// Lays `other` over this one. What `other` builds on is the loader's to lay below both.
+    /// Lays `other` over this one. The loader lays what `other` builds on below both.
     pub(crate) fn merge(&mut self, other: Self) {
         self.values.extend(other.values);
         for (name, source) in other.strategies {
@@ -91,6 +91,6 @@ impl Layer {
     }
 }
 
-/// Priority of a strategy whose table gives none. Above the bundled ones, which have 10: who adds a
-/// strategy wants it to count.
+/// Priority of a strategy whose table gives none. Above the bundled ones, which have 10, so that a strategy that a
+/// user adds wins against them.
 const ADDED_PRIORITY: u64 = 50;

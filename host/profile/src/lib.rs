@@ -22,7 +22,7 @@
 //!
 //! Loading fails at the first thing wrong, with a [`ProfileError`] that names the file and line (or
 //! the variable, or the flag), the key, what was expected and the nearest valid name. Nothing is ever
-//! ignored silently, except variables of the environment that are plainly somebody else's.
+//! ignored silently, except environment variables that clearly belong to another program.
 
 mod bounds;
 mod builtin;

@@ -18,7 +18,7 @@ use crate::{bounds, builtin};
 /// The most that is read of a file, bytes. A profile with every key has some thousand.
 const LONGEST_FILE: u64 = 1 << 20;
 
-/// Who asked for a profile: nobody but the caller, or the `base` of a file, with the files that led to it.
+/// What named a profile: the caller (`by` is none), or the `base` of a file, with the chain of files up to it.
 #[derive(Debug, Clone, Copy, Default)]
 struct Asked<'a> {
     by: Option<&'a Source>,
@@ -88,7 +88,7 @@ impl Loader {
     #[must_use]
     pub fn env<T: Into<OsString>>(mut self, variables: impl IntoIterator<Item = (T, T)>) -> Self {
         self.variables = variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        // Of several mistakes the same one is reported each time.
+        // In order, so that of several mistakes the same one is reported each time.
         self.variables.sort();
         self
     }
@@ -162,7 +162,7 @@ impl Loader {
         path: &Path,
         asked: Asked<'_>,
     ) -> Result<(), ProfileError> {
-        // Two names of one file are one file; a file that is not there is told of when it is read.
+        // Two paths to one file are one file. A missing file is reported when it is read.
         let file = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let mut chain = asked.chain.to_vec();
         chain.push(file.clone());
@@ -193,7 +193,7 @@ impl Loader {
     fn read_file(&self, path: &Path, source: &dyn Fn(usize) -> Source) -> Result<Layer, ProfileError> {
         let unreadable = |source| ProfileError::Read { path: path.to_owned(), source };
         let mut text = String::new();
-        // What a file says of its own length is not to be trusted: a device has none.
+        // The length in the metadata of a file is not enough: a device has none.
         fs::File::open(path)
             .and_then(|file| file.take(LONGEST_FILE + 1).read_to_string(&mut text))
             .map_err(unreadable)?;

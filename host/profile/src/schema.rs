@@ -107,7 +107,7 @@ impl Field {
             Self::Enabled => Kind::Flag,
             Self::Priority => Kind::Count(0, 1_000),
             Self::Grants => Kind::Grants,
-            // Every limit is a key; the other kind would only refuse less.
+            // Every limit is a key of the schema, so that the other kind is never used.
             Self::Limit(name) => find(&format!("{LIMITS}.{name}")).map_or(Kind::Scalar, |(_, key)| key.kind),
             Self::Setting(_) => Kind::Scalar,
         }

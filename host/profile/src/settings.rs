@@ -18,7 +18,7 @@ use crate::error::ProfileError;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Settings {
-    /// The profile as it was asked for ("medium", "medium+cpu-constrained", a path); "default" for none.
+    /// The profile as it was named ("medium", "medium+cpu-constrained", a path); "default" for none.
     pub profile: String,
     /// The profile's one line.
     pub summary: String,
@@ -51,7 +51,7 @@ pub struct Settings {
 /// Limits over all parts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MemorySettings {
-    /// What the cache may hold, whoever asks for more.
+    /// What the cache may hold, whatever else is configured or proposed.
     pub cap: Bytes,
 }
 
@@ -62,9 +62,9 @@ pub struct CacheSettings {
     pub policy: String,
     /// What the cache may hold at the start.
     pub capacity: Bytes,
-    /// The least a strategy may shrink it to; at most `capacity`.
+    /// The least to which a strategy may shrink it; at most `capacity`.
     pub min_capacity: Bytes,
-    /// The most a strategy may grow it to; at least `capacity`.
+    /// The most to which a strategy may grow it; at least `capacity`.
     pub max_capacity: Bytes,
     /// Whether other policies and capacities are estimated on a sample of the requests.
     pub shadows: bool,
@@ -87,9 +87,9 @@ pub struct ExecutorSettings {
     pub min_io_workers: u32,
     /// Most IO tasks.
     pub max_io_workers: u32,
-    /// Tasks that may wait in each pool's queue before who submits has to wait; at least 1.
+    /// Tasks that may wait in each pool's queue; a submitter waits while it is full. At least 1.
     pub queue: u32,
-    /// Latency that is wanted of a task, from submission to end; strategies are told of it. None: none is named.
+    /// Latency target of a task, from submission to end, which strategies can read. None: no target.
     pub latency_target: Option<Duration>,
 }
 
@@ -102,7 +102,7 @@ pub struct PrefetchSettings {
     pub max_in_flight: u32,
     /// The most a strategy may raise it to.
     pub max_in_flight_limit: u32,
-    /// Share of the cache that entries not yet asked for may take, 0.0 to 0.5.
+    /// Share of the cache that prefetched entries may take until they are requested, 0.0 to 0.5.
     pub cache_share: f64,
     /// Rules installed at once.
     pub max_rules: u32,
@@ -115,8 +115,8 @@ pub struct ControlSettings {
     pub enabled: bool,
     /// Time from tick to tick, above 0.
     pub tick: Duration,
-    /// A tick also after so many requests; 0: by time only. A cache is chosen for within a few ticks, so that few
-    /// requests leave a short trace time to gain; much under 500 a window shows a prefetcher too little of a run.
+    /// A tick also after this many requests; 0: by time only. Choosing a policy takes some ticks, so that a short trace
+    /// gains where this is small; much under 500, a window holds too little of a run of keys for a prefetcher.
     pub tick_requests: u64,
     /// Ticks for which a dial rests after a change.
     pub cool_down_ticks: u64,
@@ -217,7 +217,7 @@ impl Settings {
     /// these give themselves, bundled ones included.
     ///
     /// # Errors
-    /// [`ProfileError::UnknownStrategy`] for the first that none answers to.
+    /// [`ProfileError::UnknownStrategy`] for the first table without a component.
     pub fn check_strategies<'a>(&self, known: impl IntoIterator<Item = &'a str>) -> Result<(), ProfileError> {
         let known: Vec<_> = known.into_iter().collect();
         let Some(stray) = self.strategies.iter().find(|strategy| !known.contains(&strategy.name.as_str()))

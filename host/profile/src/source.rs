@@ -27,7 +27,7 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// Whether the user said it himself, rather than a built-in file.
+    /// Whether the user gave it, rather than a built-in file.
     pub(crate) fn is_users(&self) -> bool {
         match self {
             Self::Default | Self::Profile(_) | Self::Overlay(_) => false,
@@ -36,7 +36,7 @@ impl Source {
         }
     }
 
-    /// The folder against which a relative path is read: that of the file that says it.
+    /// The folder to which a relative path belongs: that of the file in which it is written.
     pub(crate) fn folder(&self) -> Option<&Path> {
         match self {
             Self::ProfileFile(path, _) | Self::File(path, _) => path.parent(),

@@ -119,7 +119,7 @@ pub(crate) struct Mismatch {
     pub(crate) nearest: Option<String>,
 }
 
-/// Reads a value as its kind wants it; `policies` are the names a policy may have.
+/// Reads a value of this kind; `policies` are the names a policy may have.
 pub(crate) fn read(kind: Kind, raw: &Raw, policies: &[String]) -> Result<Value, Mismatch> {
     let value = match (kind, raw.shape) {
         (Kind::Text, Shape::String | Shape::Bare) => Some(Value::Text(raw.text.clone())),

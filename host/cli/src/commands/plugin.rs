@@ -77,11 +77,11 @@ struct Listed {
     name: String,
     version: Option<String>,
     summary: Option<String>,
-    /// What a run makes of it, in words.
+    /// What a run would do with it, in words.
     state: &'static str,
     from: String,
     digest: Option<String>,
-    /// What it has to be granted.
+    /// The grants that it needs.
     grants: Vec<Grant>,
     /// Dials that it names and this host does not have.
     unknown_dials: Vec<String>,

@@ -19,8 +19,9 @@ use crate::progress::Terminal;
 /// Run an input under a profile and report what tuning gained.
 ///
 /// Without INPUT the built-in workload runs: six seeded phases, first with strategies off, then on, then off
-/// again, to see how much two runs differ by themselves. A directory is read and indexed, file by file and pass by pass, without what .gitignore
-/// names. A trace is replayed against an origin with the latency of --origin-latency.
+/// again, to see how much two runs differ by themselves. A directory is read and indexed, file by file and pass
+/// by pass, without what .gitignore names. A trace is replayed against an origin with the latency of
+/// --origin-latency.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -58,7 +59,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "BYTES", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
     object_size: u32,
 
-    /// Seed of all random numbers: the built-in workload's, and those that a strategy asks for.
+    /// Seed of all random numbers: the built-in workload's, and those that strategies get.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
 

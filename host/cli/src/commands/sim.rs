@@ -104,7 +104,7 @@ pub(crate) struct Sim {
     #[arg(long, value_name = "UNIT", default_value = "bytes")]
     unit: UnitArgument,
 
-    /// With --profile: a tick after so many requests [default: the profile's control.tick-requests; 250
+    /// With --profile: requests from tick to tick [default: the profile's control.tick-requests; 250
     /// where that is 0].
     #[arg(long, value_name = "N", requires = "profile", value_parser = clap::value_parser!(u64).range(1..))]
     tick_requests: Option<u64>,
@@ -113,7 +113,7 @@ pub(crate) struct Sim {
     #[arg(long, value_name = "TIME", default_value = "1ms", value_parser = humantime::parse_duration)]
     origin_latency: Duration,
 
-    /// With --profile: where all chance comes from.
+    /// With --profile: seed of all random numbers.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
 
@@ -156,18 +156,18 @@ enum View {
     Windows(NonZeroU64),
 }
 
-/// Where the profile ticks by time alone, which here would follow some thousands of requests: a tick costs next
-/// to nothing, and a short trace leaves time to learn.
+/// Requests from tick to tick where the profile ticks by time alone. Few, so that there are enough ticks to learn in a
+/// short trace; in virtual time a tick costs next to nothing.
 const TICK_REQUESTS: u64 = 250;
 
 /// The profile of a run without a trace, where none is given.
 const WITHOUT_TRACE: &str = "medium";
 
-/// Replayed where nothing is asked for.
+/// The policies replayed where none is named.
 const POLICIES: [Method; 3] =
     [Method::Policy(builtin::LRU), Method::Policy(builtin::LFU), Method::Policy(builtin::ARC)];
 
-/// Drawn where nothing is asked for: as many as can be told apart, from the oldest to the newest.
+/// The policies of a curve where none is named: as many as can be told apart in a chart, from the oldest to the newest.
 const CURVES: [Method; 7] = [
     Method::Policy(builtin::LRU),
     Method::Policy(builtin::LFU),
@@ -178,12 +178,12 @@ const CURVES: [Method; 7] = [
     Method::Belady,
 ];
 
-/// An error of the file that `--plot` names.
+/// An error about the file that `--plot` names.
 fn of_plot(error: PlotError) -> Failure {
     format!("--plot {error}").into()
 }
 
-/// Half of the memory that this process may use: the caches, and everybody else, need the rest.
+/// Half of the memory that this process may use; the simulated caches and other processes need the rest.
 fn half_of_memory() -> u64 {
     match Machine::read(Path::new(".")).memory_limit_bytes {
         0 => u64::MAX, // not known
@@ -211,7 +211,7 @@ impl Sim {
         let view = self.view();
         let capacities = self.capacities(view)?;
         let methods = self.methods(view, &capacities)?;
-        // Whatever is wrong with the file should show before minutes of replays, not after.
+        // Opened before minutes of replays, so that an unusable file is reported at once.
         let plot = self.plot.as_deref().map(PlotFile::open).transpose().map_err(of_plot)?;
         let stop = stop_on_ctrl_c()?;
         announce_waiting(trace);
@@ -223,7 +223,7 @@ impl Sim {
         let simulation = simulate(trace, &methods, &capacities, &options, &observer)?;
         let grid = Grid::new(&simulation, &methods, &capacities, self.sizes);
         let grid = if view == View::Curve { grid.without_repeats() } else { grid };
-        // First, because printing ends where nobody reads on.
+        // Written first, because printing fails where standard output was closed.
         if let Some(file) = plot {
             let chart = match view {
                 View::Windows(length) => format::plot::windows(&grid, length),
@@ -257,7 +257,7 @@ impl Sim {
         }
     }
 
-    /// Policies as asked for; else the usual ones that this build has, and the limit where a curve can have it.
+    /// The policies named; else the usual ones that this build has, and the limit where a curve can have it.
     fn methods(&self, view: View, capacities: &[Capacity]) -> Result<Vec<Method>, Failure> {
         let in_bytes = capacities.iter().find(|capacity| capacity.in_bytes(self.sizes));
         if !self.policy.is_empty() {

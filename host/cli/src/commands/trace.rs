@@ -16,7 +16,7 @@ use crate::format::trace::Described;
 use crate::interrupt::stop_on_ctrl_c;
 use crate::progress::Terminal;
 
-/// Requests read at a time; Ctrl-C is heeded between two batches.
+/// Requests read at a time; Ctrl-C takes effect between two batches.
 const BATCH: usize = 8_192;
 
 /// Describe a trace, or write it in another format.
@@ -54,13 +54,13 @@ enum Command {
     Convert(convert::Convert),
 }
 
-/// Say what a trace is like: popularity, reuse, runs, sizes.
+/// Describe a trace: popularity, reuse, runs, sizes.
 ///
 /// Everything is exact and from one reading. A reuse distance is an LRU stack distance: how many objects
 /// an LRU cache has to hold for the request to hit. A request is sequential if its key is the number
-/// after the one asked for just before; that says nothing of the recorded system where keys were
-/// numbered by first appearance, which is told where it seems to be so. Whether keys are ordered or hashed
-/// is what a run would see. Memory: about 60 bytes a distinct key, whatever the number of requests.
+/// after the key of the request before. Where keys were numbered by first appearance, this says nothing
+/// about the recorded system; a note is printed where that seems to be so. "ordered" and "hashed" are the
+/// keys as a run would see them. Memory: about 60 bytes a distinct key, whatever the number of requests.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

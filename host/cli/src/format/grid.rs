@@ -1,4 +1,4 @@
-//! The rows of a simulation by what was asked for: policies down, capacities across.
+//! The rows of a simulation as a grid: policies down, capacities across.
 //!
 //! A simulation that was ended early lacks rows, and two capacities in percent can be the same number of objects.
 //! Tables and plots should know of neither.
@@ -30,7 +30,7 @@ impl Column {
         if self.in_bytes { Bytes(self.amount).to_string() } else { thousands(self.amount) }
     }
 
-    /// As it was given, and what that came to.
+    /// As it was given, and the amount that it stands for.
     pub(crate) fn heading(&self) -> String {
         match self.asked {
             Capacity::Percent(_) => format!("{} = {}", self.asked, self.amount()),
@@ -63,7 +63,7 @@ pub(crate) struct Grid<'a> {
 }
 
 impl<'a> Grid<'a> {
-    /// Sorts the rows of `simulation`, which was asked for these methods and capacities.
+    /// Sorts the rows of `simulation`, which ran these methods at these capacities.
     pub(crate) fn new(
         simulation: &'a Simulation,
         methods: &[Method],
@@ -100,7 +100,7 @@ impl<'a> Grid<'a> {
         float(column.amount) / float(whole.max(1))
     }
 
-    /// The rows that are left, in the order asked for.
+    /// The rows that are left, in the order of methods and capacities.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &'a Row> {
         self.lines.iter().flat_map(|line| line.rows.iter().copied().flatten())
     }

@@ -11,7 +11,7 @@ use host_plot::{Chart, Line, Panel, Role, Scale, Unit};
 
 /// More windows than this are drawn together: a window should be more than a pixel wide.
 const WINDOWS: usize = 400;
-/// A title that is longer runs out of the chart.
+/// Most characters of a title; a longer one does not fit the chart.
 const TITLE: usize = 70;
 
 /// Miss-ratio curves, with the limit below which no policy gets; by byte in a panel of its own.
@@ -76,7 +76,7 @@ pub(crate) fn windows(grid: &Grid<'_>, length: NonZeroU64) -> Chart {
     }
 }
 
-/// The name of the trace, without the way there and without what no XML may hold.
+/// The name of the trace, without its directories and without characters that XML does not allow.
 fn title(simulation: &Simulation) -> String {
     let path = Path::new(&simulation.trace);
     let name = path.file_name().map_or_else(|| simulation.trace.as_str().into(), |n| n.to_string_lossy());

@@ -87,12 +87,14 @@ fn figures(report: &Report) -> Result<(), Failure> {
     table::print(&out)?;
     if let Some(comparison) = comparison {
         let noise = percent(comparison.noise());
-        outln!("noise: {noise}, the least that is claimed; the runs before and again had no strategies")?;
+        outln!(
+            "noise: {noise}: a smaller change is not claimed; the runs before and again had no strategies"
+        )?;
     }
     Ok(())
 }
 
-/// A change as it may be claimed.
+/// A change as text; one within the noise is not given as a figure.
 fn claimed(change: Change, points: bool) -> String {
     match change {
         Change::By(by) if points => format!("{:+.1} points", by * 100.0),
@@ -157,8 +159,8 @@ fn breakdown(title: &str, shares: &[Share]) -> Result<(), Failure> {
     table::print(&out)
 }
 
-/// Decisions, one a line; rules come and go in numbers, so that their changes share one. Shared with the report
-/// of a run in virtual time.
+/// Prints the decisions, one a line. Changes of prefetch rules are many and share one line. The report of a run in
+/// virtual time uses it too.
 pub(crate) fn decisions(all: &[Decision], rules: &[RulesChanged]) -> Result<(), Failure> {
     if all.is_empty() && rules.is_empty() {
         outln!()?;

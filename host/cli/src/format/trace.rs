@@ -20,7 +20,7 @@ pub(crate) struct Described {
     pub(crate) compression: String,
     /// The form of its keys: `ordered` or `hashed`.
     pub(crate) keys: String,
-    /// Why they have it.
+    /// Why the keys have this form.
     pub(crate) keys_because: String,
     /// Whether reading was ended early; the figures are those of the requests read.
     pub(crate) interrupted: bool,
@@ -40,7 +40,7 @@ pub(crate) fn print(described: &Described) -> Result<(), Failure> {
     row("keys", keys.clone(), keys_because);
     row("requests", thousands(info.requests), "");
     row("distinct keys", thousands(info.distinct), "");
-    row("one-hit keys", percent(info.one_hit_share), "of the keys are asked for once");
+    row("one-hit keys", percent(info.one_hit_share), "of the keys are requested once");
     row("top 1 % of keys", percent(info.top_percent_share), "of the requests are for them");
     row("reuse", percent(info.reuse_share), "of the requests are for a key seen before");
     let sequential = info.sequential_share.map_or_else(|| "-".to_owned(), percent);

@@ -37,7 +37,7 @@ pub(crate) fn print(run: &VirtualReport) -> Result<(), Failure> {
         let name = comfy_table::Cell::new(format!("{} alone", fixed.policy));
         out.add_row(vec![name, hit_ratio(fixed.miss_ratio), table::figure(thousands(fixed.misses))]);
     }
-    // A policy alone prefetches nothing: the two are not alike, and the name says so.
+    // A policy alone prefetches nothing, so the name of this row says that it includes prefetches.
     let what = if run.prefetch.issued > 0 { "strategies and prefetches" } else { "strategies" };
     let name = comfy_table::Cell::new(format!("{what}, at the end {}", run.policy));
     out.add_row(vec![name, hit_ratio(run.miss_ratio), table::figure(thousands(run.misses))]);
@@ -64,7 +64,7 @@ pub(crate) fn print(run: &VirtualReport) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What tuning cost. Time would be another each time, so that the measure is fuel.
+/// What tuning cost, in fuel: time would differ from run to run.
 fn fuel(strategies: &BTreeMap<String, Cost>, ticks: u64) -> Result<(), Failure> {
     if strategies.is_empty() {
         return Ok(());

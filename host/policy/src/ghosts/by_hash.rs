@@ -1,11 +1,11 @@
 //! Ghosts by hash.
 //!
-//! There may be as many ghosts as entries, and most misses ask for one that is not there and make another, so both
+//! There may be as many ghosts as entries, and most misses look for one that is not there and make another, so both
 //! size and time matter. A ghost is a record of 9 bytes in a ring; its number is its place in the order of all ghosts
-//! that ever were. The index is chains, newest ghost first, [`MOST_PER_CHAIN`] long on average at most, with a
-//! filter of 16 bits for each that spares most vain walks. Nothing is ever taken out of a chain: numbers fall along it,
-//! so it ends where they reach what was dropped. A ghost that returns leaves its record behind, without fingerprint; when
-//! these make an eighth of the ring it is packed, which costs a returning ghost seven copies on average.
+//! ever made. The index is chains, newest ghost first, [`MOST_PER_CHAIN`] long on average at most, with a filter of 16
+//! bits for each, which avoids most walks that would find nothing. Nothing is ever taken out of a chain: numbers fall
+//! along it, so it ends where they reach what was dropped. A ghost that returns leaves its record behind, without
+//! fingerprint; when these make an eighth of the ring it is packed, which costs a returning ghost seven copies on average.
 //!
 //! Numbers wrap; there are never more than 2^31.
 #![expect(clippy::indexing_slicing, reason = "buckets are hashes cut to the number of heads")]
@@ -161,7 +161,7 @@ struct Record<T> {
     payload: T,
 }
 
-/// What is known of a chain, together so that a probe in vain reads one cache line.
+/// What is known of a chain, together so that a probe that finds nothing reads one cache line.
 #[derive(Debug, Clone, Copy)]
 struct Chain {
     /// The number of the newest ghost, or any that is not in the ring. In halves, which need less alignment.
@@ -283,7 +283,7 @@ impl<T: Copy> Ghosts<T> {
             filter |= found.filter();
             (end, place) = (place, self.place(u32::from_le_bytes(next)));
         }
-        // The walk was in vain: what is known now spares the next one.
+        // The walk found nothing: the filter made anew from it avoids the next one.
         let bucket = self.bucket(fingerprint);
         self.chains[bucket].filter = filter;
         None
@@ -387,7 +387,7 @@ impl<T: Copy> Ghosts<T> {
         self.chain_all();
     }
 
-    /// Gives back what lies idle: of two rings that share a bound, as ARC's, one grows as the other one shrinks.
+    /// Gives back unused memory: of two rings that share a bound, as ARC's do, one grows as the other one shrinks.
     #[cold]
     fn shrink(&mut self) {
         let most = self.records.len() + self.records.len() / GROWTH + 1;

@@ -65,7 +65,7 @@ impl Ring {
         self.head = if self.len == 0 { NIL } else { head };
     }
 
-    /// Makes the oldest node the newest if so asked. The ring is not empty.
+    /// Makes the oldest node the newest, if `really`. The ring is not empty.
     #[inline]
     pub(crate) fn turn<T>(&mut self, nodes: &Nodes<T>, really: bool) {
         self.head = select_unpredictable(really, nodes.nodes[at(self.head)].next, self.head);

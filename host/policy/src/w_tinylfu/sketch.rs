@@ -1,10 +1,10 @@
-//! TinyLFU's frequency sketch: how often was an id asked for lately?
+//! TinyLFU's frequency sketch: how often was an id requested lately?
 //!
 //! A count-min sketch (Cormode and Muthukrishnan, Journal of Algorithms 2005) of 4 rows with 4-bit counters, in
 //! the two refinements of the TinyLFU paper (Einziger, Friedman, Manes, "TinyLFU: A Highly Efficient Cache
 //! Admission Policy", ACM Transactions on Storage 2017): only the smallest of an id's counters rise ("minimal
 //! increment"), which keeps an id's estimate from being raised by its neighbours, and all counters are halved
-//! once so many additions were seen ("reset"), which lets old fame fade. An estimate is never below the true
+//! once so many additions were seen ("reset"), which lets old counts fade. An estimate is never below the true
 //! (aged) count up to 15, and seldom above it.
 //!
 //! As in Caffeine, the four counters of an id lie in one block of 64 bytes, so that an addition touches one
@@ -36,7 +36,7 @@ struct Block([u64; 8]);
 /// The lowest bit of every counter.
 const ONES: u64 = 0x1111_1111_1111_1111;
 
-/// How often ids were asked for lately, in 4 bits a counter, four counters an id: a count-min sketch.
+/// How often ids were requested lately, in 4 bits a counter, four counters an id: a count-min sketch.
 #[derive(Debug)]
 pub struct Sketch {
     /// A power of two.
@@ -104,7 +104,7 @@ impl Sketch {
         self.blocks.shrink_to_fit();
     }
 
-    /// Asks for the block that counts a hash.
+    /// Prefetches the block that counts a hash.
     #[inline]
     pub(super) fn fetch(&self, hash: u64) {
         fetch_at(&self.blocks, self.block_of(hash));

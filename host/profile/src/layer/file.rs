@@ -154,7 +154,7 @@ impl Reader<'_> {
         let kind = field.kind();
         let path = Path::Strategy(strategy.to_owned(), field);
         let source = self.source_at(name);
-        // TOML itself refuses a name that stands twice, but not two that are alike.
+        // TOML itself refuses a name that is given twice, but not once with `_` and once with `-`.
         if let Some((_, earlier)) = self.layer.values.get(&path) {
             return Err(ProfileError::Twice {
                 place: source.place(),

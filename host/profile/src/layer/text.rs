@@ -1,8 +1,8 @@
 //! Layers that are plain text: variables of the environment and the flag `--set`.
 //!
-//! A variable is `HOST_` and the key in capitals with `_` for dots and dashes. A strategy's name cannot
-//! be told from what follows it in such a name, so only strategies that a lower layer has named can be
-//! set this way; `--set` knows no such limit.
+//! A variable is `HOST_` and the key in capitals with `_` for dots and dashes. Where a strategy's
+//! name ends is not clear in such a name, so only strategies that a lower layer has named can be
+//! set this way; `--set` has no such limit.
 
 use std::ffi::OsString;
 
@@ -22,7 +22,7 @@ fn variable(path: &str) -> String {
     format!("{PREFIX}{}", path.to_uppercase().replace(['.', '-'], "_"))
 }
 
-/// Reads the variables that are ours; an empty one counts as not set. `strategies` are the names known
+/// Reads the variables that are keys of ours; an empty one counts as not set. `strategies` are the names known
 /// from lower layers.
 pub(crate) fn environment(
     variables: &[(OsString, OsString)],
@@ -67,8 +67,8 @@ fn key_of_variable(name: &str, strategies: &[String]) -> Option<(Path, Kind)> {
     })
 }
 
-/// A variable that no key has is a slip where it begins as one of our tables does, or is a letter or
-/// two from one of our names. Any other belongs to somebody else, whose name is `host` too.
+/// A variable that belongs to no key is taken for a typing mistake where it begins with one of our tables, or differs
+/// from one of our names by a letter or two. Any other belongs to another program that uses the prefix `HOST_`.
 fn refuse_if_ours(name: &str, strategies: &[String]) -> Result<(), ProfileError> {
     let mut known: Vec<String> = KEYS.iter().map(|key| variable(&key.path)).collect();
     for strategy in strategies {

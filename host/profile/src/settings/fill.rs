@@ -88,7 +88,7 @@ impl Settings {
     }
 }
 
-/// The folder of components is printed as it is used: an empty text would tell nobody where to put one.
+/// The folder of components is printed as it is used: an empty text would not say where to put one.
 fn rows(layer: &Layer, plugins: &PluginSettings) -> Vec<Row> {
     let row = |(path, (value, source)): (&Path, &(Value, Source))| {
         let key = path.to_string();
@@ -135,7 +135,7 @@ fn strategy(layer: &Layer, name: &str, source: &Source) -> Result<StrategySettin
 /// Typed access to merged layers. The defaults hold every key, so a miss is a fault of this build.
 struct Get<'a> {
     layer: &'a Layer,
-    /// Whose own limits come before those of all.
+    /// The strategy whose own limits come before those of all.
     strategy: Option<&'a str>,
 }
 
@@ -189,7 +189,7 @@ impl Get<'_> {
         self.value(key, |value| if let Value::Span(span) = value { Some(*span) } else { None })
     }
 
-    /// A folder; a relative one is read from the folder of the file that says it, so that a file and
+    /// A folder; a relative one is below the folder of the file that gives it, so that a file and
     /// its components can be moved together.
     fn folder(&self, key: &str) -> Result<Option<PathBuf>, ProfileError> {
         let text = self.text(key)?;

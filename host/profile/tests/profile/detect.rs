@@ -50,7 +50,7 @@ fn every_reason_is_a_sentence() {
              what is above its bounds.",
             "2 cores, of which 1.5 may be used, fewer than 4: cpu-constrained lowers what is above its bounds.",
             "The disk reports that it rotates (virtual ones often do): if it does, give --set \
-             executor.max-io-workers=4 --set executor.io-workers=4, for it reads one place at a time.",
+             executor.max-io-workers=4 --set executor.io-workers=4, because such a disk reads one place at a time.",
         ]
     );
     let mut big = machine(16.0, 64 * GB);
@@ -61,7 +61,7 @@ fn every_reason_is_a_sentence() {
             "More than 10000 files, and with 16 cores and 32 GB or more the hardware for it: high-performance.",
             "64 GB of memory: enough, no overlay for memory.",
             "16 cores: enough, no overlay for cores.",
-            "The disk is an SSD: reads at once cost little, the profile's IO workers stand.",
+            "The disk is an SSD: parallel reads cost little, the profile's IO workers stay.",
         ]
     );
 }

@@ -26,13 +26,13 @@ use crate::progress::Terminal;
 
 /// Write traces in another format, joined and repeated.
 ///
-/// The inputs are read in the order given, FILE:TIMES as often as it says, and the whole of it --repeat times.
-/// The same key in two files is another object, unless --shared-keys is given; the same file twice asks
-/// for the same objects again. So a numeric key below 2^48 gets the number of its file in the 16 bits
+/// The inputs are read in the order given, FILE:TIMES that many times, and all of them --repeat times.
+/// The same key in two files is another object, unless --shared-keys is given; the same file twice requests
+/// the same objects again. So a numeric key below 2^48 gets the number of its file in the 16 bits
 /// above; with one file alone keys stay as they are.
 ///
-/// Keys are written as they stand, with --hash-keys as hashes of 53 bits: nothing follows from these, also
-/// where the format that is written keeps the order of its keys.
+/// Keys are written unchanged. With --hash-keys they are written as hashes of 53 bits, whose order and
+/// distances mean nothing, even in a format whose keys are read as ordered.
 ///
 /// Where the format holds numbers only, the text of a key is replaced by a number that hashes to the
 /// same, so that a simulation of either file gives the same misses. Times are not kept. lis, lirs and plain
@@ -47,7 +47,7 @@ Examples:
   host trace convert day1.csv day2.csv --shared-keys --limit 1000000 --to csv --output head.csv.zst
 ")]
 pub(super) struct Convert {
-    /// Traces to read, one after the other; FILE:TIMES reads one so often in a row.
+    /// Traces to read, one after the other; FILE:TIMES reads one that many times in a row.
     #[arg(required = true, value_name = "FILE[:TIMES]")]
     inputs: Vec<PathBuf>,
 
@@ -59,7 +59,7 @@ pub(super) struct Convert {
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
 
-    /// Read all inputs so often.
+    /// Read all inputs this many times.
     #[arg(long, value_name = "N", default_value = "1")]
     repeat: NonZeroU32,
 
@@ -67,7 +67,7 @@ pub(super) struct Convert {
     #[arg(long)]
     shared_keys: bool,
 
-    /// End after so many requests.
+    /// End after this many requests.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
 
@@ -79,11 +79,11 @@ pub(super) struct Convert {
     format: TraceFormat,
 }
 
-/// What is asked for cannot be done.
+/// Why a trace cannot be written as requested.
 #[derive(Debug, thiserror::Error)]
 enum Refused {
     #[error(
-        "the name of {} says no format; choose one with `--to`: {}",
+        "the name of {} does not tell the format; choose one with `--to`: {}",
         .0.display(), Format::WRITABLE.map(Format::name).join(", ")
     )]
     NoFormat(PathBuf),
@@ -91,7 +91,7 @@ enum Refused {
     Input(PathBuf),
     #[error("{}: exists; overwrite it with `--force`", .0.display())]
     Exists(PathBuf),
-    #[error("{}: is no regular file; the output is a file", .0.display())]
+    #[error("{}: is no regular file; the output has to be one", .0.display())]
     NoFile(PathBuf),
     #[error("{}: cannot be written: {source}", path.display())]
     Write { path: PathBuf, source: std::io::Error },
@@ -148,7 +148,7 @@ impl Convert {
         if self.force {
             file.persist(&output).map_err(|error| failed(error.error))?;
         } else {
-            // What has come to be there meanwhile is not overwritten either.
+            // A file created there meanwhile is not overwritten either.
             file.persist_noclobber(&output).map_err(|error| failed(error.error))?;
         }
         terminal.end(&format!("{} requests written", thousands(written)));
@@ -214,7 +214,8 @@ impl Convert {
         Ok(Some(next))
     }
 
-    /// Says how to read the output where that is not told by itself, as of plain keys with blanks in a `.txt`.
+    /// Says how to read the output where neither its name nor its content tells, such as plain keys with blanks in a
+    /// `.txt`.
     fn hint(&self, format: Format) -> Result<(), Failure> {
         let told = TraceReader::open(&self.output, &Options::default());
         if !told.is_ok_and(|reader| reader.format() == format) {
@@ -224,7 +225,7 @@ impl Convert {
     }
 }
 
-/// A new file in the folder of `output`, readable by whom a new file is readable by.
+/// A new file in the folder of `output`, with the permissions of any new file.
 fn beside(output: &Path) -> std::io::Result<NamedTempFile> {
     let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
