@@ -163,6 +163,38 @@ fn the_log_is_silent_until_it_is_asked_for() {
 }
 
 #[test]
+fn the_log_tells_what_each_start_and_each_tick_took() {
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("trace.txt");
+    let keys: Vec<String> = (0..750).map(|key| key.to_string()).collect();
+    std::fs::write(&trace, keys.join("\n")).unwrap();
+    let output = host()
+        .args(["sim", "--profile", "medium", "--capacity", "100", "--tick-requests", "250"])
+        .args(["--log", "host_plugin=debug", "--log-format", "json"])
+        .arg(&trace)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let log = String::from_utf8(output.stderr).unwrap();
+    let events =
+        log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["fields"].take());
+    let of_one: Vec<_> = events.filter(|fields| fields["name"] == "cache-policy").collect();
+    let saying =
+        |message: &str| of_one.iter().filter(|fields| fields["message"] == message).collect::<Vec<_>>();
+    let (started, ticked) = (saying("started"), saying("ticked"));
+    assert_eq!((started.len(), ticked.len()), (1, 3), "{log}");
+    for fields in started.iter().chain(&ticked) {
+        assert!(
+            fields["fuel"].as_u64().unwrap() > 0 && fields["memory_bytes"].as_u64().unwrap() > 0,
+            "{fields}"
+        );
+    }
+    let ticks: Vec<_> = ticked.iter().map(|fields| fields["tick"].as_u64().unwrap()).collect();
+    assert_eq!(ticks, [1, 2, 3]);
+    assert!(ticked.iter().all(|fields| fields["took"].is_string()), "{log}");
+}
+
+#[test]
 fn a_wrong_filter_of_the_log_is_named() {
     let text = fail(2, ["--log", "loud", "profile", "list"]);
     assert!(text.contains("flag --log") && text.contains("\"loud\""), "{text}");

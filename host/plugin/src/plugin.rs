@@ -148,7 +148,8 @@ impl Plugin {
             digest: self.label.digest.to_string(),
             dials: description.dials.clone(),
         };
-        tracing::info!(name, digest = %self.label.digest.short(), "started");
+        let Usage { fuel, memory_bytes, .. } = running.start;
+        tracing::info!(name, digest = %self.label.digest.short(), fuel, memory_bytes, "started");
         Ok(WasmStrategy::new(identity, description, running, Arc::clone(&self.ticker), *limits))
     }
 }

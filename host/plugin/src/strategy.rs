@@ -99,6 +99,8 @@ impl Strategy for WasmStrategy {
         let state = self.running.store.data_mut();
         state.snapshot = Arc::default();
         let usage = Usage { fuel, memory_bytes: state.memory.held(), wall: began.elapsed() };
+        let (tick, memory_bytes) = (snapshot.tick, usage.memory_bytes);
+        tracing::debug!(name = state.name, tick, fuel, memory_bytes, took = ?usage.wall, "ticked");
         let context = std::mem::replace(&mut state.context, ProposalContext::closed());
         Response { context, usage, log: state.take_log(), fault }
     }
