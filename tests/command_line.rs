@@ -1,8 +1,10 @@
 //! Every command as a stranger would call it.
 
+use std::path::Path;
+
 use host_contract::{Dials, Gauges};
 
-use crate::support::{fail, host, succeed};
+use crate::support::{fail, host, repository, succeed};
 
 #[test]
 fn every_command_explains_itself() {
@@ -159,6 +161,20 @@ fn the_log_is_silent_until_it_is_asked_for() {
     for line in lines.lines() {
         let event: serde_json::Value = serde_json::from_str(line).unwrap();
         assert!(event["level"].is_string() && event["target"].is_string(), "{line}");
+    }
+}
+
+#[test]
+fn the_profiles_of_the_examples_load() {
+    let folder = repository().join("examples/strategies");
+    let languages: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(languages.len(), 3, "{languages:?}");
+    for language in languages {
+        let shown = succeed([Path::new("profile"), Path::new("show"), &language.join("profile.toml")]);
+        assert!(
+            shown.lines().any(|line| line.contains(".grants") && line.contains("profile.toml:")),
+            "{shown}"
+        );
     }
 }
 
