@@ -1,7 +1,9 @@
 //! One policy at one capacity: what is replayed, and what is counted meanwhile.
 
 use std::num::NonZeroU64;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use cpu_time::ThreadTime;
 
 use crate::replay::{Tally, Weigh};
 use host_contract::number::ratio;
@@ -62,6 +64,7 @@ pub(crate) struct Count {
     requests: u64,
     tally: Tally,
     windows: Vec<Window>,
+    /// Time of the processor: a replay may share its core with the thread that reads.
     took: Duration,
 }
 
@@ -95,7 +98,7 @@ impl Count {
             let length = self.to_window_end().min(REQUESTS_PER_LOOK).min(requests.len());
             let (now, later) = requests.split_at(length);
             let (sizes_now, sizes_later) = sizes.split_at(length.min(sizes.len()));
-            let started = Instant::now();
+            let started = ThreadTime::now();
             let tally = feed(now, sizes_now);
             self.took += started.elapsed();
             let length = u64::try_from(length).unwrap_or(u64::MAX);

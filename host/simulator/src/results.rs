@@ -32,7 +32,7 @@ pub struct Row {
     /// The windows of the trace, in order; only with [`Options::per_window`](crate::Options::per_window).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub windows: Vec<Window>,
-    /// Time of this replay alone, seconds.
+    /// Processor time of this replay alone, seconds.
     pub seconds: f64,
 }
 
