@@ -13,7 +13,7 @@
 //!    `on_miss` comes before the victims because ARC chooses the victim by its ghost of the incoming id;
 //! 3. removal by the user: [`Policy::on_remove`]; a new value under an old key: [`Policy::on_hit`] and
 //!    [`Policy::on_reweigh`];
-//! 4. a new capacity: [`Policy::set_capacity`], then [`Policy::victims`] as long as the entries weigh too
+//! 4. a new capacity: [`Policy::set_capacity`], then [`Policy::victim`] as long as the entries weigh too
 //!    much.
 //!
 //! [`ReplayPolicy`] is what the built-in policies offer to the simulator besides.

@@ -43,10 +43,15 @@ pub(crate) struct Arrival {
 }
 
 impl Arrival {
-    /// What a shadow knows the key by: nothing follows from its value, whatever order the keys keep.
+    /// What a shadow knows the key by.
     pub(crate) fn id(&self) -> u64 {
-        mix(self.key.number())
+        shadow_id(&self.key)
     }
+}
+
+/// What a shadow knows a key by: nothing follows from its value, whatever order the keys keep.
+pub(crate) fn shadow_id(key: &Key) -> u64 {
+    mix(key.number())
 }
 
 impl DataPlane {
@@ -71,8 +76,13 @@ impl DataPlane {
         let weight = self.weight(&arrival.key, value);
         // The log has 32 bits for it: 4 GiB and more count as the largest.
         self.metrics.accesses.served(arrival.position, u32::try_from(weight).unwrap_or(u32::MAX), hit);
+        self.offer(arrival.id(), weight);
+    }
+
+    /// Tells the shadows of a request for an entry of this weight, by the [id](shadow_id) of its key.
+    pub(crate) fn offer(&self, id: u64, weight: u64) {
         if let Some(tap) = &self.tap {
-            tap.offer(arrival.id(), weight);
+            tap.offer(id, weight);
         }
     }
 

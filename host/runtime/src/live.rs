@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use host_cache::{Fill, Outcome, Served};
 use tokio::runtime::Handle;
 
-use crate::data_plane::{Arrival, DataPlane};
+use crate::data_plane::{Arrival, DataPlane, shadow_id};
 use crate::key::Key;
 use crate::origin::{Origin, OriginError};
 use crate::value::Value;
@@ -67,10 +67,16 @@ impl Live {
 
     /// Stores a value.
     pub(crate) fn put(&self, key: Key, value: Value, lifetime: Option<Duration>) -> Outcome {
-        match lifetime {
+        let (id, weight) = (shadow_id(&key), self.plane.weight(&key, &value));
+        let outcome = match lifetime {
             Some(lifetime) => self.plane.cache.insert_with_ttl(key, value, lifetime),
             None => self.plane.cache.insert(key, value),
+        };
+        // A caller that misses stores what it then found elsewhere. Only now is known what the entry of the miss weighs.
+        if outcome == Outcome::Inserted {
+            self.plane.offer(id, weight);
         }
+        outcome
     }
 
     /// Loads from the origin, and counts the time that it took. Nothing is counted of a load that is dropped before its end.

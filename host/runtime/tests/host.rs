@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use host_cache::Outcome;
+use host_contract::{Grant, Snapshot};
 use host_control::ledger::Record;
+use host_control::{Identity, ProposalContext, Registration, Response, Strategy, Usage};
 use host_profile::{Loader, Settings};
 use host_runtime::{Command, Host, HostError, Key, Load, Options, Origin, OriginError, Value};
 use host_telemetry::Machine;
@@ -47,6 +49,49 @@ impl Origin for Echo {
     fn has(&self, _: u64) -> bool {
         true
     }
+}
+
+/// Looks and proposes nothing.
+struct Idle(Identity);
+
+impl Strategy for Idle {
+    fn identity(&self) -> &Identity {
+        &self.0
+    }
+
+    fn tick(&mut self, _: Arc<Snapshot>, context: ProposalContext) -> Response {
+        Response { context, usage: Usage::default(), log: Vec::new(), fault: None }
+    }
+}
+
+/// A caller that looks up first and stores what it missed.
+#[test]
+fn shadows_see_the_misses_of_a_caller_that_puts() {
+    let sets = ["cache.min-capacity=1MB", "cache.capacity=1MB", "cache.policy=lru"];
+    // Only a strategy has shadows run.
+    let identity = Identity {
+        name: "idle".to_owned(),
+        version: "0.1.0".to_owned(),
+        digest: String::new(),
+        dials: Vec::new(),
+    };
+    let idle = Registration::new(Box::new(Idle(identity)), 50, [Grant::Metrics].into());
+    let host = Host::start(Options::new(settings(&sets)).strategies(vec![idle])).unwrap();
+    // Ten times as much as fits, three times over: LRU misses every request.
+    for step in 1..=3_000_u64 {
+        let key = step % 1_000;
+        if host.get(key).is_none() {
+            host.put(key, vec![0_u8; 10_000], None);
+        }
+        // A tick takes what waits for the shadows, before the queue is full.
+        if step % 100 == 0 {
+            tick(&host);
+        }
+    }
+    let snapshot = host.snapshot();
+    let lru = snapshot.shadows.iter().find(|shadow| shadow.policy == "lru" && shadow.capacity_factor == 1.0);
+    let lru = lru.unwrap();
+    assert!(lru.requests > 2_000 && lru.misses * 10 > lru.requests * 9, "{lru:?}");
 }
 
 #[test]
