@@ -38,6 +38,9 @@ impl Piece {
     }
 }
 
+/// Pieces that the reading may be ahead of the replays: so the replays do not lag behind, and no core is idle at the end.
+const AHEAD: usize = 32;
+
 /// The requests of a trace, from the first one.
 #[derive(Default)]
 pub(crate) struct Interned {
@@ -49,6 +52,28 @@ pub(crate) struct Interned {
 struct State {
     pieces: Vec<Arc<Piece>>,
     end: Option<End>,
+    /// Replays under way.
+    replays: usize,
+    /// Pieces that one of them has begun with.
+    begun: usize,
+}
+
+/// A replay under way.
+struct Follower<'a>(&'a Interned);
+
+impl<'a> Follower<'a> {
+    fn new(interned: &'a Interned) -> Self {
+        interned.lock().replays += 1;
+        Self(interned)
+    }
+}
+
+impl Drop for Follower<'_> {
+    fn drop(&mut self) {
+        self.0.lock().replays -= 1;
+        // The reading waits for no replay that has ended, also where it panicked.
+        self.0.changed.notify_all();
+    }
 }
 
 /// Why no more pieces come.
@@ -64,6 +89,7 @@ impl Interned {
     /// Hands each piece to `replay`, in order, and waits for those that are still being read. False when `replay` returned
     /// false, or the trace was [abandoned](Self::abandon).
     pub(crate) fn for_each(&self, mut replay: impl FnMut(&Piece) -> bool) -> bool {
+        let _follower = Follower::new(self);
         let mut next = 0;
         loop {
             let piece = {
@@ -71,7 +97,16 @@ impl Interned {
                 loop {
                     match (state.pieces.get(next), state.end) {
                         (_, Some(End::Abandoned)) => return false,
-                        (Some(piece), _) => break Arc::clone(piece),
+                        (Some(piece), end) => {
+                            let piece = Arc::clone(piece);
+                            if next >= state.begun {
+                                state.begun = next + 1;
+                                if end.is_none() {
+                                    self.changed.notify_all();
+                                }
+                            }
+                            break piece;
+                        }
                         (None, Some(End::Whole)) => return true,
                         (None, None) => {
                             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -97,8 +132,14 @@ impl Interned {
         std::mem::take(&mut self.lock().pieces)
     }
 
+    /// Appends a piece. Waits while the replays under way are all far behind.
     fn push(&self, piece: Piece) {
-        self.lock().pieces.push(Arc::new(piece));
+        let mut state = self.lock();
+        while state.end.is_none() && state.replays > 0 && state.pieces.len() >= state.begun + AHEAD {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.pieces.push(Arc::new(piece));
+        drop(state);
         self.changed.notify_all();
     }
 
@@ -253,7 +294,7 @@ fn count(count: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Interned, Piece};
+    use super::{AHEAD, Interned, Piece};
 
     fn piece(number: u32) -> Piece {
         Piece { numbers: vec![number], new_keys: Vec::new(), sizes: Vec::new() }
@@ -280,6 +321,29 @@ mod tests {
             });
             assert_eq!(follower.join().unwrap(), (true, vec![0, 1, 2, 3]));
         });
+    }
+
+    #[test]
+    fn the_reading_waits_for_the_replays_and_for_none_that_has_ended() {
+        let trace = Interned::default();
+        let pieces = 10 * AHEAD;
+        std::thread::scope(|scope| {
+            let follower = scope.spawn(|| {
+                let mut seen = 0;
+                trace.for_each(|_| {
+                    seen += 1;
+                    assert!(trace.lock().pieces.len() <= seen + AHEAD);
+                    // It ends in the middle; the reading goes on without it.
+                    seen < pieces / 2
+                })
+            });
+            while trace.lock().replays == 0 {
+                std::thread::yield_now();
+            }
+            (0..pieces).for_each(|_| trace.push(piece(0)));
+            assert!(!follower.join().unwrap());
+        });
+        assert_eq!(trace.lock().pieces.len(), pieces);
     }
 
     #[test]
