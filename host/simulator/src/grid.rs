@@ -111,19 +111,13 @@ impl Work<'_> {
             self.replayed.fetch_add(requests, Ordering::Relaxed);
         };
         let needs_sizes = cell.needs_sizes(self.options);
-
         let whole = match &cell.method {
             Method::Policy(policy) => {
                 let mut replay = Replay::numbered(policy, cell.amount, cell.weigh);
                 self.trace.for_each(|piece| {
                     replay.learn(&piece.new_keys);
-                    count.feed(
-                        &piece.numbers,
-                        piece.sizes(needs_sizes),
-                        self.observer,
-                        |r, s| replay.feed(r, s),
-                        fed,
-                    )
+                    let feed = |r: &[u32], s: &[u32]| replay.feed(r, s);
+                    count.feed(&piece.numbers, piece.sizes(needs_sizes), self.observer, feed, fed)
                 })
             }
             Method::Belady => {
