@@ -4,6 +4,17 @@
 //! every key anyway, so that ghosts can stay in their slots; and it runs the policy in a loop that is compiled for it,
 //! so that a hit and a miss can be one call. A live cache has none of this, and a policy need not offer any of it: every
 //! method has a default. Nothing here changes a victim, only the time until it is named.
+//!
+//! What each part buys of a whole `host sim TRACE --policy P --capacity C`, as the time without it over the time with it,
+//! on 20 million Zipf requests (2 cores, 150,000 objects unless said, medians of 5 to 9 turns). Parts that bought a policy
+//! less than a tenth were left out of it.
+//!
+//! | part | LRU | FIFO | LFU | ARC | S3-FIFO | SIEVE | LIRS |
+//! |---|---|---|---|---|---|---|---|
+//! | prefetches in stages | 1.20 | | | 1.28 | 1.10 | 1.20 | 1.39 |
+//! | ghosts in slots | - | - | - | 1.91 | 1.92 | - | 2.20 |
+//! | `serve`, 15,000 objects | 1.15 | 1.34 | 0.96 | - | - | 0.96 (left out) | - |
+//! | `serve`, 150,000 objects | 1.08 | 1.26 | 1.15 | - | - | 0.98 (left out) | - |
 
 use crate::{InSlot, Policy, Slot};
 

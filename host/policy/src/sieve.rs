@@ -156,23 +156,4 @@ impl ReplayPolicy for Sieve {
     fn prefetch_entry(&self, slot: Slot) {
         self.access.fetch(slot);
     }
-
-    #[inline]
-    fn serves(&self) -> bool {
-        true
-    }
-
-    /// The victim's node moves to the end as it is.
-    #[inline]
-    fn serve(&mut self, hit: bool, slot: Slot) -> Option<Slot> {
-        if hit {
-            self.on_hit(slot);
-            return Some(slot);
-        }
-        let slot = self.unvisited()?;
-        self.hand = List::next(&self.links, slot.0);
-        self.order.move_to_back(&mut self.links, slot.0);
-        self.access.set(slot, AccessBits::new(1, 0));
-        Some(slot)
-    }
 }
