@@ -8,18 +8,17 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{
-    Adaptive, ByHash, ExportedEntry, Fifo, GhostStore, ImportedEntry, InSlot, Lfu, Lirs, Lru, Policy,
-    ReplayPolicy, S3Fifo, Sieve, Slot, TwoQ, WTinyLfu,
-};
+use crate::builtin::BuiltIn;
+use crate::parameters::{BadParameter, Parameter, Tunable as _};
+use crate::{ByHash, ExportedEntry, GhostStore, ImportedEntry, InSlot, Policy, ReplayPolicy, Slot};
 
 /// Makes a policy for a capacity, in the unit of the weights.
 type Constructor = dyn Fn(u64) -> Box<dyn Policy> + Send + Sync;
 
 /// A policy's name with the way to build it. Cheap to clone.
 ///
-/// Two are equal where both are the same built-in policy, or clones of one factory: a new constructor under an old
-/// name is another policy.
+/// Two are equal where both are the same built-in policy with the same parameters, so that their names are equal, or
+/// clones of one factory: a new constructor under an old name is another policy.
 ///
 /// ```
 /// use host_policy::{Lru, PolicyFactory, builtin};
@@ -33,6 +32,7 @@ pub struct PolicyFactory(Kind);
 #[derive(Clone)]
 enum Kind {
     BuiltIn(BuiltIn),
+    Tuned(Arc<Tuned>),
     Other(Arc<Other>),
 }
 
@@ -41,55 +41,11 @@ struct Other {
     build: Box<Constructor>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum BuiltIn {
-    Lru,
-    Fifo,
-    Lfu,
-    Arc,
-    Sieve,
-    S3Fifo,
-    WTinyLfu,
-    Lirs,
-    TwoQ,
-}
-
-/// The policies of this crate.
-///
-/// ```
-/// use host_policy::builtin;
-///
-/// let names = builtin::ALL.map(|policy| policy.name().to_owned());
-/// assert_eq!(names.join(" "), "lru fifo lfu arc sieve s3-fifo w-tinylfu lirs 2q");
-/// ```
-pub mod builtin {
-    use super::{BuiltIn, Kind, PolicyFactory};
-
-    /// Least recently used.
-    pub const LRU: PolicyFactory = PolicyFactory(Kind::BuiltIn(BuiltIn::Lru));
-    /// First in, first out.
-    pub const FIFO: PolicyFactory = PolicyFactory(Kind::BuiltIn(BuiltIn::Fifo));
-    /// Least frequently used while resident; ties: least recently used.
-    pub const LFU: PolicyFactory = PolicyFactory(Kind::BuiltIn(BuiltIn::Lfu));
-    /// Adaptive replacement cache (Megiddo and Modha, FAST 2003).
-    pub const ARC: PolicyFactory = PolicyFactory(Kind::BuiltIn(BuiltIn::Arc));
-    /// A queue with one hand and an access bit (Zhang et al., NSDI 2024).
-    pub const SIEVE: PolicyFactory = PolicyFactory(Kind::BuiltIn(BuiltIn::Sieve));
-    /// Three FIFO queues (Yang et al., SOSP 2023).
-    pub const S3_FIFO: PolicyFactory = PolicyFactory(Kind::BuiltIn(BuiltIn::S3Fifo));
-    /// A window, then a segmented LRU that admits by frequency (Einziger, Friedman, Manes, TOS 2017).
-    pub const W_TINYLFU: PolicyFactory = PolicyFactory(Kind::BuiltIn(BuiltIn::WTinyLfu));
-    /// Low inter-reference recency set (Jiang and Zhang, SIGMETRICS 2002).
-    pub const LIRS: PolicyFactory = PolicyFactory(Kind::BuiltIn(BuiltIn::Lirs));
-    /// A queue for newcomers before an LRU list (Johnson and Shasha, VLDB 1994): the full version.
-    pub const TWO_Q: PolicyFactory = PolicyFactory(Kind::BuiltIn(BuiltIn::TwoQ));
-
-    /// Every built-in policy, in the order of their declaration.
-    pub const ALL: [PolicyFactory; 9] = [LRU, FIFO, LFU, ARC, SIEVE, S3_FIFO, W_TINYLFU, LIRS, TWO_Q];
-
-    /// The policies that shadows follow by default: they cover recency, frequency and the balance of the
-    /// two, and each further one costs a shadow for each capacity followed.
-    pub const BASIC: [PolicyFactory; 3] = [LRU, LFU, ARC];
+/// A built-in policy with parameters that are not the defaults.
+struct Tuned {
+    /// The canonical text.
+    name: String,
+    policy: BuiltIn,
 }
 
 /// What to do with a policy, compiled for its type; see [`PolicyFactory::visit`].
@@ -113,11 +69,58 @@ impl PolicyFactory {
         Self(Kind::Other(Arc::new(Other { name: name.into(), build: Box::new(build) })))
     }
 
-    /// The name by which the policy is written and read.
+    pub(crate) const fn built_in(policy: BuiltIn) -> Self {
+        Self(Kind::BuiltIn(policy))
+    }
+
+    /// The same policy with the parameters of a list such as `hir=0.1, ghosts=4`. Those that are not in it have their
+    /// defaults, whatever they are here. Only built-in policies have parameters.
+    ///
+    /// ```
+    /// use host_policy::builtin;
+    ///
+    /// let lirs = builtin::LIRS.with_parameters("ghosts = 4.0, hir=0.01")?;
+    /// assert_eq!(lirs.name(), "lirs(ghosts=4)"); // 0.01 is the default of hir
+    /// assert_eq!(lirs, builtin::LIRS.with_parameters("ghosts=4")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`BadParameter`]: there is no such parameter, or it does not take the value.
+    pub fn with_parameters(&self, list: &str) -> Result<Self, BadParameter> {
+        let Some(policy) = self.as_built_in() else {
+            return <()>::parse(self.name(), list).map(|()| self.clone());
+        };
+        let policy = policy.parse(list)?;
+        let tuned = |name| Kind::Tuned(Arc::new(Tuned { name, policy }));
+        Ok(Self(policy.text().map_or(Kind::BuiltIn(policy), tuned)))
+    }
+
+    /// The parameters that the policy has, in the order of its name.
+    #[must_use]
+    pub fn parameters(&self) -> &'static [Parameter] {
+        match &self.0 {
+            Kind::BuiltIn(policy) => policy.parameters(),
+            Kind::Tuned(tuned) => tuned.policy.parameters(),
+            Kind::Other(_) => &[],
+        }
+    }
+
+    fn as_built_in(&self) -> Option<BuiltIn> {
+        match &self.0 {
+            Kind::BuiltIn(policy) => Some(*policy),
+            Kind::Tuned(tuned) => Some(tuned.policy),
+            Kind::Other(_) => None,
+        }
+    }
+
+    /// The name by which the policy is written and read: `lirs`, or `lirs(ghosts=4)` with the parameters that are not
+    /// the defaults.
     #[must_use]
     pub fn name(&self) -> &str {
         match &self.0 {
             Kind::BuiltIn(policy) => policy.name(),
+            Kind::Tuned(tuned) => &tuned.name,
             Kind::Other(other) => &other.name,
         }
     }
@@ -134,6 +137,7 @@ impl PolicyFactory {
         }
         match &self.0 {
             Kind::BuiltIn(policy) => policy.visit::<ByHash, _>(capacity, Boxed),
+            Kind::Tuned(tuned) => tuned.policy.visit::<ByHash, _>(capacity, Boxed),
             Kind::Other(other) => (other.build)(capacity),
         }
     }
@@ -162,37 +166,8 @@ impl PolicyFactory {
     fn visit_with<G: GhostStore, V: Visitor>(&self, capacity: u64, visitor: V) -> V::Output {
         match &self.0 {
             Kind::BuiltIn(policy) => policy.visit::<G, V>(capacity, visitor),
+            Kind::Tuned(tuned) => tuned.policy.visit::<G, V>(capacity, visitor),
             Kind::Other(other) => visitor.visit((other.build)(capacity)),
-        }
-    }
-}
-
-impl BuiltIn {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Lru => "lru",
-            Self::Fifo => "fifo",
-            Self::Lfu => "lfu",
-            Self::Arc => "arc",
-            Self::Sieve => "sieve",
-            Self::S3Fifo => "s3-fifo",
-            Self::WTinyLfu => "w-tinylfu",
-            Self::Lirs => "lirs",
-            Self::TwoQ => "2q",
-        }
-    }
-
-    fn visit<G: GhostStore, V: Visitor>(self, capacity: u64, visitor: V) -> V::Output {
-        match self {
-            Self::Lru => visitor.visit(Lru::new()),
-            Self::Fifo => visitor.visit(Fifo::new()),
-            Self::Lfu => visitor.visit(Lfu::new()),
-            Self::Arc => visitor.visit(Adaptive::<G>::with_ghosts(capacity)),
-            Self::Sieve => visitor.visit(Sieve::new()),
-            Self::S3Fifo => visitor.visit(S3Fifo::<G>::with_ghosts(capacity)),
-            Self::WTinyLfu => visitor.visit(WTinyLfu::new(capacity)),
-            Self::Lirs => visitor.visit(Lirs::<G>::with_ghosts(capacity)),
-            Self::TwoQ => visitor.visit(TwoQ::<G>::with_ghosts(capacity)),
         }
     }
 }
@@ -200,9 +175,9 @@ impl BuiltIn {
 impl PartialEq for PolicyFactory {
     fn eq(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
-            (Kind::BuiltIn(one), Kind::BuiltIn(two)) => one == two,
             (Kind::Other(one), Kind::Other(two)) => Arc::ptr_eq(one, two),
-            (Kind::BuiltIn(_), Kind::Other(_)) | (Kind::Other(_), Kind::BuiltIn(_)) => false,
+            // None, and so unequal, for one of another program.
+            _ => self.as_built_in().is_some() && self.as_built_in() == other.as_built_in(),
         }
     }
 }
@@ -280,8 +255,8 @@ impl ReplayPolicy for Box<dyn Policy> {}
 
 #[cfg(test)]
 mod tests {
-    use super::{PolicyFactory, builtin};
-    use crate::{Lru, Slot};
+    use super::PolicyFactory;
+    use crate::{Lru, Slot, builtin};
 
     #[test]
     fn a_factory_is_shown_by_its_name() {
@@ -295,6 +270,49 @@ mod tests {
         assert_eq!(one, one.clone());
         assert_ne!(one, two);
         assert_ne!(PolicyFactory::new("lru", |_| Box::new(Lru::new())), builtin::LRU);
+    }
+
+    #[test]
+    fn parameters_are_part_of_the_name() {
+        let lirs = |list| builtin::LIRS.with_parameters(list).unwrap();
+        assert_eq!(lirs("ghosts=4,hir=0.1").to_string(), "lirs(hir=0.1, ghosts=4)");
+        assert_eq!(lirs(" GHOSTS = 04.00 , hir=0.100 "), lirs("hir=0.1, ghosts=4"));
+        assert_ne!(lirs("hir=0.1"), lirs("hir=0.2"));
+        assert_ne!(lirs("hir=0.1"), builtin::LIRS);
+        assert_eq!((lirs("hir=0.01"), lirs("ghosts=1").name()), (builtin::LIRS, "lirs"));
+        // The defaults come back, not what was set before.
+        assert_eq!(lirs("hir=0.1").with_parameters("ghosts=4").unwrap().name(), "lirs(ghosts=4)");
+    }
+
+    #[test]
+    fn every_parameter_takes_its_bounds_and_no_more() {
+        for policy in &builtin::ALL {
+            for parameter in policy.parameters() {
+                let set = |value: String| policy.with_parameters(&format!("{}={value}", parameter.name));
+                assert_eq!(set(parameter.default.to_string()).as_ref(), Ok(policy));
+                for bound in [parameter.least, parameter.most] {
+                    let set = set(bound.to_string()).unwrap();
+                    assert_eq!(set.parameters(), policy.parameters());
+                    assert!(bound == parameter.default || set.name().contains(parameter.name), "{set}");
+                    assert_eq!(set.build(100).victim(), None);
+                }
+                for value in
+                    [format!("{}1", parameter.most), "-1".to_owned(), "many".to_owned(), String::new()]
+                {
+                    let error = set(value.clone()).unwrap_err().to_string();
+                    let text = format!("policy `{policy}`: `{}` cannot be `{value}`: it is ", parameter.name);
+                    assert!(error.starts_with(&text), "{error}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn another_program_s_policy_has_no_parameters() {
+        let mine = PolicyFactory::new("mine", |_| Box::new(Lru::new()));
+        assert_eq!(mine.parameters(), []);
+        let error = mine.with_parameters("a=1").unwrap_err();
+        assert_eq!(error.to_string(), "policy `mine`: there is no parameter `a`; it has no parameters");
     }
 
     #[test]

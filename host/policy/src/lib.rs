@@ -18,6 +18,9 @@
 //!
 //! [`ReplayPolicy`] is what the built-in policies offer to the simulator besides.
 //!
+//! Some policies have [parameters](Parameter), whose defaults are their papers'. [`Registry::parse`] reads them from a text
+//! such as `lirs(hir=0.1, ghosts=4)`.
+//!
 //! # Switching
 //!
 //! [`PolicyFactory::rebuild`] builds a policy that takes over from another. The old one exports its entries from
@@ -43,6 +46,7 @@
 
 mod access_bits;
 pub mod arc;
+pub mod builtin;
 mod factory;
 mod fetch;
 pub mod fifo;
@@ -52,6 +56,7 @@ pub mod lirs;
 mod list;
 pub mod lru;
 mod mix;
+mod parameters;
 mod registry;
 mod replay;
 pub mod s3_fifo;
@@ -62,12 +67,13 @@ pub mod w_tinylfu;
 mod weights;
 
 pub use arc::Adaptive;
-pub use factory::{PolicyFactory, Visitor, builtin};
+pub use factory::{PolicyFactory, Visitor};
 pub use fifo::Fifo;
 pub use ghosts::{ByHash, GhostStore, InSlot};
 pub use lfu::Lfu;
 pub use lirs::Lirs;
 pub use lru::Lru;
+pub use parameters::{BadParameter, Decimal, NotDecimal, Parameter, Problem, Values};
 pub use registry::{RegisterError, Registry, UnknownPolicy};
 pub use replay::ReplayPolicy;
 pub use s3_fifo::S3Fifo;

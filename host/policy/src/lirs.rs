@@ -19,10 +19,10 @@
 //! # What the paper leaves open
 //!
 //! - The number of non-resident ids, which the paper does not bound. Here they weigh at most
-//!   [`NON_RESIDENT_PERCENT`] of the capacity, a directory of twice the cache, as in ARC, and as in libCacheSim,
+//!   as much as the capacity, a directory of twice the cache, as in ARC, and as in libCacheSim,
 //!   whose miss ratios these are then to 0.1 points. With 200 % the mean over 41 runs of real traces falls by 0.7
 //!   points (by up to 9 in caches of under 100 entries, but one rises by 2.3), with 300 % by 0.9, and more changes
-//!   nothing: [`Lirs::with_shares`].
+//!   nothing: `ghosts` is a parameter.
 //! - Weights: every share is a weight; an entry heavier than LIR's share is never LIR; several entries may leave
 //!   LIR for one that enters.
 //! - After a removal LIR may have room while HIR entries are there: the rule of the start holds again, what is
@@ -32,19 +32,16 @@
 //! When not to use it: for recency without repetition (each entry used a few times soon after another, then
 //! never): LIR fills with dead entries, and new ones have 1 % of the cache to prove themselves in.
 
+mod parameters;
+
 use crate::access_bits::{AccessBits, AccessTable};
 use crate::ghosts::{ByHash, Carry, GhostStore, InSlot};
 use crate::list::{NIL, Nodes, at};
 use crate::replay::hit_in_stages;
-use crate::segment::{Segment, percent};
+use crate::segment::Segment;
 use crate::weights::Weights;
 use crate::{ExportedEntry, ImportedEntry, Policy, ReplayPolicy, Slot};
-
-/// HIR's share of the capacity, in percent: the paper's 1 %.
-pub const HIR_PERCENT: u64 = 1;
-
-/// What non-resident ids weigh at most, in percent of the capacity.
-pub const NON_RESIDENT_PERCENT: u64 = 100;
+pub use parameters::Parameters;
 
 /// Ghosts below the bottom of S that are dropped for each that is added, so that few wait for
 /// the bound to drop them, and no single call drops them all.
@@ -76,8 +73,7 @@ impl Carry<Bytes> for Stamp {
 #[derive(Debug)]
 pub struct Lirs<G: GhostStore = ByHash> {
     capacity: u64,
-    hir_percent: u64,
-    non_resident_percent: u64,
+    parameters: Parameters,
     max_lir: u64,
     max_ghosts: u64,
     access: AccessTable,
@@ -100,29 +96,17 @@ impl Lirs {
     /// A policy that holds no entry, for `capacity` in the unit of the weights.
     #[must_use]
     pub fn new(capacity: u64) -> Self {
-        Self::with_ghosts(capacity)
-    }
-
-    /// The same with other shares: HIR has `hir_percent` of the capacity, 0 to 100 (more counts as 100), but at
-    /// least one unit; the ids remembered weigh up to `non_resident_percent` of it.
-    #[must_use]
-    pub fn with_shares(capacity: u64, hir_percent: u64, non_resident_percent: u64) -> Self {
-        Self::with_all(capacity, hir_percent, non_resident_percent)
+        Self::with(capacity, Parameters::default())
     }
 }
 
 impl<G: GhostStore> Lirs<G> {
-    /// The same with ghosts in either way.
+    /// The same with other parameters, and ghosts in either way.
     #[must_use]
-    pub fn with_ghosts(capacity: u64) -> Self {
-        Self::with_all(capacity, HIR_PERCENT, NON_RESIDENT_PERCENT)
-    }
-
-    fn with_all(capacity: u64, hir_percent: u64, non_resident_percent: u64) -> Self {
+    pub fn with(capacity: u64, parameters: Parameters) -> Self {
         let mut policy = Self {
             capacity: 0,
-            hir_percent: hir_percent.min(100),
-            non_resident_percent,
+            parameters,
             max_lir: 0,
             max_ghosts: 0,
             access: AccessTable::new(),
@@ -141,8 +125,8 @@ impl<G: GhostStore> Lirs<G> {
 
     fn divide(&mut self, capacity: u64) {
         self.capacity = capacity;
-        self.max_lir = capacity - percent(capacity, self.hir_percent).max(1).min(capacity);
-        self.max_ghosts = percent(capacity, self.non_resident_percent);
+        self.max_lir = capacity - self.parameters.hir.of(capacity).max(1).min(capacity);
+        self.max_ghosts = self.parameters.ghosts.of(capacity);
     }
 
     /// A stamp later than all others.

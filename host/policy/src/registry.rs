@@ -5,10 +5,13 @@
 //! and replayed by the same code. Names are kebab-case (`s3-fifo`); a look-up ignores case and takes `_` for
 //! `-`.
 //!
-//! A name that is not there is an [`UnknownPolicy`], which lists the names that are and suggests the nearest.
+//! A text may give parameters as well: `lirs(hir=0.1, ghosts=4)`, which [`Registry::parse`] reads.
+//!
+//! A name that is not there is an [`UnknownPolicy`], which lists the names that are and suggests the nearest; so is a
+//! parameter that the policy does not take.
 
-use crate::PolicyFactory;
-use crate::builtin;
+use crate::parameters::{BadParameter, folded, split};
+use crate::{PolicyFactory, builtin};
 
 /// An edit distance up to this share of a name, one third, is taken for a typing mistake.
 const SLIP: usize = 3;
@@ -61,12 +64,35 @@ impl Registry {
     /// The policy of this name.
     ///
     /// # Errors
-    /// [`UnknownPolicy`], with the names that there are.
+    /// [`UnknownPolicy::Name`], with the names that there are.
     pub fn get(&self, name: &str) -> Result<&PolicyFactory, UnknownPolicy> {
-        self.find(name).ok_or_else(|| UnknownPolicy {
+        self.find(name).ok_or_else(|| UnknownPolicy::Name {
             name: name.to_owned(),
             known: self.names().map(str::to_owned).collect(),
         })
+    }
+
+    /// The policy of this text: a name, behind which parameters may stand. Spaces around the name, a parameter and a
+    /// value mean nothing.
+    ///
+    /// ```
+    /// use host_policy::{Registry, builtin};
+    ///
+    /// let policies = Registry::default();
+    /// assert_eq!(policies.parse("lirs")?, builtin::LIRS);
+    /// assert_eq!(policies.parse("LIRS(ghosts=4.0,hir=0.1)")?.name(), "lirs(hir=0.1, ghosts=4)");
+    /// # Ok::<(), host_policy::UnknownPolicy>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`UnknownPolicy`], with the names or the parameters that there are.
+    pub fn parse(&self, text: &str) -> Result<PolicyFactory, UnknownPolicy> {
+        let (name, list) = split(text);
+        let policy = self.get(name)?;
+        let Some(list) = list else { return Ok(policy.clone()) };
+        let open =
+            |problem| BadParameter { policy: policy.name().to_owned(), problem, known: policy.parameters() };
+        Ok(policy.with_parameters(list.map_err(open)?)?)
     }
 
     /// All names: the built-in ones first, then the others in the order in which they were registered.
@@ -94,30 +120,43 @@ impl<'a> IntoIterator for &'a Registry {
     }
 }
 
-/// A policy name that a registry does not have.
+/// A text that names no policy of a registry.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown policy `{name}`{} expected one of {}", self.question(), known.join(", "))]
-pub struct UnknownPolicy {
-    /// The name as given.
-    pub name: String,
-    /// The names that the registry has.
-    pub known: Vec<String>,
+pub enum UnknownPolicy {
+    /// There is no policy of this name.
+    #[error("unknown policy `{name}`{} expected one of {}", question(name, known), known.join(", "))]
+    Name {
+        /// The name as given.
+        name: String,
+        /// The names that the registry has.
+        known: Vec<String>,
+    },
+    /// The policy does not take these parameters.
+    #[error(transparent)]
+    Parameter(#[from] BadParameter),
 }
 
 impl UnknownPolicy {
-    /// The known name that was probably meant; `None` where none is near.
+    /// The known name that was probably meant; `None` where none is near, or the name is right.
     #[must_use]
     pub fn suggestion(&self) -> Option<&str> {
-        let name = folded(&self.name);
-        let most = (name.chars().count() / SLIP).max(1);
-        let distances = self.known.iter().map(|known| (strsim::damerau_levenshtein(&name, known), known));
-        let near = distances.filter(|&(distance, _)| distance <= most);
-        near.min_by_key(|&(distance, _)| distance).map(|(_, known)| known.as_str())
+        match self {
+            Self::Name { name, known } => nearest(name, known),
+            Self::Parameter(_) => None,
+        }
     }
+}
 
-    fn question(&self) -> String {
-        self.suggestion().map_or_else(|| ":".to_owned(), |near| format!(", did you mean `{near}`?"))
-    }
+fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+    let name = folded(name);
+    let most = (name.chars().count() / SLIP).max(1);
+    let distances = known.iter().map(|known| (strsim::damerau_levenshtein(&name, known), known));
+    let near = distances.filter(|&(distance, _)| distance <= most);
+    near.min_by_key(|&(distance, _)| distance).map(|(_, known)| known.as_str())
+}
+
+fn question(name: &str, known: &[String]) -> String {
+    nearest(name, known).map_or_else(|| ":".to_owned(), |near| format!(", did you mean `{near}`?"))
 }
 
 /// Why a policy cannot be registered.
@@ -138,11 +177,6 @@ pub enum RegisterError {
         /// The name.
         name: String,
     },
-}
-
-/// As names are written: lower case, with hyphens.
-fn folded(name: &str) -> String {
-    name.to_lowercase().replace('_', "-")
 }
 
 fn is_kebab_case(name: &str) -> bool {
@@ -177,6 +211,41 @@ mod tests {
         assert_eq!(text("clock"), format!("unknown policy `clock`: {known}"));
         assert_eq!(text("S3FIFO"), format!("unknown policy `S3FIFO`, did you mean `s3-fifo`? {known}"));
         assert_eq!(text(""), format!("unknown policy ``: {known}"));
+    }
+
+    #[test]
+    fn a_text_with_parameters_is_read_in_any_spelling() {
+        let policies = Registry::default();
+        for text in ["s3-fifo(small=0.25, ghosts=2)", " S3_FIFO ( ghosts = 2.0 ,small=0.250) "] {
+            assert_eq!(policies.parse(text).unwrap().name(), "s3-fifo(small=0.25, ghosts=2)");
+        }
+        for policy in &policies {
+            assert_eq!(policies.parse(policy.name()).as_ref(), Ok(policy));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_parameter_is_told_with_those_that_there_are() {
+        let policies = Registry::default();
+        let s3 = "it has small (0.001 to 0.99; default 0.1): the small queue's share of the capacity, ghosts (0 to 10; \
+                  default 0.9): what is remembered of evicted entries, in capacities";
+        for (list, problem) in [
+            ("(small=1)", "`small` cannot be `1`: it is 0.001 to 0.99"),
+            ("(small=a lot)", "`small` cannot be `a lot`: it is 0.001 to 0.99"),
+            ("(ghosts=0.5, smal=0.2)", "there is no parameter `smal`"),
+            ("(small=0.2, small=0.2)", "`small` is given twice"),
+            ("(small)", "`small` is not NAME=VALUE"),
+            ("()", "`` is not NAME=VALUE"),
+            ("(small=0.2", "the text does not end with `)`"),
+            ("(small=0.2) now", "the text does not end with `)`"),
+        ] {
+            let error = policies.parse(&format!("s3-fifo{list}")).unwrap_err();
+            assert_eq!(error.to_string(), format!("policy `s3-fifo`: {problem}; {s3}"));
+            assert_eq!(error.suggestion(), None);
+        }
+        let text = |text| policies.parse(text).unwrap_err().to_string();
+        assert_eq!(text("lru(a=1)"), "policy `lru`: there is no parameter `a`; it has no parameters");
+        assert!(text("lrus(hir=1)").starts_with("unknown policy `lrus`, did you mean `lru`?"));
     }
 
     #[test]

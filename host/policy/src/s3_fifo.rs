@@ -2,7 +2,7 @@
 //!
 //! Yang, Zhang, Qiu, Yue and Rashmi, "FIFO Queues are All You Need for Cache Eviction", SOSP 2023, algorithm 1.
 //! A newcomer enters S, or M if G remembers it. A hit only counts, up to [`MOST_FREQUENCY`]. While S holds
-//! [`SMALL_PERCENT`] of the cache or more, its oldest entry leaves: to M, its count cleared, if it was hit more
+//! a tenth of the cache or more, its oldest entry leaves: to M, its count cleared, if it was hit more
 //! than once, else out and into G. Otherwise the oldest entry of M is looked at: one with a count loses one of
 //! it and goes to M's end, one without goes out. G holds as much as M may ("the same number of ghost entries as
 //! M"). Ties: none, queues are total orders.
@@ -23,22 +23,55 @@
 use crate::access_bits::{AccessBits, AccessTable};
 use crate::ghosts::{ByHash, GhostStore, InSlot};
 use crate::list::{Nodes, at};
+use crate::parameters::{BadParameter, Decimal, Parameter, Tunable};
 use crate::replay::hit_in_stages;
-use crate::segment::{Segment, percent};
+use crate::segment::Segment;
 use crate::weights::Weights;
 use crate::{ExportedEntry, ImportedEntry, Policy, ReplayPolicy, Slot};
-
-/// Share of the capacity that S has, in percent (section 4.2 of the paper); M has the rest.
-pub const SMALL_PERCENT: u64 = 10;
-
-/// What G may remember, in percent of the capacity: as much as M may hold.
-pub const GHOST_PERCENT: u64 = 90;
 
 /// The most hits that are counted: two bits.
 pub const MOST_FREQUENCY: u16 = 3;
 
 /// Hits in S from which an entry moves to M: "accessed more than once".
 pub const MOVE_TO_MAIN: u16 = 2;
+
+/// S's share (section 4.2 of the paper).
+const SMALL: Parameter =
+    Parameter::share("small", Decimal::percent(10), "the small queue's share of the capacity");
+const GHOSTS: Parameter =
+    Parameter::ghosts(Decimal::percent(90), "what is remembered of evicted entries, in capacities");
+
+/// S3-FIFO's parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parameters {
+    small: Decimal,
+    ghosts: Decimal,
+}
+
+impl Parameters {
+    /// S's share of the capacity, and what G may remember, in capacities.
+    ///
+    /// # Errors
+    /// [`BadParameter`]: one is out of range.
+    pub fn new(small: Decimal, ghosts: Decimal) -> Result<Self, BadParameter> {
+        Self { small, ghosts }.checked("s3-fifo")
+    }
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+impl Tunable for Parameters {
+    const KNOWN: &'static [Parameter] = &[SMALL, GHOSTS];
+    const DEFAULT: Self = Self { small: SMALL.default, ghosts: GHOSTS.default };
+
+    fn values(&mut self) -> Vec<&mut Decimal> {
+        vec![&mut self.small, &mut self.ghosts]
+    }
+}
 
 /// The flags of the access bits: the count of hits in the low two bits, and whether the entry is in M.
 const FREQUENCY: u16 = 3;
@@ -47,6 +80,7 @@ const MAIN: u16 = 4;
 /// The policy; see the [module](self).
 #[derive(Debug)]
 pub struct S3Fifo<G: GhostStore = ByHash> {
+    parameters: Parameters,
     capacity: u64,
     /// The share of S, in the unit of the weights.
     small_target: u64,
@@ -69,15 +103,16 @@ impl S3Fifo {
     /// A policy that holds no entry, for `capacity` in the unit of the weights.
     #[must_use]
     pub fn new(capacity: u64) -> Self {
-        Self::with_ghosts(capacity)
+        Self::with(capacity, Parameters::DEFAULT)
     }
 }
 
 impl<G: GhostStore> S3Fifo<G> {
-    /// The same with ghosts in either way.
+    /// The same with other parameters, and ghosts in either way.
     #[must_use]
-    pub fn with_ghosts(capacity: u64) -> Self {
+    pub fn with(capacity: u64, parameters: Parameters) -> Self {
         let mut policy = Self {
+            parameters,
             capacity: 0,
             small_target: 0,
             ghost_limit: 0,
@@ -241,10 +276,10 @@ impl<G: GhostStore> Policy for S3Fifo<G> {
     }
 
     fn set_capacity(&mut self, capacity: u64) {
-        self.small_target = percent(capacity, SMALL_PERCENT).max(1);
+        self.small_target = self.parameters.small.of(capacity).max(1);
         self.filling |= capacity > self.capacity;
         self.capacity = capacity;
-        self.ghost_limit = percent(capacity, GHOST_PERCENT);
+        self.ghost_limit = self.parameters.ghosts.of(capacity);
         self.limit();
     }
 

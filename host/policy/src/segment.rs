@@ -40,9 +40,3 @@ impl Segment {
         self.weight = self.weight - before + after;
     }
 }
-
-/// `hundredths` percent of a weight, rounded down; at most the largest number.
-pub(crate) fn percent(weight: u64, hundredths: u64) -> u64 {
-    let share = u128::from(weight) * u128::from(hundredths) / 100;
-    u64::try_from(share).unwrap_or(u64::MAX)
-}

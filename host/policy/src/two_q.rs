@@ -3,8 +3,8 @@
 //! Johnson and Shasha, "2Q: A Low Overhead High Performance Buffer Management Replacement Algorithm", VLDB 1994,
 //! the full version (section 3.2). A1in is a queue; a hit in it moves nothing, since uses close together are one
 //! event. A1out remembers the ids that left it. A miss of one of these enters Am, an LRU list. A victim comes from
-//! A1in while that holds more than Kin = [`KIN_PERCENT`] of the cache, else from Am, whose victims leave no ghost.
-//! A1out holds Kout = [`KOUT_PERCENT`]. Ties: none.
+//! A1in while that holds more than Kin, a quarter of the cache, else from Am, whose victims leave no ghost.
+//! A1out holds Kout, half of the capacity. Ties: none.
 //!
 //! Where the paper leaves a choice: the returning id leaves A1out before the victim's id enters it. Sizes are
 //! weights; where Am is empty, the victim comes from A1in, however small that is.
@@ -14,16 +14,53 @@
 
 use crate::ghosts::{ByHash, GhostStore, InSlot};
 use crate::list::{Nodes, at};
+use crate::parameters::{BadParameter, Decimal, Parameter, Tunable};
 use crate::replay::hit_in_stages;
-use crate::segment::{Segment, percent};
+use crate::segment::Segment;
 use crate::weights::Weights;
 use crate::{ExportedEntry, ImportedEntry, Policy, ReplayPolicy, Slot};
 
-/// Kin: what A1in may hold, in percent of the capacity (section 3.2 of the paper).
-pub const KIN_PERCENT: u64 = 25;
+/// Kin (section 3.2 of the paper).
+const IN: Parameter =
+    Parameter::share("in", Decimal::percent(25), "what the newcomers' queue may hold, of the capacity");
 
-/// Kout: what A1out may remember, in percent of the capacity (section 3.2 of the paper).
-pub const KOUT_PERCENT: u64 = 50;
+/// Kout (section 3.2 of the paper).
+const OUT: Parameter = Parameter {
+    name: "out",
+    ..Parameter::ghosts(Decimal::percent(50), "what is remembered of evicted newcomers, in capacities")
+};
+
+/// 2Q's parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parameters {
+    kin: Decimal,
+    kout: Decimal,
+}
+
+impl Parameters {
+    /// Kin's share of the capacity, and Kout in capacities.
+    ///
+    /// # Errors
+    /// [`BadParameter`]: one is out of range.
+    pub fn new(kin: Decimal, kout: Decimal) -> Result<Self, BadParameter> {
+        Self { kin, kout }.checked("2q")
+    }
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+impl Tunable for Parameters {
+    const KNOWN: &'static [Parameter] = &[IN, OUT];
+    const DEFAULT: Self = Self { kin: IN.default, kout: OUT.default };
+
+    fn values(&mut self) -> Vec<&mut Decimal> {
+        vec![&mut self.kin, &mut self.kout]
+    }
+}
 
 /// What is kept of an entry: twice its uses, plus 1 in Am. 0 where there is none.
 type EntryBits = u32;
@@ -39,6 +76,7 @@ fn bits(uses: u32, am: EntryBits) -> EntryBits {
 /// The policy; see the [module](self).
 #[derive(Debug)]
 pub struct TwoQ<G: GhostStore = ByHash> {
+    parameters: Parameters,
     kin: u64,
     kout: u64,
     entries: Nodes<EntryBits>,
@@ -55,15 +93,16 @@ impl TwoQ {
     /// A policy that holds no entry, for `capacity` in the unit of the weights.
     #[must_use]
     pub fn new(capacity: u64) -> Self {
-        Self::with_ghosts(capacity)
+        Self::with(capacity, Parameters::DEFAULT)
     }
 }
 
 impl<G: GhostStore> TwoQ<G> {
-    /// The same with ghosts in either way.
+    /// The same with other parameters, and ghosts in either way.
     #[must_use]
-    pub fn with_ghosts(capacity: u64) -> Self {
+    pub fn with(capacity: u64, parameters: Parameters) -> Self {
         let mut policy = Self {
+            parameters,
             kin: 0,
             kout: 0,
             entries: Nodes::new(),
@@ -168,8 +207,8 @@ impl<G: GhostStore> Policy for TwoQ<G> {
     }
 
     fn set_capacity(&mut self, capacity: u64) {
-        self.kin = percent(capacity, KIN_PERCENT);
-        self.kout = percent(capacity, KOUT_PERCENT);
+        self.kin = self.parameters.kin.of(capacity);
+        self.kout = self.parameters.kout.of(capacity);
         self.limit();
     }
 

@@ -30,25 +30,24 @@
 //! is too small to see the second use, and high counts from earlier keep new entries out); LRU or ARC then do better. Also a loop
 //! about as long as the sample: every count is 1 or, halved, 0, the newcomer always wins, and nothing hits.
 
+mod parameters;
 mod segments;
 mod sketch;
 mod usage;
 
 use crate::list::{NIL, Nodes, at};
 use crate::mix::mix;
+use crate::parameters::Decimal;
 use crate::replay::hit_in_stages;
-use crate::segment::percent;
 use crate::weights::Weights;
 use crate::{ExportedEntry, ImportedEntry, Policy, ReplayPolicy, Slot};
+pub use parameters::Parameters;
 use segments::{Entry, PROBATION, PROTECTED, Segments, VACANT, WINDOW};
 pub use sketch::{MOST, Sketch};
 use usage::Usage;
 
-/// The window's share of the capacity, in percent.
-pub const WINDOW_PERCENT: u64 = 1;
-
-/// Protected's share of the main part, in percent.
-pub const PROTECTED_PERCENT: u64 = 80;
+/// Protected's share of the main part.
+const PROTECTED_SHARE: Decimal = Decimal::percent(80);
 
 /// Requests after which the frequencies are halved, per entry that fits: the paper's W / C.
 pub const SAMPLE_PER_ENTRY: u64 = 10;
@@ -72,7 +71,7 @@ struct Incoming {
 #[derive(Debug)]
 pub struct WTinyLfu {
     capacity: u64,
-    window_percent: u64,
+    parameters: Parameters,
     max_window: u64,
     max_main: u64,
     max_protected: u64,
@@ -91,16 +90,15 @@ impl WTinyLfu {
     /// A policy that holds no entry, for `capacity` in the unit of the weights.
     #[must_use]
     pub fn new(capacity: u64) -> Self {
-        Self::with_window(capacity, WINDOW_PERCENT)
+        Self::with(capacity, Parameters::default())
     }
 
-    /// The same with another share of the window: `window_percent` of the capacity, 0 to 100 (more counts as
-    /// 100), rounded up.
+    /// The same with other parameters.
     #[must_use]
-    pub fn with_window(capacity: u64, window_percent: u64) -> Self {
+    pub fn with(capacity: u64, parameters: Parameters) -> Self {
         let mut policy = Self {
             capacity: 0,
-            window_percent: window_percent.min(100),
+            parameters,
             max_window: 0,
             max_main: 0,
             max_protected: 0,
@@ -118,9 +116,9 @@ impl WTinyLfu {
 
     fn divide(&mut self, capacity: u64) {
         self.capacity = capacity;
-        self.max_main = percent(capacity, 100 - self.window_percent);
+        self.max_main = self.parameters.window.rest().of(capacity);
         self.max_window = capacity - self.max_main;
-        self.max_protected = percent(self.max_main, PROTECTED_PERCENT);
+        self.max_protected = PROTECTED_SHARE.of(self.max_main);
     }
 
     #[inline]

@@ -3,7 +3,7 @@
 
 mod owner;
 
-use host_policy::{InSlot, S3Fifo, Sieve, TwoQ};
+use host_policy::{ByHash, Decimal, InSlot, S3Fifo, Sieve, TwoQ, s3_fifo, two_q};
 use owner::{Model, compare, steps};
 use proptest::prelude::*;
 
@@ -24,6 +24,10 @@ impl Entry {
 
 fn units(capacity: usize) -> u64 {
     u64::try_from(capacity).expect("small")
+}
+
+fn wide(percent: u32) -> usize {
+    usize::try_from(percent).expect("small")
 }
 
 fn find(list: &[Entry], id: u64) -> Option<usize> {
@@ -97,6 +101,8 @@ impl Model for NaiveSieve {
 /// Algorithm 1 of the S3-FIFO paper, with the authors' filling. Queues run from tail (front) to head (back).
 struct NaiveS3Fifo {
     c: usize,
+    small_percent: usize,
+    ghost_percent: usize,
     s: Vec<Entry>,
     m: Vec<Entry>,
     g: Vec<u64>,
@@ -104,11 +110,14 @@ struct NaiveS3Fifo {
 }
 
 impl NaiveS3Fifo {
+    const fn new(c: usize, small_percent: usize, ghost_percent: usize) -> Self {
+        Self { c, small_percent, ghost_percent, s: Vec::new(), m: Vec::new(), g: Vec::new(), filling: true }
+    }
     fn s_target(&self) -> usize {
-        (self.c * 10 / 100).max(1)
+        (self.c * self.small_percent / 100).max(1)
     }
     fn trim_g(&mut self) {
-        while self.g.len() > self.c * 90 / 100 {
+        while self.g.len() > self.c * self.ghost_percent / 100 {
             self.g.remove(0);
         }
     }
@@ -192,20 +201,25 @@ impl Model for NaiveS3Fifo {
 /// The full version of 2Q, section 3.2 of its paper. Queues run from tail (front) to head (back).
 struct NaiveTwoQ {
     c: usize,
+    in_percent: usize,
+    out_percent: usize,
     a1_in: Vec<Entry>,
     a1_out: Vec<u64>,
     am: Vec<Entry>,
 }
 
 impl NaiveTwoQ {
+    const fn new(c: usize, in_percent: usize, out_percent: usize) -> Self {
+        Self { c, in_percent, out_percent, a1_in: Vec::new(), a1_out: Vec::new(), am: Vec::new() }
+    }
     fn trim(&mut self) {
-        while self.a1_out.len() > self.c / 2 {
+        while self.a1_out.len() > self.c * self.out_percent / 100 {
             self.a1_out.remove(0);
         }
     }
     /// The paper's reclaimfor, where there is no free page.
     fn reclaim(&mut self) -> u64 {
-        if self.a1_in.len() > self.c / 4 || self.am.is_empty() {
+        if self.a1_in.len() > self.c * self.in_percent / 100 || self.am.is_empty() {
             let id = self.a1_in.remove(0).id;
             self.a1_out.push(id);
             self.trim();
@@ -267,16 +281,35 @@ proptest! {
 
     #[test]
     fn s3_fifo_is_the_paper(steps in steps(), capacity in 0usize..40) {
-        let paper =
-            || NaiveS3Fifo { c: capacity, s: Vec::new(), m: Vec::new(), g: Vec::new(), filling: true };
-        compare(S3Fifo::new(units(capacity)), &mut paper(), capacity, &steps)?;
-        compare(S3Fifo::<InSlot>::with_ghosts(units(capacity)), &mut paper(), capacity, &steps)?;
+        compare(S3Fifo::new(units(capacity)), &mut NaiveS3Fifo::new(capacity, 10, 90), capacity, &steps)?;
+        let in_slots = S3Fifo::<InSlot>::with(units(capacity), s3_fifo::Parameters::default());
+        compare(in_slots, &mut NaiveS3Fifo::new(capacity, 10, 90), capacity, &steps)?;
+    }
+
+    #[test]
+    fn s3_fifo_with_other_parameters_too(
+        steps in steps(), capacity in 0usize..40, small in 1u32..=99, ghosts in 0u32..=400,
+    ) {
+        let parameters = s3_fifo::Parameters::new(Decimal::percent(small), Decimal::percent(ghosts)).expect("in range");
+        let paper = || NaiveS3Fifo::new(capacity, wide(small), wide(ghosts));
+        compare(S3Fifo::<ByHash>::with(units(capacity), parameters), &mut paper(), capacity, &steps)?;
+        compare(S3Fifo::<InSlot>::with(units(capacity), parameters), &mut paper(), capacity, &steps)?;
     }
 
     #[test]
     fn two_q_is_the_paper(steps in steps(), capacity in 0usize..40) {
-        let paper = || NaiveTwoQ { c: capacity, a1_in: Vec::new(), a1_out: Vec::new(), am: Vec::new() };
-        compare(TwoQ::new(units(capacity)), &mut paper(), capacity, &steps)?;
-        compare(TwoQ::<InSlot>::with_ghosts(units(capacity)), &mut paper(), capacity, &steps)?;
+        compare(TwoQ::new(units(capacity)), &mut NaiveTwoQ::new(capacity, 25, 50), capacity, &steps)?;
+        let in_slots = TwoQ::<InSlot>::with(units(capacity), two_q::Parameters::default());
+        compare(in_slots, &mut NaiveTwoQ::new(capacity, 25, 50), capacity, &steps)?;
+    }
+
+    #[test]
+    fn two_q_with_other_parameters_too(
+        steps in steps(), capacity in 0usize..40, kin in 1u32..=99, kout in 0u32..=400,
+    ) {
+        let parameters = two_q::Parameters::new(Decimal::percent(kin), Decimal::percent(kout)).expect("in range");
+        let paper = || NaiveTwoQ::new(capacity, wide(kin), wide(kout));
+        compare(TwoQ::<ByHash>::with(units(capacity), parameters), &mut paper(), capacity, &steps)?;
+        compare(TwoQ::<InSlot>::with(units(capacity), parameters), &mut paper(), capacity, &steps)?;
     }
 }

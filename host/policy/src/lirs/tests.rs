@@ -1,6 +1,7 @@
 //! Weights, removals and resizes, and the stamps; `tests/lirs.rs` compares unit weights with the paper.
 
-use super::{ByHash, GhostStore, HIR, ImportedEntry, LIR, Lirs, Policy, Slot};
+use super::{ByHash, GhostStore, HIR, ImportedEntry, LIR, Lirs, Parameters, Policy, Slot};
+use crate::Decimal;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -38,10 +39,11 @@ proptest! {
     #[test]
     fn parts_hold(
         steps in prop::collection::vec((0u8..16, 0u64..60, 1u64..25), 0..400),
-        hir in 0u64..60,
+        hir in 1u32..60,
         clock in prop_oneof![Just(0), u32::MAX - 300..u32::MAX],
     ) {
-        let mut lirs = Lirs::with_shares(80, hir, 100);
+        let parameters = Parameters::new(Decimal::percent(hir), Decimal::whole(1)).unwrap();
+        let mut lirs = Lirs::with(80, parameters);
         lirs.clock = clock;
         let mut resident: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
         let evict = |lirs: &mut Lirs, resident: &mut BTreeMap<u32, (u64, u64)>, room: u64| {

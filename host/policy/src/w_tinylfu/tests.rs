@@ -1,6 +1,6 @@
 //! Weights, removals and resizes; `tests/w_tinylfu.rs` compares unit weights with the paper.
 
-use super::{ImportedEntry, PROBATION, PROTECTED, Policy, Slot, WINDOW, WTinyLfu};
+use super::{Decimal, ImportedEntry, PROBATION, PROTECTED, Parameters, Policy, Slot, WINDOW, WTinyLfu};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -14,6 +14,8 @@ fn check(policy: &WTinyLfu, resident: &BTreeMap<u32, (u64, u64)>) -> Result<(), 
         prop_assert!(slots.iter().all(|&slot| policy.entries.data(slot).usage.segment() == number));
     }
     prop_assert!(parts.protected.weight <= policy.max_protected);
+    prop_assert_eq!(policy.max_window + policy.max_main, policy.capacity);
+    prop_assert!(policy.max_protected <= policy.max_main);
     let mut exported: Vec<u32> = policy.export().iter().map(|exported| exported.slot.0).collect();
     exported.sort_unstable();
     prop_assert_eq!(exported, resident.keys().copied().collect::<Vec<_>>(), "each entry is exported once");
@@ -26,9 +28,10 @@ proptest! {
     #[test]
     fn parts_hold(
         steps in prop::collection::vec((0u8..16, 0u64..60, 1u64..25), 0..400),
-        window in 0u64..=100,
+        window in 1u32..=99,
     ) {
-        let mut policy = WTinyLfu::with_window(80, window);
+        let parameters = Parameters::new(Decimal::percent(window)).unwrap();
+        let mut policy = WTinyLfu::with(80, parameters);
         let mut resident: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
         let evict = |policy: &mut WTinyLfu, resident: &mut BTreeMap<u32, (u64, u64)>, room: u64| {
             while resident.values().map(|(_, weight)| weight).sum::<u64>() + room > policy.capacity {

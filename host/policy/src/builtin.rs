@@ -1,0 +1,124 @@
+//! The policies of this crate.
+//!
+//! ```
+//! use host_policy::builtin;
+//!
+//! let names = builtin::ALL.map(|policy| policy.name().to_owned());
+//! assert_eq!(names.join(" "), "lru fifo lfu arc sieve s3-fifo w-tinylfu lirs 2q");
+//! ```
+
+use crate::factory::{PolicyFactory, Visitor};
+use crate::parameters::{BadParameter, Parameter, Tunable};
+use crate::{
+    Adaptive, Fifo, GhostStore, Lfu, Lirs, Lru, S3Fifo, Sieve, TwoQ, WTinyLfu, lirs, s3_fifo, two_q,
+    w_tinylfu,
+};
+
+/// Least recently used.
+pub const LRU: PolicyFactory = PolicyFactory::built_in(BuiltIn::Lru);
+/// First in, first out.
+pub const FIFO: PolicyFactory = PolicyFactory::built_in(BuiltIn::Fifo);
+/// Least frequently used while resident; ties: least recently used.
+pub const LFU: PolicyFactory = PolicyFactory::built_in(BuiltIn::Lfu);
+/// Adaptive replacement cache (Megiddo and Modha, FAST 2003).
+pub const ARC: PolicyFactory = PolicyFactory::built_in(BuiltIn::Arc);
+/// A queue with one hand and an access bit (Zhang et al., NSDI 2024).
+pub const SIEVE: PolicyFactory = PolicyFactory::built_in(BuiltIn::Sieve);
+/// Three FIFO queues (Yang et al., SOSP 2023).
+pub const S3_FIFO: PolicyFactory = PolicyFactory::built_in(BuiltIn::S3Fifo(s3_fifo::Parameters::DEFAULT));
+/// A window, then a segmented LRU that admits by frequency (Einziger, Friedman, Manes, TOS 2017).
+pub const W_TINYLFU: PolicyFactory =
+    PolicyFactory::built_in(BuiltIn::WTinyLfu(w_tinylfu::Parameters::DEFAULT));
+/// Low inter-reference recency set (Jiang and Zhang, SIGMETRICS 2002).
+pub const LIRS: PolicyFactory = PolicyFactory::built_in(BuiltIn::Lirs(lirs::Parameters::DEFAULT));
+/// A queue for newcomers before an LRU list (Johnson and Shasha, VLDB 1994): the full version.
+pub const TWO_Q: PolicyFactory = PolicyFactory::built_in(BuiltIn::TwoQ(two_q::Parameters::DEFAULT));
+/// Every policy, in the order of their declaration.
+pub const ALL: [PolicyFactory; 9] = [LRU, FIFO, LFU, ARC, SIEVE, S3_FIFO, W_TINYLFU, LIRS, TWO_Q];
+
+/// The policies that shadows follow by default: they cover recency, frequency and the balance of the
+/// two, and each further one costs a shadow for each capacity followed.
+pub const BASIC: [PolicyFactory; 3] = [LRU, LFU, ARC];
+
+/// A policy of this crate with its parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BuiltIn {
+    Lru,
+    Fifo,
+    Lfu,
+    Arc,
+    Sieve,
+    S3Fifo(s3_fifo::Parameters),
+    WTinyLfu(w_tinylfu::Parameters),
+    Lirs(lirs::Parameters),
+    TwoQ(two_q::Parameters),
+}
+
+impl BuiltIn {
+    /// The name without parameters.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Lru => "lru",
+            Self::Fifo => "fifo",
+            Self::Lfu => "lfu",
+            Self::Arc => "arc",
+            Self::Sieve => "sieve",
+            Self::S3Fifo(_) => "s3-fifo",
+            Self::WTinyLfu(_) => "w-tinylfu",
+            Self::Lirs(_) => "lirs",
+            Self::TwoQ(_) => "2q",
+        }
+    }
+
+    /// The parameters that it has.
+    pub(crate) const fn parameters(self) -> &'static [Parameter] {
+        match self {
+            Self::Lru | Self::Fifo | Self::Lfu | Self::Arc | Self::Sieve => <()>::KNOWN,
+            Self::S3Fifo(_) => s3_fifo::Parameters::KNOWN,
+            Self::WTinyLfu(_) => w_tinylfu::Parameters::KNOWN,
+            Self::Lirs(_) => lirs::Parameters::KNOWN,
+            Self::TwoQ(_) => two_q::Parameters::KNOWN,
+        }
+    }
+
+    /// The same policy with the parameters of this list, and the others at their defaults.
+    pub(crate) fn parse(self, list: &str) -> Result<Self, BadParameter> {
+        let name = self.name();
+        Ok(match self {
+            Self::Lru | Self::Fifo | Self::Lfu | Self::Arc | Self::Sieve => {
+                <()>::parse(name, list).map(|()| self)?
+            }
+            Self::S3Fifo(_) => Self::S3Fifo(Tunable::parse(name, list)?),
+            Self::WTinyLfu(_) => Self::WTinyLfu(Tunable::parse(name, list)?),
+            Self::Lirs(_) => Self::Lirs(Tunable::parse(name, list)?),
+            Self::TwoQ(_) => Self::TwoQ(Tunable::parse(name, list)?),
+        })
+    }
+
+    /// The canonical text, where it is more than the name.
+    pub(crate) fn text(self) -> Option<String> {
+        let name = self.name();
+        match self {
+            Self::Lru | Self::Fifo | Self::Lfu | Self::Arc | Self::Sieve => None,
+            Self::S3Fifo(parameters) => parameters.text(name),
+            Self::WTinyLfu(parameters) => parameters.text(name),
+            Self::Lirs(parameters) => parameters.text(name),
+            Self::TwoQ(parameters) => parameters.text(name),
+        }
+    }
+
+    /// Hands an empty policy to the visitor.
+    pub(crate) fn visit<G: GhostStore, V: Visitor>(self, capacity: u64, visitor: V) -> V::Output {
+        match self {
+            Self::Lru => visitor.visit(Lru::new()),
+            Self::Fifo => visitor.visit(Fifo::new()),
+            Self::Lfu => visitor.visit(Lfu::new()),
+            Self::Arc => visitor.visit(Adaptive::<G>::with_ghosts(capacity)),
+            Self::Sieve => visitor.visit(Sieve::new()),
+            Self::S3Fifo(parameters) => visitor.visit(S3Fifo::<G>::with(capacity, parameters)),
+            Self::WTinyLfu(parameters) => visitor.visit(WTinyLfu::with(capacity, parameters)),
+            Self::Lirs(parameters) => visitor.visit(Lirs::<G>::with(capacity, parameters)),
+            Self::TwoQ(parameters) => visitor.visit(TwoQ::<G>::with(capacity, parameters)),
+        }
+    }
+}
