@@ -210,7 +210,9 @@ fn what_cannot_be_simulated_says_why() {
     assert!(text.contains("belady needs capacities in objects or percent"), "{text}");
     let text = fail(2, ["sim", path, "--policy", "lur"]);
     assert!(
-        text.contains("expected one of lru, fifo, lfu, arc, sieve, s3-fifo, w-tinylfu, lirs, 2q, belady"),
+        text.contains(
+            "expected one of lru, fifo, lfu, arc, sieve, s3-fifo, w-tinylfu, lirs, 2q, s4-fifo, belady"
+        ),
         "{text}"
     );
     let text = fail(2, ["sim", path, "--capacity", "0%"]);

@@ -5,13 +5,15 @@
 //!
 //! let names = builtin::ALL.map(|policy| policy.name().to_owned());
 //! assert_eq!(names.join(" "), "lru fifo lfu arc sieve s3-fifo w-tinylfu lirs 2q");
+//! let names = builtin::MORE.map(|policy| policy.name().to_owned());
+//! assert_eq!(names.join(" "), "s4-fifo");
 //! ```
 
 use crate::factory::{PolicyFactory, Visitor};
 use crate::parameters::{BadParameter, Parameter, Tunable};
 use crate::{
-    Adaptive, Fifo, GhostStore, Lfu, Lirs, Lru, S3Fifo, Sieve, TwoQ, WTinyLfu, lirs, s3_fifo, two_q,
-    w_tinylfu,
+    Adaptive, Fifo, GhostStore, Lfu, Lirs, Lru, S3Fifo, S4Fifo, Sieve, TwoQ, WTinyLfu, lirs, s3_fifo,
+    s4_fifo, two_q, w_tinylfu,
 };
 
 /// Least recently used.
@@ -33,8 +35,13 @@ pub const W_TINYLFU: PolicyFactory =
 pub const LIRS: PolicyFactory = PolicyFactory::built_in(BuiltIn::Lirs(lirs::Parameters::DEFAULT));
 /// A queue for newcomers before an LRU list (Johnson and Shasha, VLDB 1994): the full version.
 pub const TWO_Q: PolicyFactory = PolicyFactory::built_in(BuiltIn::TwoQ(two_q::Parameters::DEFAULT));
-/// Every policy, in the order of their declaration.
+/// S3-FIFO in whose newest part hits do not count (Xia et al., OSDI 2026).
+pub const S4_FIFO: PolicyFactory = PolicyFactory::built_in(BuiltIn::S4Fifo(s4_fifo::Parameters::DEFAULT));
+/// One policy of each idea, in the order of their declaration.
 pub const ALL: [PolicyFactory; 9] = [LRU, FIFO, LFU, ARC, SIEVE, S3_FIFO, W_TINYLFU, LIRS, TWO_Q];
+
+/// Descendants of those in [`ALL`], in the order of their declaration.
+pub const MORE: [PolicyFactory; 1] = [S4_FIFO];
 
 /// The policies that shadows follow by default: they cover recency, frequency and the balance of the
 /// two, and each further one costs a shadow for each capacity followed.
@@ -52,6 +59,7 @@ pub(crate) enum BuiltIn {
     WTinyLfu(w_tinylfu::Parameters),
     Lirs(lirs::Parameters),
     TwoQ(two_q::Parameters),
+    S4Fifo(s4_fifo::Parameters),
 }
 
 impl BuiltIn {
@@ -67,6 +75,7 @@ impl BuiltIn {
             Self::WTinyLfu(_) => "w-tinylfu",
             Self::Lirs(_) => "lirs",
             Self::TwoQ(_) => "2q",
+            Self::S4Fifo(_) => "s4-fifo",
         }
     }
 
@@ -78,6 +87,7 @@ impl BuiltIn {
             Self::WTinyLfu(_) => w_tinylfu::Parameters::KNOWN,
             Self::Lirs(_) => lirs::Parameters::KNOWN,
             Self::TwoQ(_) => two_q::Parameters::KNOWN,
+            Self::S4Fifo(_) => s4_fifo::Parameters::KNOWN,
         }
     }
 
@@ -92,6 +102,7 @@ impl BuiltIn {
             Self::WTinyLfu(_) => Self::WTinyLfu(Tunable::parse(name, list)?),
             Self::Lirs(_) => Self::Lirs(Tunable::parse(name, list)?),
             Self::TwoQ(_) => Self::TwoQ(Tunable::parse(name, list)?),
+            Self::S4Fifo(_) => Self::S4Fifo(Tunable::parse(name, list)?),
         })
     }
 
@@ -104,6 +115,7 @@ impl BuiltIn {
             Self::WTinyLfu(parameters) => parameters.text(name),
             Self::Lirs(parameters) => parameters.text(name),
             Self::TwoQ(parameters) => parameters.text(name),
+            Self::S4Fifo(parameters) => parameters.text(name),
         }
     }
 
@@ -119,6 +131,7 @@ impl BuiltIn {
             Self::WTinyLfu(parameters) => visitor.visit(WTinyLfu::with(capacity, parameters)),
             Self::Lirs(parameters) => visitor.visit(Lirs::<G>::with(capacity, parameters)),
             Self::TwoQ(parameters) => visitor.visit(TwoQ::<G>::with(capacity, parameters)),
+            Self::S4Fifo(parameters) => visitor.visit(S4Fifo::<G>::with(capacity, parameters)),
         }
     }
 }

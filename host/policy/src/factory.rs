@@ -286,7 +286,7 @@ mod tests {
 
     #[test]
     fn every_parameter_takes_its_bounds_and_no_more() {
-        for policy in &builtin::ALL {
+        for policy in builtin::ALL.iter().chain(&builtin::MORE) {
             for parameter in policy.parameters() {
                 let set = |value: String| policy.with_parameters(&format!("{}={value}", parameter.name));
                 assert_eq!(set(parameter.default.to_string()).as_ref(), Ok(policy));

@@ -56,6 +56,11 @@ impl Decimal {
         u64::try_from(share).unwrap_or(u64::MAX)
     }
 
+    /// Without its decimals.
+    pub(crate) fn floor(self) -> u16 {
+        u16::try_from(self.millionths / ONE).unwrap_or(u16::MAX)
+    }
+
     const fn is_whole(self) -> bool {
         self.millionths.is_multiple_of(ONE)
     }

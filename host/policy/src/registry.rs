@@ -27,7 +27,7 @@ const SLIP: usize = 3;
 /// assert_eq!(
 ///     policies.get("seive").unwrap_err().to_string(),
 ///     "unknown policy `seive`, did you mean `sieve`? expected one of lru, fifo, lfu, arc, sieve, s3-fifo, \
-///      w-tinylfu, lirs, 2q, my-lru"
+///      w-tinylfu, lirs, 2q, s4-fifo, my-lru"
 /// );
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -40,7 +40,7 @@ pub struct Registry {
 impl Default for Registry {
     /// The built-in policies.
     fn default() -> Self {
-        Self { policies: builtin::ALL.into() }
+        Self { policies: builtin::ALL.into_iter().chain(builtin::MORE).collect() }
     }
 }
 
@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn a_policy_is_found_by_its_name_in_any_case() {
         let policies = Registry::default();
-        for policy in &builtin::ALL {
+        for policy in builtin::ALL.iter().chain(&builtin::MORE) {
             assert_eq!(policies.get(policy.name()).as_ref(), Ok(&policy));
             assert_eq!(policies.get(&policy.name().to_uppercase().replace('-', "_")), Ok(policy));
         }
@@ -207,7 +207,7 @@ mod tests {
     fn an_unknown_name_is_told_with_the_known_ones_and_the_nearest() {
         let policies = Registry::default();
         let text = |name| policies.get(name).unwrap_err().to_string();
-        let known = "expected one of lru, fifo, lfu, arc, sieve, s3-fifo, w-tinylfu, lirs, 2q";
+        let known = "expected one of lru, fifo, lfu, arc, sieve, s3-fifo, w-tinylfu, lirs, 2q, s4-fifo";
         assert_eq!(text("clock"), format!("unknown policy `clock`: {known}"));
         assert_eq!(text("S3FIFO"), format!("unknown policy `S3FIFO`, did you mean `s3-fifo`? {known}"));
         assert_eq!(text(""), format!("unknown policy ``: {known}"));
@@ -245,6 +245,7 @@ mod tests {
         }
         let text = |text| policies.parse(text).unwrap_err().to_string();
         assert_eq!(text("lru(a=1)"), "policy `lru`: there is no parameter `a`; it has no parameters");
+        assert!(text("s4-fifo(small-to-main=1.5)").contains("`1.5`: it is a whole number from 1 to 3;"));
         assert!(text("lrus(hir=1)").starts_with("unknown policy `lrus`, did you mean `lru`?"));
     }
 
@@ -253,7 +254,7 @@ mod tests {
         let mut policies = Registry::default();
         policies.register(lru("mine-2")).unwrap();
         assert_eq!(policies.names().last(), Some("mine-2"));
-        assert_eq!(policies.iter().count(), builtin::ALL.len() + 1);
+        assert_eq!(policies.iter().count(), builtin::ALL.len() + builtin::MORE.len() + 1);
         let policy = policies.get("mine_2").unwrap();
         assert_eq!((policy.name(), policy.build(10).len()), ("mine-2", 0));
         assert!(policies.get("mine-3").unwrap_err().to_string().contains("did you mean `mine-2`?"));
@@ -272,7 +273,7 @@ mod tests {
             let text = format!("there is already a policy called `{name}`: give this one another name");
             assert_eq!(error.to_string(), text);
         }
-        assert_eq!(policies.iter().count(), builtin::ALL.len() + 1);
+        assert_eq!(policies.iter().count(), builtin::ALL.len() + builtin::MORE.len() + 1);
         assert_eq!(policies.get("arc"), Ok(&builtin::ARC));
     }
 }

@@ -1,9 +1,9 @@
-//! SIEVE, S3-FIFO and 2Q against models written from the papers with vectors and linear searches.
+//! SIEVE and 2Q against models written from the papers with vectors and linear searches.
 #![expect(clippy::indexing_slicing, clippy::expect_used, reason = "a test: a panic is its failure")]
 
 mod owner;
 
-use host_policy::{ByHash, Decimal, InSlot, S3Fifo, Sieve, TwoQ, s3_fifo, two_q};
+use host_policy::{ByHash, Decimal, InSlot, Sieve, TwoQ, two_q};
 use owner::{Model, compare, steps};
 use proptest::prelude::*;
 
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     id: u64,
-    /// SIEVE's mark, S3-FIFO's count.
+    /// SIEVE's mark.
     freq: u32,
     uses: u32,
 }
@@ -98,106 +98,6 @@ impl Model for NaiveSieve {
     }
 }
 
-/// Algorithm 1 of the S3-FIFO paper, with the authors' filling. Queues run from tail (front) to head (back).
-struct NaiveS3Fifo {
-    c: usize,
-    small_percent: usize,
-    ghost_percent: usize,
-    s: Vec<Entry>,
-    m: Vec<Entry>,
-    g: Vec<u64>,
-    filling: bool,
-}
-
-impl NaiveS3Fifo {
-    const fn new(c: usize, small_percent: usize, ghost_percent: usize) -> Self {
-        Self { c, small_percent, ghost_percent, s: Vec::new(), m: Vec::new(), g: Vec::new(), filling: true }
-    }
-    fn s_target(&self) -> usize {
-        (self.c * self.small_percent / 100).max(1)
-    }
-    fn trim_g(&mut self) {
-        while self.g.len() > self.c * self.ghost_percent / 100 {
-            self.g.remove(0);
-        }
-    }
-    fn evict_s(&mut self) -> Option<u64> {
-        while !self.s.is_empty() {
-            let entry = self.s.remove(0);
-            if entry.freq > 1 {
-                self.m.push(Entry { freq: 0, ..entry });
-            } else {
-                self.g.push(entry.id);
-                self.trim_g();
-                return Some(entry.id);
-            }
-        }
-        None
-    }
-    fn evict_m(&mut self) -> Option<u64> {
-        while !self.m.is_empty() {
-            let entry = self.m.remove(0);
-            if entry.freq == 0 {
-                return Some(entry.id);
-            }
-            self.m.push(Entry { freq: entry.freq - 1, ..entry });
-        }
-        None
-    }
-    fn evict(&mut self) -> u64 {
-        self.filling = false;
-        let s_first = self.s.len() >= self.s_target() || self.m.is_empty();
-        let from_s = if s_first { self.evict_s() } else { None };
-        from_s.or_else(|| self.evict_m()).expect("there is an entry")
-    }
-}
-
-impl Model for NaiveS3Fifo {
-    fn access(&mut self, id: u64) -> (bool, Vec<u64>) {
-        for queue in [&mut self.s, &mut self.m] {
-            if let Some(at) = find(queue, id) {
-                queue[at].freq = (queue[at].freq + 1).min(3);
-                queue[at].uses += 1;
-                return (true, Vec::new());
-            }
-        }
-        if self.c == 0 {
-            return (false, Vec::new());
-        }
-        let ghost = take(&mut self.g, id);
-        let full = self.s.len() + self.m.len() == self.c;
-        let evicted = if full { vec![self.evict()] } else { Vec::new() };
-        if ghost || (self.filling && self.s.len() >= self.s_target()) {
-            self.m.push(Entry::new(id));
-        } else {
-            self.s.push(Entry::new(id));
-        }
-        (false, evicted)
-    }
-    fn remove(&mut self, id: u64) {
-        self.s.retain(|entry| entry.id != id);
-        self.m.retain(|entry| entry.id != id);
-    }
-    fn resize(&mut self, capacity: usize) -> Vec<u64> {
-        self.filling |= capacity > self.c;
-        self.c = capacity;
-        self.trim_g();
-        (capacity..self.s.len() + self.m.len()).map(|_| self.evict()).collect()
-    }
-    fn order(&self) -> Vec<u64> {
-        let leaves = |entry: &Entry| entry.freq < 2;
-        let (s_first, s_last): (Vec<Entry>, Vec<Entry>) = self.s.iter().copied().partition(leaves);
-        let mut order = s_first;
-        // The rest by count; within one count S before M.
-        for freq in 0..4 {
-            let counted = |entry: &&Entry| entry.freq == freq;
-            order.extend(s_last.iter().filter(counted));
-            order.extend(self.m.iter().filter(counted));
-        }
-        ids(&order)
-    }
-}
-
 /// The full version of 2Q, section 3.2 of its paper. Queues run from tail (front) to head (back).
 struct NaiveTwoQ {
     c: usize,
@@ -277,23 +177,6 @@ proptest! {
     fn sieve_is_the_paper(steps in steps(), capacity in 0usize..24) {
         let mut paper = NaiveSieve { c: capacity, ..NaiveSieve::default() };
         compare(Sieve::new(), &mut paper, capacity, &steps)?;
-    }
-
-    #[test]
-    fn s3_fifo_is_the_paper(steps in steps(), capacity in 0usize..40) {
-        compare(S3Fifo::new(units(capacity)), &mut NaiveS3Fifo::new(capacity, 10, 90), capacity, &steps)?;
-        let in_slots = S3Fifo::<InSlot>::with(units(capacity), s3_fifo::Parameters::default());
-        compare(in_slots, &mut NaiveS3Fifo::new(capacity, 10, 90), capacity, &steps)?;
-    }
-
-    #[test]
-    fn s3_fifo_with_other_parameters_too(
-        steps in steps(), capacity in 0usize..40, small in 1u32..=99, ghosts in 0u32..=400,
-    ) {
-        let parameters = s3_fifo::Parameters::new(Decimal::percent(small), Decimal::percent(ghosts)).expect("in range");
-        let paper = || NaiveS3Fifo::new(capacity, wide(small), wide(ghosts));
-        compare(S3Fifo::<ByHash>::with(units(capacity), parameters), &mut paper(), capacity, &steps)?;
-        compare(S3Fifo::<InSlot>::with(units(capacity), parameters), &mut paper(), capacity, &steps)?;
     }
 
     #[test]

@@ -81,6 +81,16 @@ impl History {
     }
 }
 
+/// A place in the order of S3-FIFO and its descendants. The first tenth of the inserts filled S, the others are in M.
+/// `to_main` hits save an entry of S, and `most` are counted.
+fn queued(past: &Past, to_main: u32, most: u32) -> (bool, u32, bool, u32) {
+    let (main, hits) = (past.inserted >= CAPACITY / 10, past.uses - 1);
+    let leaves = !main && hits.min(most) < to_main;
+    // A clock has one bit, and ranks by the uses.
+    let count = if most == 1 { hits } else { hits.min(most) };
+    (!leaves, if leaves { 0 } else { count }, main, past.inserted)
+}
+
 /// What the policy hands over, the coldest first, after a history without evictions.
 fn handed_over(kind: &PolicyFactory, mut pasts: Vec<Past>) -> Vec<Past> {
     match kind.name() {
@@ -90,12 +100,7 @@ fn handed_over(kind: &PolicyFactory, mut pasts: Vec<Past>) -> Vec<Past> {
         "lfu" => pasts.sort_by_key(|past| (past.uses, past.used)),
         // T1, then T2.
         "arc" => pasts.sort_by_key(|past| (past.uses > 1, past.used)),
-        // The first tenth of the inserts filled S, the others are in M.
-        "s3-fifo" => pasts.sort_by_key(|past| {
-            let (main, count) = (past.inserted >= CAPACITY / 10, (past.uses - 1).min(3));
-            let leaves = !main && count < 2;
-            (!leaves, if leaves { 0 } else { count }, main, past.inserted)
-        }),
+        "s3-fifo" | "s4-fifo" => pasts.sort_by_key(|past| queued(past, 2, 3)),
         // The window, or Q, with the last hundredth of the inserts; then probation and protected, or LIR.
         "w-tinylfu" => pasts.sort_by_key(|past| {
             let newest = past.inserted >= CAPACITY - CAPACITY / 100;
@@ -129,7 +134,7 @@ fn victims(kind: &PolicyFactory, handed: &[Past]) -> Vec<u32> {
         }
         "arc" | "sieve" => [slots(&once), slots(&more)].concat(),
         "2q" => beyond(CAPACITY / 4, &more),
-        "s3-fifo" => {
+        "s3-fifo" | "s4-fifo" => {
             more.sort_by_key(|past| past.uses.min(4));
             // S is looked at while it holds its share or more.
             beyond(CAPACITY / 10 - 1, &more)
@@ -141,7 +146,8 @@ fn victims(kind: &PolicyFactory, handed: &[Past]) -> Vec<u32> {
 fn check(cold: u32, hot_last: bool) {
     let history = History::new(cold, hot_last);
     let pasts = history.pasts();
-    for from in &builtin::ALL {
+    let all: Vec<PolicyFactory> = builtin::ALL.into_iter().chain(builtin::MORE).collect();
+    for from in &all {
         let old = history.replay(from);
         let handed = handed_over(from, pasts.clone());
         let told: Vec<(u32, u32)> =
@@ -155,7 +161,7 @@ fn check(cold: u32, hot_last: bool) {
             frequency,
         };
         let entries: Vec<ImportedEntry> = told.iter().map(entry).collect();
-        for to in builtin::ALL.iter().filter(|&to| to != from) {
+        for to in all.iter().filter(|&to| to != from) {
             let mut policy = to.rebuild(CAPACITY.into(), &entries);
             assert_eq!(policy.len(), entries.len());
             let named: Vec<u32> = (0..VICTIMS).map_while(|_| policy.victim()).map(|slot| slot.0).collect();

@@ -65,11 +65,11 @@ mod tests {
 
     #[test]
     fn a_method_is_a_policy_with_its_parameters_or_the_optimum() {
-        for name in ["s3-fifo", "lirs(hir=0.1, ghosts=4)", "belady"] {
+        for name in ["s4-fifo", "lirs(hir=0.1, ghosts=4)", "belady"] {
             assert_eq!(name.parse::<Method>().unwrap().to_string(), name);
         }
         let error = |name: &str| name.parse::<Method>().unwrap_err().to_string();
-        assert!(error("beladi").ends_with("2q, belady"), "{}", error("beladi"));
+        assert!(error("beladi").ends_with("s4-fifo, belady"), "{}", error("beladi"));
         assert_eq!(error("belady(a=1)"), "policy `belady`: there is no parameter `a`; it has no parameters");
         assert!(
             error("2q(in=1)").starts_with("policy `2q`: `in` cannot be `1`: it is 0.001 to 0.99; it has in ")

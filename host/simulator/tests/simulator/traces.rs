@@ -213,3 +213,18 @@ fn short_traces_give_the_reference() {
 fn long_traces_give_the_reference() {
     compare(|trace| LONG.contains(&trace));
 }
+
+/// Without the newest part it is S3-FIFO.
+#[test]
+fn s4_fifo_without_a_skip_is_s3_fifo() {
+    let Some(directory) = directory() else { return };
+    let s3 = builtin::S4_FIFO.with_parameters("skip=0").unwrap();
+    for (trace, capacity) in [("sprite.trace.gz", 708), ("c2k_web07.txt.zst", 2_048), ("multi3.trace.gz", 75)]
+    {
+        let requests = read(&directory, trace);
+        let [ours, theirs, skipping] =
+            [&s3, &builtin::S3_FIFO, &builtin::S4_FIFO].map(|kind| hit_percent(&requests, kind, capacity));
+        assert!((ours - theirs).abs() < f64::EPSILON, "{trace}, {capacity}");
+        assert!((ours - skipping).abs() > 0.001 || capacity < 100, "{trace}, {capacity}: {skipping}");
+    }
+}
