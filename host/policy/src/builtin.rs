@@ -6,14 +6,14 @@
 //! let names = builtin::ALL.map(|policy| policy.name().to_owned());
 //! assert_eq!(names.join(" "), "lru fifo lfu arc sieve s3-fifo w-tinylfu lirs 2q");
 //! let names = builtin::MORE.map(|policy| policy.name().to_owned());
-//! assert_eq!(names.join(" "), "s4-fifo");
+//! assert_eq!(names.join(" "), "s4-fifo clock2q-plus");
 //! ```
 
 use crate::factory::{PolicyFactory, Visitor};
 use crate::parameters::{BadParameter, Parameter, Tunable};
 use crate::{
-    Adaptive, Fifo, GhostStore, Lfu, Lirs, Lru, S3Fifo, S4Fifo, Sieve, TwoQ, WTinyLfu, lirs, s3_fifo,
-    s4_fifo, two_q, w_tinylfu,
+    Adaptive, Clock2QPlus, Fifo, GhostStore, Lfu, Lirs, Lru, S3Fifo, S4Fifo, Sieve, TwoQ, WTinyLfu,
+    clock2q_plus, lirs, s3_fifo, s4_fifo, two_q, w_tinylfu,
 };
 
 /// Least recently used.
@@ -37,11 +37,14 @@ pub const LIRS: PolicyFactory = PolicyFactory::built_in(BuiltIn::Lirs(lirs::Para
 pub const TWO_Q: PolicyFactory = PolicyFactory::built_in(BuiltIn::TwoQ(two_q::Parameters::DEFAULT));
 /// S3-FIFO in whose newest part hits do not count (Xia et al., OSDI 2026).
 pub const S4_FIFO: PolicyFactory = PolicyFactory::built_in(BuiltIn::S4Fifo(s4_fifo::Parameters::DEFAULT));
+/// A small queue with a correlation window before a clock (Zhai et al., VLDB 2026).
+pub const CLOCK2Q_PLUS: PolicyFactory =
+    PolicyFactory::built_in(BuiltIn::Clock2QPlus(clock2q_plus::Parameters::DEFAULT));
 /// One policy of each idea, in the order of their declaration.
 pub const ALL: [PolicyFactory; 9] = [LRU, FIFO, LFU, ARC, SIEVE, S3_FIFO, W_TINYLFU, LIRS, TWO_Q];
 
 /// Descendants of those in [`ALL`], in the order of their declaration.
-pub const MORE: [PolicyFactory; 1] = [S4_FIFO];
+pub const MORE: [PolicyFactory; 2] = [S4_FIFO, CLOCK2Q_PLUS];
 
 /// The policies that shadows follow by default: they cover recency, frequency and the balance of the
 /// two, and each further one costs a shadow for each capacity followed.
@@ -60,6 +63,7 @@ pub(crate) enum BuiltIn {
     Lirs(lirs::Parameters),
     TwoQ(two_q::Parameters),
     S4Fifo(s4_fifo::Parameters),
+    Clock2QPlus(clock2q_plus::Parameters),
 }
 
 impl BuiltIn {
@@ -76,6 +80,7 @@ impl BuiltIn {
             Self::Lirs(_) => "lirs",
             Self::TwoQ(_) => "2q",
             Self::S4Fifo(_) => "s4-fifo",
+            Self::Clock2QPlus(_) => "clock2q-plus",
         }
     }
 
@@ -88,6 +93,7 @@ impl BuiltIn {
             Self::Lirs(_) => lirs::Parameters::KNOWN,
             Self::TwoQ(_) => two_q::Parameters::KNOWN,
             Self::S4Fifo(_) => s4_fifo::Parameters::KNOWN,
+            Self::Clock2QPlus(_) => clock2q_plus::Parameters::KNOWN,
         }
     }
 
@@ -103,6 +109,7 @@ impl BuiltIn {
             Self::Lirs(_) => Self::Lirs(Tunable::parse(name, list)?),
             Self::TwoQ(_) => Self::TwoQ(Tunable::parse(name, list)?),
             Self::S4Fifo(_) => Self::S4Fifo(Tunable::parse(name, list)?),
+            Self::Clock2QPlus(_) => Self::Clock2QPlus(Tunable::parse(name, list)?),
         })
     }
 
@@ -116,6 +123,7 @@ impl BuiltIn {
             Self::Lirs(parameters) => parameters.text(name),
             Self::TwoQ(parameters) => parameters.text(name),
             Self::S4Fifo(parameters) => parameters.text(name),
+            Self::Clock2QPlus(parameters) => parameters.text(name),
         }
     }
 
@@ -132,6 +140,7 @@ impl BuiltIn {
             Self::Lirs(parameters) => visitor.visit(Lirs::<G>::with(capacity, parameters)),
             Self::TwoQ(parameters) => visitor.visit(TwoQ::<G>::with(capacity, parameters)),
             Self::S4Fifo(parameters) => visitor.visit(S4Fifo::<G>::with(capacity, parameters)),
+            Self::Clock2QPlus(parameters) => visitor.visit(Clock2QPlus::<G>::with(capacity, parameters)),
         }
     }
 }

@@ -36,6 +36,7 @@
 //! | ARC | T1, then T2, both in LRU order | used once: T1, more often: T2. T1, then T2, in the order given |
 //! | SIEVE | visited bit clear, as the hand will meet them; then set, the least used first | used more than once: visited bit set. Those used once, then the others, in the order given |
 //! | S3-FIFO, S4-FIFO | what would leave S, oldest first; M without a count; then by count; of S4-FIFO's S also by hits that did not count | used once: S, more often: M, with differences of use as counts. S down to its share; M, the least used (up to 4) first; the rest of S |
+//! | Clock2Q+ | what would leave S if every hit counted, oldest first; M without a bit; then the least used first | used once: S, more often: M. S down to its share; M in the order given; the rest of S |
 //! | W-TinyLFU | window, probation, protected, each in LRU order | the hottest protected, the rest probation. In the order given |
 //! | LIRS | Q from its front, then LIR from the bottom of S | the hottest LIR, the rest in Q. In the order given |
 //! | 2Q | A1in, the least used first, of equals the oldest; then Am in LRU order | used once: A1in, more often: Am. A1in down to Kin; Am in the order given; the rest of A1in |
@@ -47,6 +48,7 @@
 mod access_bits;
 pub mod arc;
 pub mod builtin;
+pub mod clock2q_plus;
 mod factory;
 mod fetch;
 pub mod fifo;
@@ -69,6 +71,7 @@ pub mod w_tinylfu;
 mod weights;
 
 pub use arc::Adaptive;
+pub use clock2q_plus::Clock2QPlus;
 pub use factory::{PolicyFactory, Visitor};
 pub use fifo::Fifo;
 pub use ghosts::{ByHash, GhostStore, InSlot};

@@ -1,4 +1,4 @@
-//! The queues of S3-FIFO and S4-FIFO: small, main, and ghosts. The modules of the two say what each does.
+//! The queues of S3-FIFO, S4-FIFO and Clock2Q+: small, main, and ghosts. The modules of the three say what each does.
 //!
 //! A newcomer enters S, or M where G remembers it. A hit only counts. While S holds its share, its oldest entry leaves:
 //! to M, its count cleared, if it was hit often enough, else out and into G. Otherwise the oldest entry of M is looked at:
@@ -6,8 +6,8 @@
 //! queues that are total orders, and no tie is left.
 //!
 //! The policies differ in [`Rules`], which are numbers, and in what an entry carries, a [`Newcomer`]: S3-FIFO counts every
-//! hit and needs nothing, so that a hit in it touches two bytes. S4-FIFO passes over hits in the newest part of S and
-//! keeps the age of an entry beside its links: what entered S so far, by weight. An entry's distance from the newest is
+//! hit and needs nothing, so that a hit in it touches two bytes. The other two pass over hits in the newest part of S and
+//! keep the age of an entry beside its links: what entered S so far, by weight. An entry's distance from the newest is
 //! what entered after it. So a removal leaves the distances of others as they are, in place of closing the gap: the same
 //! as in the authors' simulator.
 //!

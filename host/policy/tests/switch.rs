@@ -101,6 +101,7 @@ fn handed_over(kind: &PolicyFactory, mut pasts: Vec<Past>) -> Vec<Past> {
         // T1, then T2.
         "arc" => pasts.sort_by_key(|past| (past.uses > 1, past.used)),
         "s3-fifo" | "s4-fifo" => pasts.sort_by_key(|past| queued(past, 2, 3)),
+        "clock2q-plus" => pasts.sort_by_key(|past| queued(past, 1, 1)),
         // The window, or Q, with the last hundredth of the inserts; then probation and protected, or LIR.
         "w-tinylfu" => pasts.sort_by_key(|past| {
             let newest = past.inserted >= CAPACITY - CAPACITY / 100;
@@ -134,8 +135,9 @@ fn victims(kind: &PolicyFactory, handed: &[Past]) -> Vec<u32> {
         }
         "arc" | "sieve" => [slots(&once), slots(&more)].concat(),
         "2q" => beyond(CAPACITY / 4, &more),
-        "s3-fifo" | "s4-fifo" => {
-            more.sort_by_key(|past| past.uses.min(4));
+        "s3-fifo" | "s4-fifo" | "clock2q-plus" => {
+            let most = if kind.name() == "clock2q-plus" { 2 } else { 4 };
+            more.sort_by_key(|past| past.uses.min(most));
             // S is looked at while it holds its share or more.
             beyond(CAPACITY / 10 - 1, &more)
         }

@@ -1,10 +1,10 @@
-//! S3-FIFO and S4-FIFO against a model written from the papers with vectors and linear searches.
+//! S3-FIFO, S4-FIFO and Clock2Q+ against a model written from the papers with vectors and linear searches.
 #![expect(clippy::indexing_slicing, clippy::expect_used, reason = "a test: a panic is its failure")]
 
 mod owner;
 
-use host_policy::{ByHash, Decimal, InSlot, S3Fifo, S4Fifo, s3_fifo, s4_fifo};
-use owner::{Model, compare, steps};
+use host_policy::{ByHash, Clock2QPlus, Decimal, InSlot, S3Fifo, S4Fifo, clock2q_plus, s3_fifo, s4_fifo};
+use owner::{Model, Step, compare, steps};
 use proptest::prelude::*;
 
 /// What a queue of the model holds.
@@ -38,8 +38,8 @@ fn find(list: &[Entry], id: u64) -> Option<usize> {
     list.iter().position(|entry| entry.id == id)
 }
 
-/// Algorithm 1 of the S3-FIFO paper, with the authors' filling, and with what S4-FIFO (section 4 of its paper) changes.
-/// Queues run from tail (front) to head (back).
+/// Algorithm 1 of the S3-FIFO paper, with the authors' filling, and with what S4-FIFO (section 4 of its paper) and
+/// Clock2Q+ (section 3.4) change. Queues run from tail (front) to head (back).
 #[derive(Clone)]
 struct NaiveQueues {
     c: usize,
@@ -77,6 +77,10 @@ impl NaiveQueues {
     }
     fn s4(c: usize) -> Self {
         Self { skip_percent: 25, ..Self::s3(c) }
+    }
+    fn clock2q_plus(c: usize) -> Self {
+        let skipped = |small: usize, percent: usize| (small * percent).div_ceil(100);
+        Self { ghost_percent: 50, skipped, skip_percent: 50, to_main: 1, most: 1, ..Self::s3(c) }
     }
     fn s_target(&self) -> usize {
         (self.c * self.small_percent / 100).max(1)
@@ -228,4 +232,50 @@ proptest! {
         compare(S4Fifo::<InSlot>::with(units(capacity), parameters), &mut paper.clone(), capacity, &steps)?;
     }
 
+    #[test]
+    fn clock2q_plus_is_the_paper(steps in steps(), capacity in 0usize..60) {
+        let paper = NaiveQueues::clock2q_plus(capacity);
+        compare(Clock2QPlus::new(units(capacity)), &mut paper.clone(), capacity, &steps)?;
+        let in_slots = Clock2QPlus::<InSlot>::with(units(capacity), clock2q_plus::Parameters::default());
+        compare(in_slots, &mut paper.clone(), capacity, &steps)?;
+    }
+
+    #[test]
+    fn clock2q_plus_with_other_parameters_too(
+        steps in steps(), capacity in 0usize..40, small in 1u32..=99, ghosts in 0u32..=400, window in 0u32..=90,
+    ) {
+        let [s, g, w] = [small, ghosts, window].map(Decimal::percent);
+        let parameters = clock2q_plus::Parameters::new(s, g, w).expect("in range");
+        let paper = NaiveQueues {
+            small_percent: wide(small),
+            ghost_percent: wide(ghosts),
+            skip_percent: wide(window),
+            ..NaiveQueues::clock2q_plus(capacity)
+        };
+        compare(Clock2QPlus::<ByHash>::with(units(capacity), parameters), &mut paper.clone(), capacity, &steps)?;
+        compare(Clock2QPlus::<InSlot>::with(units(capacity), parameters), &mut paper.clone(), capacity, &steps)?;
+    }
+}
+
+/// The skipped part itself, on a case that can be followed by hand.
+#[test]
+fn a_hit_in_the_newest_part_of_the_small_queue_does_not_count() {
+    // S has 4 of 40 entries; in Clock2Q+ the newest 2 do not count. 0 to 3 enter S, 4 to 39 M.
+    let run: Vec<Step> = (0..40).map(Step::Access).collect();
+    let evicted = |hits: &[u64]| {
+        let mut model = NaiveQueues::clock2q_plus(40);
+        let steps: Vec<Step> = run.iter().cloned().chain(hits.iter().copied().map(Step::Access)).collect();
+        compare(Clock2QPlus::new(40), &mut model.clone(), 40, &steps).expect("the model agrees");
+        for step in &steps {
+            if let Step::Access(id) = step {
+                model.access(*id);
+            }
+        }
+        (100..104).flat_map(|id| model.access(id).1).collect::<Vec<u64>>()
+    };
+    assert_eq!(evicted(&[]), [0, 1, 2, 3]);
+    // 2 and 3 are the newest; 1 is not.
+    assert_eq!(evicted(&[2, 3]), [0, 1, 2, 3]);
+    // It moves to M, so that S is short of one, and the next victim is M's.
+    assert_eq!(evicted(&[1]), [0, 2, 4, 3]);
 }

@@ -1,4 +1,4 @@
-//! In what S3-FIFO and S4-FIFO differ.
+//! In what S3-FIFO, S4-FIFO and Clock2Q+ differ.
 
 use std::fmt::Debug;
 

@@ -214,6 +214,38 @@ fn long_traces_give_the_reference() {
     compare(|trace| LONG.contains(&trace));
 }
 
+/// Percent of the requests that miss in the authors' Clock2Q+ (libCacheSim 0.3.5, `Clock2QPlus`): with the paper's ghosts,
+/// half of the capacity, and with a window of a fifth besides.
+const CLOCK2Q_PLUS: [(&str, u64, f64, f64); 14] = [
+    ("c2k_web07.txt.zst", 205, 56.7474, 57.0378),
+    ("c2k_web07.txt.zst", 2_048, 42.3645, 42.1333),
+    ("cloudPhysicsIO.csv.zst", 490, 82.9010, 82.8562),
+    ("cloudPhysicsIO.csv.zst", 4_897, 78.0894, 77.9340),
+    ("corda_vault.txt.zst", 905, 66.6667, 66.6667),
+    ("cpp.trace.gz", 122, 19.9403, 19.7856),
+    ("cpp.trace.gz", 612, 14.0820, 13.8831),
+    ("gli.trace.gz", 1_264, 48.7781, 48.1629),
+    ("multi1.trace.gz", 261, 50.2775, 50.3279),
+    ("multi1.trace.gz", 1_303, 30.6533, 30.6344),
+    ("multi2.trace.gz", 57, 92.6913, 92.9307),
+    ("multi3.trace.gz", 745, 54.1351, 54.2442),
+    ("sprite.trace.gz", 708, 14.3228, 14.0176),
+    ("sprite.trace.gz", 3_538, 6.1562, 6.2756),
+];
+
+#[test]
+fn clock2q_plus_gives_the_reference() {
+    let Some(directory) = directory() else { return };
+    let narrow = builtin::CLOCK2Q_PLUS.with_parameters("window=0.2").unwrap();
+    for (trace, capacity, half, fifth) in CLOCK2Q_PLUS {
+        let requests = read(&directory, trace);
+        for (policy, theirs) in [(&builtin::CLOCK2Q_PLUS, half), (&narrow, fifth)] {
+            let ours = 100.0 - hit_percent(&requests, policy, capacity);
+            assert!((ours - theirs).abs() < 0.0001, "{policy}, {trace}, {capacity}: {ours} and {theirs}");
+        }
+    }
+}
+
 /// Without the newest part it is S3-FIFO.
 #[test]
 fn s4_fifo_without_a_skip_is_s3_fifo() {
