@@ -211,7 +211,8 @@ fn what_cannot_be_simulated_says_why() {
     let text = fail(2, ["sim", path, "--policy", "lur"]);
     assert!(
         text.contains(
-            "expected one of lru, fifo, lfu, arc, sieve, s3-fifo, w-tinylfu, lirs, 2q, s4-fifo, clock2q-plus, belady"
+            "expected one of lru, fifo, lfu, arc, sieve, s3-fifo, w-tinylfu, lirs, 2q, s4-fifo, clock2q-plus, \
+             w-tinylfu-climb, belady"
         ),
         "{text}"
     );

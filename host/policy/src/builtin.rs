@@ -1,12 +1,29 @@
 //! The policies of this crate.
 //!
+//! How many percent of LRU's misses each removes, in the mean over 39 rows of twelve traces, and over the 20 of them that
+//! are not of the LIRS paper, by `cargo run --release -p host-simulator --example reduction -- ../shared/traces POLICY`:
+//!
+//! | policy | 39 rows | 20 rows | with other parameters | 39 rows | 20 rows |
+//! |---|---:|---:|---|---:|---:|
+//! | `lfu` | -16.20 | -14.25 | | | |
+//! | `fifo` | -6.25 | -2.56 | | | |
+//! | `sieve` | -2.99 | -6.47 | | | |
+//! | `2q` | 1.65 | 1.06 | `2q(out=2)` | 3.77 | 1.28 |
+//! | `arc` | 3.54 | 2.33 | | | |
+//! | `w-tinylfu` | 3.95 | -4.80 | `w-tinylfu(window=0.2)` | 6.16 | -0.04 |
+//! | `lirs` | 4.98 | -4.49 | `lirs(hir=0.1, ghosts=4)` | 7.88 | -0.23 |
+//! | `clock2q-plus` | 6.37 | -0.52 | `clock2q-plus(ghosts=2)` | 7.26 | 0.23 |
+//! | `w-tinylfu-climb` | 7.11 | 0.26 | `w-tinylfu-climb(window=0.2)` | 7.45 | 2.00 |
+//! | `s4-fifo` | 7.13 | 0.19 | `s4-fifo(small=0.3, ghosts=3)` | 5.62 | 2.65 |
+//! | `s3-fifo` | 7.17 | 0.16 | `s3-fifo(small=0.25, ghosts=2)` | 6.40 | 1.94 |
+//!
 //! ```
 //! use host_policy::builtin;
 //!
 //! let names = builtin::ALL.map(|policy| policy.name().to_owned());
 //! assert_eq!(names.join(" "), "lru fifo lfu arc sieve s3-fifo w-tinylfu lirs 2q");
 //! let names = builtin::MORE.map(|policy| policy.name().to_owned());
-//! assert_eq!(names.join(" "), "s4-fifo clock2q-plus");
+//! assert_eq!(names.join(" "), "s4-fifo clock2q-plus w-tinylfu-climb");
 //! ```
 
 use crate::factory::{PolicyFactory, Visitor};
@@ -40,11 +57,15 @@ pub const S4_FIFO: PolicyFactory = PolicyFactory::built_in(BuiltIn::S4Fifo(s4_fi
 /// A small queue with a correlation window before a clock (Zhai et al., VLDB 2026).
 pub const CLOCK2Q_PLUS: PolicyFactory =
     PolicyFactory::built_in(BuiltIn::Clock2QPlus(clock2q_plus::Parameters::DEFAULT));
+/// W-TinyLFU whose window follows the hit ratio (Einziger, Eytan, Friedman, Manes, Middleware 2018).
+pub const W_TINYLFU_CLIMB: PolicyFactory =
+    PolicyFactory::built_in(BuiltIn::WTinyLfuClimb(w_tinylfu::Parameters::DEFAULT));
+
 /// One policy of each idea, in the order of their declaration.
 pub const ALL: [PolicyFactory; 9] = [LRU, FIFO, LFU, ARC, SIEVE, S3_FIFO, W_TINYLFU, LIRS, TWO_Q];
 
 /// Descendants of those in [`ALL`], in the order of their declaration.
-pub const MORE: [PolicyFactory; 2] = [S4_FIFO, CLOCK2Q_PLUS];
+pub const MORE: [PolicyFactory; 3] = [S4_FIFO, CLOCK2Q_PLUS, W_TINYLFU_CLIMB];
 
 /// The policies that shadows follow by default: they cover recency, frequency and the balance of the
 /// two, and each further one costs a shadow for each capacity followed.
@@ -64,6 +85,7 @@ pub(crate) enum BuiltIn {
     TwoQ(two_q::Parameters),
     S4Fifo(s4_fifo::Parameters),
     Clock2QPlus(clock2q_plus::Parameters),
+    WTinyLfuClimb(w_tinylfu::Parameters),
 }
 
 impl BuiltIn {
@@ -81,6 +103,7 @@ impl BuiltIn {
             Self::TwoQ(_) => "2q",
             Self::S4Fifo(_) => "s4-fifo",
             Self::Clock2QPlus(_) => "clock2q-plus",
+            Self::WTinyLfuClimb(_) => "w-tinylfu-climb",
         }
     }
 
@@ -89,7 +112,7 @@ impl BuiltIn {
         match self {
             Self::Lru | Self::Fifo | Self::Lfu | Self::Arc | Self::Sieve => <()>::KNOWN,
             Self::S3Fifo(_) => s3_fifo::Parameters::KNOWN,
-            Self::WTinyLfu(_) => w_tinylfu::Parameters::KNOWN,
+            Self::WTinyLfu(_) | Self::WTinyLfuClimb(_) => w_tinylfu::Parameters::KNOWN,
             Self::Lirs(_) => lirs::Parameters::KNOWN,
             Self::TwoQ(_) => two_q::Parameters::KNOWN,
             Self::S4Fifo(_) => s4_fifo::Parameters::KNOWN,
@@ -110,6 +133,7 @@ impl BuiltIn {
             Self::TwoQ(_) => Self::TwoQ(Tunable::parse(name, list)?),
             Self::S4Fifo(_) => Self::S4Fifo(Tunable::parse(name, list)?),
             Self::Clock2QPlus(_) => Self::Clock2QPlus(Tunable::parse(name, list)?),
+            Self::WTinyLfuClimb(_) => Self::WTinyLfuClimb(Tunable::parse(name, list)?),
         })
     }
 
@@ -119,7 +143,7 @@ impl BuiltIn {
         match self {
             Self::Lru | Self::Fifo | Self::Lfu | Self::Arc | Self::Sieve => None,
             Self::S3Fifo(parameters) => parameters.text(name),
-            Self::WTinyLfu(parameters) => parameters.text(name),
+            Self::WTinyLfu(parameters) | Self::WTinyLfuClimb(parameters) => parameters.text(name),
             Self::Lirs(parameters) => parameters.text(name),
             Self::TwoQ(parameters) => parameters.text(name),
             Self::S4Fifo(parameters) => parameters.text(name),
@@ -141,6 +165,7 @@ impl BuiltIn {
             Self::TwoQ(parameters) => visitor.visit(TwoQ::<G>::with(capacity, parameters)),
             Self::S4Fifo(parameters) => visitor.visit(S4Fifo::<G>::with(capacity, parameters)),
             Self::Clock2QPlus(parameters) => visitor.visit(Clock2QPlus::<G>::with(capacity, parameters)),
+            Self::WTinyLfuClimb(parameters) => visitor.visit(WTinyLfu::climbing(capacity, parameters)),
         }
     }
 }

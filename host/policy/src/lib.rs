@@ -37,13 +37,13 @@
 //! | SIEVE | visited bit clear, as the hand will meet them; then set, the least used first | used more than once: visited bit set. Those used once, then the others, in the order given |
 //! | S3-FIFO, S4-FIFO | what would leave S, oldest first; M without a count; then by count; of S4-FIFO's S also by hits that did not count | used once: S, more often: M, with differences of use as counts. S down to its share; M, the least used (up to 4) first; the rest of S |
 //! | Clock2Q+ | what would leave S if every hit counted, oldest first; M without a bit; then the least used first | used once: S, more often: M. S down to its share; M in the order given; the rest of S |
-//! | W-TinyLFU | window, probation, protected, each in LRU order | the hottest protected, the rest probation. In the order given |
+//! | W-TinyLFU, climbing too | window, probation, protected, each in LRU order | the hottest protected, the rest probation. In the order given |
 //! | LIRS | Q from its front, then LIR from the bottom of S | the hottest LIR, the rest in Q. In the order given |
 //! | 2Q | A1in, the least used first, of equals the oldest; then Am in LRU order | used once: A1in, more often: Am. A1in down to Kin; Am in the order given; the rest of A1in |
 //!
 //! So the hot set is never first, whichever the pair: it was handed over last, or is used more than the rest. What
-//! is remembered of evicted entries does not cross; ghost lists start empty, and ARC with p = 0, as in its paper.
-//! Uses count up to 4,095 in FIFO, SIEVE, LIRS and those with three queues, up to 2^30 or more elsewhere.
+//! is remembered of evicted entries does not cross; ghost lists start empty, ARC with p = 0, as in its paper, and a
+//! window that climbs where it begins. Uses count up to 4,095 in FIFO, SIEVE, LIRS and those with three queues, up to 2^30 or more elsewhere.
 
 mod access_bits;
 pub mod arc;

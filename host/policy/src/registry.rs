@@ -27,7 +27,7 @@ const SLIP: usize = 3;
 /// assert_eq!(
 ///     policies.get("seive").unwrap_err().to_string(),
 ///     "unknown policy `seive`, did you mean `sieve`? expected one of lru, fifo, lfu, arc, sieve, s3-fifo, \
-///      w-tinylfu, lirs, 2q, s4-fifo, clock2q-plus, my-lru"
+///      w-tinylfu, lirs, 2q, s4-fifo, clock2q-plus, w-tinylfu-climb, my-lru"
 /// );
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -207,8 +207,8 @@ mod tests {
     fn an_unknown_name_is_told_with_the_known_ones_and_the_nearest() {
         let policies = Registry::default();
         let text = |name| policies.get(name).unwrap_err().to_string();
-        let known =
-            "expected one of lru, fifo, lfu, arc, sieve, s3-fifo, w-tinylfu, lirs, 2q, s4-fifo, clock2q-plus";
+        let known = "expected one of lru, fifo, lfu, arc, sieve, s3-fifo, w-tinylfu, lirs, 2q, s4-fifo, \
+                     clock2q-plus, w-tinylfu-climb";
         assert_eq!(text("clock"), format!("unknown policy `clock`: {known}"));
         assert_eq!(text("S3FIFO"), format!("unknown policy `S3FIFO`, did you mean `s3-fifo`? {known}"));
         assert_eq!(text(""), format!("unknown policy ``: {known}"));

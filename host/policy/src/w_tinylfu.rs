@@ -6,7 +6,7 @@
 //! main), whose oldest falls back to probation. When room is needed, the candidate stands against probation's
 //! oldest entry, and the one requested less often lately, by the [sketch](Sketch), goes; on a tie the candidate.
 //! Every [`SAMPLE_PER_ENTRY`] requests per entry all frequencies are halved. The window has a fixed size, as
-//! published; Caffeine's climber, which moves it, is left out.
+//! published, or one that [follows the hit ratio](climber): `w-tinylfu-climb`.
 //!
 //! What the papers leave open, or the owner's sequence of calls requires:
 //! - The entry that is announced counts as part of the window from then on, so that the window's oldest is the
@@ -30,6 +30,7 @@
 //! is too small to see the second use, and high counts from earlier keep new entries out); LRU or ARC then do better. Also a loop
 //! about as long as the sample: every count is 1 or, halved, 0, the newcomer always wins, and nothing hits.
 
+pub mod climber;
 mod parameters;
 mod segments;
 mod sketch;
@@ -41,6 +42,7 @@ use crate::parameters::Decimal;
 use crate::replay::hit_in_stages;
 use crate::weights::Weights;
 use crate::{ExportedEntry, ImportedEntry, Policy, ReplayPolicy, Slot};
+use climber::Climber;
 pub use parameters::Parameters;
 use segments::{Entry, PROBATION, PROTECTED, Segments, VACANT, WINDOW};
 pub use sketch::{MOST, Sketch};
@@ -84,6 +86,8 @@ pub struct WTinyLfu {
     /// Candidates that lost while warm.
     warm_losers: u64,
     incoming: Option<Incoming>,
+    /// Moves the window's border; `None` where it stays.
+    climber: Option<Climber>,
 }
 
 impl WTinyLfu {
@@ -96,6 +100,16 @@ impl WTinyLfu {
     /// The same with other parameters.
     #[must_use]
     pub fn with(capacity: u64, parameters: Parameters) -> Self {
+        Self::build(capacity, parameters, None)
+    }
+
+    /// The same with a window that [follows the hit ratio](climber).
+    #[must_use]
+    pub fn climbing(capacity: u64, parameters: Parameters) -> Self {
+        Self::build(capacity, parameters, Some(Climber::new()))
+    }
+
+    fn build(capacity: u64, parameters: Parameters, climber: Option<Climber>) -> Self {
         let mut policy = Self {
             capacity: 0,
             parameters,
@@ -109,6 +123,7 @@ impl WTinyLfu {
             sample: 0,
             warm_losers: 0,
             incoming: None,
+            climber,
         };
         policy.divide(capacity);
         policy
@@ -119,6 +134,7 @@ impl WTinyLfu {
         self.max_main = self.parameters.window.rest().of(capacity);
         self.max_window = capacity - self.max_main;
         self.max_protected = PROTECTED_SHARE.of(self.max_main);
+        self.climber = self.climber.take().map(|_| Climber::new());
     }
 
     #[inline]
@@ -159,8 +175,11 @@ impl WTinyLfu {
 
     /// Counts a request in the sketch.
     #[inline]
-    fn count(&mut self, hash: u64) {
+    fn count(&mut self, hash: u64, hit: bool) {
         self.sketch.add(hash);
+        if let Some(climber) = &mut self.climber {
+            climber.count(hit);
+        }
         if self.sketch.additions() >= self.sample {
             self.age();
         }
@@ -262,13 +281,14 @@ impl Policy for WTinyLfu {
     #[inline]
     fn on_hit(&mut self, slot: Slot) {
         let Some(entry) = self.held(slot) else { return };
-        self.count(entry.hash());
+        self.count(entry.hash(), true);
         self.entries.data_mut(slot.0).usage = entry.usage.used();
         match entry.usage.segment() {
             WINDOW => self.segments.window.list.move_to_back(&mut self.entries, slot.0),
             PROTECTED => self.segments.protected.list.move_to_back(&mut self.entries, slot.0),
             _ => self.promote(slot),
         }
+        self.climb();
     }
 
     #[inline]
@@ -279,12 +299,15 @@ impl Policy for WTinyLfu {
     #[inline]
     fn on_miss(&mut self, id: u64, weight: u64) {
         let hash = mix(id);
-        self.count(hash);
+        self.count(hash, false);
         self.incoming = Some(Incoming { hash, weight, beaten: None });
     }
 
     #[inline]
     fn victim(&mut self) -> Option<Slot> {
+        if let Some(climber) = &mut self.climber {
+            climber.start();
+        }
         let slot = self.choose();
         let entry = self.held(slot)?;
         self.unlink(slot, entry);
@@ -317,6 +340,7 @@ impl Policy for WTinyLfu {
         }
         self.settle_window();
         self.sketch.reach(self.len());
+        self.climb();
     }
 
     #[inline]

@@ -103,7 +103,7 @@ fn handed_over(kind: &PolicyFactory, mut pasts: Vec<Past>) -> Vec<Past> {
         "s3-fifo" | "s4-fifo" => pasts.sort_by_key(|past| queued(past, 2, 3)),
         "clock2q-plus" => pasts.sort_by_key(|past| queued(past, 1, 1)),
         // The window, or Q, with the last hundredth of the inserts; then probation and protected, or LIR.
-        "w-tinylfu" => pasts.sort_by_key(|past| {
+        "w-tinylfu" | "w-tinylfu-climb" => pasts.sort_by_key(|past| {
             let newest = past.inserted >= CAPACITY - CAPACITY / 100;
             (!newest, past.uses > 1, past.used)
         }),
@@ -127,7 +127,7 @@ fn victims(kind: &PolicyFactory, handed: &[Past]) -> Vec<u32> {
         [slots(first), slots(more), slots(rest)].concat()
     };
     match kind.name() {
-        "lru" | "fifo" | "w-tinylfu" | "lirs" => slots(handed),
+        "lru" | "fifo" | "w-tinylfu" | "w-tinylfu-climb" | "lirs" => slots(handed),
         "lfu" => {
             let mut all = handed.to_vec();
             all.sort_by_key(|past| past.uses);

@@ -25,7 +25,8 @@ use parking_lot::Mutex;
 const GRACE: Duration = Duration::from_secs(30);
 
 /// The names of a registry with `mru`, as errors list them.
-const NAMES: &str = "lru, fifo, lfu, arc, sieve, s3-fifo, w-tinylfu, lirs, 2q, s4-fifo, clock2q-plus, mru";
+const NAMES: &str = "lru, fifo, lfu, arc, sieve, s3-fifo, w-tinylfu, lirs, 2q, s4-fifo, clock2q-plus, \
+                     w-tinylfu-climb, mru";
 
 /// The built-in policies, and `mru`.
 #[expect(clippy::unwrap_used, reason = "a test fails where this does")]

@@ -69,7 +69,7 @@ mod tests {
             assert_eq!(name.parse::<Method>().unwrap().to_string(), name);
         }
         let error = |name: &str| name.parse::<Method>().unwrap_err().to_string();
-        assert!(error("beladi").ends_with("clock2q-plus, belady"), "{}", error("beladi"));
+        assert!(error("beladi").ends_with("w-tinylfu-climb, belady"), "{}", error("beladi"));
         assert_eq!(error("belady(a=1)"), "policy `belady`: there is no parameter `a`; it has no parameters");
         assert!(
             error("2q(in=1)").starts_with("policy `2q`: `in` cannot be `1`: it is 0.001 to 0.99; it has in ")

@@ -5,10 +5,10 @@ use crate::parameters::{BadParameter, Decimal, Parameter, Tunable};
 const WINDOW_SHARE: Parameter = Parameter::share(
     "window",
     Decimal::percent(1),
-    "the share of the capacity that newcomers have before the main part",
+    "the share of the capacity that newcomers have before the main part, at the start where it changes",
 );
 
-/// W-TinyLFU's parameters.
+/// W-TinyLFU's parameters, with a fixed window and one that moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parameters {
     pub(super) window: Decimal,

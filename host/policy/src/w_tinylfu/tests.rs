@@ -29,9 +29,10 @@ proptest! {
     fn parts_hold(
         steps in prop::collection::vec((0u8..16, 0u64..60, 1u64..25), 0..400),
         window in 1u32..=99,
+        climbs: bool,
     ) {
         let parameters = Parameters::new(Decimal::percent(window)).unwrap();
-        let mut policy = WTinyLfu::with(80, parameters);
+        let mut policy = if climbs { WTinyLfu::climbing } else { WTinyLfu::with }(80, parameters);
         let mut resident: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
         let evict = |policy: &mut WTinyLfu, resident: &mut BTreeMap<u32, (u64, u64)>, room: u64| {
             while resident.values().map(|(_, weight)| weight).sum::<u64>() + room > policy.capacity {
@@ -180,4 +181,53 @@ fn a_batch_of_hits_is_the_hits_one_by_one() {
         assert_eq!(batched.sketch.estimate(hash), single.sketch.estimate(hash));
     }
     assert_eq!(batched.sketch.additions(), single.sketch.additions());
+}
+
+/// Runs ids of weight 1 through a cache of 64 whose window climbs from a half. The window's share in the end.
+fn climbed(ids: impl Iterator<Item = u64>) -> u64 {
+    let mut policy = WTinyLfu::climbing(64, Parameters::new(Decimal::percent(50)).unwrap());
+    let mut slots: BTreeMap<u64, u32> = BTreeMap::new();
+    for id in ids {
+        if let Some(&slot) = slots.get(&id) {
+            policy.on_hit(Slot(slot));
+            continue;
+        }
+        policy.on_miss(id, 1);
+        let victim = (slots.len() == 64).then(|| policy.victim().unwrap().0);
+        slots.retain(|_, slot| Some(*slot) != victim);
+        let slot = victim.unwrap_or_else(|| u32::try_from(slots.len()).unwrap());
+        slots.insert(id, slot);
+        policy.on_insert(Slot(slot), id, 1);
+    }
+    policy.max_window
+}
+
+#[test]
+fn the_window_grows_where_uses_are_recent_and_shrinks_where_they_are_frequent() {
+    let random = |step: u64| crate::mix::mix(step);
+    // Each id twice, the second time up to 100 requests after the first.
+    let recent = (0..60_000).map(|step| {
+        if random(step) % 2 == 0 { 1_000 + step } else { 1_000 + step.saturating_sub(random(!step) % 100) }
+    });
+    // A third of the requests are to ids never seen again, the others to 80 at random, of which main holds most.
+    let frequent =
+        (0..60_000).map(|step| if random(step) % 3 == 0 { 1_000 + step } else { random(!step) % 80 });
+    let (recent, frequent) = (climbed(recent), climbed(frequent));
+    assert!(recent > 45 && frequent < 20, "from 32 to {recent} and to {frequent}");
+}
+
+/// Entries of any weight change sides; what is too heavy for a step ends it.
+#[test]
+fn a_step_ends_at_an_entry_that_weighs_more_than_is_left_of_it() {
+    let mut policy = WTinyLfu::climbing(1_000, Parameters::default());
+    for slot in 0..10 {
+        insert(&mut policy, slot, if slot < 2 { 30 } else { 100 });
+    }
+    // All skipped the window and are in probation; 0 and 1 are its oldest.
+    assert_eq!((policy.grow(62), policy.max_window), (32, 40));
+    assert_eq!((policy.grow(32), policy.max_window), (2, 70));
+    assert_eq!((policy.grow(2), policy.max_window), (0, 70));
+    assert_eq!((policy.shrink(62), policy.max_window), (32, 40));
+    assert_eq!((policy.shrink(29), policy.max_window), (0, 40));
+    assert_eq!((policy.shrink(30), policy.max_window, policy.max_main), (0, 10, 990));
 }

@@ -152,12 +152,12 @@ fn wrong_name() {
         (
             "[cache]\npolicy = \"LRU\"",
             "host.toml:2: cache.policy: expected an eviction policy: lru, fifo, lfu, arc, sieve, s3-fifo, \
-             w-tinylfu, lirs, 2q, s4-fifo, clock2q-plus, got \"LRU\"; did you mean \"lru\"?",
+             w-tinylfu, lirs, 2q, s4-fifo, clock2q-plus, w-tinylfu-climb, got \"LRU\"; did you mean \"lru\"?",
         ),
         (
             "[cache]\npolicy = \"clock\"",
             "host.toml:2: cache.policy: expected an eviction policy: lru, fifo, lfu, arc, sieve, s3-fifo, \
-             w-tinylfu, lirs, 2q, s4-fifo, clock2q-plus, got \"clock\"",
+             w-tinylfu, lirs, 2q, s4-fifo, clock2q-plus, w-tinylfu-climb, got \"clock\"",
         ),
         (
             "optimise = \"latencies\"",
