@@ -64,7 +64,7 @@ impl Above {
     pub(crate) fn load(&self, profile: &str, machine: &Machine) -> Result<Settings, Failure> {
         // Not a setting, though its name begins with `HOST_` as well.
         let variables = std::env::vars_os().filter(|(name, _)| name != crate::log::VARIABLE);
-        let mut loader = Loader::new().profile(profile).policies(policies().names()).env(variables);
+        let mut loader = Loader::new().profile(profile).policies(policies()).env(variables);
         if let Some(file) = &self.config {
             loader = loader.user_file(Some(file.clone()));
         }

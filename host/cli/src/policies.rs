@@ -11,7 +11,11 @@ pub(crate) fn policies() -> Arc<Registry> {
     Arc::clone(&POLICIES)
 }
 
-/// What a simulation calls by this name: one of the policies, or the optimum.
-pub(crate) fn method(name: &str) -> Result<Method, UnknownPolicy> {
-    Method::named(name, &POLICIES)
+/// Some of what a simulation can replay.
+#[derive(Debug, Clone)]
+pub(crate) struct Methods(pub(crate) Vec<Method>);
+
+/// What a simulation calls by these names, with commas between: policies, or the optimum.
+pub(crate) fn methods(list: &str) -> Result<Methods, UnknownPolicy> {
+    Method::list(list, &POLICIES).map(Methods)
 }

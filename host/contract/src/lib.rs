@@ -9,6 +9,7 @@
 //! | [`gauge`] | the table of gauges: name, unit, meaning |
 //! | [`history`] | the last values of each gauge |
 //! | [`value`] | the value of a dial, and the range that it can take |
+//! | [`names`] | the names that a choice takes |
 //! | [`answer`] | what a proposal is answered |
 //! | [`rule`] | prefetch rules and their limits |
 //! | [`grant`] | the interfaces that a profile hands to a strategy |
@@ -25,6 +26,7 @@ pub mod gauge;
 pub mod grant;
 pub mod history;
 pub mod latency;
+pub mod names;
 pub mod nearest;
 pub mod number;
 pub mod rule;
@@ -39,6 +41,7 @@ pub use gauge::{GaugeSpec, Gauges};
 pub use grant::Grant;
 pub use history::History;
 pub use latency::{Latency, Percentiles};
+pub use names::Names;
 pub use rule::PrefetchRule;
 pub use run::{Clock, Objective, RunInfo, Unit};
 pub use snapshot::Snapshot;

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use serde::Serialize;
 
 use crate::answer::{Acceptance, Refusal};
+use crate::names::Names;
 use crate::number::{to_f64, to_u64};
 
 /// A value of a dial.
@@ -46,7 +47,7 @@ impl fmt::Display for Value {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Range {
     /// One of these names.
-    Names(Vec<String>),
+    Names(Names),
     /// A whole number in this range.
     Count(RangeInclusive<u64>),
     /// A number in this range.
@@ -67,14 +68,13 @@ impl Range {
     /// The nearest value inside, and whether the value was inside already.
     ///
     /// # Errors
-    /// [`Refusal::Unknown`] for a name that is not among the names, [`Refusal::Invalid`] for a value of another kind and
-    /// for not-a-number.
+    /// [`Refusal::Unknown`] for a name that is not among the names, [`Refusal::Invalid`] for a parameter that the name does
+    /// not take, a value of another kind and not-a-number.
     pub fn admit(&self, value: &Value) -> Result<(Value, Acceptance), Refusal> {
         match (self, value) {
-            (Self::Names(names), Value::Name(name)) if names.contains(name) => {
-                Ok((value.clone(), Acceptance::Accepted))
+            (Self::Names(names), Value::Name(name)) => {
+                names.read(name).map(|name| (Value::Name(name), Acceptance::Accepted))
             }
-            (Self::Names(names), Value::Name(_)) => Err(Refusal::Unknown(names.clone())),
             (Self::Count(range), Value::Count(count)) => {
                 // `Ord::clamp` panics on an empty range; a range from outside must not.
                 let within = (*count).min(*range.end()).max(*range.start());
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_name_is_one_of_the_names() {
-        let range = Range::Names(vec!["lru".into(), "arc".into()]);
+        let range = Range::Names(vec!["lru".into(), "arc".into()].into());
         assert_eq!(
             range.admit(&Value::Name("arc".into())).map(|(_, answer)| answer),
             Ok(Acceptance::Accepted)
@@ -135,5 +135,18 @@ mod tests {
             Err(Refusal::Unknown(vec!["lru".into(), "arc".into()]))
         );
         assert!(matches!(range.admit(&Value::Count(1)), Err(Refusal::Invalid(_))));
+    }
+
+    #[test]
+    fn a_name_with_parameters_is_taken_in_its_canonical_spelling() {
+        let read = |text: &str| match text.strip_prefix("lru") {
+            Some(rest) => Ok(format!("lru{}", rest.replace(' ', ""))),
+            None => Err(Refusal::Unknown(vec!["lru".into()])),
+        };
+        let range = Range::Names(Names::new(["lru".to_owned()], read));
+        let admitted = range.admit(&Value::Name("lru( k = 2 )".into()));
+        assert_eq!(admitted, Ok((Value::Name("lru(k=2)".into()), Acceptance::Accepted)));
+        let unknown = range.admit(&Value::Name("arc".into()));
+        assert_eq!(unknown, Err(Refusal::Unknown(vec!["lru".into()])));
     }
 }

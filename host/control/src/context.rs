@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use host_contract::{Acceptance, Dial, DialSpec, Grant, PrefetchRule, Range, Refusal, Value};
+use host_contract::{Acceptance, Dial, DialSpec, Grant, Names, PrefetchRule, Range, Refusal, Value};
 use serde::Serialize;
 
 use crate::outcome::Outcome;
@@ -43,8 +43,8 @@ pub struct Offer {
     pub rule_limit: Option<u32>,
     /// Policies that the shadows follow.
     pub followed: Vec<String>,
-    /// Policies that they can follow.
-    pub policies: Vec<String>,
+    /// Policies that they can follow; none where the run has no shadows.
+    pub policies: Option<Names>,
     /// Policies that they may follow at once; 0 where the run has no shadows.
     pub shadow_budget: u32,
 }
@@ -246,14 +246,10 @@ impl ProposalContext {
         if !self.grants.contains(&Grant::ShadowControl) {
             return Err(Refusal::NotGranted);
         }
-        if offer.shadow_budget == 0 {
-            return Err(Refusal::Unavailable);
-        }
+        let Some(known) = &offer.policies else { return Err(Refusal::Unavailable) };
         let mut distinct: Vec<String> = Vec::new();
         for policy in policies {
-            if !offer.policies.contains(&policy) {
-                return Err(Refusal::Unknown(offer.policies.clone()));
-            }
+            let policy = known.read(&policy)?;
             if !distinct.contains(&policy) {
                 distinct.push(policy);
             }
@@ -300,7 +296,7 @@ impl ProposalContext {
     #[must_use]
     pub fn choices(&self, dial: &str) -> &[String] {
         match self.offer.find(dial).and_then(|state| state.range.as_ref()) {
-            Some(Range::Names(names)) => names,
+            Some(Range::Names(names)) => names.listed(),
             _ => &[],
         }
     }

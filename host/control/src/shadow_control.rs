@@ -3,13 +3,15 @@
 //! What a strategy asks for is put in force after every dial of the tick. Where several ask in one tick, the one of the
 //! highest priority counts.
 
+use host_contract::Names;
+
 /// Chooses the policies that the shadows follow.
 pub trait ShadowControl: Send {
     /// Policies followed now, in the order of the snapshot's shadows.
     fn followed(&self) -> Vec<String>;
 
-    /// Policies that can be followed.
-    fn known(&self) -> Vec<String>;
+    /// Policies that can be followed; none where this run has no shadows.
+    fn known(&self) -> Option<Names>;
 
     /// Policies that may be followed at once; 0 where this run has no shadows.
     fn budget(&self) -> u32;
@@ -30,8 +32,8 @@ impl ShadowControl for NoShadows {
         Vec::new()
     }
 
-    fn known(&self) -> Vec<String> {
-        Vec::new()
+    fn known(&self) -> Option<Names> {
+        None
     }
 
     fn budget(&self) -> u32 {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use host_contract::dial::{CACHE_CAPACITY, CACHE_POLICY, IO_WORKERS};
 use host_contract::snapshot::{Cache, Shadow, System};
-use host_contract::{Dial, Dials, Grant, Mode, PrefetchRule, Range, Snapshot, Value};
+use host_contract::{Dial, Dials, Grant, Mode, Names, PrefetchRule, Range, Snapshot, Value};
 use host_control::ledger::Record;
 use host_control::{
     Actuator, Actuators, Budget, Config, ControlLoop, Controls, Fault, Identity, NoRules, NoShadows, Outcome,
@@ -127,8 +127,8 @@ impl ShadowControl for Follows {
         self.0.clone()
     }
 
-    fn known(&self) -> Vec<String> {
-        ["lru", "arc", "sieve"].map(str::to_owned).to_vec()
+    fn known(&self) -> Option<Names> {
+        Some(["lru", "arc", "sieve"].map(str::to_owned).to_vec().into())
     }
 
     fn budget(&self) -> u32 {
@@ -155,7 +155,7 @@ impl Plane {
 
     fn with(broken: bool) -> Self {
         let turned = |range, value| Turned { range, value: Arc::new(Mutex::new(value)), broken };
-        let names = Range::Names(vec!["lru".into(), "arc".into()]);
+        let names = Range::Names(vec!["lru".into(), "arc".into()].into());
         let actuators = Actuators::default()
             .with(CACHE_POLICY, turned(names, Value::Name("lru".into())))
             .with(CACHE_CAPACITY, turned(Range::Count(100..=2_000), Value::Count(1_000)))

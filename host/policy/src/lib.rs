@@ -78,7 +78,7 @@ pub use ghosts::{ByHash, GhostStore, InSlot};
 pub use lfu::Lfu;
 pub use lirs::Lirs;
 pub use lru::Lru;
-pub use parameters::{BadParameter, Decimal, NotDecimal, Parameter, Problem, Values};
+pub use parameters::{BadParameter, Decimal, NotDecimal, Parameter, Problem, Values, split_list};
 pub use registry::{RegisterError, Registry, UnknownPolicy};
 pub use replay::ReplayPolicy;
 pub use s3_fifo::S3Fifo;

@@ -296,6 +296,21 @@ pub(crate) fn split(text: &str) -> (&str, Option<Result<&str, Problem>>) {
     }
 }
 
+/// The texts of a list: `lru, lirs(hir=0.1, ghosts=4)` has two, for a comma between parentheses separates parameters.
+///
+/// ```
+/// let texts: Vec<_> = host_policy::split_list("lru, lirs(hir=0.1, ghosts=4),arc").collect();
+/// assert_eq!(texts, ["lru", "lirs(hir=0.1, ghosts=4)", "arc"]);
+/// ```
+pub fn split_list(list: &str) -> impl Iterator<Item = &str> {
+    let mut inside = false;
+    let texts = list.split(move |character| {
+        inside = (inside || character == '(') && character != ')';
+        character == ',' && !inside
+    });
+    texts.map(str::trim)
+}
+
 /// As names are written: lower case, with hyphens.
 pub(crate) fn folded(name: &str) -> String {
     name.to_lowercase().replace('_', "-")

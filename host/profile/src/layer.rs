@@ -8,6 +8,8 @@ pub(crate) mod text;
 
 use std::collections::BTreeMap;
 
+use host_policy::Registry;
+
 use crate::error::ProfileError;
 use crate::key::Kind;
 use crate::schema::{self, Field, Path};
@@ -32,7 +34,7 @@ impl Layer {
         kind: Kind,
         raw: &Raw,
         source: Source,
-        policies: &[String],
+        policies: &Registry,
     ) -> Result<(), ProfileError> {
         let value = value::read(kind, raw, policies).map_err(|mismatch| ProfileError::WrongValue {
             place: source.place(),

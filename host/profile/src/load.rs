@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use directories::ProjectDirs;
 use host_policy::Registry;
@@ -38,7 +39,7 @@ pub struct Loader {
     user_file: UserFile,
     variables: Vec<(OsString, OsString)>,
     sets: Vec<String>,
-    policies: Vec<String>,
+    policies: Arc<Registry>,
 }
 
 #[derive(Debug, Clone)]
@@ -65,7 +66,7 @@ impl Loader {
             user_file: UserFile::Default,
             variables: Vec::new(),
             sets: Vec::new(),
-            policies: Registry::default().names().map(str::to_owned).collect(),
+            policies: Arc::default(),
         }
     }
 
@@ -100,10 +101,10 @@ impl Loader {
         self
     }
 
-    /// The names that `cache.policy` may have, in place of those of the built-in policies.
+    /// The policies that `cache.policy` may name, in place of the built-in ones.
     #[must_use]
-    pub fn policies<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
-        self.policies = names.into_iter().map(Into::into).collect();
+    pub fn policies(mut self, policies: impl Into<Arc<Registry>>) -> Self {
+        self.policies = policies.into();
         self
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use host_contract::Grant;
 use host_contract::nearest::nearest;
+use host_policy::{BadParameter, Registry, UnknownPolicy};
 use toml::de::{DeInteger, DeValue};
 
 use crate::bytes::Bytes;
@@ -119,8 +120,8 @@ pub(crate) struct Mismatch {
     pub(crate) nearest: Option<String>,
 }
 
-/// Reads a value of this kind; `policies` are the names a policy may have.
-pub(crate) fn read(kind: Kind, raw: &Raw, policies: &[String]) -> Result<Value, Mismatch> {
+/// Reads a value of this kind; a policy is one of `policies`, and is given its canonical text.
+pub(crate) fn read(kind: Kind, raw: &Raw, policies: &Registry) -> Result<Value, Mismatch> {
     let value = match (kind, raw.shape) {
         (Kind::Text, Shape::String | Shape::Bare) => Some(Value::Text(raw.text.clone())),
         (Kind::Scalar, Shape::String | Shape::Integer | Shape::Float | Shape::Boolean | Shape::Bare) => {
@@ -130,9 +131,7 @@ pub(crate) fn read(kind: Kind, raw: &Raw, policies: &[String]) -> Result<Value, 
         (Kind::Choice(names), Shape::String | Shape::Bare) => {
             names.contains(&raw.text.as_str()).then(|| Value::Text(raw.text.clone()))
         }
-        (Kind::Policy, Shape::String | Shape::Bare) => {
-            policies.contains(&raw.text).then(|| Value::Text(raw.text.clone()))
-        }
+        (Kind::Policy, Shape::String | Shape::Bare) => return read_policy(raw, policies),
         (Kind::Count(min, max), Shape::Integer | Shape::Bare) => raw
             .text
             .replace('_', "")
@@ -154,15 +153,33 @@ pub(crate) fn read(kind: Kind, raw: &Raw, policies: &[String]) -> Result<Value, 
         _ => None,
     };
     value.ok_or_else(|| Mismatch {
-        expected: expected(kind, policies),
+        expected: expected(kind),
         got: raw.describe(),
         nearest: match kind {
             Kind::Choice(names) => nearest(&raw.text, names.iter().copied()),
-            Kind::Policy => nearest(&raw.text, policies.iter().map(String::as_str)),
             _ => None,
         }
         .map(str::to_owned),
     })
+}
+
+fn read_policy(raw: &Raw, policies: &Registry) -> Result<Value, Mismatch> {
+    let error = match policies.parse(&raw.text) {
+        Ok(policy) => return Ok(Value::Text(policy.name().to_owned())),
+        Err(error) => error,
+    };
+    let nearest = error.suggestion().map(str::to_owned);
+    let expected = match error {
+        UnknownPolicy::Name { known, .. } => format!("an eviction policy: {}", known.join(", ")),
+        UnknownPolicy::Parameter(BadParameter { policy, known: [], .. }) => {
+            format!("`{policy}` alone, which has no parameters")
+        }
+        UnknownPolicy::Parameter(BadParameter { policy, known, .. }) => {
+            let known: Vec<_> = known.iter().map(ToString::to_string).collect();
+            format!("`{policy}` with parameters that it takes: {}", known.join(", "))
+        }
+    };
+    Err(Mismatch { expected, got: raw.describe(), nearest })
 }
 
 fn read_grants(items: &[Raw]) -> Result<Value, Mismatch> {
@@ -171,7 +188,7 @@ fn read_grants(items: &[Raw]) -> Result<Value, Mismatch> {
         let known = if item.shape == Shape::String { Grant::from_name(&item.text) } else { None };
         let Some(grant) = known else {
             return Err(Mismatch {
-                expected: expected(Kind::Grants, &[]),
+                expected: expected(Kind::Grants),
                 got: item.describe(),
                 nearest: nearest(&item.text, Grant::ALL.map(Grant::name)).map(str::to_owned),
             });
@@ -184,13 +201,13 @@ fn read_grants(items: &[Raw]) -> Result<Value, Mismatch> {
 }
 
 /// What a value of this kind looks like, with unit and range.
-fn expected(kind: Kind, policies: &[String]) -> String {
+fn expected(kind: Kind) -> String {
     match kind {
         Kind::Text => "a text in quotes".into(),
         Kind::Flag => "true or false".into(),
         Kind::Choice([only]) => format!("{only:?}, nothing else is possible for a name"),
         Kind::Choice(names) => format!("one of {}", names.join(", ")),
-        Kind::Policy => format!("an eviction policy: {}", policies.join(", ")),
+        Kind::Policy => "the name of an eviction policy in quotes".into(),
         Kind::Count(min, max) => format!("a whole number from {min} to {max}"),
         Kind::Ratio(min, max) => format!("a number from {min} to {max}"),
         Kind::Bytes(min, max) => format!(
@@ -213,7 +230,7 @@ mod tests {
     use super::*;
 
     fn bare(kind: Kind, text: &str) -> Option<String> {
-        read(kind, &Raw::bare(text), &["lru".to_owned()]).ok().map(|value| value.to_string())
+        read(kind, &Raw::bare(text), &Registry::default()).ok().map(|value| value.to_string())
     }
 
     #[test]
@@ -222,6 +239,7 @@ mod tests {
         assert_eq!(bare(Kind::Flag, "true").as_deref(), Some("true"));
         assert_eq!(bare(Kind::Flag, "yes"), None);
         assert_eq!(bare(Kind::Policy, "\"lru\"").as_deref(), Some("lru"));
+        assert_eq!(bare(Kind::Policy, "lirs(hir=0.10)").as_deref(), Some("lirs(hir=0.1)"));
         assert_eq!(bare(Kind::Grants, "metrics, settings").as_deref(), Some("metrics, settings"));
         assert_eq!(bare(Kind::Grants, "[\"metrics\", \"metrics\"]").as_deref(), Some("metrics"));
         assert_eq!(bare(Kind::Grants, "").as_deref(), Some(""));

@@ -18,7 +18,7 @@ use host_control::{Actuator, Actuators};
 use host_executor::Executor;
 use host_prefetch::Prefetcher;
 
-use crate::ranges::{Counted, Ranges, policy_names};
+use crate::ranges::{Counted, Ranges, policy_range};
 
 /// The actuators of a host: of its cache, its prefetcher, and its pools, where it has any.
 pub(crate) fn actuators<K, V, S>(
@@ -61,10 +61,10 @@ where
     let shown = Arc::clone(&cache);
     // Where a shard fell back to LRU, setting the policy again is a change.
     let show = move || Value::Name(shown.stats().in_force().to_string());
-    let range = Range::Names(policy_names(&policies));
+    let range = Range::Names(policy_range(&policies));
     let turn = move |value: &Value| {
         let Value::Name(name) = value else { return Err(mismatch("a name", value)) };
-        cache.set_policy(policies.get(name).map_err(text)?);
+        cache.set_policy(&policies.parse(name).map_err(text)?);
         Ok(())
     };
     Turned { range, show, turn }
@@ -231,6 +231,7 @@ mod tests {
         let (cache, prefetcher, executor) = parts();
         let mut all = actuators(&cache, &prefetcher, Some(&executor), &ranges());
         for (dial, value) in [
+            (CACHE_POLICY, Value::Name("lirs(hir=0.1, ghosts=4)".into())),
             (CACHE_POLICY, Value::Name("arc".into())),
             (CACHE_CAPACITY, Value::Count(500)),
             (CACHE_TTL, Value::Count(60)),

@@ -68,8 +68,8 @@ impl Options {
     }
 
     /// With these policies in place of the built-in ones. A registered policy is one like any other: `cache.policy` may
-    /// name it, a strategy may propose it, a shadow may follow it. The loader of the settings has to be told of the same
-    /// names.
+    /// name it, a strategy may propose it, a shadow may follow it. The loader of the settings has to be told of them
+    /// too.
     ///
     /// ```
     /// use host_cache::{PolicyFactory, Registry, policy::Lru};
@@ -80,7 +80,7 @@ impl Options {
     /// let mut policies = Registry::default();
     /// policies.register(PolicyFactory::new("mine", |_capacity| Box::new(Lru::new())))?;
     /// let machine = host_telemetry::Machine::read(".".as_ref());
-    /// let loader = Loader::new().profile("small").user_file(None).policies(policies.names());
+    /// let loader = Loader::new().profile("small").user_file(None).policies(policies.clone());
     /// let settings = loader.set(["cache.policy=mine"]).load(&machine)?;
     /// let host = Host::start(Options::new(settings).policies(policies))?;
     /// # Ok(())

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use host_cache::Registry;
+use host_cache::{Registry, UnknownPolicy};
 use host_contract::dial::CACHE_CAPACITY;
-use host_contract::{Dial, Dials, Value};
+use host_contract::{Dial, Dials, Names, Refusal, Value};
 use host_control::{Budget, Config};
 use host_profile::{DialSettings, Settings};
 
@@ -59,6 +59,17 @@ pub(crate) fn ranges(settings: &Settings, capacity: u64, policies: &Arc<Registry
 /// The names of all policies.
 pub(crate) fn policy_names(policies: &Registry) -> Vec<String> {
     policies.names().map(str::to_owned).collect()
+}
+
+/// What a strategy, or a command, may call a policy.
+pub(crate) fn policy_range(policies: &Arc<Registry>) -> Names {
+    let known = policy_names(policies);
+    let policies = Arc::clone(policies);
+    Names::new(known, move |text| match policies.parse(text) {
+        Ok(policy) => Ok(policy.name().to_owned()),
+        Err(UnknownPolicy::Name { known, .. }) => Err(Refusal::Unknown(known)),
+        Err(UnknownPolicy::Parameter(error)) => Err(Refusal::Invalid(error.to_string())),
+    })
 }
 
 /// `bound * capacity / reference`, without overflow.

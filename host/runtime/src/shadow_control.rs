@@ -1,9 +1,12 @@
 //! The shadows of a run, as the control loop chooses what they follow.
 
+use std::sync::Arc;
+
 use host_cache::{Registry, Shadows};
+use host_contract::Names;
 use host_control::ShadowControl;
 
-use crate::ranges::policy_names;
+use crate::ranges::policy_range;
 
 /// The shadows of a run, if it has any.
 pub(crate) struct Following<'a> {
@@ -11,7 +14,7 @@ pub(crate) struct Following<'a> {
     /// Policies that may be followed at once.
     pub(crate) budget: u32,
     /// The policies that they can follow.
-    pub(crate) policies: &'a Registry,
+    pub(crate) policies: &'a Arc<Registry>,
 }
 
 impl ShadowControl for Following<'_> {
@@ -19,8 +22,8 @@ impl ShadowControl for Following<'_> {
         self.shadows.as_ref().map(|shadows| shadows.followed()).unwrap_or_default()
     }
 
-    fn known(&self) -> Vec<String> {
-        if self.shadows.is_some() { policy_names(self.policies) } else { Vec::new() }
+    fn known(&self) -> Option<Names> {
+        self.shadows.as_ref().map(|_| policy_range(self.policies))
     }
 
     fn budget(&self) -> u32 {
@@ -29,7 +32,7 @@ impl ShadowControl for Following<'_> {
 
     fn follow(&mut self, policies: &[String]) -> Result<(), String> {
         let shadows = self.shadows.as_mut().ok_or("this run has no shadows")?;
-        let found: Result<Vec<_>, _> = policies.iter().map(|name| self.policies.get(name).cloned()).collect();
+        let found: Result<Vec<_>, _> = policies.iter().map(|name| self.policies.parse(name)).collect();
         shadows.follow(&found.map_err(|error| error.to_string())?);
         Ok(())
     }

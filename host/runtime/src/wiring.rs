@@ -106,7 +106,7 @@ impl Parts {
         ledger: Ledger,
     ) -> Result<Self, UnknownPolicy> {
         let Scope { settings, policies, capacity, mean_weight, run, workload } = scope;
-        let start = policies.get(&settings.cache.policy)?;
+        let start = &policies.parse(&settings.cache.policy)?;
         let prefetcher = Arc::new(prefetcher(settings, *capacity));
         let cache = Arc::new(store(start, *capacity, run.unit, clock, Arc::clone(&prefetcher)));
         let wanted = settings.cache.shadows && !registrations.is_empty();

@@ -42,7 +42,7 @@ fn load(names: &Registry, policy: &str) -> Result<Settings, ProfileError> {
     let still = ["control.tick=1h", "control.tick-requests=0"];
     let small = ["cache.min-capacity=1MB", "cache.capacity=1MB", "cache.max-capacity=1MB"];
     let sets = still.into_iter().chain(small).chain([policy.as_str()]);
-    let loader = Loader::new().profile("small").user_file(None).policies(names.names());
+    let loader = Loader::new().profile("small").user_file(None).policies(names.clone());
     loader.set(sets).load(&Machine::read(Path::new(".")))
 }
 

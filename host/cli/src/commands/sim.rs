@@ -21,7 +21,7 @@ use crate::format;
 use crate::format::grid::Grid;
 use crate::interrupt::stop_on_ctrl_c;
 use crate::layers::Above;
-use crate::policies::{method, policies};
+use crate::policies::{Methods, methods, policies};
 use crate::progress::{Terminal, Watched};
 use span::Span;
 
@@ -36,6 +36,7 @@ use span::Span;
 Examples:
   host sim trace.lis.zst --policy lru,lfu,arc,belady --capacity 1000,1%,10%
   host sim trace.bin.zst --policy lru --capacity 64MB --csv
+  host sim trace.lis.zst --policy 'lirs,lirs(hir=0.1, ghosts=4)'
   host sim trace.lis.zst --curve --plot curve.svg
   host sim trace.lis.zst --curve --capacity 1000..50000 --policy lru,arc,belady
   host sim trace.lis.zst --per-window 10000 --capacity 5% --plot windows.svg
@@ -51,17 +52,17 @@ pub(crate) struct Sim {
     // Every policy there is, so that none is missing here when there is another.
     #[arg(
         help = format!(
-            "Policies to replay: {} (the offline optimum) [default: {}; with --curve {}]",
+            "Policies to replay, with parameters in parentheses where they have some, lirs(hir=0.1): {} (the offline \
+             optimum) [default: {}; with --curve {}]",
             Method::names(&policies()).join(", "), listed(&POLICIES), listed(&CURVES)
         ),
         long,
         value_name = "LIST",
-        value_delimiter = ',',
-        value_parser = method,
+        value_parser = methods,
         hide_default_value = true,
         conflicts_with = "profile"
     )]
-    policy: Vec<Method>,
+    policy: Vec<Methods>,
 
     /// Capacities: objects (1000), percent of the distinct keys (1%) or bytes (64MB) [default:
     /// 0.1%,1%,10%; with --per-window 10%]. With --curve also a range (1%..50%) [default: 0.1%..100%].
@@ -260,14 +261,15 @@ impl Sim {
     /// The policies named; else the usual ones that this build has, and the limit where a curve can have it.
     fn methods(&self, view: View, capacities: &[Capacity]) -> Result<Vec<Method>, Failure> {
         let in_bytes = capacities.iter().find(|capacity| capacity.in_bytes(self.sizes));
-        if !self.policy.is_empty() {
+        let named: Vec<Method> = self.policy.iter().flat_map(|Methods(methods)| methods).cloned().collect();
+        if !named.is_empty() {
             return match in_bytes {
-                Some(Capacity::Percent(_)) if self.policy.contains(&Method::Belady) => {
+                Some(Capacity::Percent(_)) if named.contains(&Method::Belady) => {
                     Err("with --sizes percent mean bytes, which belady cannot weigh: \
                          leave belady out, or give --capacity in objects"
                         .into())
                 }
-                _ => Ok(self.policy.clone()),
+                _ => Ok(named),
             };
         }
         let mut methods = if view == View::Curve { CURVES.to_vec() } else { POLICIES.to_vec() };

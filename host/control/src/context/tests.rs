@@ -10,7 +10,7 @@ fn offer() -> Offer {
     let state = |spec: &DialSpec| {
         let (range, value) = match spec.dial {
             CACHE_POLICY => {
-                (Some(Range::Names(vec!["lru".into(), "arc".into()])), Some(Value::Name("lru".into())))
+                (Some(Range::Names(vec!["lru".into(), "arc".into()].into())), Some(Value::Name("lru".into())))
             }
             CPU_WORKERS => (Some(Range::Count(1..=4)), Some(Value::Count(2))),
             PREFETCH_SHARE => (Some(Range::Ratio(0.0..=0.5)), Some(Value::Ratio(0.25))),
@@ -25,7 +25,7 @@ fn offer() -> Offer {
         dials: dial::BUILT_IN.iter().map(state).collect(),
         rule_limit: Some(2),
         followed: vec!["lru".into()],
-        policies: vec!["lru".into(), "arc".into(), "sieve".into()],
+        policies: Some(vec!["lru".into(), "arc".into(), "sieve".into()].into()),
         shadow_budget: 2,
     }
 }

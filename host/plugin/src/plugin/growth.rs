@@ -35,7 +35,7 @@ fn offer(dials: &Dials) -> Offer {
     let state = |spec: &DialSpec| {
         let (range, value) = match spec.kind {
             dial::Kind::Choice => {
-                (Range::Names(vec!["lru".to_owned(), "arc".to_owned()]), Value::Name("lru".to_owned()))
+                (Range::Names(vec!["lru".to_owned(), "arc".to_owned()].into()), Value::Name("lru".to_owned()))
             }
             dial::Kind::Count => (Range::Count(1..=1_000), Value::Count(100)),
             dial::Kind::Ratio => (Range::Ratio(0.0..=0.5), Value::Ratio(0.1)),
@@ -47,7 +47,7 @@ fn offer(dials: &Dials) -> Offer {
         dials: dials.iter().map(state).collect(),
         rule_limit: Some(10),
         followed: vec!["lru".to_owned()],
-        policies: vec!["lru".to_owned(), "arc".to_owned()],
+        policies: Some(vec!["lru".to_owned(), "arc".to_owned()].into()),
         shadow_budget: 2,
     }
 }

@@ -77,7 +77,7 @@ fn context() -> ProposalContext {
     let state = |spec: &DialSpec| {
         let (range, value) = match spec.dial {
             dial::CACHE_POLICY => {
-                (Range::Names(vec!["lru".to_owned(), "arc".to_owned()]), Value::Name("lru".to_owned()))
+                (Range::Names(vec!["lru".to_owned(), "arc".to_owned()].into()), Value::Name("lru".to_owned()))
             }
             dial::CACHE_CAPACITY => (Range::Count(100..=1000), Value::Count(400)),
             dial::PREFETCH_IN_FLIGHT => (Range::Count(0..=4), Value::Count(4)),
@@ -91,7 +91,7 @@ fn context() -> ProposalContext {
         dials: dial::BUILT_IN.iter().map(state).collect(),
         rule_limit: Some(10),
         followed: vec!["lru".to_owned()],
-        policies: vec!["lru".to_owned(), "arc".to_owned()],
+        policies: Some(vec!["lru".to_owned(), "arc".to_owned()].into()),
         shadow_budget: 2,
     };
     // What the probe and the hostile strategies declare: all but one.

@@ -4,6 +4,7 @@
 //! value its source, for every key of every layer.
 
 use host_contract::nearest::nearest;
+use host_policy::Registry;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -17,7 +18,7 @@ use crate::value::Raw;
 pub(crate) fn read(
     text: &str,
     source: &dyn Fn(usize) -> Source,
-    policies: &[String],
+    policies: &Registry,
 ) -> Result<Layer, ProfileError> {
     let table = DeTable::parse(text).map_err(|error| ProfileError::Syntax {
         place: source(line(text, error.span().map_or(0, |span| span.start))).place(),
@@ -46,7 +47,7 @@ fn in_order<'t, 'i>(table: &'t DeTable<'i>) -> Vec<Item<'t, 'i>> {
 struct Reader<'a> {
     text: &'a str,
     source: &'a dyn Fn(usize) -> Source,
-    policies: &'a [String],
+    policies: &'a Registry,
     layer: Layer,
 }
 

@@ -7,6 +7,7 @@
 use std::ffi::OsString;
 
 use host_contract::nearest::{nearest, nearest_within};
+use host_policy::Registry;
 
 use super::Layer;
 use crate::error::ProfileError;
@@ -27,7 +28,7 @@ fn variable(path: &str) -> String {
 pub(crate) fn environment(
     variables: &[(OsString, OsString)],
     strategies: &[String],
-    policies: &[String],
+    policies: &Registry,
 ) -> Result<Layer, ProfileError> {
     let mut layer = Layer::default();
     for (name, text) in variables {
@@ -95,7 +96,7 @@ fn refuse_if_ours(name: &str, strategies: &[String]) -> Result<(), ProfileError>
 }
 
 /// Reads `KEY=VALUE`, in order.
-pub(crate) fn flags(sets: &[String], policies: &[String]) -> Result<Layer, ProfileError> {
+pub(crate) fn flags(sets: &[String], policies: &Registry) -> Result<Layer, ProfileError> {
     let mut layer = Layer::default();
     for set in sets {
         let Some((name, text)) = set.split_once('=') else {

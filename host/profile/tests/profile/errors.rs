@@ -194,8 +194,24 @@ fn every_built_in_policy_is_known() {
 
 #[test]
 fn another_policy_is_known_if_the_loader_was_told_of_it() {
-    let loader = loader().policies(["lru", "mine"]).set(["cache.policy=mine"]);
+    let mut policies = host_policy::Registry::default();
+    policies.register(host_policy::PolicyFactory::new("mine", |_| Box::new(host_policy::Lru::new()))).unwrap();
+    let loader = loader().policies(policies).set(["cache.policy=mine"]);
     assert_eq!(loader.load(&big()).unwrap().cache.policy, "mine");
+}
+
+#[test]
+fn a_policy_may_have_parameters() {
+    let loaded = |text: &str| loader().set([format!("cache.policy={text}")]).load(&big());
+    assert_eq!(loaded("LIRS( ghosts=4.0, hir=0.1 )").unwrap().cache.policy, "lirs(hir=0.1, ghosts=4)");
+    assert_eq!(
+        flag_error("cache.policy=lru(k=2)"),
+        "flag --set: cache.policy: expected `lru` alone, which has no parameters, got \"lru(k=2)\""
+    );
+    assert_eq!(
+        flag_error("cache.policy=lirs(hir=2)"),
+        "flag --set: cache.policy: expected `lirs` with parameters that it takes: TODO, got \"lirs(hir=2)\""
+    );
 }
 
 #[test]
