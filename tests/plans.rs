@@ -70,7 +70,7 @@ fn a_wrong_setting_ends_the_list_and_the_run_alike_and_names_its_line() {
     let trace = trace(dir.path(), 500).display().to_string();
     for (line, told) in [
         ("settings = { magrin = 0.1 }", "no setting `magrin`"),
-        ("settings = { margin = \"wide\" }", "setting `margin` is `wide`"),
+        ("settings = { patience = \"wide\" }", "setting `patience` is `wide`"),
         ("settings = { change-cost = true }", "setting `change-cost` is `true`"),
     ] {
         let lines = ["[strategies.cache-policy]", line];

@@ -21,4 +21,4 @@ pub use hashbrown::Equivalent;
 pub use host_policy::{
     self as policy, Policy, PolicyFactory, RegisterError, Registry, Slot, UnknownPolicy, builtin,
 };
-pub use shadow::{Estimate, SampleTap, Shadows};
+pub use shadow::{Estimate, SampleTap, ShadowState, Shadows};

@@ -15,14 +15,13 @@
 //!
 //! # The rate
 //!
-//! R is a power of two, the smallest at which the smallest shadow is expected to hold at least 8,192 entries; a
-//! cache too small for that is followed whole. With 8,192 every estimate for LRU, LFU and ARC on the traces this
-//! was measured with was within 1.1 points of the full simulation, whichever ids were followed; with 1,024 some
-//! were 7 points off, LFU most of all. Nine shadows (three policies at half, once and twice the capacity) then
-//! hold 90,000 to 170,000 ids, some 7 to 14 MB, and fewer where the cache holds fewer than 16,384 entries.
+//! A cache of up to 16,384 entries is followed whole: its shadows are exact, and it can take over what they have learnt
+//! ([`Shadows::state`]). For a larger one R is a power of two, the smallest at which the smallest shadow is expected to hold
+//! at least 4,096 entries. Choosing among six policies with half as many or twice as many saves between 0.1 % less and more
+//! of LRU's misses on the traces of docs/choosing.md.
 //!
 //! What an entry weighs is a hint at first and is measured from then on. The rate moves only when the smallest
-//! shadow would hold under 4,096 entries or over 32,768, so that ordinary drift of weights or capacity does not
+//! shadow would hold under 2,048 entries or over 16,384, so that ordinary drift of weights or capacity does not
 //! disturb it. When it falls, entries over the new threshold leave the shadows; when it rises, the newly followed
 //! ids are misses once.
 //!
@@ -39,9 +38,12 @@
 //! Shadows run off the request path: request threads offer to a [`SampleTap`], whoever owns the [`Shadows`]
 //! drains it.
 
+mod adopted;
 mod miniature;
 mod tap;
 
+pub(crate) use adopted::Adopted;
+pub use adopted::ShadowState;
 pub use tap::SampleTap;
 
 use host_contract::split_mix::mix;
@@ -50,12 +52,15 @@ use miniature::Miniature;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Entries the smallest shadow should hold when a rate is chosen.
-const TARGET_ENTRIES: f64 = 8_192.0;
+/// Entries of the smallest shadow up to which every id is followed.
+const WHOLE_ENTRIES: f64 = 16_384.0;
+
+/// Entries the smallest shadow should hold when a rate below 1 is chosen.
+const TARGET_ENTRIES: f64 = 4_096.0;
 
 /// Entries of the smallest shadow under which, and over which, another rate is chosen.
-const KEEP_FROM: f64 = 4_096.0;
-const KEEP_TO: f64 = 32_768.0;
+const KEEP_FROM: f64 = 2_048.0;
+const KEEP_TO: f64 = WHOLE_ENTRIES;
 
 /// Entries of the smallest shadow under which no load lowers the rate: fewer say nothing.
 const MIN_ENTRIES: f64 = 128.0;
@@ -183,6 +188,16 @@ fn scaled(capacity: u64, factor: f64) -> u64 {
     whole(real(capacity) * factor).max(1)
 }
 
+/// At most a million, also where there are none.
+fn smallest(factors: &[f64]) -> f64 {
+    factors.iter().copied().fold(1e6, f64::min)
+}
+
+/// The place of the largest.
+fn largest(factors: &[f64]) -> usize {
+    (0..).zip(factors).max_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(at, _)| at)
+}
+
 /// The nearest whole number.
 #[expect(
     clippy::as_conversions,
@@ -207,12 +222,11 @@ impl Shadows {
         let shadows = pairs
             .map(|(policy, factor)| Shadow { factor, since: 0.0, cache: Miniature::new(policy, 1) })
             .collect();
-        let largest = (0..).zip(factors).max_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(at, _)| at);
         let mut this = Self {
             shadows,
             capacity,
             factors: factors.to_vec(),
-            smallest_factor: factors.iter().copied().fold(f64::INFINITY, f64::min).min(1e6),
+            smallest_factor: smallest(factors),
             mean_weight: real(mean_weight_hint.max(1)),
             halvings: 0,
             load_halvings: 0,
@@ -223,7 +237,7 @@ impl Shadows {
             offered: 0,
             new_entries: 0,
             new_weight: 0,
-            largest,
+            largest: largest(factors),
         };
         this.halvings = this.fitting_halvings();
         this.apply_rate();
@@ -300,12 +314,10 @@ impl Shadows {
         self.shadows.iter().map(estimate).collect()
     }
 
-    /// Names of the policies that are followed, in the order of the [estimates](Self::estimates).
-    pub fn followed(&self) -> Vec<String> {
-        let first = self.factors.first();
-        let of_first =
-            self.shadows.iter().filter(|shadow| first.is_some_and(|first| shadow.factor == *first));
-        of_first.map(|shadow| shadow.cache.policy().to_string()).collect()
+    /// The policies that are followed, in the order of the [estimates](Self::estimates).
+    pub fn policies(&self) -> Vec<PolicyFactory> {
+        let each = self.shadows.iter().step_by(self.factors.len().max(1));
+        each.map(|shadow| shadow.cache.policy().clone()).collect()
     }
 
     /// Follows exactly these policies from now on. One that was followed before keeps what it has seen; a new one starts
@@ -323,11 +335,32 @@ impl Shadows {
         self.apply_capacity();
     }
 
+    /// Runs each policy at these multiples of the capacity from now on. Shadows at a multiple that stays keep what they have
+    /// seen.
+    pub fn set_factors(&mut self, factors: &[f64]) {
+        if self.factors == factors {
+            return;
+        }
+        let policies = self.policies();
+        self.factors = factors.to_vec();
+        self.smallest_factor = smallest(factors);
+        self.largest = largest(factors);
+        self.review_rate();
+        self.follow(&policies);
+    }
+
     /// The capacity of the cache that is shadowed changed; the shadows follow in proportion.
     pub fn set_capacity(&mut self, capacity: u64) {
         self.capacity = capacity;
         self.review_rate();
         self.apply_capacity();
+    }
+
+    /// What the shadow of `policy` at the present capacity has learnt, for the cache to take over; `None` where there is no
+    /// such shadow, only a sample of the ids is followed, or the policy cannot be copied.
+    pub fn state(&self, policy: &PolicyFactory) -> Option<ShadowState> {
+        let present = |shadow: &&Shadow| shadow.cache.policy() == policy && shadow.factor == 1.0;
+        self.shadows.iter().find(present).filter(|_| self.halvings == 0)?.cache.state()
     }
 
     /// The share of ids that is followed: a power of two, 1 for small caches.
@@ -341,6 +374,9 @@ impl Shadows {
     }
 
     fn fitting_halvings(&self) -> u32 {
+        if self.expected_entries() <= WHOLE_ENTRIES {
+            return 0;
+        }
         let mut halvings = 0;
         while halvings < MAX_HALVINGS && self.expected_entries() * rate(halvings + 1) >= TARGET_ENTRIES {
             halvings += 1;

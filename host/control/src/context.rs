@@ -106,6 +106,7 @@ pub struct ProposalContext {
     reasons: BTreeMap<Dial, String>,
     rules_reason: Option<String>,
     follow: Option<Vec<String>>,
+    follow_capacities: bool,
     /// Calls that were refused and not kept.
     ignored: u64,
 }
@@ -125,6 +126,7 @@ impl ProposalContext {
             reasons: BTreeMap::new(),
             rules_reason: None,
             follow: None,
+            follow_capacities: false,
             ignored: 0,
         }
     }
@@ -264,6 +266,21 @@ impl ProposalContext {
         Ok(())
     }
 
+    /// Asks for shadows at half and at twice the capacity as well.
+    ///
+    /// # Errors
+    /// The reason for which it is refused.
+    pub fn follow_capacities(&mut self) -> Result<(), Refusal> {
+        if !self.grants.contains(&Grant::ShadowControl) {
+            return Err(Refusal::NotGranted);
+        }
+        if self.offer.policies.is_none() {
+            return Err(Refusal::Unavailable);
+        }
+        self.follow_capacities = true;
+        Ok(())
+    }
+
     /// Says why the strategy turns a dial in this tick. The last text counts, cut to [`MAX_REASON`] bytes. A dial that is
     /// none needs no reason: the text is dropped.
     pub fn explain(&mut self, dial: impl AsRef<str>, reason: &str) {
@@ -366,6 +383,12 @@ impl ProposalContext {
     #[must_use]
     pub fn rules_reason(&self) -> Option<&str> {
         self.rules_reason.as_deref()
+    }
+
+    /// Whether the strategy asks for shadows at half and at twice the capacity.
+    #[must_use]
+    pub fn wants_capacities(&self) -> bool {
+        self.follow_capacities
     }
 
     /// The policies that the strategy asks the shadows to follow.

@@ -276,8 +276,12 @@ impl ControlLoop {
 
     /// Of several strategies that ask in one tick, the one of the highest priority counts.
     fn follow(&mut self, consulted: &[Consulted], snapshot: &Snapshot, controls: &mut Controls<'_>) {
+        let mut sound = consulted.iter().filter(|c| !c.failed);
+        if sound.clone().any(|c| c.context.wants_capacities()) {
+            controls.shadows.follow_capacities();
+        }
         let wants = |c: &Consulted| Some((c.registration, c.context.wants_followed()?.to_vec()));
-        let asked = consulted.iter().filter(|c| !c.failed).find_map(wants);
+        let asked = sound.find_map(wants);
         let Some((registration, to)) = asked else { return };
         let from = controls.shadows.followed();
         if from == to {

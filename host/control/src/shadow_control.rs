@@ -21,6 +21,9 @@ pub trait ShadowControl: Send {
     /// # Errors
     /// Why it could not, in words. The policies before are still followed.
     fn follow(&mut self, policies: &[String]) -> Result<(), String>;
+
+    /// Runs every shadow at half and at twice the capacity as well from now on.
+    fn follow_capacities(&mut self);
 }
 
 /// A run without shadows.
@@ -43,4 +46,6 @@ impl ShadowControl for NoShadows {
     fn follow(&mut self, _: &[String]) -> Result<(), String> {
         Err("this run has no shadows".to_owned())
     }
+
+    fn follow_capacities(&mut self) {}
 }

@@ -120,7 +120,8 @@ impl RuleBook for Rules {
     }
 }
 
-struct Follows(Vec<String>);
+/// The policies, and whether at other capacities too.
+struct Follows(Vec<String>, bool);
 
 impl ShadowControl for Follows {
     fn followed(&self) -> Vec<String> {
@@ -138,6 +139,10 @@ impl ShadowControl for Follows {
     fn follow(&mut self, policies: &[String]) -> Result<(), String> {
         self.0 = policies.to_vec();
         Ok(())
+    }
+
+    fn follow_capacities(&mut self) {
+        self.1 = true;
     }
 }
 
@@ -160,7 +165,7 @@ impl Plane {
             .with(CACHE_POLICY, turned(names, Value::Name("lru".into())))
             .with(CACHE_CAPACITY, turned(Range::Count(100..=2_000), Value::Count(1_000)))
             .with(IO_WORKERS, turned(Range::Count(1..=64), Value::Count(8)));
-        Self { actuators, rules: Rules::default(), shadows: Follows(vec!["lru".into()]) }
+        Self { actuators, rules: Rules::default(), shadows: Follows(vec!["lru".into()], false) }
     }
 
     fn controls(&mut self) -> Controls<'_> {
@@ -444,6 +449,23 @@ fn the_shadows_follow_what_the_highest_priority_asks_for() {
     let records = run(&mut control, &mut plane, 1..=1);
     assert_eq!(plane.shadows.0, ["arc"]);
     assert!(records.iter().any(|r| matches!(r, Record::Shadows(s) if s.by == "high" && s.from == ["lru"])));
+}
+
+#[test]
+fn the_shadows_run_at_other_capacities_once_any_strategy_asks() {
+    let mut plane = Plane::new();
+    let ask: Act = Box::new(|context| {
+        context.follow_capacities().unwrap();
+        None
+    });
+    let mut control = control(
+        vec![registration("one", 5, vec![nothing()]), registration("two", 1, vec![nothing(), ask])],
+        &plane,
+    );
+    run(&mut control, &mut plane, 1..=1);
+    assert!(!plane.shadows.1);
+    run(&mut control, &mut plane, 2..=2);
+    assert!(plane.shadows.1);
 }
 
 #[test]

@@ -64,7 +64,7 @@ impl AccessBits {
 const GROWTH: usize = 16;
 
 /// The access bits of all entries, by slot.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct AccessTable(Vec<AccessBits>);
 
 impl AccessTable {

@@ -46,7 +46,7 @@ struct Incoming<T> {
 }
 
 /// The policy; see the [module](self).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Adaptive<G: GhostStore = ByHash> {
     capacity: u64,
     /// Target weight of T1, from 0 to the capacity: the paper's p.
@@ -293,6 +293,10 @@ impl<G: GhostStore> Policy for Adaptive<G> {
             let uses = Uses::try_from(frequency).unwrap_or(Uses::MAX).max(1);
             self.push(slot, self.store.fingerprint(id), weight, uses);
         }
+    }
+
+    fn duplicate(&self) -> Option<Box<dyn Policy>> {
+        Some(Box::new(self.clone()))
     }
 
     fn len(&self) -> usize {

@@ -246,6 +246,10 @@ impl Policy for Box<dyn Policy> {
         (**self).import(entries);
     }
 
+    fn duplicate(&self) -> Option<Box<dyn Policy>> {
+        (**self).duplicate()
+    }
+
     fn len(&self) -> usize {
         (**self).len()
     }

@@ -17,7 +17,7 @@ use crate::{ExportedEntry, ImportedEntry, Policy, ReplayPolicy, Slot};
 use std::hint::select_unpredictable;
 
 /// The policy; see the [module](self).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Fifo {
     access: AccessTable,
     links: Nodes<()>,
@@ -100,6 +100,10 @@ impl Policy for Fifo {
         for entry in entries {
             self.push(entry.slot, entry.frequency);
         }
+    }
+
+    fn duplicate(&self) -> Option<Box<dyn Policy>> {
+        Some(Box::new(self.clone()))
     }
 
     fn len(&self) -> usize {

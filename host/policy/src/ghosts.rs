@@ -20,11 +20,11 @@ use std::fmt::Debug;
 ///
 /// A queue of ghosts may keep a payload with each, `T`: a few bytes of the policy's own. `nodes` and `weights` are those of the
 /// policy's entries.
-pub trait GhostStore: Debug + Send + Sized + 'static {
+pub trait GhostStore: Debug + Clone + Send + Sized + 'static {
     /// What identifies an incoming entry.
     type Fingerprint: Copy + Debug + PartialEq + Send;
     /// Ghosts, oldest first.
-    type Queue<T: Copy + Debug + Send>: Debug + Send;
+    type Queue<T: Copy + Debug + Send>: Debug + Clone + Send;
 
     /// An empty store.
     fn new() -> Self;

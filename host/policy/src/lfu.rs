@@ -21,7 +21,7 @@ struct Bucket {
 }
 
 /// The policy; see the [module](self).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Lfu {
     /// The bucket of each slot, [`NIL`] where there is no entry.
     entries: Nodes<u32>,
@@ -167,6 +167,10 @@ impl Policy for Lfu {
             self.link(entry.slot, bucket);
             self.len += 1;
         }
+    }
+
+    fn duplicate(&self) -> Option<Box<dyn Policy>> {
+        Some(Box::new(self.clone()))
     }
 
     fn len(&self) -> usize {

@@ -167,6 +167,12 @@ pub trait Policy: Send {
     /// Takes over the entries of another policy, in the order of its export. Called once, on a policy just built.
     fn import(&mut self, entries: &[ImportedEntry]);
 
+    /// The same policy with the same state, which goes its own way from here. `None`, the default, where it cannot be
+    /// copied; a cache then takes over the entries of a shadow that runs it, and not what else the shadow has learnt.
+    fn duplicate(&self) -> Option<Box<dyn Policy>> {
+        None
+    }
+
     /// Number of entries in the order.
     fn len(&self) -> usize;
 

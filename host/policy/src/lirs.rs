@@ -70,7 +70,7 @@ impl Carry<Bytes> for Stamp {
 }
 
 /// The policy; see the [module](self).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Lirs<G: GhostStore = ByHash> {
     capacity: u64,
     parameters: Parameters,
@@ -348,6 +348,10 @@ impl<G: GhostStore> Policy for Lirs<G> {
             self.link(slot, stamp, AccessBits::new(frequency, LIR));
         }
         self.settle();
+    }
+
+    fn duplicate(&self) -> Option<Box<dyn Policy>> {
+        Some(Box::new(self.clone()))
     }
 
     fn len(&self) -> usize {

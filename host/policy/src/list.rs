@@ -37,7 +37,7 @@ struct Node<T> {
 }
 
 /// A slab of list nodes, each with the owner's `data`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Nodes<T> {
     nodes: Vec<Node<T>>,
     /// First node given back, chained through `next`.

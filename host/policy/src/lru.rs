@@ -18,7 +18,7 @@ use std::hint::select_unpredictable;
 const OUT: u32 = 0;
 
 /// The policy; see the [module](self).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Lru {
     /// Uses of each slot, saturating; [`OUT`] where there is no entry.
     uses: Nodes<u32>,
@@ -111,6 +111,10 @@ impl Policy for Lru {
         for entry in entries {
             self.push(entry.slot, entry.frequency);
         }
+    }
+
+    fn duplicate(&self) -> Option<Box<dyn Policy>> {
+        Some(Box::new(self.clone()))
     }
 
     fn len(&self) -> usize {

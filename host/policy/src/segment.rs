@@ -3,7 +3,7 @@
 use crate::list::{List, Nodes};
 
 /// A list of entries with their weight.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Segment {
     pub(crate) list: List,
     pub(crate) weight: u64,

@@ -21,7 +21,7 @@ use crate::{ExportedEntry, ImportedEntry, Policy, ReplayPolicy, Slot};
 const VISITED: u16 = 1;
 
 /// The policy; see the [module](self).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Sieve {
     access: AccessTable,
     links: Nodes<()>,
@@ -144,6 +144,10 @@ impl Policy for Sieve {
                 self.hand = entry.slot.0;
             }
         }
+    }
+
+    fn duplicate(&self) -> Option<Box<dyn Policy>> {
+        Some(Box::new(self.clone()))
     }
 
     fn len(&self) -> usize {

@@ -33,7 +33,7 @@ const MAIN: u16 = 4;
 const RETURNED: u16 = 8;
 
 /// The policy; see the [module](self).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ThreeQueues<V: Variant, G: GhostStore = ByHash> {
     rules: Rules,
     capacity: u64,
@@ -306,6 +306,10 @@ impl<V: Variant, G: GhostStore> Policy for ThreeQueues<V, G> {
             let bits = AccessBits::new(entry.frequency, MAIN | (frequency(entry) - least));
             self.push(entry.slot, self.store.fingerprint(entry.id), entry.weight, bits);
         }
+    }
+
+    fn duplicate(&self) -> Option<Box<dyn Policy>> {
+        Some(Box::new(self.clone()))
     }
 
     fn len(&self) -> usize {

@@ -74,7 +74,7 @@ fn bits(uses: u32, am: EntryBits) -> EntryBits {
 }
 
 /// The policy; see the [module](self).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct TwoQ<G: GhostStore = ByHash> {
     parameters: Parameters,
     kin: u64,
@@ -227,6 +227,10 @@ impl<G: GhostStore> Policy for TwoQ<G> {
             let am = if entry.frequency > 1 { IN_AM } else { 0 };
             self.push(entry.slot, self.store.fingerprint(entry.id), entry.weight, bits(entry.frequency, am));
         }
+    }
+
+    fn duplicate(&self) -> Option<Box<dyn Policy>> {
+        Some(Box::new(self.clone()))
     }
 
     fn len(&self) -> usize {

@@ -70,7 +70,7 @@ struct Incoming {
 }
 
 /// The policy; see the [module](self).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct WTinyLfu {
     capacity: u64,
     parameters: Parameters,
@@ -406,6 +406,10 @@ impl Policy for WTinyLfu {
         for entry in entries.iter().skip(cold) {
             self.relocate(entry.slot, PROTECTED);
         }
+    }
+
+    fn duplicate(&self) -> Option<Box<dyn Policy>> {
+        Some(Box::new(self.clone()))
     }
 
     fn len(&self) -> usize {

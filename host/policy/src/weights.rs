@@ -7,7 +7,7 @@
 use crate::list::at;
 
 /// The weights; 1 where nothing else was said.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Weights(Vec<u64>);
 
 impl Weights {

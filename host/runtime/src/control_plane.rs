@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use host_cache::{Registry, Shadows};
+use host_cache::{PolicyFactory, Registry, Shadows};
 use host_contract::dial::{CPU_WORKERS, IO_WORKERS};
 use host_contract::gauge::Values;
 use host_contract::snapshot::{self, Snapshot, System};
@@ -98,8 +98,13 @@ impl ControlPlane {
     /// Shows the shadows one request at once, where there is no tap.
     pub(crate) fn feed_one(&mut self, arrival: &Arrival, weight: u64) {
         if let Some(shadows) = &mut self.shadows {
-            shadows.feed(arrival.id(), weight);
+            shadows.feed(self.cache.id(&arrival.key), weight);
         }
+    }
+
+    /// The policies that the shadows follow; none where there are no shadows.
+    pub(crate) fn followed(&self) -> Vec<PolicyFactory> {
+        self.shadows.as_ref().map(Shadows::policies).unwrap_or_default()
     }
 
     /// One tick at the time `now`.
@@ -114,8 +119,10 @@ impl ControlPlane {
         };
         let controls =
             &mut Controls { actuators: &mut self.actuators, rules: &mut self.rules, shadows: &mut shadows };
+        let before = self.cache.policy();
         let records = self.control.tick(&snapshot, controls);
         self.ledger.write(records);
+        self.adopt_shadow(&before);
         // The shadows follow the capacity, so that an estimate always speaks of multiples of the present one.
         let capacity = self.cache.capacity();
         if capacity != snapshot.cache.capacity_bytes
@@ -125,6 +132,18 @@ impl ControlPlane {
         }
         self.last = Arc::clone(&snapshot);
         snapshot
+    }
+
+    /// Where the policy was changed: lets the cache take over what its shadow has learnt, if that follows every key.
+    fn adopt_shadow(&self, before: &PolicyFactory) {
+        let policy = self.cache.policy();
+        // An empty cache has nothing to catch up with.
+        if policy != *before
+            && !self.cache.is_empty()
+            && let Some(state) = self.shadows.as_ref().and_then(|shadows| shadows.state(&policy))
+        {
+            self.cache.adopt(state);
+        }
     }
 
     /// The last look, at the time `now`; the ledger is closed.

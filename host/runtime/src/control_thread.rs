@@ -67,11 +67,13 @@ impl Drop for Handle {
 }
 
 impl ControlThread {
-    /// Starts the thread.
+    /// Holds the first tick, and starts the thread for the others.
     ///
     /// # Errors
     /// The system has no thread left.
-    pub(crate) fn start(self) -> std::io::Result<Handle> {
+    pub(crate) fn start(mut self) -> std::io::Result<Handle> {
+        // What is decided before the first request costs nothing.
+        self.latest.store(self.control.tick(Duration::ZERO, &self.live.plane));
         let stop = Arc::new(AtomicBool::new(false));
         let (commands, received) = mpsc::channel();
         let (report, finished) = oneshot::channel();

@@ -12,7 +12,6 @@ use std::time::Duration;
 use ahash::RandomState;
 use host_cache::{Cache, SampleTap};
 use host_contract::Unit;
-use host_contract::split_mix::mix;
 use host_prefetch::Prefetcher;
 
 use crate::access_log::Position;
@@ -42,18 +41,6 @@ pub(crate) struct Arrival {
     position: Position,
 }
 
-impl Arrival {
-    /// What a shadow knows the key by.
-    pub(crate) fn id(&self) -> u64 {
-        shadow_id(&self.key)
-    }
-}
-
-/// What a shadow knows a key by: nothing follows from its value, whatever order the keys keep.
-pub(crate) fn shadow_id(key: &Key) -> u64 {
-    mix(key.number())
-}
-
 impl DataPlane {
     /// Logs that a request for `key` has arrived, and says which keys the rules want prefetched. To be called in the order
     /// of arrival, before the request waits in a queue: rules go by the order, and the wait is the prefetch's head start.
@@ -76,10 +63,11 @@ impl DataPlane {
         let weight = self.weight(&arrival.key, value);
         // The log has 32 bits for it: 4 GiB and more count as the largest.
         self.metrics.accesses.served(arrival.position, u32::try_from(weight).unwrap_or(u32::MAX), hit);
-        self.offer(arrival.id(), weight);
+        self.offer(self.cache.id(&arrival.key), weight);
     }
 
-    /// Tells the shadows of a request for an entry of this weight, by the [id](shadow_id) of its key.
+    /// Tells the shadows of a request for an entry of this weight. They know its key by the id that the cache's own policy
+    /// knows it by, so that the cache can take over what a shadow has learnt.
     pub(crate) fn offer(&self, id: u64, weight: u64) {
         if let Some(tap) = &self.tap {
             tap.offer(id, weight);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use host_cache::{Fill, Outcome, Served};
 use tokio::runtime::Handle;
 
-use crate::data_plane::{Arrival, DataPlane, shadow_id};
+use crate::data_plane::{Arrival, DataPlane};
 use crate::key::Key;
 use crate::origin::{Origin, OriginError};
 use crate::value::Value;
@@ -67,7 +67,7 @@ impl Live {
 
     /// Stores a value.
     pub(crate) fn put(&self, key: Key, value: Value, lifetime: Option<Duration>) -> Outcome {
-        let (id, weight) = (shadow_id(&key), self.plane.weight(&key, &value));
+        let (id, weight) = (self.plane.cache.id(&key), self.plane.weight(&key, &value));
         let outcome = match lifetime {
             Some(lifetime) => self.plane.cache.insert_with_ttl(key, value, lifetime),
             None => self.plane.cache.insert(key, value),

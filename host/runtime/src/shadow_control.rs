@@ -19,7 +19,8 @@ pub(crate) struct Following<'a> {
 
 impl ShadowControl for Following<'_> {
     fn followed(&self) -> Vec<String> {
-        self.shadows.as_ref().map(|shadows| shadows.followed()).unwrap_or_default()
+        let policies = self.shadows.as_ref().map(|shadows| shadows.policies()).unwrap_or_default();
+        policies.iter().map(ToString::to_string).collect()
     }
 
     fn known(&self) -> Option<Names> {
@@ -35,5 +36,11 @@ impl ShadowControl for Following<'_> {
         let found: Result<Vec<_>, _> = policies.iter().map(|name| self.policies.parse(name)).collect();
         shadows.follow(&found.map_err(|error| error.to_string())?);
         Ok(())
+    }
+
+    fn follow_capacities(&mut self) {
+        if let Some(shadows) = &mut self.shadows {
+            shadows.set_factors(&[0.5, 1.0, 2.0]);
+        }
     }
 }

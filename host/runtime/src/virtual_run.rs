@@ -177,6 +177,8 @@ pub fn run_virtual(
     let clock = Arc::new(VirtualClock::default());
     let parts = Parts::in_virtual_time(&scope, &clock, loaded.registrations, Ledger::new(ledger))?;
     let mut replay = Replay::new(options, &steps, parts, clock);
+    // What is decided before the first request costs nothing.
+    replay.tick();
     progress.begin("replay", steps.total);
     steps.each(stop, |step| {
         replay.step(step);
@@ -184,8 +186,9 @@ pub fn run_virtual(
     })?;
     progress.end(&format!("{} requests replayed, {} ticks", replay.plane.metrics.count(), replay.ticks));
 
+    let compared = replay.compared(options)?;
     let mut report = replay.settle(options, &steps);
-    report.fixed = fixed(&steps, stop)?;
+    report.fixed = fixed(&steps, &compared, stop)?;
     report.disabled.splice(0..0, loaded.disabled);
     report.notes.splice(0..0, loaded.notes.into_iter().chain(steps.notes()));
     report.interrupted = stop.asked();
@@ -334,10 +337,10 @@ impl<'a> Steps<'a> {
     }
 }
 
-/// What each of the basic policies misses where it is left alone, in one pass over the input.
-fn fixed(steps: &Steps<'_>, stop: &Stop) -> Result<Vec<Fixed>, RunError> {
+/// What each of these policies misses where it is left alone, in one pass over the input.
+fn fixed(steps: &Steps<'_>, policies: &[PolicyFactory], stop: &Stop) -> Result<Vec<Fixed>, RunError> {
     let replay = |policy: &PolicyFactory| Simulated::hashed(policy, steps.capacity, Weigh::Bytes);
-    let mut policies = builtin::BASIC.map(|policy| (replay(&policy), policy, 0_u64));
+    let mut policies: Vec<_> = policies.iter().map(|policy| (replay(policy), policy, 0_u64)).collect();
     let mut requests = 0_u64;
     let (mut ids, mut sizes) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
     let mut feed = |ids: &mut Vec<u64>, sizes: &mut Vec<u32>| {
@@ -358,7 +361,7 @@ fn fixed(steps: &Steps<'_>, stop: &Stop) -> Result<Vec<Fixed>, RunError> {
         }
     })?;
     feed(&mut ids, &mut sizes);
-    let row = |(_, policy, hits): (_, PolicyFactory, u64)| Fixed {
+    let row = |(_, policy, hits): (_, &PolicyFactory, u64)| Fixed {
         policy: policy.to_string(),
         misses: requests.saturating_sub(hits),
         miss_ratio: ratio(requests.saturating_sub(hits), requests).unwrap_or(0.0),
@@ -404,9 +407,13 @@ impl<'a> Replay<'a> {
         };
         self.clock.advance(took);
         if self.plane.finished(took).is_multiple_of(self.options.tick_requests.max(1)) {
-            self.control.tick(self.clock.now(), &self.plane);
-            self.ticks += 1;
+            self.tick();
         }
+    }
+
+    fn tick(&mut self) {
+        self.control.tick(self.clock.now(), &self.plane);
+        self.ticks += 1;
     }
 
     /// Serves a request, and says how long it took.
@@ -465,6 +472,19 @@ impl<'a> Replay<'a> {
     fn value(&self, number: u64) -> Value {
         self.plane.metrics.loaded(self.options.origin_latency);
         Value::standing_for(self.steps.weight(number).unwrap_or(1))
+    }
+
+    /// The policies against which the run is compared: what it started with, and what the shadows follow; without
+    /// shadows the basic ones.
+    fn compared(&self, options: &VirtualOptions) -> Result<Vec<PolicyFactory>, RunError> {
+        let policies = &options.policies;
+        let start = policies.parse(&options.settings.cache.policy)?;
+        let followed = self.control.followed();
+        let mut compared = if followed.is_empty() { builtin::BASIC.to_vec() } else { followed };
+        if !compared.contains(&start) {
+            compared.push(start);
+        }
+        Ok(compared)
     }
 
     fn settle(self, options: &VirtualOptions, steps: &Steps<'_>) -> VirtualReport {

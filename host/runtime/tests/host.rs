@@ -123,14 +123,12 @@ fn keys_count_against_the_capacity_and_the_memory_cap() {
         host.put(key(number).as_str(), "x", None);
     }
     let stats = host.stats();
-    assert_eq!((stats.capacity, stats.entries, stats.used), (1_000_000, 249, 249 * 4_001));
+    // The process holds more than the cap by itself: before the first request the cache shrinks to its least.
+    assert_eq!((stats.capacity, stats.entries, stats.used), (100_000, 24, 24 * 4_001));
     let longest = "x".repeat(1_000_000);
     assert_eq!(host.put(longest.as_str(), "x", None), Outcome::Refused);
     host.get(key(999).as_str());
-    // The process holds more than the cap by itself: the cache shrinks to its least, and its keys with it.
     tick(&host);
-    let stats = host.stats();
-    assert_eq!((stats.capacity, stats.entries, stats.used), (100_000, 24, 24 * 4_001));
     assert_eq!(host.snapshot().accesses.sizes, [4_001]);
     // A number takes no more than its place in the table.
     for number in 0..1_000 {
@@ -165,13 +163,13 @@ fn a_key_is_loaded_once_for_all_who_ask_and_an_error_reaches_them() {
 fn a_tick_that_is_asked_for_is_held_and_is_on_the_ledger_with_its_reason() {
     let host = Host::start(Options::new(settings(&[]))).unwrap();
     let mut ledger = host.subscribe();
-    assert_eq!(host.snapshot().tick, 0);
+    assert_eq!(host.snapshot().tick, 1, "held before the first request");
     host.put(1, "one", None);
     host.get(1);
     host.get(2);
     tick(&host);
     let snapshot = host.snapshot();
-    assert_eq!((snapshot.tick, snapshot.cache.window_hits, snapshot.cache.window_misses), (1, 1, 1));
+    assert_eq!((snapshot.tick, snapshot.cache.window_hits, snapshot.cache.window_misses), (2, 1, 1));
     assert_eq!((snapshot.accesses.keys.clone(), snapshot.accesses.hits.clone()), (vec![1, 2], vec![1, 0]));
     let records: Vec<_> = std::iter::from_fn(|| ledger.try_recv().ok()).collect();
     assert!(
@@ -216,7 +214,7 @@ fn a_strategy_that_is_retired_is_not_consulted_again() {
     tick(&host);
     let finished = host.shut_down_blocking(GRACE).unwrap();
     let ticks = |name: &str| finished.cost.strategies.get(name).map(|cost| cost.ticks);
-    assert_eq!((ticks("cache-policy"), ticks("worker-sizing")), (Some(1), Some(2)));
+    assert_eq!((ticks("cache-policy"), ticks("worker-sizing")), (Some(2), Some(3)));
     assert_eq!(finished.disabled.len(), 1);
     assert!(finished.disabled[0].text.contains("the operator prefers lru"), "{}", finished.disabled[0].text);
 }

@@ -1,33 +1,27 @@
 //! Which policy, and when it is worth a change.
 //!
 //! A change of policy costs misses: the cache holds what the old policy kept, and the newcomer earns its shadow's
-//! hit ratio only once it holds what it would have kept itself. How long a lead will last nobody knows. So this is
-//! the ski-rental problem, and it is answered as there (Karlin, Manasse, Rudolph, Sleator, "Competitive snoopy
-//! caching", 1988): stay until staying has cost what a change costs, then change. That loses a bounded multiple of
-//! what the best choice in hindsight would have lost, whatever the requests do, and noise has to add up to a whole
-//! change before it moves anything.
+//! hit ratio only once it holds what it would have kept itself. How long a lead will last nobody knows. So the
+//! strategy follows the leader, with a bounded memory, once staying has cost a good part of a change:
 //!
-//! - What staying has cost is the regret: misses of the shadow of the policy in force, less those of the
-//!   challenger's shadow, summed up. A challenger has to miss a share (`margin`) less for it to count at all, and
-//!   the sum starts over whenever it falls to zero. That is Page's CUSUM test ("Continuous inspection schemes",
-//!   1954), which finds a change of phase soonest among tests with so many false alarms.
+//! - Each policy's shadow tells its misses. They are summed up behind the leader, the policy with the fewest, and
+//!   capped at `memory` times the cost of a change. So a lead has to make up for what the policy lost before, and a
+//!   policy that was bad long ago can lead again soon. Without the cap this is the strategy of Hannan ("Approximation
+//!   to Bayes risk in repeated play", 1957) for requests that do not change; the cap is for those that do.
+//! - The leader is put in force once the present policy is `patience` times the cost of a change behind it.
 //! - The cost of a change is estimated as a share (`change-cost`) of the entries the two policies can disagree about:
 //!   as many as were evicted so far, at most all. To that come `min-misses` sampled misses, below which a sum is chance.
 //! - Before anything was evicted all policies hold the same, and a change costs nothing. What is chosen then is
-//!   `prior`: ARC, which of the policies built in loses least where it is not the best, while one scan through LRU
-//!   loses what no later change brings back.
-//! - A shadow may lead by what it still holds from long ago, which the cache in use does not. So a change is held
-//!   against the shadow of the policy that was left: once the cache has missed more than that one by the cost of a
-//!   change, it is undone, and the lead is not believed again before it has ended.
-//! - Changes that lost make the next one dearer, twice each time, and those that gained cheaper again: a pattern
-//!   that alternates faster than a change pays is followed less and less.
+//!   `prior`.
 //!
 //! All figures are misses, at full scale: no ticks and no times, so that they say the same of a short trace and of
 //! a busy service.
 
-mod regret;
+mod feedback;
+mod standings;
 
-use regret::Regrets;
+use feedback::{Feedback, Window};
+use standings::Standings;
 use std::collections::BTreeMap;
 use strategy_sdk::{
     Acceptance, ControlError, count,
@@ -37,12 +31,18 @@ use strategy_sdk::{
 strategy_sdk::settings! {
     /// What a profile may set.
     pub(crate) struct Settings {
+        /// Policies to choose from, with spaces between: shadows follow them
+        candidates: String = "lru arc s3-fifo w-tinylfu lirs 2q",
         /// Policy to take while nothing was evicted and a change costs nothing; empty: the profile's own
-        prior: String = "arc",
-        /// Share of its misses that another policy has to save
-        margin: f64 = 0.015 in 0.0..=1.0,
+        prior: String = "lirs",
+        /// The same where a mistake is dear: prefetching is on, or the cache is so large that the shadows follow a sample
+        safe_prior: String = "arc",
         /// Misses that a change is taken to cost, as a share of the entries
         change_cost: f64 = 0.0625 in 0.0..=10.0,
+        /// Costs of a change that staying with a policy may have cost before the leader takes its place
+        patience: f64 = 0.6 in 0.0..=100.0,
+        /// Costs of a change by which a policy is behind the leader at most
+        memory: f64 = 8.0 in 0.0..=1e6,
         /// Sampled misses below which a lead is chance
         min_misses: f64 = 16.0 in 0.0..=1e12,
         /// Where memory is the objective: share of the requests that may miss in addition when the capacity is halved
@@ -50,12 +50,8 @@ strategy_sdk::settings! {
     }
 }
 
-/// Changes that lost make the next one dearer up to this multiple.
-const DEAREST: f64 = 64.0;
-
-/// A change is answerable for the misses until the cache has evicted so many times what it holds: from then on
-/// it holds what the policy in force has chosen.
-const TURNOVERS: f64 = 2.0;
+/// Below this share of its shadow's misses the cache owes the others to prefetching, and not to the choice of a sample.
+const PREFETCHED: f64 = 0.9;
 
 /// Ticks without a proposal after one that was refused for good: it would be refused again.
 const REFUSED_TICKS: u64 = 16;
@@ -67,188 +63,144 @@ pub(crate) struct Choice {
     pub(crate) policy: String,
     /// The figures behind it.
     pub(crate) reason: String,
-    why: Why,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Why {
-    /// Nothing was evicted yet.
-    Prior,
-    /// Staying has cost more than a change.
-    Better,
-    /// The change before has lost.
-    Undo,
-}
-
-/// The change before, while it is answerable for the misses.
-#[derive(Debug)]
-struct Change {
-    /// The policy that was left.
-    left: String,
-    /// Misses of its shadow since, less the cache's own.
-    gain: f64,
-    /// Entries evicted since.
-    evicted: f64,
 }
 
 /// The strategy's memory from tick to tick.
 #[derive(Debug)]
 pub(crate) struct Chooser {
     settings: Settings,
-    /// The policy that is taken to be in force.
-    in_force: String,
+    /// Policies that have a shadow, or will have one.
+    candidates: Vec<String>,
     capacity_bytes: u64,
-    regrets: Regrets,
-    change: Option<Change>,
+    standings: Standings,
+    feedback: Feedback,
     /// Entries evicted since the start.
     evicted: f64,
-    /// What a change costs now, in misses.
-    cost: f64,
-    /// By how much the changes so far have made the next one dearer, from 1.
-    doubt: f64,
+    /// A proposal was accepted: what comes before the first eviction is decided.
+    prior_taken: bool,
     /// No proposal before this tick.
     silent_until: u64,
 }
 
 impl Chooser {
     pub(crate) fn with(settings: Settings) -> Self {
+        let candidates = settings.candidates.split_whitespace().map(str::to_owned).collect();
         Self {
             settings,
-            in_force: String::new(),
+            candidates,
             capacity_bytes: 0,
-            regrets: Regrets::default(),
-            change: None,
+            standings: Standings::default(),
+            feedback: Feedback::default(),
             evicted: 0.0,
-            cost: 0.0,
-            doubt: 1.0,
+            prior_taken: false,
             silent_until: 0,
         }
     }
 
-    /// Takes in one tick's figures; answers where another policy than the present one should be in force.
+    /// The policies to choose from.
+    pub(crate) fn candidates(&self) -> &[String] {
+        &self.candidates
+    }
+
+    /// The shadows follow these.
+    pub(crate) fn follows(&mut self, policies: Vec<String>) {
+        self.candidates = policies;
+    }
+
+    /// Takes in one tick's figures, and whether anything can be prefetched; answers where another policy than the present one should be in force.
     pub(crate) fn choose(
         &mut self,
         tick: u64,
         cache: &CacheMetrics,
         shadows: &[ShadowEstimate],
+        prefetching: bool,
     ) -> Option<Choice> {
-        self.notice_changes(cache);
+        self.notice_capacity(cache.capacity_bytes);
         self.evicted += count(cache.window_evictions);
+        let rate = shadows.first().map_or(1.0, |shadow| shadow.sampling_rate).max(f64::MIN_POSITIVE);
+        if self.evicted == 0.0 {
+            return self.prior(tick, cache, prefetching || rate < 1.0);
+        }
         let at_present = |shadow: &&ShadowEstimate| (shadow.capacity_factor - 1.0).abs() < 1e-6;
         let shadows: Vec<&ShadowEstimate> = shadows.iter().filter(at_present).collect();
-        let rate = shadows.first().map_or(1.0, |shadow| shadow.sampling_rate).max(f64::MIN_POSITIVE);
-        let misses: BTreeMap<&str, f64> =
+        let mut misses: BTreeMap<&str, f64> =
             shadows.iter().map(|s| (s.policy.as_str(), count(s.window_misses) / rate)).collect();
-        if self.evicted == 0.0 {
-            return self.prior(tick, cache);
-        }
-        let disputed = count(cache.entries).min(self.evicted);
-        self.cost = self.settings.change_cost * disputed + self.settings.min_misses / rate;
-        self.account(cache, &misses);
-        if tick < self.silent_until {
-            return None;
-        }
-        self.better(cache).or_else(|| self.undo(cache))
-    }
-
-    /// What was learnt of another capacity (by more than a fifth), or under a policy that somebody else has put in
-    /// force, says little from now on.
-    fn notice_changes(&mut self, cache: &CacheMetrics) {
-        let (was, is) = (self.capacity_bytes, cache.capacity_bytes);
-        let moved = was.abs_diff(is) > was.max(is) / 5;
-        if moved || self.in_force != cache.policy {
-            self.regrets = Regrets::default();
-            self.change = None;
-            self.capacity_bytes = is;
-            self.in_force.clone_from(&cache.policy);
-        }
-    }
-
-    /// Adds the window's misses to what staying, and the change before, have cost.
-    fn account(&mut self, cache: &CacheMetrics, misses: &BTreeMap<&str, f64>) {
-        let own = count(cache.window_misses);
-        if let Some(change) = &mut self.change
-            && change.evicted <= TURNOVERS * count(cache.entries)
-            && let Some(left) = misses.get(change.left.as_str())
-        {
-            change.gain += left - own;
-            change.evicted += count(cache.window_evictions);
-        }
         // A policy without a shadow stands for itself.
-        let present = misses.get(cache.policy.as_str()).copied().unwrap_or(own);
-        let worth_it = present * (1.0 - self.settings.margin);
-        for (policy, misses) in misses {
-            if *policy != cache.policy {
-                self.regrets.add(policy, worth_it - misses, self.cost);
+        misses.entry(&cache.policy).or_insert(count(cache.window_misses));
+        let disputed = count(cache.entries).min(self.evicted);
+        let cost = self.settings.change_cost * disputed + self.settings.min_misses / rate;
+        if let Some(&shadow) = misses.get(cache.policy.as_str()) {
+            let (entries, own) = (count(cache.entries), count(cache.window_misses));
+            let evicted = count(cache.window_evictions);
+            self.feedback.add(&Window { in_force: &cache.policy, entries, evicted, own, shadow, cost });
+        }
+        for (policy, misses) in &mut misses {
+            *misses *= self.feedback.factor(policy);
+        }
+        // A shadow knows nothing of what is prefetched. How much of it another policy would keep until it is asked for,
+        // nobody knows either: what prefetching saves counts for the policy in force.
+        if prefetching && let Some(shadow) = misses.get_mut(cache.policy.as_str()) {
+            let own = count(cache.window_misses);
+            if own < PREFETCHED * *shadow {
+                *shadow = own;
             }
         }
+        self.standings.add(&misses, &cache.policy, self.settings.memory * cost);
+        if tick < self.silent_until { None } else { self.leader(cache, cost) }
     }
 
-    fn prior(&self, tick: u64, cache: &CacheMetrics) -> Option<Choice> {
-        let prior = &self.settings.prior;
-        let applies = tick >= self.silent_until && cache.policies.contains(prior) && *prior != cache.policy;
+    /// What was learnt of another capacity, by more than a fifth, says little from now on.
+    fn notice_capacity(&mut self, is: u64) {
+        let was = self.capacity_bytes;
+        if was.abs_diff(is) > was.max(is) / 5 {
+            self.standings = Standings::default();
+            self.capacity_bytes = is;
+        }
+    }
+
+    fn prior(&self, tick: u64, cache: &CacheMetrics, safe: bool) -> Option<Choice> {
+        let prior = if safe { &self.settings.safe_prior } else { &self.settings.prior };
+        let applies = tick >= self.silent_until
+            && !self.prior_taken
+            && self.candidates.contains(prior)
+            && on_offer(cache, prior)
+            && *prior != cache.policy;
         applies.then(|| Choice {
             policy: prior.clone(),
             reason: format!(
                 "nothing has been evicted yet, so switching costs nothing; {prior} until more is known"
             ),
-            why: Why::Prior,
         })
     }
 
-    fn better(&self, cache: &CacheMetrics) -> Option<Choice> {
-        let dear = self.cost * self.doubt;
-        let (policy, regret) = self.regrets.largest(|policy| cache.policies.iter().any(|p| p == policy))?;
-        (regret > dear).then(|| Choice {
+    fn leader(&self, cache: &CacheMetrics, cost: f64) -> Option<Choice> {
+        let (policy, its) = self.standings.leader(|policy| on_offer(cache, policy))?;
+        let behind = self.standings.behind(&cache.policy) - its;
+        (behind > self.settings.patience * cost).then(|| Choice {
             policy: policy.to_owned(),
             reason: format!(
                 "{policy} would have had {} fewer misses than {}; switching is estimated to cost {}",
-                thousands(regret),
+                thousands(behind),
                 cache.policy,
-                thousands(dear)
+                thousands(cost)
             ),
-            why: Why::Better,
         })
     }
 
-    fn undo(&self, cache: &CacheMetrics) -> Option<Choice> {
-        let change = self.change.as_ref()?;
-        let lost = -change.gain > self.cost && cache.policies.contains(&change.left);
-        lost.then(|| Choice {
-            policy: change.left.clone(),
-            reason: format!(
-                "since the switch to {} the cache has had {} more misses than {} would have had",
-                cache.policy,
-                thousands(-change.gain),
-                change.left
-            ),
-            why: Why::Undo,
-        })
-    }
-
-    /// Takes in what the host said to a choice.
-    pub(crate) fn answered(&mut self, tick: u64, choice: &Choice, answer: &Result<Acceptance, ControlError>) {
+    /// Takes in what the host said to a choice. Should another strategy outrank it, the next tick's metrics say so.
+    pub(crate) fn answered(&mut self, tick: u64, answer: &Result<Acceptance, ControlError>) {
         match answer {
-            Ok(_) => self.changed(choice),
+            Ok(_) => self.prior_taken = true,
             Err(ControlError::CoolingDown(until)) => self.silent_until = *until,
             Err(_) => self.silent_until = tick + REFUSED_TICKS,
         }
     }
+}
 
-    /// The choice stands. Should another strategy outrank it, the next tick's metrics say so.
-    fn changed(&mut self, choice: &Choice) {
-        let left = std::mem::replace(&mut self.in_force, choice.policy.clone());
-        if let Some(before) = self.change.take() {
-            let factor = if before.gain < 0.0 { 2.0 } else { 0.5 };
-            self.doubt = (self.doubt * factor).clamp(1.0, DEAREST);
-        }
-        self.regrets.rebase(&choice.policy);
-        match choice.why {
-            Why::Prior => {}
-            Why::Better => self.change = Some(Change { left, gain: 0.0, evicted: 0.0 }),
-            Why::Undo => self.regrets.doubt(&left, self.cost),
-        }
-    }
+/// Whether the host has the policy. Its list names no parameters.
+fn on_offer(cache: &CacheMetrics, policy: &str) -> bool {
+    let name = policy.split('(').next().unwrap_or(policy);
+    cache.policies.iter().any(|known| known == name)
 }
 
 /// A whole number with commas: 12,345.

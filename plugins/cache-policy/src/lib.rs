@@ -1,5 +1,5 @@
-//! Strategy `cache-policy`: gives the cache the eviction policy whose shadow does best, and, where memory is the
-//! objective, no more capacity than pays.
+//! Strategy `cache-policy`: has shadows follow the candidates, gives the cache the eviction policy whose shadow does best,
+//! and, where memory is the objective, no more capacity than pays.
 //!
 //! The decisions are in `decide.rs` and `capacity.rs`, which know nothing of the host and are tested natively.
 
@@ -9,10 +9,13 @@ mod decide;
 use capacity::Saver;
 use decide::{Chooser, Settings};
 use strategy_sdk::{
-    Description, Objective, Strategy, TickError, TickInfo, cache, dial, dials, export_strategy, metrics, run,
+    ControlError, Description, Objective, Strategy, TickError, TickInfo, cache, dial, dials, export_strategy,
+    log, metrics, run, shadows,
 };
 
 struct CachePolicy {
+    /// To be followed from the first tick on; none afterwards.
+    candidates: Option<Vec<String>>,
     chooser: Chooser,
     /// None where memory is not the objective.
     saver: Option<Saver>,
@@ -29,17 +32,22 @@ impl Strategy for CachePolicy {
 
     fn new(settings: Settings) -> Result<Self, TickError> {
         let saver = (run::objective() == Objective::Memory).then(|| Saver::new(settings.spare));
-        Ok(Self { chooser: Chooser::with(settings), saver })
+        let chooser = Chooser::with(settings);
+        Ok(Self { candidates: Some(chooser.candidates().to_vec()), chooser, saver })
     }
 
     fn tick(&mut self, info: TickInfo) -> Result<(), TickError> {
+        if let Some(candidates) = self.candidates.take() {
+            self.chooser.follows(follow(candidates, self.saver.is_some())?);
+        }
         let (cache, shadows) = (metrics::cache(), metrics::shadows());
-        if let Some(choice) = self.chooser.choose(info.tick, &cache, &shadows) {
+        let prefetching = metrics::prefetch().max_in_flight > 0;
+        if let Some(choice) = self.chooser.choose(info.tick, &cache, &shadows, prefetching) {
             let answer = cache::propose_policy(&choice.policy);
             if answer.is_ok() {
                 dials::explain(dial::CACHE_POLICY, &choice.reason);
             }
-            self.chooser.answered(info.tick, &choice, &answer);
+            self.chooser.answered(info.tick, &answer);
         }
         if let Some(saver) = &mut self.saver
             && let Some(range) = dials::range(dial::CACHE_CAPACITY)
@@ -52,6 +60,41 @@ impl Strategy for CachePolicy {
             saver.answered(info.tick, &answer);
         }
         Ok(())
+    }
+}
+
+/// Has the shadows follow the candidates, or as many of them as the profile allows; at other `capacities` too where the
+/// capacity may be moved. Answers the policies that they follow from then on.
+fn follow(mut candidates: Vec<String>, capacities: bool) -> Result<Vec<String>, TickError> {
+    let budget = usize::try_from(shadows::budget()).unwrap_or(usize::MAX);
+    // A run without shadows has a budget of 0.
+    if budget > 0
+        && capacities
+        && let Err(error) = shadows::follow_capacities()
+    {
+        log::warn(format_args!("the shadows stay at the present capacity: {error:?}"));
+    }
+    if budget == 0 || candidates.is_empty() {
+        return Ok(shadows::followed());
+    }
+    if candidates.len() > budget {
+        log::warn(format_args!(
+            "{} candidates, but `cache.shadow-policies` lets {budget} be followed: {} are left out",
+            candidates.len(),
+            candidates.split_off(budget).join(", ")
+        ));
+    }
+    match shadows::follow(&candidates) {
+        Ok(()) => Ok(candidates),
+        Err(ControlError::Unknown(known)) => {
+            let expected = format!("policies with spaces between, from: {}", known.join(", "));
+            Err(TickError::BadSetting(("candidates".to_owned(), expected)))
+        }
+        Err(ControlError::Invalid(problem)) => Err(TickError::BadSetting(("candidates".to_owned(), problem))),
+        Err(other) => {
+            log::warn(format_args!("the shadows do not follow the candidates: {other:?}"));
+            Ok(shadows::followed())
+        }
     }
 }
 

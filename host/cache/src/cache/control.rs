@@ -2,6 +2,7 @@
 
 use super::removed::Removed;
 use super::{Cache, shares};
+use crate::shadow::ShadowState;
 use crate::sync::Ordering;
 use host_policy::{MOST_CAPACITY, PolicyFactory};
 use std::hash::{BuildHasher, Hash};
@@ -88,6 +89,18 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
                 shard.set_policy(policy, &self.common);
             }
         }
+    }
+
+    /// Puts the policy of a [shadow](crate::Shadows::state) in force, with all that it has learnt. What the shadow holds and
+    /// the cache does not is loaded when it is asked for; what only the cache holds is evicted first. The shadow has to
+    /// have been told of the keys by their [`id`](Self::id). False, and nothing changed, where the cache has several shards:
+    /// a shadow is one. Must not be called by the listener.
+    pub fn adopt(&self, state: ShadowState) -> bool {
+        let _changing = self.changing.lock();
+        let [shard] = &*self.shards else { return false };
+        *self.policy.lock() = state.policy().clone();
+        shard.adopt(state, &self.common);
+        true
     }
 
     /// The time to live of entries that are stored without one of their own; `None` where they live without end.

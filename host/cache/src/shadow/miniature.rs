@@ -4,6 +4,7 @@
 //! would. It cannot fail: an entry heavier than the capacity is a miss and is not stored.
 #![expect(clippy::indexing_slicing, reason = "slots come from the table, which holds only slots handed out")]
 
+use super::adopted::ShadowState;
 use crate::index::{NIL, at};
 use hashbrown::HashTable;
 use host_contract::split_mix::mix;
@@ -73,6 +74,13 @@ impl Miniature {
     /// The policy in use.
     pub(super) const fn policy(&self) -> &PolicyFactory {
         &self.kind
+    }
+
+    /// A copy of the policy with the entries that it holds; `None` where it cannot be copied.
+    pub(super) fn state(&self) -> Option<ShadowState> {
+        let policy = self.policy.duplicate()?;
+        let entries = self.slots.iter().map(|held| (held.weight > 0).then_some((held.id, held.weight)));
+        Some(ShadowState { kind: self.kind.clone(), policy, entries: entries.collect() })
     }
 
     /// Changes the capacity, evicting at once what no longer fits. Over 2^62 counts as 2^62.

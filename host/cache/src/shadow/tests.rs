@@ -45,7 +45,7 @@ fn a_small_cache_is_followed_whole_and_exactly() {
 fn a_sample_estimates_the_full_cache() {
     let capacity = 80_000;
     let mut shadows = Shadows::new(&builtin::BASIC, &FACTORS, capacity, 1);
-    assert_eq!(shadows.sampling_rate(), 0.25, "40,000 entries at 0.5x, 10,000 of them followed");
+    assert_eq!(shadows.sampling_rate(), 0.125, "40,000 entries at 0.5x, 5,000 of them followed");
     let mut full = builtin::BASIC.each_ref().map(|kind| Miniature::new(kind, capacity));
     let requests = 1_000_000;
     for step in 0..requests {
@@ -59,8 +59,8 @@ fn a_sample_estimates_the_full_cache() {
         let truth = cache.misses() as f64 / requests as f64;
         let estimate = find(&shadows.estimates(), cache.policy(), 1.0);
         let error = (estimate.miss_ratio().unwrap() - truth).abs();
-        assert!(error < 0.004, "{}: estimated {:?}, true {truth:.4}", cache.policy(), estimate.miss_ratio());
-        assert_eq!(estimate.requests, requests / 4, "the sample that was to be expected");
+        assert!(error < 0.01, "{}: estimated {:?}, true {truth:.4}", cache.policy(), estimate.miss_ratio());
+        assert_eq!(estimate.requests, requests / 8, "the sample that was to be expected");
     }
 }
 
@@ -69,7 +69,7 @@ fn a_hot_id_moves_no_estimate_whether_it_is_followed_or_not() {
     // One request in two is for one id; the others go round in a loop that nothing but twice the capacity holds.
     let estimate = |hot: u64| {
         let mut shadows = Shadows::new(&[builtin::LRU], &FACTORS, 40_000, 1);
-        assert_eq!(shadows.sampling_rate(), 0.5);
+        assert_eq!(shadows.sampling_rate(), 0.25);
         for step in 0..600_000 {
             shadows.feed(if step % 2 == 0 { hot } else { mix(step % 120_000) }, 1);
         }
@@ -79,7 +79,7 @@ fn a_hot_id_moves_no_estimate_whether_it_is_followed_or_not() {
     let followed: Vec<_> = estimates.iter().map(|(followed, _)| *followed).collect();
     assert!(followed.iter().max() > followed.iter().min().map(|least| least * 2).as_ref(), "{followed:?}");
     for (_, miss_ratio) in estimates {
-        assert!((miss_ratio - 0.5).abs() < 0.005, "{miss_ratio}");
+        assert!((miss_ratio - 0.5).abs() < 0.01, "{miss_ratio}");
     }
 }
 
@@ -95,7 +95,7 @@ fn load_lowers_the_rate_and_rest_raises_it_again() {
         }
         tap.drain_into(shadows, offered);
     };
-    assert_eq!(shadows.sampling_rate(), 0.5);
+    assert_eq!(shadows.sampling_rate(), 0.25);
     for _ in 0..20 {
         burst(&mut shadows, 1_000);
     }
@@ -115,7 +115,7 @@ fn load_lowers_the_rate_and_rest_raises_it_again() {
     for _ in 0..20_000 {
         burst(&mut shadows, 10);
     }
-    assert_eq!(shadows.sampling_rate(), 0.5);
+    assert_eq!(shadows.sampling_rate(), 0.25);
 }
 
 #[test]
@@ -134,15 +134,15 @@ fn weights_set_the_rate_once_they_are_known() {
     // The hint says 1 byte an entry; entries weigh 1,000. The rate first is far too low, and then rises.
     let mut shadows = Shadows::new(&[builtin::LRU], &FACTORS, 64_000_000, 1);
     let low = shadows.sampling_rate();
-    assert_eq!(low, 1.0 / 2_048.0);
+    assert_eq!(low, 1.0 / 4_096.0);
     let mut shadows_hinted = Shadows::new(&[builtin::LRU], &FACTORS, 64_000_000, 1_000);
     for step in 0..400_000 {
         shadows_hinted.feed(mix(step), 900 + step % 200);
     }
     assert_eq!(
         shadows_hinted.sampling_rate(),
-        0.5,
-        "32,000 entries at 0.5x, 16,000 followed; drift moves nothing"
+        0.25,
+        "32,000 entries at 0.5x, 8,000 followed; drift moves nothing"
     );
     for step in 0..20_000_000u64 {
         shadows.feed(mix(step), 1_000);
@@ -156,13 +156,13 @@ fn weights_set_the_rate_once_they_are_known() {
 #[test]
 fn capacity_changes_keep_counters_and_follow_in_proportion() {
     let mut shadows = Shadows::new(&[builtin::LRU], &FACTORS, 100_000, 1);
-    assert_eq!(shadows.sampling_rate(), 0.25);
+    assert_eq!(shadows.sampling_rate(), 0.125);
     for step in 0..100_000 {
         shadows.feed(skewed(step, 50_000), 1);
     }
     let before = shadows.estimates();
     shadows.set_capacity(200_000);
-    assert_eq!(shadows.sampling_rate(), 0.25, "twice the capacity moves no rate");
+    assert_eq!(shadows.sampling_rate(), 0.125, "twice the capacity moves no rate");
     assert_eq!(find(&shadows.estimates(), &builtin::LRU, 0.5).capacity, 100_000);
     shadows.set_capacity(2_000);
     assert_eq!(shadows.sampling_rate(), 1.0, "1,000 entries at 0.5x are followed whole");
@@ -174,9 +174,27 @@ fn capacity_changes_keep_counters_and_follow_in_proportion() {
         shadows.feed(skewed(step, 50_000), 1);
     }
     shadows.set_capacity(1_000_000);
-    assert_eq!(shadows.sampling_rate(), 1.0 / 32.0);
+    assert_eq!(shadows.sampling_rate(), 1.0 / 64.0);
     let entries = shadows.shadows.iter().map(|shadow| shadow.cache.len()).max().unwrap();
-    assert!(entries < 200, "{entries} entries are left of some 4,000 and 1 in 32 is followed");
+    assert!(entries < 200, "{entries} entries are left of some 4,000 and 1 in 64 is followed");
+}
+
+#[test]
+fn other_capacities_are_followed_when_they_are_asked_for() {
+    let mut shadows = Shadows::new(&builtin::BASIC, &[1.0], 100, 1);
+    (0..5_000).for_each(|step| shadows.feed(skewed(step, 400), 1));
+    let before = shadows.estimates();
+    shadows.set_factors(&FACTORS);
+    let after = shadows.estimates();
+    assert_eq!(after.len(), 3 * before.len());
+    for (kept, then) in after.iter().skip(1).step_by(3).zip(&before) {
+        assert_eq!(kept, then, "what was followed keeps what it has seen");
+    }
+    assert_eq!((after[0].factor, after[0].requests, after[2].capacity), (0.5, 0, 200));
+    (0..5_000).for_each(|step| shadows.feed(skewed(step, 400), 1));
+    let misses: Vec<_> = shadows.estimates().iter().take(3).map(|estimate| estimate.misses).collect();
+    assert!(misses[0] > misses[2], "{misses:?}");
+    assert_eq!(shadows.policies(), builtin::BASIC);
 }
 
 #[test]
@@ -188,7 +206,7 @@ fn the_tap_follows_the_same_ids_and_counts_what_it_drops() {
         tap.offer(mix(step), 1);
         direct.feed(mix(step), 1);
     }
-    assert!(tap.drain_into(&mut shadows, 100_000) < 26_000, "a quarter was queued");
+    assert!(tap.drain_into(&mut shadows, 100_000) < 13_500, "an eighth was queued");
     assert_eq!(shadows.estimates(), direct.estimates());
     let mut small = Shadows::new(&[builtin::LRU], &FACTORS, 10, 1);
     let narrow = small.tap(4);

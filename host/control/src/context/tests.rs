@@ -111,6 +111,18 @@ fn shadows_follow_known_policies_within_the_budget() {
 }
 
 #[test]
+fn other_capacities_are_asked_for_where_there_are_shadows_and_the_grant() {
+    let ask = |offer: Offer, grants: BTreeSet<Grant>| {
+        let mut context = ProposalContext::new(Arc::new(offer), grants, declared());
+        (context.follow_capacities(), context.wants_capacities())
+    };
+    assert_eq!(ask(offer(), Grant::ALL.into()), (Ok(()), true));
+    assert_eq!(ask(offer(), BTreeSet::new()), (Err(Refusal::NotGranted), false));
+    let without = Offer { policies: None, shadow_budget: 0, ..offer() };
+    assert_eq!(ask(without, Grant::ALL.into()), (Err(Refusal::Unavailable), false));
+}
+
+#[test]
 fn a_hundred_thousand_calls_are_answered_and_not_kept() {
     let mut context = context();
     for _ in 0..100_000 {

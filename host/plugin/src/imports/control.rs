@@ -124,4 +124,9 @@ impl shadow_control::Host for StoreData {
         let policies = policies.iter().map(|name| names::sanitize(name, MAX_NAME)).collect();
         Ok(self.context.follow(policies).map_err(Into::into))
     }
+
+    fn follow_capacities(&mut self) -> wasmtime::Result<Result<(), types::ControlError>> {
+        self.charge(1)?;
+        Ok(self.context.follow_capacities().map_err(Into::into))
+    }
 }

@@ -52,7 +52,7 @@ impl Fingerprint {
 }
 
 /// Fingerprints of hashes: of residents by slot, and in the queues those of ghosts.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ByHash {
     fingerprints: Vec<Fingerprint>,
 }
@@ -185,7 +185,7 @@ impl Chain {
 }
 
 /// A queue of ghosts.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Ghosts<T> {
     records: VecDeque<Record<T>>,
     /// Empty while every weight is 1.

@@ -10,7 +10,7 @@ use crate::weights::Weights;
 
 /// The slots of ghosts, for an owner that retains evicted entries; see
 /// [`ReplayPolicy::ghost_slots`](crate::ReplayPolicy::ghost_slots).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct InSlot {
     /// The slot in which the incoming entry is a ghost; [`NIL`] if it is none.
     lookup: u32,

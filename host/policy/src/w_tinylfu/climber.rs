@@ -58,7 +58,7 @@ const RESTART: u128 = 20;
 const MOVES_PER_REQUEST: u32 = 64;
 
 /// Where the border goes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Climber {
     /// Something was evicted: requests count.
     full: bool,

@@ -38,7 +38,7 @@ impl Entry {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Segments {
     pub(super) window: Segment,
     pub(super) probation: Segment,

@@ -37,7 +37,7 @@ struct Block([u64; 8]);
 const ONES: u64 = 0x1111_1111_1111_1111;
 
 /// How often ids were requested lately, in 4 bits a counter, four counters an id: a count-min sketch.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Sketch {
     /// A power of two.
     blocks: Vec<Block>,

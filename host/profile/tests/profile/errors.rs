@@ -150,9 +150,9 @@ fn wrong_range() {
 fn wrong_name() {
     for (text, error) in [
         (
-            "[cache]\npolicy = \"LRU\"",
+            "[cache]\npolicy = \"lruu\"",
             "host.toml:2: cache.policy: expected an eviction policy: lru, fifo, lfu, arc, sieve, s3-fifo, \
-             w-tinylfu, lirs, 2q, s4-fifo, clock2q-plus, w-tinylfu-climb, got \"LRU\"; did you mean \"lru\"?",
+             w-tinylfu, lirs, 2q, s4-fifo, clock2q-plus, w-tinylfu-climb, got \"lruu\"; did you mean \"lru\"?",
         ),
         (
             "[cache]\npolicy = \"clock\"",
@@ -195,7 +195,9 @@ fn every_built_in_policy_is_known() {
 #[test]
 fn another_policy_is_known_if_the_loader_was_told_of_it() {
     let mut policies = host_policy::Registry::default();
-    policies.register(host_policy::PolicyFactory::new("mine", |_| Box::new(host_policy::Lru::new()))).unwrap();
+    policies
+        .register(host_policy::PolicyFactory::new("mine", |_| Box::new(host_policy::Lru::new())))
+        .unwrap();
     let loader = loader().policies(policies).set(["cache.policy=mine"]);
     assert_eq!(loader.load(&big()).unwrap().cache.policy, "mine");
 }
@@ -210,7 +212,9 @@ fn a_policy_may_have_parameters() {
     );
     assert_eq!(
         flag_error("cache.policy=lirs(hir=2)"),
-        "flag --set: cache.policy: expected `lirs` with parameters that it takes: TODO, got \"lirs(hir=2)\""
+        "flag --set: cache.policy: expected `lirs` with parameters that it takes: hir (0.001 to 0.99; default 0.01): the share of \
+         the capacity for entries not used again soon, ghosts (0 to 10; default 1): what is remembered of evicted \
+         entries, in capacities, got \"lirs(hir=2)\""
     );
 }
 

@@ -99,7 +99,15 @@ fn a_strategys_table_merges_field_by_field() {
         .unwrap();
     let policy = settings.strategy("cache-policy").unwrap();
     assert_eq!(policy.priority, 20);
-    let bundled = [Grant::Metrics, Grant::Dials, Grant::Run, Grant::CacheControl, Grant::Settings];
+    let bundled = [
+        Grant::Metrics,
+        Grant::Dials,
+        Grant::Run,
+        Grant::CacheControl,
+        Grant::ShadowControl,
+        Grant::Settings,
+        Grant::Log,
+    ];
     assert_eq!(policy.grants, bundled);
     let given: Vec<_> = policy.settings.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     assert_eq!(given, [("dwell", "5"), ("loud", "true"), ("margin", "0.02"), ("mode", "a b")]);

@@ -122,9 +122,9 @@ impl Host {
     fn tick(&mut self, window: Window, misses: u64) -> Option<String> {
         self.tick += 1;
         let cache = cache(&self.policy, self.entries, misses);
-        let choice = self.chooser.choose(self.tick, &cache, &shadows(1.0, window));
+        let choice = self.chooser.choose(self.tick, &cache, &shadows(1.0, window), false);
         if let Some(choice) = &choice {
-            self.chooser.answered(self.tick, choice, &Ok(Acceptance::Accepted));
+            self.chooser.answered(self.tick, &Ok(Acceptance::Accepted));
             self.policy.clone_from(&choice.policy);
         }
         self.history.push(self.policy.clone());
@@ -148,20 +148,30 @@ fn changes(history: &[String]) -> usize {
 fn the_prior_is_taken_while_nothing_was_evicted() {
     let empty = |policy| CacheMetrics { window_evictions: 0, ..cache(policy, 100, 250) };
     let figures = shadows(1.0, (250, [250, 250, 250]));
-    let mut chooser = Chooser::with(settings());
-    let choice = chooser.choose(1, &empty("lru"), &figures).unwrap();
+    let with = |prior: &str| Chooser::with(Settings { prior: prior.to_owned(), ..settings() });
+    let mut chooser = with("arc");
+    let choice = chooser.choose(1, &empty("lru"), &figures, false).unwrap();
     assert_eq!(choice.policy, "arc");
     assert_eq!(
         choice.reason,
         "nothing has been evicted yet, so switching costs nothing; arc until more is known"
     );
-    chooser.answered(1, &choice, &Err(ControlError::NotGranted));
-    assert_eq!(chooser.choose(2, &empty("lru"), &figures), None, "it would be refused again");
-    assert_eq!(Chooser::with(settings()).choose(1, &empty("arc"), &figures), None);
-    assert_eq!(Chooser::with(settings()).choose(1, &cache("lru", 100, 250), &figures), None, "too late");
-    let without = |prior: &str| Settings { prior: prior.to_owned(), ..settings() };
+    chooser.answered(1, &Err(ControlError::NotGranted));
+    assert_eq!(chooser.choose(2, &empty("lru"), &figures, false), None, "it would be refused again");
+    assert_eq!(with("arc").choose(1, &empty("arc"), &figures, false), None);
+    assert_eq!(with("arc").choose(1, &cache("lru", 100, 250), &figures, false), None, "too late");
+    let large =
+        Chooser::with(settings()).choose(1, &empty("lru"), &shadows(0.5, (250, [250, 250, 250])), false);
+    assert_eq!(large.unwrap().policy, "arc", "the prior of large caches");
+    let mine = || Settings { candidates: "lru lfu arc".to_owned(), prior: "lfu".to_owned(), ..settings() };
+    let start = |prefetching| Chooser::with(mine()).choose(1, &empty("lru"), &figures, prefetching);
+    assert_eq!(start(false).unwrap().policy, "lfu");
+    assert_eq!(start(true).unwrap().policy, "arc", "the prior where something may be prefetched");
+    let mut unfollowed = with("arc");
+    unfollowed.follows(vec!["lru".to_owned()]);
+    assert_eq!(unfollowed.choose(1, &empty("lru"), &figures, false), None, "no shadow could tell of it");
     for prior in ["", "sieve"] {
-        assert_eq!(Chooser::with(without(prior)).choose(1, &empty("lru"), &figures), None, "{prior}");
+        assert_eq!(with(prior).choose(1, &empty("lru"), &figures, false), None, "{prior}");
     }
 }
 
@@ -192,7 +202,7 @@ fn equals_change_nothing() {
 }
 
 #[test]
-fn noise_changes_nothing() {
+fn noise_changes_little() {
     // Of 2,000 requests 900 miss under each policy, give or take 20: one standard deviation of a coin.
     let noise = |step: u64| {
         let bits = step.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
@@ -202,81 +212,47 @@ fn noise_changes_nothing() {
         (0..2_000).map(|tick| (2000, [0, 1, 2].map(|policy| 854 + noise(tick * 3 + policy)))).collect();
     for policy in NAMES {
         let mut host = Host::new(policy, 2_000);
-        assert_eq!(changes(host.play(&windows)), 0);
+        // Between equals a change is cheap, and a lead of chance is forgotten.
+        assert!(changes(host.play(&windows)) <= windows.len() / 100);
     }
 }
 
 #[test]
-fn staying_is_borne_until_it_has_cost_a_change() {
+fn staying_is_borne_until_it_has_cost_a_good_part_of_a_change() {
     let mut host = Host::new("lru", 1_600);
-    // A change is estimated to cost 1,600 / 16 + 16 misses; of a lead of 60 in 1,000 misses 45 count.
-    let window = (2_000, [940, 1_000, 1_000]);
-    let reasons: Vec<_> = (0..3).map(|_| host.tick(window, 1_000)).collect();
-    let reason =
-        "arc would have had 135 fewer misses than lru; switching is estimated to cost 116".to_owned();
-    assert_eq!(reasons, [None, None, Some(reason)]);
-    // A saving within the margin never adds up.
-    let mut host = Host::new("lru", 1_600);
-    assert_eq!(changes(host.play(&[(2_000, [986, 1_000, 1_000]); 1_000])), 0);
+    // A change is estimated to cost 1,600 / 16 + 16 misses; 0.6 of that is 70.
+    let window = (2_000, [960, 1_000, 1_000]);
+    let reasons: Vec<_> = (0..2).map(|_| host.tick(window, 1_000)).collect();
+    let reason = "arc would have had 80 fewer misses than lru; switching is estimated to cost 116".to_owned();
+    assert_eq!(reasons, [None, Some(reason)]);
+}
+
+#[test]
+fn a_lead_has_to_make_up_for_what_was_lost_before_up_to_a_bound() {
+    let turns = |before: usize| {
+        let mut host = Host::new("lru", 1_600);
+        host.play(&vec![(2_000, [1_000, 1_000, 900]); before]);
+        let turn = host.play(&[(2_000, [900, 1_000, 1_000]); 60]).iter().position(|policy| policy == "arc");
+        turn.unwrap() - before
+    };
+    assert_eq!((turns(0), turns(5)), (0, 5));
+    // Eight times 116 misses are remembered, less than ten ticks of 100.
+    assert_eq!((turns(10), turns(1_000)), (9, 9));
 }
 
 #[test]
 fn few_evictions_make_a_change_cheap_and_few_samples_make_it_dear() {
     let first = |evictions: u64, rate: f64| {
         let cache = CacheMetrics { window_evictions: evictions, ..cache("lru", 160_000, 250) };
-        Chooser::with(settings()).choose(1, &cache, &shadows(rate, (250, [200, 250, 250]))).is_some()
+        Chooser::with(settings()).choose(1, &cache, &shadows(rate, (250, [200, 250, 250])), false).is_some()
     };
-    assert!(first(16, 1.0), "46 misses saved, 17 to pay");
-    assert!(!first(1_600, 1.0), "46 misses saved, 116 to pay");
-    // Of one id in eight: 370 misses saved, 128 + 100 to pay; 17 sampled ones saved are not enough.
+    assert!(first(16, 1.0), "50 misses fewer, 17 to pay");
+    assert!(!first(1_600, 1.0), "50 misses fewer, 116 to pay");
+    // Of one id in eight: 400 misses fewer, 128 + 100 to pay; 9 sampled ones fewer of 45 may be chance.
     assert!(first(1_600, 0.125));
     let mut few = Chooser::with(settings());
     let cache = CacheMetrics { window_evictions: 16, ..cache("lru", 160_000, 250) };
-    assert_eq!(few.choose(1, &cache, &shadows(0.125, (250, [30, 45, 45]))), None);
-}
-
-#[test]
-fn a_change_that_does_not_come_true_is_undone_and_not_repeated_before_the_lead_has_ended() {
-    let mut host = Host::new("lru", 1_600);
-    // LFU's shadow lives on what it kept from before. The cache does not hold that, and gets worse by the change.
-    let mirage = (1_000, [700, 300, 600]);
-    assert!(host.tick(mirage, 600).unwrap().starts_with("lfu would have had 291 fewer misses than lru"));
-    assert_eq!(host.tick(mirage, 660), None);
-    let reason = host.tick(mirage, 660).unwrap();
-    assert_eq!(reason, "since the switch to lfu the cache has had 120 more misses than lru would have had");
-    for _ in 0..50 {
-        assert_eq!(host.tick(mirage, 600), None, "not believed while it lasts");
-    }
-    assert_eq!(host.tick((1_000, [600, 800, 600]), 600), None, "it ends");
-    // Twice as dear from now on: 232 to pay.
-    assert_eq!(host.tick((1_000, [600, 400, 600]), 600), None, "191 saved");
-    assert!(host.tick((1_000, [600, 400, 600]), 600).is_some());
-}
-
-#[test]
-fn a_change_is_not_answerable_for_ever() {
-    let mut host = Host::new("lru", 1_600);
-    let lead = (2_000, [1_600, 1_800, 1_800]);
-    assert!(host.tick(lead, 1_800).is_some());
-    // Equal for two turnovers; then the shadow of what was left does better, by less than ARC's own lead was.
-    for _ in 0..3 {
-        assert_eq!(host.tick((2_000, [1_600, 1_600, 1_600]), 1_600), None);
-    }
-    let own = (2_000, [1_600, 1_600, 1_590]);
-    assert!((0..100).all(|_| host.tick(own, 1_600).is_none()));
-}
-
-#[test]
-fn a_pattern_that_alternates_without_profit_is_followed_less_and_less() {
-    let mut host = Host::new("lru", 1_600);
-    // The shadows alternate; the cache misses as before whatever is chosen, and 30 more: no change ever pays.
-    for tick in 0..4_000 {
-        let window = if tick / 8 % 2 == 0 { (1_000, [300, 900, 600]) } else { (1_000, [600, 900, 300]) };
-        host.tick(window, 630);
-    }
-    let (early, late) = host.history.split_at(400);
-    assert!(changes(early) * 4 > changes(late), "{} and {}", changes(early), changes(late));
-    assert!(changes(late) < 90, "450 turns were followed {} times", changes(late));
+    assert_eq!(few.choose(1, &cache, &shadows(0.125, (250, [36, 45, 45])), false), None);
 }
 
 #[test]
@@ -293,14 +269,14 @@ fn a_policy_that_is_not_on_offer_is_not_proposed() {
     let mut chooser = Chooser::with(settings());
     let mut cache = cache("lru", 1_000, 6000);
     cache.policies = vec!["lfu".to_owned(), "lru".to_owned()];
-    assert_eq!(chooser.choose(1, &cache, &shadows(1.0, (12_000, [10, 6000, 6000]))), None);
+    assert_eq!(chooser.choose(1, &cache, &shadows(1.0, (12_000, [10, 6000, 6000])), false), None);
 }
 
 #[test]
 fn a_policy_without_a_shadow_stands_for_itself() {
     let mut chooser = Chooser::with(settings());
     let choice =
-        chooser.choose(1, &cache("sieve", 1_000, 9_000), &shadows(1.0, (12_000, [6000, 9000, 9000])));
+        chooser.choose(1, &cache("sieve", 1_000, 9_000), &shadows(1.0, (12_000, [6000, 9000, 9000])), false);
     assert_eq!(choice.unwrap().policy, "arc");
 }
 
@@ -309,10 +285,10 @@ fn a_cool_down_is_waited_for_and_then_heard() {
     let mut chooser = Chooser::with(settings());
     let figures = shadows(1.0, (12_000, [6000, 9000, 9000]));
     let cache = cache("lru", 1_000, 9_000);
-    let choice = chooser.choose(1, &cache, &figures).unwrap();
-    chooser.answered(1, &choice, &Err(ControlError::CoolingDown(4)));
-    assert_eq!(chooser.choose(3, &cache, &figures), None);
-    assert!(chooser.choose(4, &cache, &figures).is_some());
+    assert!(chooser.choose(1, &cache, &figures, false).is_some());
+    chooser.answered(1, &Err(ControlError::CoolingDown(4)));
+    assert_eq!(chooser.choose(3, &cache, &figures, false), None);
+    assert!(chooser.choose(4, &cache, &figures, false).is_some());
 }
 
 #[test]
@@ -320,18 +296,52 @@ fn a_choice_that_was_outranked_starts_over() {
     let mut chooser = Chooser::with(settings());
     let figures = shadows(1.0, (12_000, [8_700, 9000, 9000]));
     let cache = cache("lru", 1_000, 9_000);
-    let choice = chooser.choose(1, &cache, &figures).unwrap();
-    chooser.answered(1, &choice, &Ok(Acceptance::Accepted));
+    assert!(chooser.choose(1, &cache, &figures, false).is_some());
+    chooser.answered(1, &Ok(Acceptance::Accepted));
     // Another strategy won: LRU is still in force.
-    assert!(chooser.choose(2, &cache, &figures).is_some());
+    assert!(chooser.choose(2, &cache, &figures, false).is_some());
 }
 
 #[test]
 fn another_capacity_needs_evidence_of_its_own() {
     let mut chooser = Chooser::with(settings());
-    let figures = shadows(1.0, (1_000, [550, 600, 600]));
-    assert_eq!(chooser.choose(1, &cache("lru", 1_000, 600), &figures), None);
+    let figures = shadows(1.0, (1_000, [570, 600, 600]));
+    assert_eq!(chooser.choose(1, &cache("lru", 1_000, 600), &figures, false), None);
     let larger = CacheMetrics { capacity_bytes: 2_000, ..cache("lru", 1_000, 600) };
-    assert_eq!(chooser.choose(2, &larger, &figures), None);
-    assert!(chooser.choose(3, &larger, &figures).is_some());
+    assert_eq!(chooser.choose(2, &larger, &figures, false), None);
+    assert!(chooser.choose(3, &larger, &figures, false).is_some());
+}
+
+#[test]
+fn a_policy_with_parameters_is_on_offer_where_its_name_is() {
+    let cache = cache("lru", 100, 250);
+    assert!(on_offer(&cache, "arc(share=0.5)") && on_offer(&cache, "arc"));
+    assert!(!on_offer(&cache, "lirs(hir=0.1)") && !on_offer(&cache, ""));
+}
+
+#[test]
+fn a_policy_that_misses_more_than_its_shadow_is_left() {
+    let mut host = Host::new("arc", 1_000);
+    // By the shadows ARC leads for good. The cache that it governs misses twice as much.
+    let window = (2_000, [500, 900, 700]);
+    let ticks: Vec<_> = (0..20).map(|_| host.tick(window, 1_000)).collect();
+    let left = ticks.iter().position(Option::is_some).unwrap();
+    assert!((1..5).contains(&left), "after a turnover of 1,000 entries: tick {left}");
+    assert_eq!(host.history.get(left).map(String::as_str), Some("lru"));
+}
+
+#[test]
+fn what_prefetching_saves_counts_for_the_policy_in_force() {
+    // By the shadows ARC misses half as much. The cache misses next to nothing, because what it needs is prefetched.
+    let window = (2_000, [900, 1_800, 1_800]);
+    let changed = |prefetching, own| {
+        let mut chooser = Chooser::with(settings());
+        (1..50).any(|tick| {
+            let cache = CacheMetrics { window_evictions: 1_800, ..cache("lru", 1_000, own) };
+            chooser.choose(tick, &cache, &shadows(1.0, window), prefetching).is_some()
+        })
+    };
+    assert!(!changed(true, 100));
+    assert!(changed(true, 1_750), "prefetching is on and saves next to nothing");
+    assert!(changed(false, 100));
 }

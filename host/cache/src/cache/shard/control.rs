@@ -4,10 +4,11 @@ use super::super::Cause;
 use super::super::removed::Removed;
 use super::super::store::{Entry, Store};
 use super::{Common, Order, Shard};
+use crate::shadow::{Adopted, ShadowState};
 use crate::sync::Ordering;
 #[cfg(test)]
 use host_policy::builtin;
-use host_policy::{Policy, PolicyFactory, Slot, reconcile};
+use host_policy::{ImportedEntry, Policy, PolicyFactory, Slot, reconcile};
 use std::hash::{BuildHasher, Hash};
 
 /// Evictions in one go when the capacity shrinks, and slots looked at in one go for entries whose time is over,
@@ -92,6 +93,16 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         self.counters.degraded.store(0, Ordering::Release);
     }
 
+    /// Puts a shadow's policy in charge of the same entries. Lookups go on meanwhile.
+    pub(in super::super) fn adopt(&self, state: ShadowState, common: &Common<impl BuildHasher>) {
+        let mut guard = self.lock.order();
+        guard.each_stripe(|order, buffer| buffer.apply(&mut *order.policy));
+        let (order, store) = guard.parts();
+        let entries = in_order(order, store, &common.hasher);
+        order.policy = Box::new(Adopted::new(state, order.capacity, &entries));
+        self.counters.degraded.store(0, Ordering::Release);
+    }
+
     /// Replaces the policy by one that knows no entry, as a faulty one might be.
     #[cfg(test)]
     pub(in super::super) fn lose_track(&self) {
@@ -139,8 +150,13 @@ pub(super) fn rebuilt<K: Hash, V>(
     store: &Store<K, V>,
     hasher: &impl BuildHasher,
 ) -> Box<dyn Policy> {
+    policy.rebuild(order.capacity, &in_order(order, store, hasher))
+}
+
+/// All entries of the store in the order of the policy in charge.
+fn in_order<K: Hash, V>(order: &Order, store: &Store<K, V>, hasher: &impl BuildHasher) -> Vec<ImportedEntry> {
     let resident = |slot| {
         store.entry(slot).map(|entry: &Entry<K, V>| (hasher.hash_one(&entry.key), store.weight_of(slot)))
     };
-    policy.rebuild(order.capacity, &reconcile(&order.policy.export(), store.slot_count(), resident))
+    reconcile(&order.policy.export(), store.slot_count(), resident)
 }
