@@ -84,6 +84,14 @@ pub(crate) struct Adopted {
     extra_count: usize,
 }
 
+/// Turns in the queue below which those that are over are not looked for.
+const FEWEST_QUEUED: usize = 64;
+
+/// Whether the extra entry still has this turn.
+fn is_turn(places: &[Place], slot: Slot, turn: u64) -> bool {
+    matches!(places.get(at(slot.0)), Some(Place::Extra { turn: of, .. }) if *of == turn)
+}
+
 impl Adopted {
     /// Puts the state in charge of a cache with these entries, from the first to go to the last.
     pub(crate) fn new(state: ShadowState, capacity: u64, entries: &[ImportedEntry]) -> Self {
@@ -142,9 +150,14 @@ impl Adopted {
         self.extra_count += 1;
         self.extras.push_back((slot, self.turn));
         self.set_place(slot, Place::Extra { id, weight, turn: self.turn });
+        // A cache that has room asks for no victim, and what was used again would stay in the queue for good.
+        if self.extras.len() > 2 * self.extra_count + FEWEST_QUEUED {
+            let places = &self.places;
+            self.extras.retain(|&(slot, turn)| is_turn(places, slot, turn));
+        }
     }
 
-    /// The entry is in the cache now. True if there was a gap for it.
+    /// The entry is in the cache now. Answers its slot in the inner policy, if there was a gap for it.
     fn fill_gap(&mut self, outer: Slot, id: u64, weight: u64) -> Option<Slot> {
         let slot = self.gaps.remove(&id)?;
         let held = self.held[at(slot.0)].as_mut()?;
@@ -219,7 +232,7 @@ impl Policy for Adopted {
 
     fn victim(&mut self) -> Option<Slot> {
         while let Some((slot, turn)) = self.extras.pop_front() {
-            if matches!(self.place(slot), Place::Extra { turn: of, .. } if of == turn) {
+            if is_turn(&self.places, slot, turn) {
                 self.extra_count -= 1;
                 self.set_place(slot, Place::Vacant);
                 return Some(slot);
@@ -276,7 +289,7 @@ impl Policy for Adopted {
 
     /// The extra entries, then those of the inner policy.
     fn export(&self) -> Vec<ExportedEntry> {
-        let here = |&&(slot, turn): &&(Slot, u64)| matches!(self.place(slot), Place::Extra { turn: of, .. } if of == turn);
+        let here = |&&(slot, turn): &&(Slot, u64)| is_turn(&self.places, slot, turn);
         let extras = self.extras.iter().filter(here).map(|&(slot, _)| ExportedEntry { slot, frequency: 1 });
         let inner = self.inner.export().into_iter().filter_map(|entry| {
             let held = self.held.get(at(entry.slot.0)).copied().flatten()?;

@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 
 use host_contract::split_mix::mix;
-use host_policy::{PolicyFactory, Registry, builtin};
+use host_policy::{ImportedEntry, Policy as _, PolicyFactory, Registry, Slot, builtin};
 use proptest::prelude::*;
 
+use super::{Adopted, ShadowState};
 use crate::{Cache, Shadows};
 
 /// Ids of requests: loops, hot keys and scans in turn.
@@ -97,6 +98,27 @@ proptest! {
             prop_assert_eq!(pair.cache.check(), Ok(()));
         }
     }
+}
+
+#[test]
+fn a_cache_that_never_needs_room_keeps_no_turns_that_are_over() {
+    // Of the shadow's hundred entries, ninety are never asked for: LIRS holds on to them, and the cache has room.
+    let entries = (0..100).map(|id| Some((1_000 + id, 1))).collect();
+    let mut policy = builtin::LIRS.build(100);
+    for (slot, id) in (0..100).zip(1_000..) {
+        policy.on_miss(id, 1);
+        policy.on_insert(Slot(slot), id, 1);
+    }
+    let state = ShadowState { kind: builtin::LIRS, policy, entries };
+    let own: Vec<_> =
+        (0..10).map(|n| ImportedEntry { slot: Slot(n), id: n.into(), weight: 1, frequency: 1 }).collect();
+    let mut adopted = Adopted::new(state, 100, &own);
+    for step in 0..10_000 {
+        adopted.on_hit(Slot(step % 10));
+    }
+    assert_eq!(adopted.len(), 10);
+    assert!(adopted.extras.len() < 200, "{} turns", adopted.extras.len());
+    assert_eq!(std::iter::from_fn(|| adopted.victim()).count(), 10);
 }
 
 #[test]
