@@ -42,6 +42,12 @@ impl Registration {
         }
     }
 
+    /// What the profile lets it do.
+    #[must_use]
+    pub fn grants(&self) -> &BTreeSet<Grant> {
+        &self.grants
+    }
+
     /// Who it is.
     #[must_use]
     pub fn identity(&self) -> &Identity {

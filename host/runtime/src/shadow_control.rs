@@ -7,6 +7,7 @@ use host_contract::Names;
 use host_control::ShadowControl;
 
 use crate::ranges::policy_range;
+use crate::wiring::ALL_CAPACITIES;
 
 /// The shadows of a run, if it has any.
 pub(crate) struct Following<'a> {
@@ -40,7 +41,7 @@ impl ShadowControl for Following<'_> {
 
     fn follow_capacities(&mut self) {
         if let Some(shadows) = &mut self.shadows {
-            shadows.set_factors(&[0.5, 1.0, 2.0]);
+            shadows.set_factors(&ALL_CAPACITIES);
         }
     }
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use ahash::RandomState;
 use host_cache::{Cache, Cause, PolicyFactory, Shadows, UnknownPolicy, builtin};
-use host_contract::Unit;
+use host_contract::dial::CACHE_CAPACITY;
+use host_contract::{Grant, Unit};
 use host_control::{ControlLoop, Registration};
 use host_executor::{Executor, ExecutorError};
 use host_prefetch::Prefetcher;
@@ -47,15 +48,29 @@ fn store(
     }
 }
 
-/// Shadows of the basic policies, and of the one to start with, at the present capacity: a strategy that moves it asks for
-/// more.
-fn shadows(start: &PolicyFactory, capacity: u64, mean_weight: u64) -> Shadows {
+/// Shadows of the basic policies, and of the one to start with, at the present capacity and the others that `registrations`
+/// need.
+fn shadows(
+    start: &PolicyFactory,
+    registrations: &[Registration],
+    capacity: u64,
+    mean_weight: u64,
+) -> Shadows {
     let mut policies = builtin::BASIC.to_vec();
     if !policies.contains(start) {
         policies.push(start.clone());
     }
-    Shadows::new(&policies, &[1.0], capacity, mean_weight)
+    // A strategy that moves the capacity asks for them, if it can.
+    let cannot_ask = |registration: &Registration| {
+        let moves = registration.identity().dials.iter().any(|dial| dial == CACHE_CAPACITY.name());
+        moves && !registration.grants().contains(&Grant::ShadowControl)
+    };
+    let more = registrations.iter().any(cannot_ask);
+    Shadows::new(&policies, if more { &ALL_CAPACITIES } else { &[1.0] }, capacity, mean_weight)
 }
+
+/// Multiples of the present capacity at which shadows can run.
+pub(crate) const ALL_CAPACITIES: [f64; 3] = [0.5, 1.0, 2.0];
 
 /// A prefetcher at the starting budget.
 pub(crate) fn prefetcher(settings: &Settings, capacity: u64) -> Prefetcher {
@@ -111,7 +126,7 @@ impl Parts {
         let prefetcher = Arc::new(prefetcher(settings, *capacity));
         let cache = Arc::new(store(start, *capacity, run.unit, clock, Arc::clone(&prefetcher)));
         let wanted = settings.cache.shadows && !registrations.is_empty();
-        let shadows = wanted.then(|| shadows(start, *capacity, *mean_weight));
+        let shadows = wanted.then(|| shadows(start, &registrations, *capacity, *mean_weight));
         // In virtual time a request is shown to the shadows when it is made: nothing may be dropped.
         let live = executor.is_some();
         let tap = shadows.as_ref().filter(|_| live).map(|shadows| shadows.tap(TAP));
@@ -175,7 +190,7 @@ pub fn executor(settings: &Settings) -> Result<Arc<Executor>, ExecutorError> {
 mod tests {
     use std::time::Duration;
 
-    use host_contract::dial::{CACHE_CAPACITY, IO_WORKERS};
+    use host_contract::dial::IO_WORKERS;
     use host_telemetry::Machine;
 
     use super::*;
@@ -199,7 +214,7 @@ mod tests {
         for policy in &builtin::ALL {
             let parts = parts(settings(&[&format!("cache.policy={policy}")]));
             assert_eq!(parts.plane.cache.policy(), *policy);
-            let estimates = shadows(policy, 100, 1).estimates();
+            let estimates = shadows(policy, &[], 100, 1).estimates();
             let of_it = estimates.iter().filter(|estimate| estimate.policy == *policy).count();
             let basic = builtin::BASIC.contains(policy);
             assert_eq!((of_it, estimates.len()), (1, if basic { 3 } else { 4 }), "{policy}");

@@ -138,6 +138,26 @@ fn a_strategy_turns_to_a_registered_policy_and_a_shadow_follows_it() {
 }
 
 #[test]
+fn a_strategy_that_moves_the_capacity_and_cannot_ask_finds_shadows_at_others() {
+    let shadows = |dial: host_contract::Dial, grants: &[Grant]| {
+        let identity = Identity {
+            name: "mover".to_owned(),
+            version: "0.1.0".to_owned(),
+            digest: String::new(),
+            dials: vec![dial.name().to_owned()],
+        };
+        let strategy = Wants { identity, policy: "lru", refused: Arc::default() };
+        let registration = Registration::new(Box::new(strategy), 50, grants.iter().copied().collect());
+        let options = Options::new(load(&policies(), "lru").unwrap()).policies(policies());
+        tick(&Host::start(options.strategies(vec![registration])).unwrap()).shadows.len()
+    };
+    let (policy, capacity) = (CACHE_POLICY, host_contract::dial::CACHE_CAPACITY);
+    assert_eq!(shadows(policy, &[Grant::CacheControl]), 3, "of LRU, LFU and ARC");
+    assert_eq!(shadows(capacity, &[Grant::CacheControl]), 9);
+    assert_eq!(shadows(capacity, &[Grant::CacheControl, Grant::ShadowControl]), 1, "it follows LRU alone");
+}
+
+#[test]
 fn a_strategy_is_refused_a_policy_that_nobody_registered_with_those_that_are() {
     let (host, refused) = with_strategy("clock");
     assert_eq!(tick(&host).cache.policy, "lru");
