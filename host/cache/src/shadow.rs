@@ -17,9 +17,9 @@
 //!
 //! A cache of up to 16,384 entries is followed whole: its shadows are exact, and it can take over what they have learnt
 //! ([`Shadows::state`]). For a larger one R is a power of two, the smallest at which the smallest shadow is expected to hold
-//! at least 4,096 entries. Choosing among six policies with half as many or twice as many saves between 0.1 % less and more
-//! of LRU's misses on the traces of docs/choosing.md. The estimates of LRU, LFU and ARC are then 0.5 points off in the mean
-//! and 2.0 at most, on the three of those traces that are large enough.
+//! at least 4,096 entries. The estimates of LRU, LFU and ARC are then 0.5 points off in the mean and 2.0 at most, on the
+//! three caches of docs/choosing.md that are large enough (`cargo test -p host-simulator --test simulator -- --ignored
+//! estimates --nocapture`).
 //!
 //! What an entry weighs is a hint at first and is measured from then on. The rate moves only when the smallest
 //! shadow would hold under 2,048 entries or over 16,384, so that ordinary drift of weights or capacity does not

@@ -50,7 +50,8 @@ strategy_sdk::settings! {
     }
 }
 
-/// Below this share of its shadow's misses the cache owes the others to prefetching, and not to the choice of a sample.
+/// A cache that misses less than this share of what its shadow misses is taken to owe that to prefetching; a smaller
+/// difference may be the error of a sample.
 const PREFETCHED: f64 = 0.9;
 
 /// Ticks without a proposal after one that was refused for good: it would be refused again.
@@ -107,7 +108,8 @@ impl Chooser {
         self.candidates = policies;
     }
 
-    /// Takes in one tick's figures, and whether anything can be prefetched; answers where another policy than the present one should be in force.
+    /// Takes in one tick's figures, and whether anything can be prefetched. Answers where another policy than the present
+    /// one should be in force.
     pub(crate) fn choose(
         &mut self,
         tick: u64,

@@ -1,7 +1,5 @@
 //! A cache that has adopted a shadow's policy misses what the shadow misses, and no gap twice.
 
-use std::collections::HashSet;
-
 use host_contract::split_mix::mix;
 use host_policy::{ImportedEntry, Policy as _, PolicyFactory, Registry, Slot, builtin};
 use proptest::prelude::*;
@@ -57,7 +55,6 @@ proptest! {
             let requests: Vec<_> = requests(seed, 3_000).collect();
             let (before, after) = requests.split_at(usize::try_from(at).unwrap());
             before.iter().for_each(|&key| pair.request(key));
-            let held: HashSet<u64> = pair.cache.iter().map(|(key, _)| key).collect();
             pair.adopt(policy);
             prop_assert_eq!(pair.cache.check(), Ok(()));
             let (own, shadow) = (pair.misses, pair.shadow_misses());
@@ -67,8 +64,8 @@ proptest! {
                     prop_assert_eq!(pair.cache.check(), Ok(()), "{}", policy);
                 }
             }
-            // A gap is an entry of the shadow that the cache did not hold: 100 at most.
-            let gaps = 100 - u64::try_from(held.len()).unwrap().min(100) + 100;
+            // A gap is an entry of the shadow that the cache did not hold: 100 at most, each of a weight of 1 or more.
+            let gaps = 100;
             prop_assert!(
                 pair.misses - own <= pair.shadow_misses() - shadow + gaps,
                 "{}: {} misses, {} of the shadow", policy, pair.misses - own, pair.shadow_misses() - shadow
