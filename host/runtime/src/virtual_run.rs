@@ -6,6 +6,8 @@
 //! `unavailable`. The cache has one shard and a fixed hasher, and fuel alone bounds the strategies, so that the same
 //! input gives the same bytes twice.
 
+mod fixed;
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -15,12 +17,11 @@ use std::time::Duration;
 use ahash::RandomState;
 use host_cache::{PolicyFactory, Registry, builtin};
 use host_contract::number::ratio;
-use host_contract::split_mix::mix;
 use host_contract::{Clock, RunInfo, Unit};
 use host_control::ledger::{Decision, Disabled, RulesChanged};
 use host_plugin::Time;
 use host_profile::Settings;
-use host_simulator::{Capacity, Replay as Simulated, Weigh};
+use host_simulator::Capacity;
 use host_workload::generator::{Action, Generator, Plan};
 use host_workload::trace::{Options as TraceOptions, TraceReader, check_readings};
 use serde::Serialize;
@@ -39,6 +40,9 @@ use crate::strategies;
 use crate::value::Value;
 use crate::virtual_clock::VirtualClock;
 use crate::wiring::{self, Parts};
+use fixed::fixed;
+
+pub use fixed::Fixed;
 
 /// Virtual time of a request served from the cache.
 const HIT_TIME: Duration = Duration::from_micros(10);
@@ -131,17 +135,6 @@ pub struct VirtualReport {
     pub notes: Vec<String>,
     /// Whether it was ended early.
     pub interrupted: bool,
-}
-
-/// A policy that was never changed.
-#[derive(Debug, Clone, Serialize)]
-pub struct Fixed {
-    /// Its name.
-    pub policy: String,
-    /// Requests that missed.
-    pub misses: u64,
-    /// `misses` of all requests to the cache, 0.0 to 1.0.
-    pub miss_ratio: f64,
 }
 
 /// Replays the input under the profile's strategies.
@@ -335,38 +328,6 @@ impl<'a> Steps<'a> {
         }
         Ok(())
     }
-}
-
-/// What each of these policies misses where it is left alone, in one pass over the input.
-fn fixed(steps: &Steps<'_>, policies: &[PolicyFactory], stop: &Stop) -> Result<Vec<Fixed>, RunError> {
-    let replay = |policy: &PolicyFactory| Simulated::hashed(policy, steps.capacity, Weigh::Bytes);
-    let mut policies: Vec<_> = policies.iter().map(|policy| (replay(policy), policy, 0_u64)).collect();
-    let mut requests = 0_u64;
-    let (mut ids, mut sizes) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
-    let mut feed = |ids: &mut Vec<u64>, sizes: &mut Vec<u32>| {
-        for (replay, _, hits) in &mut policies {
-            *hits += replay.feed(ids, sizes).hits;
-        }
-        ids.clear();
-        sizes.clear();
-    };
-    steps.each(stop, |step| {
-        if let Step::Get(key) = step {
-            requests += 1;
-            ids.push(mix(key));
-            sizes.push(u32::try_from(steps.weight(key).unwrap_or(1)).unwrap_or(u32::MAX));
-            if ids.len() == BATCH {
-                feed(&mut ids, &mut sizes);
-            }
-        }
-    })?;
-    feed(&mut ids, &mut sizes);
-    let row = |(_, policy, hits): (_, &PolicyFactory, u64)| Fixed {
-        policy: policy.to_string(),
-        misses: requests.saturating_sub(hits),
-        miss_ratio: ratio(requests.saturating_sub(hits), requests).unwrap_or(0.0),
-    };
-    Ok(policies.into_iter().map(row).collect())
 }
 
 struct Replay<'a> {
