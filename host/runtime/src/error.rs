@@ -8,6 +8,7 @@ use host_control::NoSuchStrategy;
 use host_executor::ExecutorError;
 use host_plugin::LoadError;
 use host_profile::ProfileError;
+use host_simulator::SimError;
 use host_workload::directory::DirectoryError;
 use host_workload::generator::PlanError;
 use host_workload::trace::TraceError;
@@ -76,6 +77,9 @@ pub enum RunError {
     /// The trace cannot be read.
     #[error(transparent)]
     Trace(#[from] TraceError),
+    /// The trace cannot be replayed.
+    #[error(transparent)]
+    Simulation(SimError),
     /// The directory cannot be read.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
@@ -102,4 +106,13 @@ pub enum RunError {
         /// What the system said.
         source: std::io::Error,
     },
+}
+
+impl From<SimError> for RunError {
+    fn from(error: SimError) -> Self {
+        match error {
+            SimError::Trace(error) => Self::Trace(error),
+            other => Self::Simulation(other),
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use host_executor::Executor;
 use host_profile::Bytes;
-use host_simulator::Capacity;
+use host_simulator::{Capacity, MemoryLimit};
 use host_workload::directory::Tokenizer;
 use host_workload::generator::{Generator, Plan};
 use host_workload::trace::{self, TraceError, TraceReader};
@@ -91,7 +91,9 @@ impl Prepared {
                 // The footprint, the run, the two baselines.
                 trace::check_readings(path, if options.baseline { 4 } else { 2 })?;
                 let open = OpenTrace { path: path.clone(), options: how.clone() };
-                let footprint = Footprint::read(open.open()?, options.object_size, progress, stop)?;
+                // The requests are read again as they are submitted: a run takes its time, and the memory is the cache's.
+                let memory = (MemoryLimit::Bytes(0), 0);
+                let footprint = Footprint::read((path, how), options.object_size, memory, progress, stop)?;
                 Ok(Self::trace(options, open, footprint))
             }
         }
@@ -183,7 +185,7 @@ impl Prepared {
                 Source::Objects(Arc::new(Delayed::new(latency, largest_object(options), objects)))
             }
             Kind::Trace { footprint, .. } => {
-                let sizes = Arc::clone(&footprint.sizes);
+                let sizes = Arc::clone(&footprint.trace);
                 Source::Objects(Arc::new(Delayed::new(latency, largest_object(options), sizes)))
             }
             Kind::Directory(_) => {
@@ -208,7 +210,7 @@ fn largest_object(options: &RunOptions) -> u32 {
 
 /// What a user has to know of large objects.
 fn large_objects(footprint: &Footprint, capacity: u64, largest: u32) -> Option<String> {
-    let sizes = || footprint.sizes.values().copied();
+    let sizes = || footprint.trace.sizes().iter().copied();
     let biggest = sizes().max()?;
     let made = sizes().filter(|&size| size > largest).count();
     let kept = sizes().filter(|&size| u64::from(size) > capacity).count();

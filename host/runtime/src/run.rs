@@ -164,7 +164,7 @@ impl Side<'_> {
                     work.phases = drive::builtin::drive(&driver, generator).await;
                 }
                 (Kind::Trace { open, footprint }, _) => {
-                    work.phases = drive::trace::drive(&driver, open.open()?, footprint.requests).await?;
+                    work.phases = drive::trace::drive(&driver, open.open()?, footprint.requests()).await?;
                 }
                 (Kind::Directory(root), Source::Files(files)) => {
                     let done = drive::directory::drive(&driver, files, root, self.options.passes).await?;

@@ -7,11 +7,14 @@
 //! input gives the same bytes twice.
 
 mod fixed;
+mod steps;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{BinaryHeap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread;
 use std::time::Duration;
 
 use ahash::RandomState;
@@ -21,14 +24,12 @@ use host_contract::{Clock, RunInfo, Unit};
 use host_control::ledger::{Decision, Disabled, RulesChanged};
 use host_plugin::Time;
 use host_profile::Settings;
-use host_simulator::Capacity;
-use host_workload::generator::{Action, Generator, Plan};
-use host_workload::trace::{Options as TraceOptions, TraceReader, check_readings};
+use host_simulator::{Capacity, MemoryLimit};
+use host_workload::trace::Options as TraceOptions;
 use serde::Serialize;
 
 use crate::control_plane::ControlPlane;
 use crate::data_plane::DataPlane;
-use crate::drive::trace::Footprint;
 use crate::error::RunError;
 use crate::key::Key;
 use crate::ledger::Ledger;
@@ -40,17 +41,13 @@ use crate::strategies;
 use crate::value::Value;
 use crate::virtual_clock::VirtualClock;
 use crate::wiring::{self, Parts};
-use fixed::fixed;
+use fixed::Alone;
+use steps::{Step, Steps};
 
 pub use fixed::Fixed;
 
 /// Virtual time of a request served from the cache.
 const HIT_TIME: Duration = Duration::from_micros(10);
-
-/// Virtual time of a step of computation of the built-in workload.
-const STEP_TIME: Duration = Duration::from_nanos(4);
-
-const BATCH: usize = 4_096;
 
 /// What to replay.
 #[derive(Debug, Clone)]
@@ -90,6 +87,8 @@ pub struct VirtualOptions {
     pub tick_requests: u64,
     /// Virtual time that the origin takes for an object.
     pub origin_latency: Duration,
+    /// Memory that the requests of a trace may take. One that takes more is read again while it is replayed.
+    pub memory: MemoryLimit,
     /// Where all chance comes from.
     pub seed: u64,
     /// Where the ledger is written.
@@ -172,162 +171,19 @@ pub fn run_virtual(
     let mut replay = Replay::new(options, &steps, parts, clock);
     // What is decided before the first request costs nothing.
     replay.tick();
-    progress.begin("replay", steps.total);
-    steps.each(stop, |step| {
-        replay.step(step);
-        progress.at(replay.plane.metrics.count());
+    let compared = replay.compared()?;
+    let abandoned = AtomicBool::new(false);
+    let mut report = thread::scope(|scope| {
+        let alone = Alone::begin(scope, &steps, &compared, stop, &abandoned);
+        replay.run(progress, stop)?;
+        let compared = replay.compared()?;
+        let report = replay.settle();
+        Ok::<_, RunError>(VirtualReport { fixed: alone.rows(&compared)?, ..report })
     })?;
-    progress.end(&format!("{} requests replayed, {} ticks", replay.plane.metrics.count(), replay.ticks));
-
-    let compared = replay.compared(options)?;
-    let mut report = replay.settle(options, &steps);
-    report.fixed = fixed(&steps, &compared, stop)?;
     report.disabled.splice(0..0, loaded.disabled);
     report.notes.splice(0..0, loaded.notes.into_iter().chain(steps.notes()));
     report.interrupted = stop.asked();
     Ok(report)
-}
-
-/// What happens next in the input.
-#[derive(Debug, Clone, Copy)]
-enum Step {
-    /// A request for a key.
-    Get(u64),
-    /// Work that takes this long and asks for nothing.
-    Work(Duration),
-}
-
-/// An input that was measured and can be read from its start.
-struct Steps<'a> {
-    options: &'a VirtualOptions,
-    name: String,
-    /// Steps, where that is known.
-    total: Option<u64>,
-    keys_ordered: bool,
-    /// In the unit of the options.
-    capacity: u64,
-    of: Of,
-}
-
-enum Of {
-    Trace { path: PathBuf, format: TraceOptions, footprint: Footprint },
-    BuiltIn { generator: Generator, keys: u64 },
-}
-
-impl<'a> Steps<'a> {
-    fn open(options: &'a VirtualOptions, progress: &dyn Progress, stop: &Stop) -> Result<Self, RunError> {
-        match &options.input {
-            VirtualInput::Trace(path, format) => {
-                // The footprint, the run, the policies alone.
-                check_readings(path, 3)?;
-                progress.doing(&format!("opening {}", path.display()));
-                let footprint =
-                    Footprint::read(TraceReader::open(path, format)?, options.object_size, progress, stop)?;
-                let objects = options.unit == Unit::Objects;
-                let capacity = options.capacity.unwrap_or(Capacity::Percent(crate::input::TRACE_PERCENT));
-                Ok(Self {
-                    options,
-                    name: format!("trace {}", path.display()),
-                    total: Some(footprint.requests),
-                    keys_ordered: footprint.keys_ordered,
-                    capacity: footprint.capacity(capacity, objects),
-                    of: Of::Trace { path: path.clone(), format: format.clone(), footprint },
-                })
-            }
-            VirtualInput::BuiltIn => {
-                let plan = Plan::default();
-                let size = u64::from(plan.value_bytes);
-                let entries = match options.capacity {
-                    None => plan.cache_entries,
-                    Some(Capacity::Bytes(bytes)) => bytes / size,
-                    Some(Capacity::Objects(objects)) => objects,
-                    Some(percent @ Capacity::Percent(_)) => {
-                        return Err(RunError::PercentOfWhat(percent.to_string()));
-                    }
-                };
-                let generator = Generator::new(options.seed, Plan { cache_entries: entries, ..plan })?;
-                let phases = generator.phases();
-                let total = phases.iter().map(|phase| phase.requests).sum();
-                let mut keys = HashSet::with_hasher(wiring::fixed_hasher());
-                for op in phases.iter().flat_map(|phase| generator.ops(phase)) {
-                    if op.action == Action::Get {
-                        keys.insert(op.key);
-                    }
-                }
-                let objects = options.unit == Unit::Objects;
-                Ok(Self {
-                    options,
-                    name: "the built-in workload".to_owned(),
-                    total: Some(total),
-                    keys_ordered: true,
-                    capacity: if objects { entries } else { entries.saturating_mul(size) },
-                    of: Of::BuiltIn { generator, keys: u64::try_from(keys.len()).unwrap_or(u64::MAX) },
-                })
-            }
-        }
-    }
-
-    /// What a user has to know of the keys.
-    fn notes(&self) -> Vec<String> {
-        match &self.of {
-            Of::Trace { footprint, .. } => footprint.notes.clone(),
-            Of::BuiltIn { .. } => Vec::new(),
-        }
-    }
-
-    fn distinct(&self) -> u64 {
-        match &self.of {
-            Of::Trace { footprint, .. } => footprint.distinct(),
-            Of::BuiltIn { keys, .. } => *keys,
-        }
-    }
-
-    /// Weight of an object in the unit of the options; none where there is no such object.
-    fn weight(&self, key: u64) -> Option<u64> {
-        let size = match &self.of {
-            Of::Trace { footprint, .. } => footprint.sizes.get(&key).copied()?,
-            Of::BuiltIn { generator, .. } => generator.plan().value_bytes,
-        };
-        Some(if self.options.unit == Unit::Objects { 1 } else { u64::from(size) })
-    }
-
-    fn mean_weight(&self) -> u64 {
-        match (&self.of, self.options.unit) {
-            (_, Unit::Objects) => 1,
-            (Of::Trace { footprint, .. }, Unit::Bytes) => footprint.mean_size(),
-            (Of::BuiltIn { generator, .. }, Unit::Bytes) => u64::from(generator.plan().value_bytes),
-        }
-    }
-
-    /// Calls `take` with every step until the run is told to stop.
-    fn each(&self, stop: &Stop, mut take: impl FnMut(Step)) -> Result<(), RunError> {
-        match &self.of {
-            Of::Trace { path, format, .. } => {
-                let mut trace = TraceReader::open(path, format)?;
-                let mut batch = Vec::with_capacity(BATCH);
-                while !stop.asked() {
-                    batch.clear();
-                    if trace.read_batch(&mut batch, BATCH)? == 0 {
-                        break;
-                    }
-                    batch.iter().for_each(|request| take(Step::Get(request.key)));
-                }
-            }
-            Of::BuiltIn { generator, .. } => {
-                for op in generator.phases().iter().flat_map(|phase| generator.ops(phase)) {
-                    if stop.asked() {
-                        break;
-                    }
-                    take(match op.action {
-                        Action::Get => Step::Get(op.key),
-                        Action::Cpu { iterations } => Step::Work(STEP_TIME * iterations),
-                        Action::Io { micros } => Step::Work(Duration::from_micros(u64::from(micros))),
-                    });
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
 struct Replay<'a> {
@@ -361,9 +217,25 @@ impl<'a> Replay<'a> {
         }
     }
 
+    /// Works through the input.
+    fn run(&mut self, progress: &dyn Progress, stop: &Stop) -> Result<(), RunError> {
+        let steps = self.steps;
+        progress.begin("replay", steps.total);
+        steps.each(|some| {
+            if stop.asked() {
+                return false;
+            }
+            some.iter().for_each(|step| self.step(*step));
+            progress.at(self.plane.metrics.count());
+            true
+        })?;
+        progress.end(&format!("{} requests replayed, {} ticks", self.plane.metrics.count(), self.ticks));
+        Ok(())
+    }
+
     fn step(&mut self, step: Step) {
         let took = match step {
-            Step::Get(key) => self.request(key),
+            Step::Get(key, weight) => self.request(key, weight),
             Step::Work(took) => took,
         };
         self.clock.advance(took);
@@ -377,8 +249,8 @@ impl<'a> Replay<'a> {
         self.ticks += 1;
     }
 
-    /// Serves a request, and says how long it took.
-    fn request(&mut self, number: u64) -> Duration {
+    /// Serves a request for an object of this weight, and says how long it took.
+    fn request(&mut self, number: u64, weight: u64) -> Duration {
         self.land_what_is_due();
         let (arrival, loads) = self.plane.arrive(Key::Number(number), |key| self.steps.weight(key).is_some());
         self.plane.demanded(&arrival);
@@ -391,7 +263,7 @@ impl<'a> Replay<'a> {
         let found = self.plane.cache.get(&arrival.key);
         let hit = found.is_some();
         let value = found.unwrap_or_else(|| {
-            let value = self.value(number);
+            let value = self.loaded(weight);
             self.plane.cache.insert(arrival.key.clone(), value.clone());
             value
         });
@@ -422,7 +294,7 @@ impl<'a> Replay<'a> {
 
     fn land(&mut self, number: u64) {
         self.in_flight.remove(&number);
-        let value = self.value(number);
+        let value = self.loaded(self.steps.weight(number).unwrap_or(1));
         let key = Key::Number(number);
         let weight = self.plane.weight(&key, &value);
         self.plane.cache.insert(key, value);
@@ -430,16 +302,15 @@ impl<'a> Replay<'a> {
     }
 
     /// What the origin gives. No bytes: only the weight matters here.
-    fn value(&self, number: u64) -> Value {
+    fn loaded(&self, weight: u64) -> Value {
         self.plane.metrics.loaded(self.options.origin_latency);
-        Value::standing_for(self.steps.weight(number).unwrap_or(1))
+        Value::standing_for(weight)
     }
 
     /// The policies against which the run is compared: what it started with, and what the shadows follow; without
     /// shadows the basic ones.
-    fn compared(&self, options: &VirtualOptions) -> Result<Vec<PolicyFactory>, RunError> {
-        let policies = &options.policies;
-        let start = policies.parse(&options.settings.cache.policy)?;
+    fn compared(&self) -> Result<Vec<PolicyFactory>, RunError> {
+        let start = self.options.policies.parse(&self.options.settings.cache.policy)?;
         let followed = self.control.followed();
         let mut compared = if followed.is_empty() { builtin::BASIC.to_vec() } else { followed };
         if !compared.contains(&start) {
@@ -448,7 +319,8 @@ impl<'a> Replay<'a> {
         Ok(compared)
     }
 
-    fn settle(self, options: &VirtualOptions, steps: &Steps<'_>) -> VirtualReport {
+    fn settle(self) -> VirtualReport {
+        let (options, steps) = (self.options, self.steps);
         let finished = self.control.finish(self.clock.now(), &self.plane);
         let cache = &finished.last.cache;
         VirtualReport {

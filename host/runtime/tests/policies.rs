@@ -17,7 +17,7 @@ use host_runtime::{
     Command, Host, HostError, Options, Progress, RunError, Stop, Value, VirtualInput, VirtualOptions,
     run_virtual,
 };
-use host_simulator::Capacity;
+use host_simulator::{Capacity, MemoryLimit};
 use host_telemetry::Machine;
 use mru::Mru;
 use parking_lot::Mutex;
@@ -210,6 +210,7 @@ fn virtual_time_runs_a_registered_policy_too() {
         object_size: 1,
         tick_requests: 100,
         origin_latency: Duration::from_millis(1),
+        memory: MemoryLimit::None,
         seed: 1,
         ledger: None,
     };
@@ -217,6 +218,11 @@ fn virtual_time_runs_a_registered_policy_too() {
     assert_eq!((report.policy.as_str(), report.requests), ("mru", 300));
     assert!(report.misses < 150, "{} misses", report.misses);
     assert_eq!((report.fixed[0].policy.as_str(), report.fixed[0].misses), ("lru", 300));
+
+    // The requests need not fit in memory.
+    options.memory = MemoryLimit::Bytes(0);
+    let again = run_virtual(&options, &Silent, &Stop::default()).unwrap();
+    assert_eq!(serde_json::to_value(again).unwrap(), serde_json::to_value(report).unwrap());
 
     options.policies = Arc::default();
     let error = run_virtual(&options, &Silent, &Stop::default()).unwrap_err();

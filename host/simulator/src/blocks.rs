@@ -5,7 +5,7 @@
 //! with the block it is at.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::Scope;
+use std::thread::{Scope, ScopedJoinHandle};
 
 use host_workload::trace::{Request, TraceError, TraceReader};
 
@@ -25,30 +25,29 @@ pub(crate) struct Block {
     pub(crate) sized: bool,
 }
 
-/// Reads the trace to its end in a thread of the scope. An error is the last thing received. `sizes` says whether they
-/// are wanted.
+/// Reads the trace to its end in a thread of the scope, which then hands the reader back. An error is the last thing
+/// received. `sizes` says whether they are wanted.
 pub(crate) fn read<'scope>(
     scope: &'scope Scope<'scope, '_>,
     trace: TraceReader,
     sizes: bool,
-) -> Receiver<Result<Block, TraceError>> {
+) -> (Receiver<Result<Block, TraceError>>, ScopedJoinHandle<'scope, TraceReader>) {
     let (sender, receiver) = sync_channel(UNDER_WAY);
-    scope.spawn(move || send(trace, sizes, &sender));
-    receiver
+    (receiver, scope.spawn(move || send(trace, sizes, &sender)))
 }
 
-fn send(mut trace: TraceReader, sizes: bool, sender: &SyncSender<Result<Block, TraceError>>) {
+fn send(mut trace: TraceReader, sizes: bool, sender: &SyncSender<Result<Block, TraceError>>) -> TraceReader {
     let mut requests: Vec<Request> = Vec::with_capacity(BLOCK);
     loop {
         requests.clear();
         let block = match trace.read_batch(&mut requests, BLOCK) {
-            Ok(0) => return,
+            Ok(0) => return trace,
             Ok(_) => Ok(Block::new(&requests, sizes)),
             Err(error) => Err(error),
         };
         // Nobody receives: the run was interrupted, or failed.
         if sender.send(block).is_err() {
-            return;
+            return trace;
         }
     }
 }

@@ -36,8 +36,11 @@ pub enum SimError {
     )]
     BeladyInBytes(String),
     /// More distinct keys than can be numbered.
-    #[error("{0}: more than 4,294,967,295 distinct keys")]
+    #[error("{0}: more than 2,147,483,647 distinct keys")]
     TooManyKeys(String),
+    /// The trace was read again, and has other keys.
+    #[error("{0}: was changed while it was read; start again when nobody writes to it")]
+    Changed(String),
     /// What was asked for needs the requests in memory, where they may not be or do not fit.
     #[error(
         "{path}: {what} needs the whole trace in memory, and there is no room for it; \

@@ -22,6 +22,7 @@
 //! |---|---|
 //! | [`simulate()`] | a trace file under several policies at several capacities, on all cores |
 //! | [`Replay`] | requests in memory through one policy at one capacity |
+//! | [`NumberedTrace`] | a trace file in memory, to be gone through more than once |
 //! | [`belady::Belady`] | the fewest misses that any policy can reach on requests in memory |
 //! | [`Observer`] | how the caller follows a simulation and stops it |
 //!
@@ -40,6 +41,7 @@ mod index;
 mod interned;
 mod keys;
 mod method;
+mod numbered;
 mod numbering;
 mod observer;
 mod options;
@@ -53,6 +55,7 @@ pub use capacity::{Capacity, CapacityError};
 pub use error::SimError;
 pub use host_policy::{PolicyFactory, Registry, UnknownPolicy, builtin};
 pub use method::Method;
+pub use numbered::{NumberedTrace, Object};
 pub use observer::Observer;
 pub use options::{Hold, MemoryLimit, Options};
 pub use replay::{Replay, Tally, Weigh};

@@ -73,18 +73,43 @@ impl Numbering {
         Ok(())
     }
 
+    /// Appends the number of each key; [`NIL`] for one that has none.
+    pub(crate) fn find_all(&self, keys: &[u64], numbers: &mut Vec<u32>) {
+        numbers.reserve(keys.len());
+        for number in 0..keys.len().div_ceil(BATCH) + 2 {
+            for &key in batch(keys, number, 0) {
+                prefetch_at(&self.table, self.place(key));
+            }
+            for &key in batch(keys, number, 1) {
+                prefetch_at(&self.ids, self.table[self.place(key)] as usize);
+            }
+            numbers.extend(batch(keys, number, 2).iter().map(|&key| self.find(key)));
+        }
+    }
+
+    /// The number of a key; [`NIL`] where it has none.
+    pub(crate) fn find(&self, key: u64) -> u32 {
+        self.look(key).0
+    }
+
+    /// The number of a key, and its place; [`NIL`], and where the key would go, where it has none.
     #[inline]
-    fn one(&mut self, key: u64) -> Result<u32, Full> {
+    fn look(&self, key: u64) -> (u32, usize) {
         let mut place = self.place(key);
         loop {
             let number = self.table[place];
-            if number == NIL {
-                break;
-            }
-            if self.ids[number as usize] == key {
-                return Ok(number);
+            if number == NIL || self.ids[number as usize] == key {
+                return (number, place);
             }
             place = (place + 1) & (self.table.len() - 1);
+        }
+    }
+
+    #[inline]
+    fn one(&mut self, key: u64) -> Result<u32, Full> {
+        let (number, place) = self.look(key);
+        if number != NIL {
+            return Ok(number);
         }
         let number = self.ids.len();
         if number >= MOST_KEYS {
@@ -142,6 +167,10 @@ mod tests {
             numbering.number(keys, &mut numbers).unwrap();
         }
         assert_eq!(numbers, want);
+        let mut found = Vec::new();
+        numbering.find_all(&keys, &mut found);
+        assert_eq!(found, want);
+        assert_eq!((numbering.find(keys[9]), numbering.find(7)), (want[9], crate::index::NIL));
         assert_eq!(numbering.ids().len(), known.len());
         assert!(numbering.ids().iter().all(|id| known.contains_key(id)));
         assert!(numbering.bytes() <= 24 * 20_000, "{} bytes", numbering.bytes());

@@ -53,7 +53,8 @@ pub fn simulate(
         // Workers that wait for the trace end with this call, also where it fails.
         let _abandoned = Abandon(&interned);
         // Blocks that nobody takes any more end the thread that reads them, and with it the scope.
-        task.run(scope, &interned, blocks::read(scope, trace, options.sizes || task.weighed().is_some()))
+        let (blocks, _) = blocks::read(scope, trace, options.sizes || task.weighed().is_some());
+        task.run(scope, &interned, blocks)
     })
 }
 

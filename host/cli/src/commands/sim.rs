@@ -324,6 +324,7 @@ impl Sim {
             object_size: self.object_size,
             tick_requests,
             origin_latency: self.origin_latency,
+            memory: MemoryLimit::Ask(half_of_memory),
             seed: self.seed,
             ledger: self.ledger.clone(),
         };

@@ -1,11 +1,10 @@
 //! Replays a recorded trace against a live cache.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
-use host_simulator::Capacity;
-use host_workload::analysis::FirstAppearance;
-use host_workload::trace::{KeyForm, TraceError, TraceReader};
+use host_simulator::{Capacity, MemoryLimit, NumberedTrace, Observer, SimError};
+use host_workload::trace::{KeyForm, Options, TraceError, TraceReader};
 
 use super::Drive;
 use crate::key::Key;
@@ -19,12 +18,11 @@ const FIRST_APPEARANCE: &str = "the keys are numbered in the order of their firs
     always the next number: what prefetching gains by that need not be real (--hash-keys hides it)";
 
 /// What a first reading of a trace says.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug)]
 pub(crate) struct Footprint {
-    pub(crate) requests: u64,
-    /// Size of each object, bytes: what the trace says last, else what stands in for it.
-    pub(crate) sizes: Arc<HashMap<u64, u32>>,
-    /// Sum of the sizes.
+    /// The objects, and the requests where they are held.
+    pub(crate) trace: Arc<NumberedTrace>,
+    /// Sum of the sizes of the objects.
     pub(crate) bytes: u64,
     /// Whether keys keep an order, so that the distance between two means something.
     pub(crate) keys_ordered: bool,
@@ -33,38 +31,20 @@ pub(crate) struct Footprint {
 }
 
 impl Footprint {
-    /// Reads the trace once. An object whose size is not given counts as `object_size` bytes.
+    /// Reads the trace once. An object whose size is not given counts as `object_size` bytes. The requests are held in
+    /// `memory`, beside so many `replays` that will run at a time, if they fit.
     pub(crate) fn read(
-        mut trace: TraceReader,
+        (path, options): (&Path, &Options),
         object_size: u32,
+        (memory, replays): (MemoryLimit, u64),
         progress: &dyn Progress,
         stop: &Stop,
-    ) -> Result<Self, TraceError> {
-        progress.begin("reading the trace", None);
-        let mut sizes: HashMap<u64, u32> = HashMap::default();
-        let mut requests = 0_u64;
-        let mut first_appearance = FirstAppearance::default();
-        let mut batch = Vec::with_capacity(BATCH);
-        loop {
-            batch.clear();
-            let read = trace.read_batch(&mut batch, BATCH)?;
-            if read == 0 || stop.asked() {
-                break;
-            }
-            requests += u64::try_from(read).unwrap_or(0);
-            for request in &batch {
-                let size = if request.size > 0 { request.size } else { object_size };
-                if sizes.insert(request.key, size).is_none() {
-                    first_appearance.note(Some(request.key));
-                }
-            }
-            progress.at(requests);
-        }
-        let bytes = sizes.values().map(|size| u64::from(*size)).sum();
-        progress.end(&format!("{requests} requests, {} distinct keys", sizes.len()));
+    ) -> Result<Self, SimError> {
+        let watched = Watched { progress, stop };
+        let trace = NumberedTrace::read(path, options, object_size, memory, replays, &watched)?;
         let mut notes = Vec::new();
-        let keys_ordered = trace.keys().form == KeyForm::Ordered;
-        if keys_ordered && first_appearance.is_likely() {
+        let keys_ordered = trace.form() == KeyForm::Ordered;
+        if keys_ordered && trace.first_appearance() {
             notes.push(FIRST_APPEARANCE.to_owned());
         }
         if trace.unordered() > 0 {
@@ -73,11 +53,15 @@ impl Footprint {
                 trace.unordered()
             ));
         }
-        Ok(Self { requests, sizes: Arc::new(sizes), bytes, keys_ordered, notes })
+        Ok(Self { bytes: trace.bytes(), trace: Arc::new(trace), keys_ordered, notes })
+    }
+
+    pub(crate) fn requests(&self) -> u64 {
+        self.trace.requests()
     }
 
     pub(crate) fn distinct(&self) -> u64 {
-        u64::try_from(self.sizes.len()).unwrap_or(u64::MAX)
+        self.trace.distinct()
     }
 
     /// A capacity in bytes, or in objects where every object counts as one.
@@ -101,9 +85,33 @@ impl Footprint {
     }
 }
 
-impl Sizes for Arc<HashMap<u64, u32>> {
+/// The progress of a run, as the simulator tells it.
+struct Watched<'a> {
+    progress: &'a dyn Progress,
+    stop: &'a Stop,
+}
+
+impl Observer for Watched<'_> {
+    fn begin(&self, phase: &str, total: Option<u64>) {
+        self.progress.begin(phase, total);
+    }
+
+    fn at(&self, done: u64) {
+        self.progress.at(done);
+    }
+
+    fn end(&self, summary: &str) {
+        self.progress.end(summary);
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.asked()
+    }
+}
+
+impl Sizes for Arc<NumberedTrace> {
     fn size(&self, key: u64) -> Option<u32> {
-        self.get(&key).copied()
+        NumberedTrace::size(self, key)
     }
 }
 

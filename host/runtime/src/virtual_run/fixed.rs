@@ -1,12 +1,21 @@
 //! Policies that are left alone, over the input of a run in virtual time.
+//!
+//! They run beside the run, on the cores that it leaves idle: those that it is likely to be compared with are known from
+//! its first tick on. Over a trace that is held in memory a policy is replayed as the simulator does it, by the numbers of
+//! the keys; over any other input all of a thread are fed in one pass, and find their entries by hash. Policies see the
+//! same hashes either way, and miss the same requests.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{Scope, ScopedJoinHandle, available_parallelism};
 
 use host_cache::PolicyFactory;
+use host_contract::Unit;
 use host_contract::number::ratio;
-use host_contract::split_mix::mix;
-use host_simulator::{Replay, Weigh};
+use host_simulator::{NumberedTrace, Replay, Weigh};
+use host_workload::key::hash_number;
 use serde::Serialize;
 
-use super::{BATCH, Step, Steps};
+use super::steps::{Step, Steps};
 use crate::error::RunError;
 use crate::progress::Stop;
 
@@ -21,38 +30,163 @@ pub struct Fixed {
     pub miss_ratio: f64,
 }
 
-/// What each of these policies misses where it is left alone, in one pass over the input.
-pub(super) fn fixed(
-    steps: &Steps<'_>,
-    policies: &[PolicyFactory],
-    stop: &Stop,
-) -> Result<Vec<Fixed>, RunError> {
-    let replay = |policy: &PolicyFactory| Replay::hashed(policy, steps.capacity, Weigh::Bytes);
-    let mut policies: Vec<_> = policies.iter().map(|policy| (replay(policy), policy, 0_u64)).collect();
-    let mut requests = 0_u64;
-    let (mut ids, mut sizes) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
-    let mut feed = |ids: &mut Vec<u64>, sizes: &mut Vec<u32>| {
-        for (replay, _, hits) in &mut policies {
-            *hits += replay.feed(ids, sizes).hits;
+type Rows = Vec<(PolicyFactory, Fixed)>;
+
+/// Threads that replay beside the run: one for each core but the run's own, at least one.
+pub(super) fn threads() -> u64 {
+    let cores = available_parallelism().map_or(1, usize::from);
+    u64::try_from(cores).unwrap_or(1).saturating_sub(1).max(1)
+}
+
+/// Replays under way.
+pub(super) struct Alone<'scope, 'a> {
+    steps: &'a Steps<'a>,
+    asked: Asked<'a>,
+    threads: Vec<ScopedJoinHandle<'scope, Result<Rows, RunError>>>,
+}
+
+/// Whether to go on.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    stop: &'a Stop,
+    abandoned: &'a AtomicBool,
+}
+
+impl Asked<'_> {
+    fn to_stop(self) -> bool {
+        self.stop.asked() || self.abandoned.load(Ordering::Relaxed)
+    }
+}
+
+impl<'scope, 'a> Alone<'scope, 'a> {
+    /// Begins to replay these policies. They end early where `stop` is asked, or the run ends without
+    /// [`rows`](Self::rows) and so leaves `abandoned` set.
+    pub(super) fn begin(
+        scope: &'scope Scope<'scope, 'a>,
+        steps: &'a Steps<'a>,
+        policies: &[PolicyFactory],
+        stop: &'a Stop,
+        abandoned: &'a AtomicBool,
+    ) -> Self {
+        let asked = Asked { stop, abandoned };
+        let count = usize::try_from(threads()).unwrap_or(1).min(policies.len());
+        let threads = (0..count).map(|number| {
+            let mine: Vec<_> = policies.iter().skip(number).step_by(count).cloned().collect();
+            scope.spawn(move || replayed(steps, mine, asked))
+        });
+        Self { steps, asked, threads: threads.collect() }
+    }
+
+    /// What each of these policies missed; of an input that was not replayed to its end, nothing.
+    pub(super) fn rows(mut self, policies: &[PolicyFactory]) -> Result<Vec<Fixed>, RunError> {
+        let mut rows = Rows::new();
+        for thread in self.threads.drain(..) {
+            rows.extend(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
         }
-        ids.clear();
-        sizes.clear();
-    };
-    steps.each(stop, |step| {
-        if let Step::Get(key) = step {
-            requests += 1;
-            ids.push(mix(key));
-            sizes.push(u32::try_from(steps.weight(key).unwrap_or(1)).unwrap_or(u32::MAX));
-            if ids.len() == BATCH {
-                feed(&mut ids, &mut sizes);
+        // A strategy may have had the shadows follow others since.
+        let known = |policy: &PolicyFactory, rows: &Rows| rows.iter().any(|(known, _)| known == policy);
+        let more: Vec<_> = policies.iter().filter(|policy| !known(policy, &rows)).cloned().collect();
+        rows.extend(replayed(self.steps, more, self.asked)?);
+        let row = |policy| rows.iter().find(|(known, _)| known == policy).map(|(_, row)| row.clone());
+        Ok(policies.iter().filter_map(row).collect())
+    }
+}
+
+impl Drop for Alone<'_, '_> {
+    fn drop(&mut self) {
+        self.asked.abandoned.store(true, Ordering::Relaxed);
+    }
+}
+
+fn replayed(steps: &Steps<'_>, policies: Vec<PolicyFactory>, asked: Asked<'_>) -> Result<Rows, RunError> {
+    match steps.held() {
+        _ if policies.is_empty() => Ok(Rows::new()),
+        Some(trace) => {
+            let rows = policies.into_iter().map(|policy| {
+                let row = by_number(steps, trace, &policy, asked)?;
+                Ok(row.map(|row| (policy, row)))
+            });
+            rows.filter_map(Result::transpose).collect()
+        }
+        None => by_hash(steps, policies, asked),
+    }
+}
+
+/// One policy over a trace in memory; none where it was stopped.
+fn by_number(
+    steps: &Steps<'_>,
+    trace: &NumberedTrace,
+    policy: &PolicyFactory,
+    asked: Asked<'_>,
+) -> Result<Option<Fixed>, RunError> {
+    let weigh = weigh(steps);
+    let mut replay = Replay::numbered(policy, steps.capacity, weigh);
+    replay.learn(trace.ids());
+    let (mut requests, mut hits, mut weights) = (0, 0, Vec::new());
+    trace.for_each_piece(|numbers| {
+        weights.clear();
+        if weigh == Weigh::Bytes {
+            weights.extend(trace.sizes_of(numbers));
+        }
+        hits += replay.feed(numbers, &weights).hits;
+        requests += u64::try_from(numbers.len()).unwrap_or(u64::MAX);
+        !asked.to_stop()
+    })?;
+    Ok((!asked.to_stop()).then(|| fixed(policy, requests, hits)))
+}
+
+/// Policies over any input; none where it was stopped.
+fn by_hash(steps: &Steps<'_>, policies: Vec<PolicyFactory>, asked: Asked<'_>) -> Result<Rows, RunError> {
+    let weigh = weigh(steps);
+    let replay = |policy| (Replay::hashed(&policy, steps.capacity, weigh), policy, 0);
+    let mut replays: Vec<_> = policies.into_iter().map(replay).collect();
+    let mut requests = 0;
+    let (mut ids, mut weights) = (Vec::new(), Vec::new());
+    steps.each(|some| {
+        for step in some {
+            if let Step::Get(key, weight) = *step {
+                ids.push(hash_number(key));
+                if weigh == Weigh::Bytes {
+                    weights.push(u32::try_from(weight).unwrap_or(u32::MAX));
+                }
             }
         }
+        if ids.len() >= FED {
+            feed(&mut replays, &mut ids, &mut weights, &mut requests);
+        }
+        !asked.to_stop()
     })?;
-    feed(&mut ids, &mut sizes);
-    let row = |(_, policy, hits): (_, &PolicyFactory, u64)| Fixed {
-        policy: policy.to_string(),
-        misses: requests.saturating_sub(hits),
-        miss_ratio: ratio(requests.saturating_sub(hits), requests).unwrap_or(0.0),
-    };
-    Ok(policies.into_iter().map(row).collect())
+    feed(&mut replays, &mut ids, &mut weights, &mut requests);
+    let row = |(_, policy, hits)| (fixed(&policy, requests, hits), policy);
+    let rows = replays.into_iter().map(row).map(|(row, policy)| (policy, row));
+    Ok(if asked.to_stop() { Rows::new() } else { rows.collect() })
+}
+
+/// Requests that a replay is fed with at a time.
+const FED: usize = 4_096;
+
+fn feed(
+    replays: &mut [(Replay<u64>, PolicyFactory, u64)],
+    ids: &mut Vec<u64>,
+    weights: &mut Vec<u32>,
+    requests: &mut u64,
+) {
+    *requests += u64::try_from(ids.len()).unwrap_or(u64::MAX);
+    for (replay, _, hits) in replays {
+        *hits += replay.feed(ids, weights).hits;
+    }
+    ids.clear();
+    weights.clear();
+}
+
+fn weigh(steps: &Steps<'_>) -> Weigh {
+    match steps.unit() {
+        Unit::Objects => Weigh::Objects,
+        Unit::Bytes => Weigh::Bytes,
+    }
+}
+
+fn fixed(policy: &PolicyFactory, requests: u64, hits: u64) -> Fixed {
+    let misses = requests.saturating_sub(hits);
+    Fixed { policy: policy.to_string(), misses, miss_ratio: ratio(misses, requests).unwrap_or(0.0) }
 }
