@@ -70,6 +70,11 @@ pub(crate) struct Book {
 }
 
 impl Book {
+    /// Whether no rule is installed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
     /// The rules that waste more than they may.
     pub(crate) fn wasteful(&mut self, tick: u64, settings: &Settings, rules: &[RuleMetrics]) -> Vec<Order> {
         self.barred.retain(|_, bar| tick < bar.until.saturating_add(FIRST_BAR << MOST_DOUBLINGS));

@@ -56,6 +56,10 @@ impl Strategy for PrefetchRules {
 
     fn tick(&mut self, info: TickInfo) -> Result<(), TickError> {
         let state = metrics::prefetch();
+        // Prefetching is off: to find patterns would cost its fuel and change nothing.
+        if state.rules_left == 0 && self.book.is_empty() {
+            return Ok(());
+        }
         let wasteful = self.book.wasteful(info.tick, &self.settings, &state.rules);
         self.carry_out(info.tick, wasteful);
         self.unseen = self.unseen.saturating_add(self.recent.read(accesses::since));
