@@ -216,6 +216,33 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
         self.common.hasher.hash_one(key)
     }
 
+    /// As [`get`](Self::get), for who has the [id](Self::id) of `key` already. With the id of another key it finds nothing.
+    ///
+    /// ```
+    /// let cache = host_cache::Cache::builder(100).build();
+    /// let id = cache.id("key");
+    /// cache.insert_by_id(id, "key", 1);
+    /// assert_eq!((cache.get_by_id(id, "key"), cache.get("key")), (Some(1), Some(1)));
+    /// ```
+    #[inline]
+    pub fn get_by_id<Q: Hash + Equivalent<K> + ?Sized>(&self, id: u64, key: &Q) -> Option<V> {
+        self.lookup(id, key)
+    }
+
+    /// As [`insert`](Self::insert), for who has the [id](Self::id) of `key` already. Under the id of another key it is not
+    /// found by its key.
+    #[inline]
+    pub fn insert_by_id(&self, id: u64, key: K, value: V) -> Outcome {
+        self.store(self.incoming(id, key, value, None))
+    }
+
+    /// Begins to fetch the memory that a lookup of the key of this [id](Self::id) will read, and waits for nothing: for who
+    /// knows which lookups come next.
+    #[inline]
+    pub fn prefetch(&self, id: u64) {
+        self.shard(id).prefetch(id);
+    }
+
     /// A counted lookup.
     #[inline]
     fn lookup<Q: Equivalent<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
@@ -236,7 +263,11 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
 
     #[inline]
     fn insert_living(&self, key: K, value: V, ttl: Option<Duration>) -> Outcome {
-        let incoming = self.incoming(key, value, ttl);
+        self.store(self.incoming(self.id(&key), key, value, ttl))
+    }
+
+    #[inline]
+    fn store(&self, incoming: Incoming<K, V>) -> Outcome {
         let mut removed = Removed::new();
         let outcome = self.shard(incoming.hash).insert(incoming, &self.common, None, &mut removed);
         self.report(removed);
@@ -245,10 +276,10 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
     }
 
     #[inline]
-    fn incoming(&self, key: K, value: V, ttl: Option<Duration>) -> Incoming<K, V> {
+    fn incoming(&self, hash: u64, key: K, value: V, ttl: Option<Duration>) -> Incoming<K, V> {
         let weight = self.weight_of(&key, &value);
         let lifetime = self.common.expiry.begin(ttl);
-        Incoming { hash: self.id(&key), weight, lifetime, entry: Entry { key, value } }
+        Incoming { hash, weight, lifetime, entry: Entry { key, value } }
     }
 
     #[inline]

@@ -42,6 +42,11 @@ impl Latency {
         self.0.saturating_record(whole_nanoseconds(duration));
     }
 
+    /// Records so many durations of one length.
+    pub fn record_many(&mut self, duration: Duration, times: u64) {
+        self.0.saturating_record_n(whole_nanoseconds(duration), times);
+    }
+
     /// Adds what another one recorded.
     pub fn merge(&mut self, other: &Self) {
         if other.count() == 0 {
@@ -137,6 +142,10 @@ mod tests {
         }
         one.merge(&two);
         one.merge(&Latency::new());
+        assert_eq!(one.percentiles(), both.percentiles());
+        one.record_many(Duration::from_micros(8), 3);
+        one.record_many(Duration::MAX, 0);
+        (0..3).for_each(|_| both.record(Duration::from_micros(8)));
         assert_eq!(one.percentiles(), both.percentiles());
         one.reset();
         assert_eq!(one.percentiles(), Percentiles::default());

@@ -41,8 +41,40 @@ impl Default for AccessLog {
     }
 }
 
+/// A request that was served.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Access {
+    pub(crate) key: u64,
+    pub(crate) size: u32,
+    pub(crate) hit: bool,
+}
+
 fn tag(position: u64) -> u64 {
     position.wrapping_add(1) << TAG
+}
+
+fn state(size: u32, hit: bool) -> u64 {
+    u64::from(size) | if hit { HIT } else { 0 }
+}
+
+/// The part of `known` from the position `first` on up to a request that was not served yet; with room for the rest.
+fn known_since(first: u64, known: &Accesses) -> Accesses {
+    let room = usize::try_from(KEPT).unwrap_or(0);
+    let mut since = Accesses {
+        before: first,
+        keys: Vec::with_capacity(room),
+        sizes: Vec::with_capacity(room),
+        hits: Vec::with_capacity(room),
+    };
+    let skip = first.checked_sub(known.before).and_then(|skip| usize::try_from(skip).ok());
+    let Some(sizes) = skip.and_then(|skip| known.sizes.get(skip..)) else { return since };
+    let served = sizes.iter().position(|&size| size == 0).unwrap_or(sizes.len());
+    let skip = skip.unwrap_or(0);
+    let range = skip..skip + served;
+    since.sizes.extend_from_slice(sizes.get(..served).unwrap_or_default());
+    since.keys.extend_from_slice(known.keys.get(range.clone()).unwrap_or_default());
+    since.hits.extend_from_slice(known.hits.get(range).unwrap_or_default());
+    since
 }
 
 impl AccessLog {
@@ -53,32 +85,47 @@ impl AccessLog {
     /// A request for `key` has arrived.
     pub(crate) fn arrived(&self, key: u64) -> Position {
         let position = self.next.fetch_add(1, Ordering::Relaxed);
+        self.enter(position, key, tag(position));
+        Position(position)
+    }
+
+    fn enter(&self, position: u64, key: u64, rest: u64) {
         if let Some(slot) = self.slot(position) {
             slot.rest.store(0, Ordering::Relaxed);
             // A reader that sees the new key also sees that the slot was emptied.
             fence(Ordering::Release);
             slot.key.store(key, Ordering::Relaxed);
-            slot.rest.store(tag(position), Ordering::Release);
+            slot.rest.store(rest, Ordering::Release);
         }
-        Position(position)
     }
 
     /// The request was served.
     pub(crate) fn served(&self, at: Position, size: u32, hit: bool) {
         let Some(slot) = self.slot(at.0) else { return };
         let waiting = tag(at.0);
-        let served = waiting | u64::from(size) | if hit { HIT } else { 0 };
+        let served = waiting | state(size, hit);
         // It fails where the slot has gone to a later request: then nobody can ask for this one any more.
         let _overwritten =
             slot.rest.compare_exchange(waiting, served, Ordering::Release, Ordering::Relaxed).is_err();
     }
 
-    /// The last [`KEPT`] requests, oldest first. A request that is just arriving ends the list.
-    pub(crate) fn recent(&self) -> Accesses {
+    /// These requests have arrived and were served: for who serves one at a time and need not tell of each.
+    pub(crate) fn append(&self, requests: &[Access]) {
+        let count = u64::try_from(requests.len()).unwrap_or(u64::MAX);
+        let first = self.next.fetch_add(count, Ordering::Relaxed);
+        for (position, &Access { key, size, hit }) in (first..).zip(requests) {
+            self.enter(position, key, tag(position) | state(size, hit));
+        }
+    }
+
+    /// The last [`KEPT`] requests, oldest first. A request that is just arriving ends the list. What was served when
+    /// `known` was read is taken from there.
+    pub(crate) fn recent(&self, known: &Accesses) -> Accesses {
         let next = self.next.load(Ordering::Acquire);
         let first = next.saturating_sub(KEPT);
-        let mut recent = Accesses { before: first, ..Accesses::default() };
-        for position in first..next {
+        let mut recent = known_since(first, known);
+        let known = u64::try_from(recent.keys.len()).unwrap_or(0);
+        for position in first.saturating_add(known)..next {
             match self.read(position) {
                 Some((key, size, hit)) => {
                     recent.keys.push(key);
@@ -116,12 +163,13 @@ mod tests {
     #[test]
     fn the_last_requests_come_back_oldest_first() {
         let log = AccessLog::default();
-        assert!(log.recent().keys.is_empty());
+        let none = Accesses::default();
+        assert!(log.recent(&none).keys.is_empty());
         for key in 0..5_000 {
             let at = log.arrived(key);
             log.served(at, u32::try_from(key).unwrap() + 1, key % 2 == 0);
         }
-        let recent = log.recent();
+        let recent = log.recent(&none);
         assert_eq!((recent.before, recent.keys.len()), (904, 4_096));
         assert_eq!((recent.keys[0], recent.sizes[0], recent.hits[0]), (904, 905, 1));
         assert_eq!((recent.keys[4_095], recent.hits[4_095]), (4_999, 0));
@@ -131,13 +179,38 @@ mod tests {
     fn a_request_under_way_has_no_size_yet_and_a_late_answer_harms_no_other() {
         let log = AccessLog::default();
         let late = log.arrived(7);
-        assert_eq!((log.recent().keys, log.recent().sizes), (vec![7], vec![0]));
+        let known = log.recent(&Accesses::default());
+        assert_eq!((&known.keys, &known.sizes), (&vec![7], &vec![0]));
         for key in 0..KEPT {
             log.arrived(100 + key);
         }
         log.served(late, 9, true);
-        let recent = log.recent();
+        let recent = log.recent(&known);
         assert_eq!((recent.before, recent.keys[4_095], recent.sizes[4_095]), (1, 100 + KEPT - 1, 0));
+    }
+
+    #[test]
+    fn what_was_known_and_what_was_not_make_one_list() {
+        let log = AccessLog::default();
+        let mut known = Accesses::default();
+        let mut late = None;
+        for round in 0..40_u64 {
+            let some: Vec<Access> =
+                (0..500).map(|n| Access { key: round * 1_000 + n, size: 3, hit: n % 3 == 0 }).collect();
+            log.append(&some);
+            if round == 20 {
+                late = Some(log.arrived(77));
+            }
+            if let Some(late) = late.filter(|_| round == 23) {
+                log.served(late, 5, true);
+            }
+            let fresh = log.recent(&Accesses::default());
+            let recent = log.recent(&known);
+            assert_eq!((recent.before, &recent.keys), (fresh.before, &fresh.keys));
+            assert_eq!((&recent.sizes, &recent.hits), (&fresh.sizes, &fresh.hits));
+            known = recent;
+        }
+        assert_eq!((known.keys[4_095], known.sizes[4_095], known.hits[4_095]), (39_499, 3, 0));
     }
 
     #[test]
@@ -154,16 +227,19 @@ mod tests {
                 })
             })
             .collect();
+        let mut known = Accesses::default();
         while !writers.iter().all(std::thread::JoinHandle::is_finished) {
-            let recent = log.recent();
+            let recent = log.recent(&known);
             for (key, size) in recent.keys.iter().zip(&recent.sizes) {
                 assert!(matches!(key >> 32, 1 | 2), "{key:x}");
                 assert!(*size == 0 || u64::from(*size) == key >> 32, "{key:x} with size {size}");
             }
+            known = recent;
         }
         for writer in writers {
             writer.join().unwrap();
         }
-        assert_eq!(log.recent().keys.len(), 4_096);
+        assert_eq!(log.recent(&known).keys, log.recent(&Accesses::default()).keys);
+        assert_eq!(log.recent(&known).keys.len(), 4_096);
     }
 }

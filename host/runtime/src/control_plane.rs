@@ -18,7 +18,7 @@ use host_prefetch::Prefetcher;
 use host_profile::Settings;
 use host_telemetry::Sampler;
 
-use crate::data_plane::{Arrival, DataPlane, Store};
+use crate::data_plane::{DataPlane, Store};
 use crate::fallbacks;
 use crate::ledger::Ledger;
 use crate::ranges::{loop_config, ranges, rule_limit};
@@ -96,9 +96,9 @@ impl ControlPlane {
     }
 
     /// Shows the shadows one request at once, where there is no tap.
-    pub(crate) fn feed_one(&mut self, arrival: &Arrival, weight: u64) {
+    pub(crate) fn feed_one(&mut self, id: u64, weight: u64) {
         if let Some(shadows) = &mut self.shadows {
-            shadows.feed(self.cache.id(&arrival.key), weight);
+            shadows.feed(id, weight);
         }
     }
 
@@ -226,7 +226,7 @@ impl ControlPlane {
             shadows: self.shadows.as_ref().map(Shadows::estimates).unwrap_or_default(),
             executor: self.executor.as_ref().map(|executor| self.pools(executor.window())),
             prefetch: self.prefetch(),
-            accesses: plane.metrics.accesses.recent(),
+            accesses: plane.metrics.accesses.recent(&self.last.accesses),
             finished: plane.metrics.count(),
             latency: plane.metrics.take_window(),
             gauges,

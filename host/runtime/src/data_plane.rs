@@ -47,15 +47,20 @@ impl DataPlane {
     pub(crate) fn arrive(&self, key: Key, has: impl Fn(u64) -> bool) -> (Arrival, Vec<u64>) {
         let number = key.number();
         let position = self.metrics.accesses.arrived(number);
+        (Arrival { key, position }, self.wanted(number, has))
+    }
+
+    /// The keys that the rules want prefetched as a request for this number arrives.
+    pub(crate) fn wanted(&self, number: u64, has: impl Fn(u64) -> bool) -> Vec<u64> {
         let mut loads = Vec::new();
         let no_use = |number: u64| self.cache.contains(&Key::Number(number)) || !has(number);
         self.prefetcher.arrived(number, no_use, &mut loads);
-        (Arrival { key, position }, loads.into_iter().map(|load| load.key).collect())
+        loads.into_iter().map(|load| load.key).collect()
     }
 
-    /// Settles whether a prefetch of the key came in time. To be called when the request looks the key up.
-    pub(crate) fn demanded(&self, arrival: &Arrival) {
-        self.prefetcher.demanded(arrival.key.number());
+    /// Settles whether a prefetch of the key of this number came in time. To be called when the request looks it up.
+    pub(crate) fn demanded(&self, number: u64) {
+        self.prefetcher.demanded(number);
     }
 
     /// The request was served with a value, `hit` where it caused no load of its own.

@@ -43,7 +43,7 @@ impl Live {
     /// What the origin answered.
     pub(crate) async fn serve(&self, request: Request) -> Result<Value, OriginError> {
         let Request { arrival, arrived } = request;
-        self.plane.demanded(&arrival);
+        self.plane.demanded(arrival.key.number());
         let load = self.load(&arrival.key);
         let result = self.plane.cache.get_or_try_insert_async(arrival.key.clone(), load).await;
         if let Ok((value, served)) = &result {
@@ -56,7 +56,7 @@ impl Live {
     /// What the cache holds under `key`, as a request that loads nothing.
     pub(crate) fn get(self: &Arc<Self>, key: Key) -> Option<Value> {
         let Request { arrival, arrived } = self.arrive(key);
-        self.plane.demanded(&arrival);
+        self.plane.demanded(arrival.key.number());
         let value = self.plane.cache.get(&arrival.key);
         if let Some(value) = &value {
             self.plane.served(&arrival, value, true);

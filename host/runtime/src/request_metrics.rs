@@ -49,6 +49,19 @@ impl RequestMetrics {
         self.loads.record(self.loaded.fetch_add(1, Ordering::Relaxed), time);
     }
 
+    /// So many requests took `time` each: for who serves one at a time and need not tell of each. Returns how many have
+    /// finished with them.
+    pub(crate) fn finished_alike(&self, time: Duration, requests: u64) -> u64 {
+        self.requests.record_many(0, time, requests);
+        self.finished.fetch_add(requests, Ordering::Relaxed) + requests
+    }
+
+    /// So many loads from the origin took `time` each.
+    pub(crate) fn loaded_alike(&self, time: Duration, loads: u64) {
+        self.loads.record_many(0, time, loads);
+        self.loaded.fetch_add(loads, Ordering::Relaxed);
+    }
+
     /// 99th percentile of the origin's loads since the last call, microseconds; none where none ended.
     #[must_use]
     pub(crate) fn take_origin_p99(&self) -> Option<f64> {
@@ -95,24 +108,42 @@ impl Default for Striped {
 impl Striped {
     /// Records `time` in the first stripe from `hint` on that nobody holds.
     pub(crate) fn record(&self, hint: u64, time: Duration) {
+        self.with(hint, |window| window.record(time));
+    }
+
+    /// Records `time` so many times.
+    fn record_many(&self, hint: u64, time: Duration, times: u64) {
+        if times > 0 {
+            self.with(hint, |window| window.record_many(time, times));
+        }
+    }
+
+    fn with(&self, hint: u64, record: impl FnOnce(&mut Latency)) {
         let first = usize::try_from(hint).unwrap_or(0);
         let stripes = (first..first.saturating_add(STRIPES)).filter_map(|at| self.0.get(at % STRIPES));
         if let Some(mut stripe) = stripes.into_iter().find_map(Mutex::try_lock) {
-            stripe.window.record(time);
+            record(&mut stripe.window);
         }
     }
 
     /// Times since the last call.
     pub(crate) fn take_window(&self) -> Latency {
-        let mut window = Latency::default();
+        // A histogram has thousands of buckets: none is added up that need not be.
+        let mut window: Option<Latency> = None;
         for stripe in &self.0 {
             let mut stripe = stripe.lock();
+            if stripe.window.count() == 0 {
+                continue;
+            }
             let taken = std::mem::take(&mut stripe.window);
             stripe.total.merge(&taken);
             drop(stripe);
-            window.merge(&taken);
+            match &mut window {
+                Some(window) => window.merge(&taken),
+                None => window = Some(taken),
+            }
         }
-        window
+        window.unwrap_or_default()
     }
 
     /// Times since the start.
@@ -141,6 +172,8 @@ mod tests {
         metrics.finished(Duration::from_millis(1));
         assert_eq!(metrics.take_window().percentiles().count, 1);
         assert_eq!((metrics.total().percentiles().count, metrics.count()), (11, 11));
+        assert_eq!(metrics.finished_alike(Duration::from_millis(1), 5), 16);
+        assert_eq!((metrics.take_window().percentiles().count, metrics.total().percentiles().count), (5, 16));
     }
 
     #[test]

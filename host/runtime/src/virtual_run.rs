@@ -7,6 +7,7 @@
 //! input gives the same bytes twice.
 
 mod fixed;
+pub(crate) mod served;
 mod steps;
 
 use std::cmp::Reverse;
@@ -42,6 +43,7 @@ use crate::value::Value;
 use crate::virtual_clock::VirtualClock;
 use crate::wiring::{self, Parts};
 use fixed::Alone;
+use served::Served;
 use steps::{Step, Steps};
 
 pub use fixed::Fixed;
@@ -192,6 +194,9 @@ struct Replay<'a> {
     plane: DataPlane,
     control: ControlPlane,
     clock: Arc<VirtualClock>,
+    served: Served,
+    /// Steps taken.
+    finished: u64,
     ticks: u64,
     /// Prefetches by the time at which they are there.
     due: BinaryHeap<Reverse<(Duration, u64)>>,
@@ -211,6 +216,8 @@ impl<'a> Replay<'a> {
             plane: parts.plane,
             control: parts.control,
             clock,
+            served: Served::new(HIT_TIME, options.origin_latency),
+            finished: 0,
             ticks: 0,
             due: BinaryHeap::new(),
             in_flight: HashMap::with_hasher(wiring::fixed_hasher()),
@@ -221,54 +228,70 @@ impl<'a> Replay<'a> {
     fn run(&mut self, progress: &dyn Progress, stop: &Stop) -> Result<(), RunError> {
         let steps = self.steps;
         progress.begin("replay", steps.total);
+        let mut ids = Vec::new();
         steps.each(|some| {
             if stop.asked() {
                 return false;
             }
-            some.iter().for_each(|step| self.step(*step));
-            progress.at(self.plane.metrics.count());
+            // Each key is hashed once, and what the cache will read of it is on its way when it is looked up.
+            ids.clear();
+            ids.extend(some.iter().map(|step| match step {
+                Step::Get(key, _) => self.plane.cache.id(&Key::Number(*key)),
+                Step::Work(_) => 0,
+            }));
+            ids.iter().for_each(|id| self.plane.cache.prefetch(*id));
+            some.iter().zip(&ids).for_each(|(step, id)| self.step(*step, *id));
+            progress.at(self.finished);
             true
         })?;
-        progress.end(&format!("{} requests replayed, {} ticks", self.plane.metrics.count(), self.ticks));
+        progress.end(&format!("{} requests replayed, {} ticks", self.finished, self.ticks));
         Ok(())
     }
 
-    fn step(&mut self, step: Step) {
+    fn step(&mut self, step: Step, id: u64) {
         let took = match step {
-            Step::Get(key, weight) => self.request(key, weight),
+            Step::Get(key, weight) => self.request(key, id, weight),
             Step::Work(took) => took,
         };
         self.clock.advance(took);
-        if self.plane.finished(took).is_multiple_of(self.options.tick_requests.max(1)) {
+        self.served.finished(took);
+        self.finished += 1;
+        if self.finished.is_multiple_of(self.options.tick_requests.max(1)) {
             self.tick();
         }
     }
 
     fn tick(&mut self) {
+        self.served.tell(&self.plane);
         self.control.tick(self.clock.now(), &self.plane);
         self.ticks += 1;
     }
 
-    /// Serves a request for an object of this weight, and says how long it took.
-    fn request(&mut self, number: u64, weight: u64) -> Duration {
+    /// Serves a request for an object of this weight, known to the cache by this id, and says how long it took.
+    fn request(&mut self, number: u64, id: u64, weight: u64) -> Duration {
         self.land_what_is_due();
-        let (arrival, loads) = self.plane.arrive(Key::Number(number), |key| self.steps.weight(key).is_some());
-        self.plane.demanded(&arrival);
+        let key = Key::Number(number);
+        let known_by = key.number();
+        let loads = self.plane.wanted(known_by, |key| self.steps.weight(key).is_some());
+        self.plane.demanded(known_by);
         for load in loads {
             let due = self.clock.now() + self.options.origin_latency;
             self.due.push(Reverse((due, load)));
             self.in_flight.insert(load, due);
         }
         let waited = self.wait(number);
-        let found = self.plane.cache.get(&arrival.key);
+        let found = self.plane.cache.get_by_id(id, &key);
         let hit = found.is_some();
-        let value = found.unwrap_or_else(|| {
+        let weight = if let Some(value) = found {
+            self.plane.weight(&key, &value)
+        } else {
             let value = self.loaded(weight);
-            self.plane.cache.insert(arrival.key.clone(), value.clone());
-            value
-        });
-        self.plane.served(&arrival, &value, hit);
-        self.control.feed_one(&arrival, self.plane.weight(&arrival.key, &value));
+            let weight = self.plane.weight(&key, &value);
+            self.plane.cache.insert_by_id(id, key, value);
+            weight
+        };
+        self.served.access(known_by, weight, hit);
+        self.control.feed_one(id, weight);
         if hit { waited + HIT_TIME } else { self.options.origin_latency }
     }
 
@@ -302,8 +325,8 @@ impl<'a> Replay<'a> {
     }
 
     /// What the origin gives. No bytes: only the weight matters here.
-    fn loaded(&self, weight: u64) -> Value {
-        self.plane.metrics.loaded(self.options.origin_latency);
+    fn loaded(&mut self, weight: u64) -> Value {
+        self.served.loaded();
         Value::standing_for(weight)
     }
 
@@ -319,7 +342,8 @@ impl<'a> Replay<'a> {
         Ok(compared)
     }
 
-    fn settle(self) -> VirtualReport {
+    fn settle(mut self) -> VirtualReport {
+        self.served.tell(&self.plane);
         let (options, steps) = (self.options, self.steps);
         let finished = self.control.finish(self.clock.now(), &self.plane);
         let cache = &finished.last.cache;
@@ -329,7 +353,7 @@ impl<'a> Replay<'a> {
                 VirtualInput::BuiltIn => "built-in".to_owned(),
                 VirtualInput::Trace(path, _) => path.display().to_string(),
             },
-            requests: self.plane.metrics.count(),
+            requests: self.finished,
             distinct: steps.distinct(),
             capacity: steps.capacity,
             unit: options.unit,

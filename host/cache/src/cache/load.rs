@@ -254,7 +254,7 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
 
     /// Stores a loaded value, unless it was overtaken, and hands it to those who wait.
     fn land(&self, lead: Lead<'_, K, V>, key: K, value: V) -> V {
-        let incoming = self.incoming(key, value.clone(), None);
+        let incoming = self.incoming(self.id(&key), key, value.clone(), None);
         let mut removed = Removed::new();
         self.shard(incoming.hash).insert(incoming, &self.common, Some(lead.flight()), &mut removed);
         lead.land(&value);

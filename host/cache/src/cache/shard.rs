@@ -94,6 +94,12 @@ impl<K: Eq, V> Shard<K, V> {
         }
     }
 
+    /// Begins to fetch what a lookup will look at first.
+    #[inline]
+    pub(super) fn prefetch(&self, hash: u64) {
+        self.address.fetch(short(hash));
+    }
+
     /// A counted lookup.
     #[inline]
     pub(super) fn get<Q: Equivalent<K> + ?Sized>(&self, hash: u64, key: &Q, expiry: &Expiry) -> Lookup<V>

@@ -15,6 +15,7 @@ use crate::live::Live;
 use crate::options::{Options, Scope};
 use crate::origin::{Load, Origin};
 use crate::value::Value;
+use crate::virtual_run::served::Served;
 use crate::wiring::Parts;
 
 /// Turns the cache's dials by what it sees, so that what follows depends on every figure before.
@@ -120,21 +121,23 @@ proptest! {
         let in_wall_time = control.finish(Duration::from_secs(9), &live.plane);
 
         let Parts { plane, mut control } = parts(None);
+        let mut served = Served::new(Duration::ZERO, Duration::ZERO);
         for (at, key) in (1..).zip(&keys) {
-            let (arrival, _) = plane.arrive(Key::Number(*key), |_| true);
-            plane.demanded(&arrival);
-            let found = plane.cache.get(&arrival.key);
-            let hit = found.is_some();
-            let value = found.unwrap_or_else(|| Value::standing_for(1));
+            plane.wanted(*key, |_| true);
+            plane.demanded(*key);
+            let number = Key::Number(*key);
+            let hit = plane.cache.get(&number).is_some();
             if !hit {
-                plane.cache.insert(arrival.key.clone(), value.clone());
+                plane.cache.insert(number, Value::standing_for(1));
             }
-            plane.served(&arrival, &value, hit);
-            plane.finished(Duration::ZERO);
+            served.access(*key, 1, hit);
+            served.finished(Duration::ZERO);
             if at % every == 0 {
+                served.tell(&plane);
                 control.tick(Duration::from_millis(u64::try_from(at).unwrap()), &plane);
             }
         }
+        served.tell(&plane);
         let in_virtual_time = control.finish(Duration::from_secs(9), &plane);
         prop_assert_eq!(told(&in_wall_time), told(&in_virtual_time));
     }

@@ -1,0 +1,66 @@
+//! What was served since the data plane was last told.
+//!
+//! The counters, the histograms and the access log of a data plane take requests of many threads at once, and every
+//! request pays for that with some atomic steps and a lock. In virtual time one thread serves, and only ticks look: it
+//! counts here, and tells the plane of all requests together before each tick.
+
+use std::time::Duration;
+
+use crate::access_log::Access;
+use crate::data_plane::DataPlane;
+
+/// Requests, pieces of work and loads that the plane was not told of.
+#[derive(Debug)]
+pub(crate) struct Served {
+    hit_time: Duration,
+    load_time: Duration,
+    accesses: Vec<Access>,
+    /// Requests that took the time of a hit, and those that took the time of a load.
+    hits: u64,
+    misses: u64,
+    /// What took any other time.
+    others: Vec<Duration>,
+    loads: u64,
+}
+
+impl Served {
+    /// Nothing yet. How long a hit takes, and how long a load.
+    pub(crate) fn new(hit_time: Duration, load_time: Duration) -> Self {
+        Self { hit_time, load_time, accesses: Vec::new(), hits: 0, misses: 0, others: Vec::new(), loads: 0 }
+    }
+
+    /// A request was served with an entry of this weight, `hit` where it caused no load of its own.
+    pub(crate) fn access(&mut self, key: u64, weight: u64, hit: bool) {
+        // The log has 32 bits for it: 4 GiB and more count as the largest.
+        self.accesses.push(Access { key, size: u32::try_from(weight).unwrap_or(u32::MAX), hit });
+    }
+
+    /// A request, or a piece of work, took `time`.
+    pub(crate) fn finished(&mut self, time: Duration) {
+        if time == self.hit_time {
+            self.hits += 1;
+        } else if time == self.load_time {
+            self.misses += 1;
+        } else {
+            self.others.push(time);
+        }
+    }
+
+    /// The origin was asked for an object, on demand or ahead of it.
+    pub(crate) fn loaded(&mut self) {
+        self.loads += 1;
+    }
+
+    /// Tells the plane.
+    pub(crate) fn tell(&mut self, plane: &DataPlane) {
+        plane.metrics.accesses.append(&self.accesses);
+        plane.metrics.finished_alike(self.hit_time, self.hits);
+        plane.metrics.finished_alike(self.load_time, self.misses);
+        for time in self.others.drain(..) {
+            plane.metrics.finished(time);
+        }
+        plane.metrics.loaded_alike(self.load_time, self.loads);
+        self.accesses.clear();
+        (self.hits, self.misses, self.loads) = (0, 0, 0);
+    }
+}
