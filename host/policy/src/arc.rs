@@ -319,6 +319,21 @@ impl<G: GhostStore> ReplayPolicy for Adaptive<G> {
     fn ghost_slots(&mut self) -> Option<&mut InSlot> {
         self.store.in_slots()
     }
+
+    fn by_hash(&self, ids: &[u64]) -> Option<Box<dyn Policy>> {
+        Some(Box::new(Adaptive::<ByHash> {
+            store: self.store.by_hash(ids),
+            b1: G::queue_by_hash(&self.b1, &self.uses, &self.weights, ids),
+            b2: G::queue_by_hash(&self.b2, &self.uses, &self.weights, ids),
+            incoming: None,
+            capacity: self.capacity,
+            target: self.target,
+            uses: self.uses.clone(),
+            weights: self.weights.clone(),
+            t1: self.t1.clone(),
+            t2: self.t2.clone(),
+        }))
+    }
 }
 
 #[cfg(test)]

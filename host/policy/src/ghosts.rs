@@ -89,6 +89,16 @@ pub trait GhostStore: Debug + Clone + Send + Sized + 'static {
 
     /// The store itself, if ghosts stay in their slots.
     fn in_slots(&mut self) -> Option<&mut InSlot>;
+
+    /// The same by hash, for an owner that forgets evicted keys. `ids` has the hash of what is in each slot.
+    fn by_hash(&self, ids: &[u64]) -> ByHash;
+    /// The same queue by hash.
+    fn queue_by_hash<D: Carry<T>, T: Copy + Debug + Send>(
+        queue: &Self::Queue<T>,
+        nodes: &Nodes<D>,
+        weights: &Weights,
+        ids: &[u64],
+    ) -> <ByHash as GhostStore>::Queue<T>;
 }
 
 /// The data of a slot, which has room for the payload of a ghost.

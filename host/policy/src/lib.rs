@@ -86,6 +86,7 @@ pub use s4_fifo::S4Fifo;
 pub use sieve::Sieve;
 pub use two_q::TwoQ;
 pub use w_tinylfu::WTinyLfu;
+pub use weights::Weights;
 
 /// An entry, as a policy sees it: the number its owner gave it. Numbers are dense and used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

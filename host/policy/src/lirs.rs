@@ -375,6 +375,24 @@ impl<G: GhostStore> ReplayPolicy for Lirs<G> {
     fn ghost_slots(&mut self) -> Option<&mut InSlot> {
         self.store.in_slots()
     }
+
+    fn by_hash(&self, ids: &[u64]) -> Option<Box<dyn Policy>> {
+        Some(Box::new(Lirs::<ByHash> {
+            store: self.store.by_hash(ids),
+            ghosts: G::queue_by_hash(&self.ghosts, &self.stamps, &self.weights, ids),
+            incoming: None,
+            capacity: self.capacity,
+            parameters: self.parameters,
+            max_lir: self.max_lir,
+            max_ghosts: self.max_ghosts,
+            access: self.access.clone(),
+            stamps: self.stamps.clone(),
+            weights: self.weights.clone(),
+            lir: self.lir.clone(),
+            queue: self.queue.clone(),
+            clock: self.clock,
+        }))
+    }
 }
 
 #[cfg(test)]

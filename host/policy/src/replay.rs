@@ -53,6 +53,13 @@ pub trait ReplayPolicy: Policy {
     fn ghost_slots(&mut self) -> Option<&mut InSlot> {
         None
     }
+
+    /// A [duplicate](Policy::duplicate) for an owner that forgets evicted keys: its ghosts are by hash. `ids` has the hash of
+    /// the entry in each slot, evicted ones that are [remembered there](Self::ghost_slots) included. What was announced and
+    /// not inserted is left out.
+    fn by_hash(&self, _ids: &[u64]) -> Option<Box<dyn Policy>> {
+        self.duplicate()
+    }
 }
 
 /// [`Policy::on_hits`] for a policy that prefetches: the memory of all is prefetched before the first is applied.

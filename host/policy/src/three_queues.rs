@@ -330,6 +330,26 @@ impl<V: Variant, G: GhostStore> ReplayPolicy for ThreeQueues<V, G> {
     fn ghost_slots(&mut self) -> Option<&mut InSlot> {
         self.store.in_slots()
     }
+
+    fn by_hash(&self, ids: &[u64]) -> Option<Box<dyn Policy>> {
+        Some(Box::new(ThreeQueues::<V, ByHash> {
+            store: self.store.by_hash(ids),
+            ghosts: G::queue_by_hash(&self.ghosts, &self.links, &self.weights, ids),
+            incoming: None,
+            rules: self.rules,
+            capacity: self.capacity,
+            small_target: self.small_target,
+            skipped: self.skipped,
+            ghost_limit: self.ghost_limit,
+            inflow: self.inflow,
+            access: self.access.clone(),
+            links: self.links.clone(),
+            weights: self.weights.clone(),
+            small: self.small.clone(),
+            main: self.main.clone(),
+            filling: self.filling,
+        }))
+    }
 }
 
 #[cfg(test)]

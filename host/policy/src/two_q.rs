@@ -253,4 +253,19 @@ impl<G: GhostStore> ReplayPolicy for TwoQ<G> {
     fn ghost_slots(&mut self) -> Option<&mut InSlot> {
         self.store.in_slots()
     }
+
+    fn by_hash(&self, ids: &[u64]) -> Option<Box<dyn Policy>> {
+        Some(Box::new(TwoQ::<ByHash> {
+            store: self.store.by_hash(ids),
+            a1_out: G::queue_by_hash(&self.a1_out, &self.entries, &self.weights, ids),
+            incoming: None,
+            parameters: self.parameters,
+            kin: self.kin,
+            kout: self.kout,
+            entries: self.entries.clone(),
+            weights: self.weights.clone(),
+            a1_in: self.a1_in.clone(),
+            am: self.am.clone(),
+        }))
+    }
 }

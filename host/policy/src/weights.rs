@@ -11,23 +11,32 @@ use crate::list::at;
 pub struct Weights(Vec<u64>);
 
 impl Weights {
-    pub(crate) const fn new() -> Self {
+    /// Every weight is 1.
+    pub const fn new() -> Self {
         Self(Vec::new())
     }
 
+    /// The weight at an index.
     #[inline]
-    pub(crate) fn get(&self, index: u32) -> u64 {
+    pub fn get(&self, index: u32) -> u64 {
         self.0.get(at(index)).copied().unwrap_or(1)
     }
 
+    /// Sets the weight at an index.
     #[inline]
-    pub(crate) fn set(&mut self, index: u32, weight: u64) {
+    pub fn set(&mut self, index: u32, weight: u64) {
         if weight != 1 && at(index) >= self.0.len() {
             self.0.resize(at(index) + 1, 1);
         }
         if let Some(place) = self.0.get_mut(at(index)) {
             *place = weight;
         }
+    }
+}
+
+impl Default for Weights {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

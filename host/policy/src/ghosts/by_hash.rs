@@ -148,6 +148,19 @@ impl GhostStore for ByHash {
     fn in_slots(&mut self) -> Option<&mut InSlot> {
         None
     }
+
+    fn by_hash(&self, _ids: &[u64]) -> ByHash {
+        self.clone()
+    }
+
+    fn queue_by_hash<D: Carry<T>, T: Copy + Debug + Send>(
+        queue: &Ghosts<T>,
+        _nodes: &Nodes<D>,
+        _weights: &Weights,
+        _ids: &[u64],
+    ) -> Ghosts<T> {
+        queue.clone()
+    }
 }
 
 /// A ghost, in bytes so that nothing is lost to alignment.
@@ -222,7 +235,7 @@ const MOST_RECORDS: usize = 1 << 31;
 const NO_CHAIN: Chain = Chain { head: [0; 2], filter: 0 };
 
 impl<T: Copy> Ghosts<T> {
-    const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self {
             records: VecDeque::new(),
             weights: VecDeque::new(),
@@ -235,7 +248,7 @@ impl<T: Copy> Ghosts<T> {
 
     /// Makes the entry, which is no ghost already, the newest ghost, with its policy's payload.
     #[inline]
-    fn remember(&mut self, fingerprint: Fingerprint, weight: u64, payload: T) {
+    pub(super) fn remember(&mut self, fingerprint: Fingerprint, weight: u64, payload: T) {
         if self.records.len() >= MOST_RECORDS {
             self.drop_oldest();
         }

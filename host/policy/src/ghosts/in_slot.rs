@@ -2,9 +2,10 @@
 
 use std::fmt::Debug;
 
-use super::{Carry, GhostStore};
+use super::by_hash::{Fingerprint, Ghosts};
+use super::{ByHash, Carry, GhostStore};
 use crate::Slot;
-use crate::list::{NIL, Nodes};
+use crate::list::{NIL, Nodes, at};
 use crate::segment::Segment;
 use crate::weights::Weights;
 
@@ -29,7 +30,7 @@ impl InSlot {
     }
 
     /// Whether the last [`victim`](crate::Policy::victim) became a ghost: its owner retains it in its slot, and gives
-    /// that slot to no other entry before it can [reclaim](Self::reclaim) it.
+    /// that slot to no other entry before it can [reclaim](Self::reclaim) it. The entry itself may return to it.
     #[inline]
     pub const fn retains(&self) -> bool {
         self.retained
@@ -147,5 +148,29 @@ impl GhostStore for InSlot {
     #[inline]
     fn in_slots(&mut self) -> Option<&mut InSlot> {
         Some(self)
+    }
+
+    fn by_hash(&self, ids: &[u64]) -> ByHash {
+        let mut store = ByHash::new();
+        for (slot, &id) in (0..).zip(ids) {
+            store.hold(slot, Fingerprint::of(id));
+        }
+        store
+    }
+
+    fn queue_by_hash<D: Carry<T>, T: Copy + Debug + Send>(
+        queue: &Segment,
+        nodes: &Nodes<D>,
+        weights: &Weights,
+        ids: &[u64],
+    ) -> Ghosts<T> {
+        let mut ghosts = Ghosts::new();
+        for slot in queue.list.iter(nodes) {
+            // An owner that gives no id has no ghost to be found either.
+            if let Some(&id) = ids.get(at(slot)) {
+                ghosts.remember(Fingerprint::of(id), weights.get(slot), nodes.data(slot).payload());
+            }
+        }
+        ghosts
     }
 }
