@@ -4,7 +4,8 @@
 //! Miniature Simulations", USENIX ATC 2017) on spatially sampled requests (SHARDS: Waldspurger, Park,
 //! Garthwaite, Ahmad, FAST 2015): an id is followed if and only if its mixed hash is under a threshold, so
 //! that of a followed id every request is seen, and a cache of R times the capacity then misses as the full
-//! one would. One [`Miniature`] runs for each pair of policy and capacity factor, all on the same requests.
+//! one would. One runs for each pair of policy and capacity factor, all on the same requests. [`rate`] says how many ids are
+//! followed.
 //!
 //! # The estimate
 //!
@@ -12,24 +13,6 @@
 //! every cache, and chance decides how many of their hits are counted. So misses are divided not by the requests that
 //! were followed, but by the number to be expected, R times all requests. That is SHARDS-adj (section 3.3 there): the
 //! difference counts as hits.
-//!
-//! # The rate
-//!
-//! A cache of up to 16,384 entries is followed whole: its shadows are exact, and it can take over what they have learnt
-//! ([`Shadows::state`]). For a larger one R is a power of two, the smallest at which the smallest shadow is expected to hold
-//! at least 4,096 entries. The estimates of LRU, LFU and ARC are then 0.5 points off in the mean and 2.0 at most, on the
-//! three caches of docs/choosing.md that are large enough (`cargo test -p host-simulator --test simulator -- --ignored
-//! estimates --nocapture`).
-//!
-//! What an entry weighs is a hint at first and is measured from then on. The rate moves only when the smallest
-//! shadow would hold under 2,048 entries or over 16,384, so that ordinary drift of weights or capacity does not
-//! disturb it. When it falls, entries over the new threshold leave the shadows; when it rises, the newly followed
-//! ids are misses once.
-//!
-//! Shadows must not cost more than they gain. A [`SampleTap`] that drops requests, because they come faster than they
-//! can be followed, halves the rate until it drops next to none, down to 128 entries in the smallest shadow. After a
-//! long time with a queue under a quarter full it doubles the rate again. The rate in an [`Estimate`] says how coarse
-//! the estimate is.
 //!
 //! An entry heavier than a shadow's scaled capacity always misses there: where single entries weigh more than the
 //! sample of a cache, the estimate is pessimistic.
@@ -40,51 +23,28 @@
 //! drains it.
 
 mod adopted;
-mod miniature;
+#[cfg(test)]
+mod alone;
+mod arm;
+mod rate;
+mod rows;
 mod tap;
 
 pub(crate) use adopted::Adopted;
 pub use adopted::ShadowState;
 pub use tap::SampleTap;
 
-use host_contract::split_mix::mix;
+use arm::{Arm, Asked, arm};
 use host_policy::PolicyFactory;
-use miniature::Miniature;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use rate::{MIN_WEIGHED, Rate};
+use rows::Rows;
 
-/// Entries of the smallest shadow up to which every id is followed.
-const WHOLE_ENTRIES: f64 = 16_384.0;
-
-/// Entries the smallest shadow should hold when a rate below 1 is chosen.
-const TARGET_ENTRIES: f64 = 4_096.0;
-
-/// Entries of the smallest shadow under which, and over which, another rate is chosen.
-const KEEP_FROM: f64 = 2_048.0;
-const KEEP_TO: f64 = WHOLE_ENTRIES;
-
-/// Entries of the smallest shadow under which no load lowers the rate: fewer say nothing.
-const MIN_ENTRIES: f64 = 128.0;
-
-/// One of so many followed requests may be dropped before the rate is halved.
-const MAX_DROPPED: u64 = 16;
-
-/// Drains in a row with little to do after which a rate that was lowered for the load is doubled: half a minute at
-/// a hundred a second.
-const IDLE_DRAINS: u32 = 3_000;
+/// Requests that are followed at once, at most: as many as a tap of the runtime hands over.
+const BATCH: usize = 256;
 
 /// Followed requests between two reviews of the mean weight; in the beginning also at each power of two from
 /// [`MIN_WEIGHED`], so that a wrong hint is found out early.
 const REVIEW_EVERY: u64 = 4_096;
-
-/// New entries whose weights must have been seen before they are believed rather than the hint.
-const MIN_WEIGHED: u64 = 256;
-
-/// New entries after which half of what is known of weights is forgotten.
-const WEIGHT_WINDOW: u64 = 1 << 16;
-
-/// The lowest rate is 2^-MAX_HALVINGS.
-const MAX_HALVINGS: u32 = 40;
 
 /// What one shadow has seen since it was made.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,25 +73,13 @@ impl Estimate {
     }
 }
 
-/// The ids that are followed: those whose mixed hash is at most the threshold. Shared by a tap and its
-/// shadows.
-#[derive(Debug, Clone)]
-struct Threshold(Arc<AtomicU64>);
-
-impl Threshold {
-    #[inline]
-    fn follows(&self, id: u64) -> bool {
-        // The complement, so that sampling and the hash tables inside the shadows use unrelated bits.
-        mix(!id) <= self.0.load(Ordering::Relaxed)
-    }
-}
-
-#[derive(Debug)]
 struct Shadow {
+    policy: PolicyFactory,
     factor: f64,
     /// Requests that were to be expected when it began.
     since: f64,
-    cache: Miniature,
+    misses: u64,
+    arm: Box<dyn Arm>,
 }
 
 /// Miniature caches for every pair of a policy and a capacity factor.
@@ -151,29 +99,21 @@ struct Shadow {
 #[derive(Debug)]
 pub struct Shadows {
     shadows: Vec<Shadow>,
+    rows: Rows,
     capacity: u64,
     /// In the order given.
     factors: Vec<f64>,
-    smallest_factor: f64,
-    /// Expected weight of an entry.
-    mean_weight: f64,
-    /// The sampling rate is 2^-halvings; `load_halvings` of them are because of the load.
-    halvings: u32,
-    load_halvings: u32,
-    /// Drains in a row with little to do.
-    idle: u32,
-    threshold: Threshold,
-    /// Requests that were followed.
+    rate: Rate,
+    /// Requests that were followed, those that wait not counted.
     followed: u64,
     /// Requests that were to be expected.
     expected: f64,
     /// Requests that were offered to the tap when it was drained last.
     offered: u64,
-    /// How many entries were new to the largest shadow, and what they weighed; halved now and then.
-    new_entries: u64,
-    new_weight: u64,
-    /// Index of that shadow.
-    largest: usize,
+    /// Ids and weights of followed requests that no shadow has been asked for yet; fewer than a [batch](Self::batch).
+    waiting: Vec<(u64, u64)>,
+    /// A batch, while the shadows are asked for it.
+    batch: Vec<Asked>,
 }
 
 #[expect(
@@ -210,66 +150,82 @@ fn whole(number: f64) -> u64 {
     number.round() as u64
 }
 
-fn rate(halvings: u32) -> f64 {
-    0.5f64.powi(i32::try_from(halvings).unwrap_or(i32::MAX))
-}
-
 impl Shadows {
     /// Shadows of a cache of `capacity`, in the unit of the weights: one for each of `policies` at each of
     /// `factors` times that capacity (positive; 0.5, 1 and 2 are usual). `mean_weight_hint` is what an entry
     /// weighs as far as one knows, 1 where entries are counted.
     pub fn new(policies: &[PolicyFactory], factors: &[f64], capacity: u64, mean_weight_hint: u64) -> Self {
-        let pairs = policies.iter().flat_map(|policy| factors.iter().map(move |&factor| (policy, factor)));
-        let shadows = pairs
-            .map(|(policy, factor)| Shadow { factor, since: 0.0, cache: Miniature::new(policy, 1) })
-            .collect();
         let mut this = Self {
-            shadows,
+            shadows: Vec::new(),
+            rows: Rows::new(),
             capacity,
             factors: factors.to_vec(),
-            smallest_factor: smallest(factors),
-            mean_weight: real(mean_weight_hint.max(1)),
-            halvings: 0,
-            load_halvings: 0,
-            idle: 0,
-            threshold: Threshold(Arc::new(AtomicU64::new(u64::MAX))),
+            rate: Rate::new(mean_weight_hint, real(capacity) * smallest(factors)),
             followed: 0,
             expected: 0.0,
             offered: 0,
-            new_entries: 0,
-            new_weight: 0,
-            largest: largest(factors),
+            waiting: Vec::with_capacity(BATCH),
+            batch: Vec::with_capacity(BATCH),
         };
-        this.halvings = this.fitting_halvings();
-        this.apply_rate();
+        this.follow(policies);
         this
     }
 
     /// A queue by which other threads offer requests to these shadows, with room for `capacity` of them (at least 1).
     pub fn tap(&self, capacity: usize) -> SampleTap {
-        SampleTap::new(self.threshold.clone(), capacity)
+        SampleTap::new(self.rate.threshold().clone(), capacity)
     }
 
     /// A request for `id` (the key's hash) whose entry weighs `weight`. Every request is to be told, also those
     /// whose id is not followed: their number counts.
     pub fn feed(&mut self, id: u64, weight: u64) {
         self.expected += self.sampling_rate();
-        if self.threshold.follows(id) {
+        if self.rate.threshold().follows(id) {
             self.sample(id, weight);
+            self.settle();
         }
     }
 
+    /// A followed request. It waits for others until there are enough for a batch, or for [`settle`](Self::settle).
+    #[inline]
     fn sample(&mut self, id: u64, weight: u64) {
-        self.followed += 1;
+        self.waiting.push((id, weight));
+        if self.waiting.len() >= self.most_waiting() {
+            self.settle();
+        }
+    }
+
+    /// Requests until the next batch, at least 1: no batch goes beyond a review of the rate, on which it depends whether
+    /// the next request is followed.
+    fn most_waiting(&self) -> usize {
+        let next = self.followed + 1;
+        let early = next.next_power_of_two().max(MIN_WEIGHED);
+        let review = next.next_multiple_of(REVIEW_EVERY).min(early);
+        usize::try_from(review - self.followed).unwrap_or(BATCH).min(BATCH)
+    }
+
+    /// Asks the shadows for what waits.
+    fn settle(&mut self) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let rows = &mut self.rows;
+        let asked = |(id, weight): (u64, u64)| Asked { id, weight: weight.max(1), row: rows.of(id) };
+        self.batch.clear();
+        self.batch.extend(self.waiting.drain(..).map(asked));
+        let largest = largest(&self.factors);
         for (number, shadow) in self.shadows.iter_mut().enumerate() {
-            if !shadow.cache.access(id, weight) && number == self.largest {
-                self.new_entries += 1;
-                self.new_weight = self.new_weight.saturating_add(weight.max(1));
+            let missed = shadow.arm.access(&mut self.rows, &self.batch);
+            shadow.misses += missed.requests;
+            if number == largest {
+                self.rate.weigh(missed);
             }
         }
+        self.rows.settle();
+        self.followed += u64::try_from(self.batch.len()).unwrap_or(u64::MAX);
         let early = self.followed.is_power_of_two() && self.followed >= MIN_WEIGHED;
         if early || self.followed.is_multiple_of(REVIEW_EVERY) {
-            self.measure_weight();
+            self.rate.measure_weight();
             self.review_rate();
         }
     }
@@ -278,26 +234,11 @@ impl Shadows {
     /// Since the beginning `offered` requests were offered to it. Answers how many it has dropped.
     fn drained(&mut self, capacity: u64, fed: u64, offered: u64, full: bool) -> u64 {
         let offered = offered.saturating_sub(std::mem::replace(&mut self.offered, offered));
-        let due = real(offered) * self.sampling_rate();
-        let dropped = if full { whole(due).saturating_sub(fed) } else { 0 };
+        let dropped = if full { self.rate.dropped(offered, fed) } else { 0 };
         // Of what was dropped nothing is known, neither hits nor misses.
-        self.expected += due - real(dropped);
-
-        if dropped > fed.saturating_add(dropped) / MAX_DROPPED {
-            self.idle = 0;
-            if self.expected_entries() * rate(self.halvings + 1) >= MIN_ENTRIES {
-                self.load_halvings += 1;
-                self.set_halvings(self.halvings + 1);
-            }
-        } else if self.load_halvings > 0 && fed < capacity / 4 {
-            self.idle += 1;
-            if self.idle >= IDLE_DRAINS {
-                self.idle = 0;
-                self.load_halvings -= 1;
-                self.set_halvings(self.halvings.saturating_sub(1));
-            }
-        } else {
-            self.idle = 0;
+        self.expected += real(offered) * self.sampling_rate() - real(dropped);
+        if self.rate.drained(capacity, fed, dropped, self.room()) {
+            self.apply_rate();
         }
         dropped
     }
@@ -305,12 +246,12 @@ impl Shadows {
     /// Every shadow's counters, by policy and then by factor, in the order given to [`Shadows::new`].
     pub fn estimates(&self) -> Vec<Estimate> {
         let estimate = |shadow: &Shadow| Estimate {
-            policy: shadow.cache.policy().clone(),
+            policy: shadow.policy.clone(),
             factor: shadow.factor,
             capacity: scaled(self.capacity, shadow.factor),
             sampling_rate: self.sampling_rate(),
             requests: whole(self.expected - shadow.since),
-            misses: shadow.cache.misses(),
+            misses: shadow.misses,
         };
         self.shadows.iter().map(estimate).collect()
     }
@@ -318,20 +259,35 @@ impl Shadows {
     /// The policies that are followed, in the order of the [estimates](Self::estimates).
     pub fn policies(&self) -> Vec<PolicyFactory> {
         let each = self.shadows.iter().step_by(self.factors.len().max(1));
-        each.map(|shadow| shadow.cache.policy().clone()).collect()
+        each.map(|shadow| shadow.policy.clone()).collect()
     }
 
     /// Follows exactly these policies from now on. One that was followed before keeps what it has seen; a new one starts
     /// empty, and its estimates count from here.
     pub fn follow(&mut self, policies: &[PolicyFactory]) {
+        self.settle();
         let mut before = std::mem::take(&mut self.shadows);
-        for policy in policies {
-            for &factor in &self.factors {
-                let same = |shadow: &Shadow| shadow.cache.policy() == policy && shadow.factor == factor;
+        let pairs =
+            policies.iter().flat_map(|policy| self.factors.iter().map(move |&factor| (policy, factor)));
+        let kept: Vec<_> = pairs
+            .map(|(policy, factor)| {
+                let same = |shadow: &Shadow| shadow.policy == *policy && shadow.factor == factor;
                 let kept = before.iter().position(same).map(|at| before.swap_remove(at));
-                let new = || Shadow { factor, since: self.expected, cache: Miniature::new(policy, 1) };
-                self.shadows.push(kept.unwrap_or_else(new));
-            }
+                (policy, factor, kept)
+            })
+            .collect();
+        // Before the new ones come, so that they find free lanes.
+        for shadow in before {
+            self.rows.leave(shadow.arm.lane());
+        }
+        for (policy, factor, kept) in kept {
+            self.shadows.push(kept.unwrap_or_else(|| Shadow {
+                policy: policy.clone(),
+                factor,
+                since: self.expected,
+                misses: 0,
+                arm: arm(policy, 1, &mut self.rows),
+            }));
         }
         self.apply_capacity();
     }
@@ -342,16 +298,16 @@ impl Shadows {
         if self.factors == factors {
             return;
         }
+        self.settle();
         let policies = self.policies();
         self.factors = factors.to_vec();
-        self.smallest_factor = smallest(factors);
-        self.largest = largest(factors);
         self.review_rate();
         self.follow(&policies);
     }
 
     /// The capacity of the cache that is shadowed changed; the shadows follow in proportion.
     pub fn set_capacity(&mut self, capacity: u64) {
+        self.settle();
         self.capacity = capacity;
         self.review_rate();
         self.apply_capacity();
@@ -360,70 +316,31 @@ impl Shadows {
     /// What the shadow of `policy` at the present capacity has learnt, for the cache to take over; `None` where there is no
     /// such shadow, only a sample of the ids is followed, or the policy cannot be copied.
     pub fn state(&self, policy: &PolicyFactory) -> Option<ShadowState> {
-        let present = |shadow: &&Shadow| shadow.cache.policy() == policy && shadow.factor == 1.0;
-        self.shadows.iter().find(present).filter(|_| self.halvings == 0)?.cache.state()
+        let present = |shadow: &&Shadow| shadow.policy == *policy && shadow.factor == 1.0;
+        let shadow = self.shadows.iter().find(present).filter(|_| self.rate.is_whole())?;
+        shadow.arm.state(&self.rows, policy)
     }
 
     /// The share of ids that is followed: a power of two, 1 for small caches.
     pub fn sampling_rate(&self) -> f64 {
-        rate(self.halvings)
+        self.rate.share()
     }
 
-    /// Entries that the smallest shadow is expected to hold when every id is followed.
-    fn expected_entries(&self) -> f64 {
-        real(self.capacity) * self.smallest_factor / self.mean_weight
-    }
-
-    fn fitting_halvings(&self) -> u32 {
-        if self.expected_entries() <= WHOLE_ENTRIES {
-            return 0;
-        }
-        let mut halvings = 0;
-        while halvings < MAX_HALVINGS && self.expected_entries() * rate(halvings + 1) >= TARGET_ENTRIES {
-            halvings += 1;
-        }
-        halvings
-    }
-
-    fn measure_weight(&mut self) {
-        if self.new_entries >= MIN_WEIGHED {
-            self.mean_weight = real(self.new_weight) / real(self.new_entries);
-        }
-        if self.new_entries >= WEIGHT_WINDOW {
-            self.new_entries /= 2;
-            self.new_weight /= 2;
-        }
+    /// What the smallest shadow may weigh when every id is followed.
+    fn room(&self) -> f64 {
+        real(self.capacity) * smallest(&self.factors)
     }
 
     fn review_rate(&mut self) {
-        // What the load takes away is not given back here.
-        let unstrained = self.halvings.saturating_sub(self.load_halvings);
-        let entries = self.expected_entries() * rate(unstrained);
-        let too_few = entries < KEEP_FROM && unstrained > 0;
-        if too_few || entries > KEEP_TO {
-            let fitting = self.fitting_halvings();
-            while self.load_halvings > 0
-                && self.expected_entries() * rate(fitting + self.load_halvings) < MIN_ENTRIES
-            {
-                self.load_halvings -= 1;
-            }
-            self.set_halvings(fitting + self.load_halvings);
-        }
-    }
-
-    fn set_halvings(&mut self, halvings: u32) {
-        if halvings != self.halvings {
-            self.halvings = halvings;
+        if self.rate.review(self.room()) {
             self.apply_rate();
         }
     }
 
     fn apply_rate(&mut self) {
-        let threshold = u64::MAX.checked_shr(self.halvings).unwrap_or(0);
-        self.threshold.0.store(threshold, Ordering::Relaxed);
-        let threshold = self.threshold.clone();
+        let threshold = self.rate.threshold();
         for shadow in &mut self.shadows {
-            shadow.cache.retain(|id| threshold.follows(id));
+            shadow.arm.retain(&mut self.rows, &|id| threshold.follows(id));
         }
         self.apply_capacity();
     }
@@ -431,8 +348,19 @@ impl Shadows {
     fn apply_capacity(&mut self) {
         let rate = self.sampling_rate();
         for shadow in &mut self.shadows {
-            shadow.cache.set_capacity(scaled(self.capacity, shadow.factor * rate));
+            shadow.arm.set_capacity(&mut self.rows, scaled(self.capacity, shadow.factor * rate));
         }
+        self.rows.settle();
+    }
+}
+
+impl std::fmt::Debug for Shadow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shadow")
+            .field("policy", &self.policy)
+            .field("factor", &self.factor)
+            .field("misses", &self.misses)
+            .finish_non_exhaustive()
     }
 }
 

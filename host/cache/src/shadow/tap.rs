@@ -7,7 +7,8 @@
 //! estimates pessimistic, so the shadows then lower their rate. Two numbers bound what they cost: the capacity of the
 //! queue, and how often it is drained.
 
-use super::{Shadows, Threshold};
+use super::Shadows;
+use super::rate::Threshold;
 use crossbeam_queue::ArrayQueue;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -54,6 +55,7 @@ impl SampleTap {
     /// that were offered since the beginning, as whoever offers counts them (a cache counts its requests anyway):
     /// counted here it would cost every request a step on a line shared by all threads.
     pub fn drain_into(&self, shadows: &mut Shadows, offered: u64) -> usize {
+        shadows.settle();
         let mut fed = 0;
         while fed < self.queue.capacity()
             && let Some((id, weight)) = self.queue.pop()
@@ -61,6 +63,7 @@ impl SampleTap {
             shadows.sample(id, weight);
             fed += 1;
         }
+        shadows.settle();
         let full = self.full.swap(false, Ordering::Relaxed);
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let dropped = shadows.drained(count(self.queue.capacity()), count(fed), offered, full);

@@ -1,8 +1,10 @@
 #![expect(clippy::as_conversions, reason = "a test: its numbers are its own")]
 
-use super::{Estimate, Miniature, PolicyFactory, Shadows};
+use super::alone::Alone;
+use super::{Estimate, PolicyFactory, Shadows, scaled};
 use host_contract::split_mix::mix;
-use host_policy::builtin;
+use host_policy::{Registry, builtin};
+use proptest::prelude::*;
 
 const FACTORS: [f64; 3] = [0.5, 1.0, 2.0];
 
@@ -23,7 +25,7 @@ fn a_small_cache_is_followed_whole_and_exactly() {
     assert_eq!(shadows.sampling_rate(), 1.0);
     let mut full = builtin::BASIC
         .each_ref()
-        .map(|kind| FACTORS.map(|factor| Miniature::new(kind, (1_000.0 * factor) as u64)));
+        .map(|kind| FACTORS.map(|factor| Alone::new(kind, (1_000.0 * factor) as u64)));
     for step in 0..50_000 {
         let id = skewed(step, 8_000);
         shadows.feed(id, 1);
@@ -46,7 +48,7 @@ fn a_sample_estimates_the_full_cache() {
     let capacity = 80_000;
     let mut shadows = Shadows::new(&builtin::BASIC, &FACTORS, capacity, 1);
     assert_eq!(shadows.sampling_rate(), 0.125, "40,000 entries at 0.5x, 5,000 of them followed");
-    let mut full = builtin::BASIC.each_ref().map(|kind| Miniature::new(kind, capacity));
+    let mut full = builtin::BASIC.each_ref().map(|kind| Alone::new(kind, capacity));
     let requests = 1_000_000;
     for step in 0..requests {
         let id = skewed(step, 400_000);
@@ -73,7 +75,8 @@ fn a_hot_id_moves_no_estimate_whether_it_is_followed_or_not() {
         for step in 0..600_000 {
             shadows.feed(if step % 2 == 0 { hot } else { mix(step % 120_000) }, 1);
         }
-        (shadows.followed, shadows.estimates()[1].miss_ratio().unwrap())
+        let estimate = shadows.estimates()[1].miss_ratio().unwrap();
+        (shadows.followed, estimate)
     };
     let estimates: Vec<_> = (0..8).map(|hot| estimate(mix(1 << 40 | hot))).collect();
     let followed: Vec<_> = estimates.iter().map(|(followed, _)| *followed).collect();
@@ -175,7 +178,7 @@ fn capacity_changes_keep_counters_and_follow_in_proportion() {
     }
     shadows.set_capacity(1_000_000);
     assert_eq!(shadows.sampling_rate(), 1.0 / 64.0);
-    let entries = shadows.shadows.iter().map(|shadow| shadow.cache.len()).max().unwrap();
+    let entries = entries(&mut shadows, 0).len();
     assert!(entries < 200, "{entries} entries are left of some 4,000 and 1 in 64 is followed");
 }
 
@@ -214,5 +217,206 @@ fn the_tap_follows_the_same_ids_and_counts_what_it_drops() {
         (0..10).for_each(|id| narrow.offer(id, 1));
         assert_eq!(narrow.drain_into(&mut small, round * 10), 4, "there is room again after a drain");
         assert_eq!((narrow.dropped(), small.estimates()[0].requests), (round * 6, round * 4));
+    }
+}
+
+/// Ids and weights of the entries of a shadow, by id.
+fn entries(shadows: &mut Shadows, number: usize) -> Vec<(u64, u64)> {
+    shadows.settle();
+    let shadow = &shadows.shadows[number];
+    let state = shadow.arm.state(&shadows.rows, &shadow.policy).unwrap();
+    let mut entries: Vec<_> = state.entries.iter().flatten().copied().collect();
+    entries.sort_unstable();
+    entries
+}
+
+/// The same requests and changes for [`Shadows`] and for as many caches alone.
+struct Pair {
+    shadows: Shadows,
+    alone: Vec<(f64, Alone)>,
+    factors: Vec<f64>,
+    capacity: u64,
+}
+
+impl Pair {
+    fn new(policies: &[PolicyFactory], factors: &[f64], capacity: u64) -> Self {
+        let shadows = Shadows::new(policies, factors, capacity, 1);
+        let mut this = Self { shadows, alone: Vec::new(), factors: factors.to_vec(), capacity };
+        this.follow_alone(policies);
+        this
+    }
+
+    fn follow_alone(&mut self, policies: &[PolicyFactory]) {
+        let mut before = std::mem::take(&mut self.alone);
+        for policy in policies {
+            for &factor in &self.factors {
+                let kept = before.iter().position(|(of, alone)| *of == factor && alone.policy() == policy);
+                let new = || (factor, Alone::new(policy, 1));
+                self.alone.push(kept.map_or_else(new, |at| before.swap_remove(at)));
+            }
+        }
+        self.apply_capacity();
+    }
+
+    fn apply_capacity(&mut self) {
+        let rate = self.shadows.sampling_rate();
+        for (factor, alone) in &mut self.alone {
+            alone.set_capacity(scaled(self.capacity, *factor * rate));
+        }
+    }
+
+    /// The rate may have changed from this one.
+    fn apply_rate(&mut self, before: f64) {
+        if self.shadows.sampling_rate() != before {
+            let threshold = self.shadows.rate.threshold().clone();
+            self.alone.iter_mut().for_each(|(_, alone)| alone.retain(|id| threshold.follows(id)));
+            self.apply_capacity();
+        }
+    }
+
+    fn feed(&mut self, id: u64, weight: u64) {
+        let before = self.shadows.sampling_rate();
+        let follows = self.shadows.rate.threshold().follows(id);
+        self.shadows.feed(id, weight);
+        if follows {
+            for (_, alone) in &mut self.alone {
+                alone.access(id, weight);
+            }
+        }
+        self.apply_rate(before);
+    }
+
+    fn set_capacity(&mut self, capacity: u64) {
+        let before = self.shadows.sampling_rate();
+        self.capacity = capacity;
+        self.shadows.set_capacity(capacity);
+        self.apply_rate(before);
+        self.apply_capacity();
+    }
+
+    fn follow(&mut self, policies: &[PolicyFactory]) {
+        self.shadows.follow(policies);
+        self.follow_alone(policies);
+    }
+
+    fn set_factors(&mut self, factors: &[f64]) {
+        let policies = self.shadows.policies();
+        let before = self.shadows.sampling_rate();
+        self.shadows.set_factors(factors);
+        self.apply_rate(before);
+        if self.factors != factors {
+            self.factors = factors.to_vec();
+            self.follow_alone(&policies);
+        }
+    }
+
+    /// Misses and entries, and a row for nothing else than an entry or a ghost.
+    fn check(&mut self) -> Result<(), TestCaseError> {
+        let estimates = self.shadows.estimates();
+        prop_assert_eq!(estimates.len(), self.alone.len());
+        let mut ids = std::collections::BTreeSet::new();
+        for (number, (estimate, (_, alone))) in estimates.iter().zip(&self.alone).enumerate() {
+            prop_assert_eq!(estimate.misses, alone.misses(), "{}", estimate.policy);
+            let held = entries(&mut self.shadows, number);
+            prop_assert_eq!(&held, &alone.entries(), "{}", estimate.policy);
+            ids.extend(held.iter().map(|entry| entry.0));
+        }
+        let (known, rows) = self.shadows.rows.count();
+        prop_assert!(ids.len() <= known && known <= rows);
+        Ok(())
+    }
+}
+
+/// Loops, hot keys and scans in turn.
+fn request(seed: u64, step: u64) -> u64 {
+    mix(match (mix(seed) + step / 300) % 3 {
+        0 => step % 90,
+        1 => (mix(step ^ seed) % 40) * (mix(step) % 3),
+        _ => 1_000 + step,
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn every_shadow_misses_what_a_cache_alone_misses(seed: u64, weights in 1_u64..4) {
+        let all: Vec<_> = Registry::default().iter().cloned().collect();
+        let mut pair = Pair::new(&builtin::ALL, &[1.0], 60);
+        for step in 0..2_000_u64 {
+            let chance = mix(step ^ mix(seed));
+            match chance % 200 {
+                // Small ones, and some that are followed by a sample.
+                0 => pair.set_capacity([1, 7, 60, 300, 40_000, 1_000_000][chance as usize / 200 % 6]),
+                1 => pair.set_factors([&[1.0][..], &FACTORS, &[2.0, 1.0]][chance as usize / 200 % 3]),
+                2 => {
+                    let some = all.iter().enumerate().filter(|(at, _)| chance >> 20 >> at & 1 == 0);
+                    pair.follow(&some.map(|(_, policy)| policy.clone()).collect::<Vec<_>>());
+                }
+                3 => pair.check()?,
+                _ => pair.feed(request(seed, step), mix(step) % weights + 1),
+            }
+        }
+        pair.check()?;
+    }
+
+    #[test]
+    fn what_a_shadow_hands_over_goes_on_as_it_would_have(seed: u64, weights in 1_u64..4) {
+        for policy in &Registry::default() {
+            let mut pair = Pair::new(&[policy.clone(), builtin::LRU], &[1.0], 60);
+            (0..1_000).for_each(|step| pair.feed(request(seed, step), mix(step) % weights + 1));
+            let state = pair.shadows.state(policy).unwrap();
+            let mut copy = Alone::of(state, 60);
+            let (_, alone) = &mut pair.alone[0];
+            prop_assert_eq!(copy.order(), alone.order());
+            for step in 1_000..2_500 {
+                let (id, weight) = (request(seed, step), mix(step) % weights + 1);
+                prop_assert_eq!(copy.access(id, weight), alone.access(id, weight), "{}", policy);
+            }
+            prop_assert_eq!(copy.order(), alone.order());
+        }
+    }
+}
+
+#[test]
+fn more_shadows_than_a_word_has_lanes_for() {
+    let factors: Vec<f64> = (1..=5).map(f64::from).collect();
+    let mut pair = Pair::new(&builtin::BASIC, &factors, 20);
+    (0..2_000).for_each(|step| pair.feed(request(3, step), 1));
+    pair.follow(&builtin::ALL); // 45
+    (2_000..4_000).for_each(|step| pair.feed(request(3, step), 1));
+    pair.check().unwrap();
+    pair.follow(&builtin::BASIC);
+    pair.follow(&builtin::ALL);
+    (4_000..6_000).for_each(|step| pair.feed(request(3, step), 1));
+    pair.check().unwrap();
+}
+
+#[test]
+fn rows_are_used_again() {
+    let mut shadows = Shadows::new(&builtin::ALL, &[1.0], 100, 1);
+    (0..200_000).for_each(|step| shadows.feed(mix(step), 1));
+    shadows.settle();
+    let (known, rows) = shadows.rows.count();
+    // Every policy holds 100 ids, and remembers 100 others at most; a batch brings 256.
+    assert!(known <= 1_800 && rows <= 1_800 + 256, "{known} ids in {rows} rows");
+    shadows.follow(&[]);
+    assert_eq!(shadows.rows.count(), (0, rows));
+}
+
+#[test]
+fn entries_over_the_capacity_are_misses_and_are_not_stored() {
+    for policy in &builtin::ALL {
+        let mut pair = Pair::new(std::slice::from_ref(policy), &[1.0], 10);
+        for (id, weight) in [(1, 4), (2, 11), (2, 11), (1, 4), (3, u64::MAX), (4, 0)] {
+            pair.feed(id, weight);
+        }
+        pair.check().unwrap();
+        assert_eq!(entries(&mut pair.shadows, 0), [(1, 4), (4, 1)], "{policy}");
+        pair.set_capacity(0);
+        pair.feed(5, 2);
+        pair.set_capacity(u64::MAX);
+        (6..9).for_each(|id| pair.feed(id, 1 << 40));
+        pair.check().unwrap();
     }
 }

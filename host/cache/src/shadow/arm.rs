@@ -1,0 +1,164 @@
+//! One shadow: a policy at a capacity, and the loop that runs it over a batch of requests.
+//!
+//! It drives a [`Policy`](host_policy::Policy) by the same sequence of calls as [`Cache`](crate::Cache), so that it misses
+//! what the cache would. The loop is compiled for each built-in policy, so that nothing in it is called through a pointer,
+//! and runs over a whole batch, so that one policy's code and data are in use at a time. Where the entries are is known to
+//! [`Rows`] for all shadows, and there the ghosts stay as well ([`ReplayPolicy::ghost_slots`]): a look that finds an entry
+//! finds its ghost, without a hash.
+//!
+//! It cannot fail: an entry heavier than the capacity is a miss and is not stored. Nor is one for which a policy of another
+//! program names no victim, or one that it does not hold.
+
+use super::adopted::ShadowState;
+use super::rows::{Lane, Rows};
+use crate::index::{NIL, at};
+use host_policy::{InSlot, MOST_CAPACITY, PolicyFactory, ReplayPolicy, Slot, Visitor, Weights};
+
+/// A request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    pub(super) id: u64,
+    /// At least 1.
+    pub(super) weight: u64,
+    pub(super) row: u32,
+}
+
+/// The requests of a batch that did not find their entry.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Missed {
+    pub(super) requests: u64,
+    /// Sum of their weights, saturating.
+    pub(super) weight: u64,
+}
+
+/// A shadow, whatever its policy. One dynamic call for many requests.
+pub(super) trait Arm: Send {
+    /// Asks for the entries in order. What misses is stored, evicting what the policy says, unless it is heavier than the
+    /// capacity. A hit keeps the weight that the entry was stored with.
+    fn access(&mut self, rows: &mut Rows, batch: &[Asked]) -> Missed;
+    /// Changes the capacity, evicting at once what no longer fits. Over 2^62 counts as 2^62.
+    fn set_capacity(&mut self, rows: &mut Rows, capacity: u64);
+    /// Removes every entry whose id does not satisfy `keep`.
+    fn retain(&mut self, rows: &mut Rows, keep: &dyn Fn(u64) -> bool);
+    /// A copy of the policy, called `kind`, with the entries that it holds; `None` where it cannot be copied.
+    fn state(&self, rows: &Rows, kind: &PolicyFactory) -> Option<ShadowState>;
+    /// Its bits in the rows.
+    fn lane(&self) -> Lane;
+}
+
+/// An empty shadow of `capacity`, in the unit of the weights; over 2^62 counts as 2^62.
+pub(super) fn arm(kind: &PolicyFactory, capacity: u64, rows: &mut Rows) -> Box<dyn Arm> {
+    let capacity = capacity.min(MOST_CAPACITY);
+    kind.visit_in_slots(capacity, Start { capacity, lane: rows.enter() })
+}
+
+struct Start {
+    capacity: u64,
+    lane: Lane,
+}
+
+impl Visitor for Start {
+    type Output = Box<dyn Arm>;
+
+    fn visit<P: ReplayPolicy + 'static>(self, policy: P) -> Box<dyn Arm> {
+        let Self { capacity, lane } = self;
+        Box::new(Running { policy, lane, capacity, used: 0, weights: Weights::new() })
+    }
+}
+
+struct Running<P> {
+    policy: P,
+    lane: Lane,
+    capacity: u64,
+    /// Sum of the weights of the entries.
+    used: u64,
+    /// By row.
+    weights: Weights,
+}
+
+impl<P: ReplayPolicy> Running<P> {
+    #[inline]
+    fn miss(&mut self, rows: &mut Rows, Asked { id, weight, row }: Asked) {
+        if weight > self.capacity || row == NIL {
+            return;
+        }
+        if let Some(ghosts) = self.policy.ghost_slots() {
+            ghosts.set_lookup(rows.remembers(row, self.lane).then_some(Slot(row)));
+        }
+        self.policy.on_miss(id, weight);
+        if self.make_room(rows, weight) {
+            rows.hold(row, self.lane);
+            self.used += weight;
+            self.weights.set(row, weight);
+            self.policy.on_insert(Slot(row), id, weight);
+        }
+        self.forget(rows);
+    }
+
+    /// Evicts until so much more fits; false where the policy names nothing to evict.
+    #[inline]
+    fn make_room(&mut self, rows: &mut Rows, weight: u64) -> bool {
+        while self.used.saturating_add(weight) > self.capacity {
+            let Some(slot) = self.policy.victim().filter(|slot| rows.holds(slot.0, self.lane)) else {
+                return false;
+            };
+            let remembered = self.policy.ghost_slots().is_some_and(|ghosts| ghosts.retains());
+            self.used -= self.weights.get(slot.0);
+            rows.evict(slot.0, self.lane, remembered);
+        }
+        true
+    }
+
+    /// Tells the rows what the policy no longer remembers.
+    #[inline]
+    fn forget(&mut self, rows: &mut Rows) {
+        while let Some(slot) = self.policy.ghost_slots().and_then(InSlot::reclaim) {
+            rows.forget(slot.0, self.lane);
+        }
+    }
+}
+
+impl<P: ReplayPolicy> Arm for Running<P> {
+    fn access(&mut self, rows: &mut Rows, batch: &[Asked]) -> Missed {
+        let mut missed = Missed::default();
+        for &asked in batch {
+            if rows.holds(asked.row, self.lane) {
+                self.policy.on_hit(Slot(asked.row));
+            } else {
+                missed.requests += 1;
+                missed.weight = missed.weight.saturating_add(asked.weight);
+                self.miss(rows, asked);
+            }
+        }
+        missed
+    }
+
+    fn set_capacity(&mut self, rows: &mut Rows, capacity: u64) {
+        self.capacity = capacity.min(MOST_CAPACITY);
+        self.policy.set_capacity(self.capacity);
+        self.make_room(rows, 0);
+        self.forget(rows);
+    }
+
+    fn retain(&mut self, rows: &mut Rows, keep: &dyn Fn(u64) -> bool) {
+        let mut row = 0;
+        while let Some(&id) = rows.ids().get(at(row)) {
+            if rows.holds(row, self.lane) && !keep(id) {
+                self.policy.on_remove(Slot(row));
+                self.used -= self.weights.get(row);
+                rows.evict(row, self.lane, false);
+            }
+            row += 1;
+        }
+    }
+
+    fn state(&self, rows: &Rows, kind: &PolicyFactory) -> Option<ShadowState> {
+        let policy = self.policy.by_hash(rows.ids())?;
+        let entry = |(row, &id)| rows.holds(row, self.lane).then(|| (id, self.weights.get(row)));
+        Some(ShadowState { kind: kind.clone(), policy, entries: (0..).zip(rows.ids()).map(entry).collect() })
+    }
+
+    fn lane(&self) -> Lane {
+        self.lane
+    }
+}
