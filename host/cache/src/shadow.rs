@@ -182,11 +182,10 @@ impl Shadows {
         self.expected += self.sampling_rate();
         if self.rate.threshold().follows(id) {
             self.sample(id, weight);
-            self.settle();
         }
     }
 
-    /// A followed request. It waits for others until there are enough for a batch, or for [`settle`](Self::settle).
+    /// A followed request. It waits until there are enough for a batch, or somebody wants to know.
     #[inline]
     fn sample(&mut self, id: u64, weight: u64) {
         self.waiting.push((id, weight));
@@ -244,7 +243,8 @@ impl Shadows {
     }
 
     /// Every shadow's counters, by policy and then by factor, in the order given to [`Shadows::new`].
-    pub fn estimates(&self) -> Vec<Estimate> {
+    pub fn estimates(&mut self) -> Vec<Estimate> {
+        self.settle();
         let estimate = |shadow: &Shadow| Estimate {
             policy: shadow.policy.clone(),
             factor: shadow.factor,
@@ -315,7 +315,8 @@ impl Shadows {
 
     /// What the shadow of `policy` at the present capacity has learnt, for the cache to take over; `None` where there is no
     /// such shadow, only a sample of the ids is followed, or the policy cannot be copied.
-    pub fn state(&self, policy: &PolicyFactory) -> Option<ShadowState> {
+    pub fn state(&mut self, policy: &PolicyFactory) -> Option<ShadowState> {
+        self.settle();
         let present = |shadow: &&Shadow| shadow.policy == *policy && shadow.factor == 1.0;
         let shadow = self.shadows.iter().find(present).filter(|_| self.rate.is_whole())?;
         shadow.arm.state(&self.rows, policy)

@@ -135,12 +135,12 @@ impl ControlPlane {
     }
 
     /// Where the policy was changed: lets the cache take over what its shadow has learnt, if that follows every key.
-    fn adopt_shadow(&self, before: &PolicyFactory) {
+    fn adopt_shadow(&mut self, before: &PolicyFactory) {
         let policy = self.cache.policy();
         // An empty cache has nothing to catch up with.
         if policy != *before
             && !self.cache.is_empty()
-            && let Some(state) = self.shadows.as_ref().and_then(|shadows| shadows.state(&policy))
+            && let Some(state) = self.shadows.as_mut().and_then(|shadows| shadows.state(&policy))
         {
             self.cache.adopt(state);
         }
@@ -223,7 +223,7 @@ impl ControlPlane {
         let sample = Sample {
             system,
             cache: self.cache.stats(),
-            shadows: self.shadows.as_ref().map(Shadows::estimates).unwrap_or_default(),
+            shadows: self.shadows.as_mut().map(Shadows::estimates).unwrap_or_default(),
             executor: self.executor.as_ref().map(|executor| self.pools(executor.window())),
             prefetch: self.prefetch(),
             accesses: plane.metrics.accesses.recent(&self.last.accesses),

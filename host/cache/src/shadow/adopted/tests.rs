@@ -37,11 +37,11 @@ impl Pair {
         self.shadows.feed(self.cache.id(&key), weight);
     }
 
-    fn shadow_misses(&self) -> u64 {
+    fn shadow_misses(&mut self) -> u64 {
         self.shadows.estimates()[0].misses
     }
 
-    fn adopt(&self, policy: &PolicyFactory) {
+    fn adopt(&mut self, policy: &PolicyFactory) {
         assert!(self.cache.adopt(self.shadows.state(policy).unwrap()));
     }
 }
@@ -121,17 +121,17 @@ fn a_cache_that_never_needs_room_keeps_no_turns_that_are_over() {
 #[test]
 fn a_cache_in_shards_adopts_nothing() {
     let cache = Cache::<u64, u64>::builder(100_000).shards(4).build();
-    let shadows = Shadows::new(&[builtin::ARC], &[1.0], 1_000, 1);
+    let mut shadows = Shadows::new(&[builtin::ARC], &[1.0], 1_000, 1);
     assert!(!cache.adopt(shadows.state(&builtin::ARC).unwrap()));
     assert_eq!(cache.policy(), builtin::LRU);
 }
 
 #[test]
 fn a_sample_and_a_policy_that_cannot_be_copied_have_nothing_to_adopt() {
-    let shadows = Shadows::new(&[builtin::ARC], &[1.0], 1_000_000, 1);
+    let mut shadows = Shadows::new(&[builtin::ARC], &[1.0], 1_000_000, 1);
     assert!(shadows.state(&builtin::ARC).is_none(), "a sample");
     let opaque = PolicyFactory::new("opaque", |_| Box::new(Opaque(host_policy::Lru::new())));
-    let shadows = Shadows::new(std::slice::from_ref(&opaque), &[1.0], 100, 1);
+    let mut shadows = Shadows::new(std::slice::from_ref(&opaque), &[1.0], 100, 1);
     assert!(shadows.state(&opaque).is_none());
     assert!(shadows.state(&builtin::ARC).is_none(), "no such shadow");
 }
