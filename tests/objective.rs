@@ -36,3 +36,32 @@ fn capacity_that_brings_nothing_is_given_up_for_memory_and_kept_for_throughput()
     assert!(last * 4 <= first, "three quarters bring nothing: {given_up:?}");
     assert!(more <= misses + 0.02, "a miss ratio of {more} after {misses}");
 }
+
+/// The miss ratios by request and by byte of a run of this objective.
+fn missed(trace: &Path, objective: &str) -> [f64; 2] {
+    let wanted = format!("optimise={objective}");
+    let arguments = ["sim", trace.to_str().unwrap(), "--json", "--profile", "medium", "--capacity", "3MB"];
+    let fixed = ["--set", &wanted, "--set", "prefetch.enabled=false"];
+    let report: Value = serde_json::from_str(&succeed([&arguments[..], &fixed].concat())).unwrap();
+    ["miss_ratio", "byte_miss_ratio"].map(|ratio| report[ratio].as_f64().unwrap())
+}
+
+#[test]
+fn bytes_are_saved_for_bandwidth_and_requests_for_throughput() {
+    let dir = tempfile::tempdir().unwrap();
+    let trace = dir.path().join("sizes.csv");
+    // Nine requests of ten are for small objects that come a second time 200 small ones later. The tenth is for one of 40
+    // large objects in turn, which are larger than the cache together.
+    let small = |n: u64| 1_000_000 + if n / 200 % 2 == 0 { n } else { n - 200 };
+    let line = |n: u64| match n % 10 {
+        0 => format!("{},100000\n", n / 10 % 40),
+        _ => format!("{},1000\n", small(n - n / 10)),
+    };
+    let lines: String = (0..60_000).map(line).collect();
+    std::fs::write(&trace, format!("key,size\n{lines}")).unwrap();
+
+    let [requests, bytes] = missed(&trace, "throughput");
+    let [more_requests, fewer_bytes] = missed(&trace, "bandwidth");
+    assert!(more_requests > requests + 0.2, "{more_requests} after {requests}");
+    assert!(fewer_bytes < bytes - 0.4, "{fewer_bytes} after {bytes}");
+}

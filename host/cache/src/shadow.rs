@@ -62,6 +62,8 @@ pub struct Estimate {
     pub requests: u64,
     /// Followed requests that missed; only grows. In a short window they may be more than were to be expected.
     pub misses: u64,
+    /// What their entries weighed; only grows.
+    pub missed_weight: u64,
 }
 
 impl Estimate {
@@ -79,6 +81,7 @@ struct Shadow {
     /// Requests that were to be expected when it began.
     since: f64,
     misses: u64,
+    missed_weight: u64,
     arm: Box<dyn Arm>,
 }
 
@@ -216,6 +219,7 @@ impl Shadows {
         for (number, shadow) in self.shadows.iter_mut().enumerate() {
             let missed = shadow.arm.access(&mut self.rows, &self.batch);
             shadow.misses += missed.requests;
+            shadow.missed_weight = shadow.missed_weight.saturating_add(missed.weight);
             if number == largest {
                 self.rate.weigh(missed);
             }
@@ -252,6 +256,7 @@ impl Shadows {
             sampling_rate: self.sampling_rate(),
             requests: whole(self.expected - shadow.since),
             misses: shadow.misses,
+            missed_weight: shadow.missed_weight,
         };
         self.shadows.iter().map(estimate).collect()
     }
@@ -286,6 +291,7 @@ impl Shadows {
                 factor,
                 since: self.expected,
                 misses: 0,
+                missed_weight: 0,
                 arm: arm(policy, 1, &mut self.rows),
             }));
         }

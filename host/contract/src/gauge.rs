@@ -53,6 +53,11 @@ pub const BUILT_IN: &[GaugeSpec] = &[
         "99th percentile of the time of the window's requests, from submission to end",
     ),
     row(
+        "missed-bytes",
+        "bytes",
+        "size of what the window's requests had to load, in the unit of the capacity",
+    ),
+    row(
         "origin-latency-p99",
         "microseconds",
         "99th percentile of the time of the origin's loads that ended in the window, prefetches among them",

@@ -13,6 +13,8 @@ pub enum Objective {
     Latency,
     /// Memory held.
     Memory,
+    /// Bytes that the origin is asked for.
+    Bandwidth,
 }
 
 impl Objective {
@@ -23,6 +25,7 @@ impl Objective {
             Self::Throughput => "throughput",
             Self::Latency => "latency",
             Self::Memory => "memory",
+            Self::Bandwidth => "bandwidth",
         }
     }
 }

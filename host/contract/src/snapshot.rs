@@ -133,6 +133,7 @@ pub struct Shadow {
     pub window_misses: u64,
     pub requests: u64,
     pub misses: u64,
+    pub window_missed_bytes: u64,
 }
 
 impl Shadow {

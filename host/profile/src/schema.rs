@@ -18,7 +18,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// unit.
 const OTHERS: [Key; 24] = [
     key("summary", Kind::Text),
-    key("optimise", Kind::Choice(&["throughput", "latency", "memory"])),
+    key("optimise", Kind::Choice(&["throughput", "latency", "memory", "bandwidth"])),
     bound("memory.cap", Kind::Bytes(1_000, 1_000_000_000_000_000)),
     key("cache.shadows", Kind::Flag),
     key("cache.shadow-policies", Kind::Count(1, 16)),

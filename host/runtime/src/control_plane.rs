@@ -9,6 +9,7 @@ use std::time::Duration;
 use host_cache::{PolicyFactory, Registry, Shadows};
 use host_contract::dial::{CPU_WORKERS, IO_WORKERS};
 use host_contract::gauge::Values;
+use host_contract::number::to_f64;
 use host_contract::snapshot::{self, Snapshot, System};
 use host_contract::{Dial, Range};
 use host_control::ledger::{Commanded, Decision, Disabled, End, Record, RulesChanged, Run};
@@ -220,6 +221,7 @@ impl ControlPlane {
         self.feed(plane);
         let (system, mut gauges) = self.machine.sample();
         gauges.extend(plane.metrics.take_origin_p99().map(|p99| ("origin-latency-p99", p99)));
+        gauges.insert("missed-bytes", to_f64(plane.metrics.take_missed_bytes()));
         let sample = Sample {
             system,
             cache: self.cache.stats(),

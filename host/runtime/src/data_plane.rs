@@ -68,6 +68,9 @@ impl DataPlane {
         let weight = self.weight(&arrival.key, value);
         // The log has 32 bits for it: 4 GiB and more count as the largest.
         self.metrics.accesses.served(arrival.position, u32::try_from(weight).unwrap_or(u32::MAX), hit);
+        if !hit {
+            self.metrics.missed(weight);
+        }
         // In virtual time there is no tap, and the key need not be hashed here.
         if self.tap.is_some() {
             self.offer(self.cache.id(&arrival.key), weight);

@@ -22,6 +22,8 @@ pub(crate) struct RequestMetrics {
     requests: Striped,
     loaded: AtomicU64,
     loads: Striped,
+    /// Size of what requests had to load, since the last tick.
+    missed_bytes: AtomicU64,
 }
 
 impl Default for RequestMetrics {
@@ -32,6 +34,7 @@ impl Default for RequestMetrics {
             requests: Striped::default(),
             loaded: AtomicU64::new(0),
             loads: Striped::default(),
+            missed_bytes: AtomicU64::new(0),
         }
     }
 }
@@ -60,6 +63,17 @@ impl RequestMetrics {
     pub(crate) fn loaded_alike(&self, time: Duration, loads: u64) {
         self.loads.record_many(0, time, loads);
         self.loaded.fetch_add(loads, Ordering::Relaxed);
+    }
+
+    /// Requests had to load entries of so many bytes together, in the unit of the capacity.
+    pub(crate) fn missed(&self, bytes: u64) {
+        self.missed_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// What requests had to load since the last call.
+    #[must_use]
+    pub(crate) fn take_missed_bytes(&self) -> u64 {
+        self.missed_bytes.swap(0, Ordering::Relaxed)
     }
 
     /// 99th percentile of the origin's loads since the last call, microseconds; none where none ended.

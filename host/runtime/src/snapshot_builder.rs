@@ -140,8 +140,9 @@ impl SnapshotBuilder {
 
     fn shadow(&self, now: &Estimate) -> snapshot::Shadow {
         let same = |e: &&Estimate| e.policy == now.policy && e.factor == now.factor;
-        let (requests, misses) =
-            self.shadows.iter().find(same).map_or((0, 0), |before| (before.requests, before.misses));
+        let before = self.shadows.iter().find(same);
+        let (requests, misses) = before.map_or((0, 0), |before| (before.requests, before.misses));
+        let missed_weight = before.map_or(0, |before| before.missed_weight);
         snapshot::Shadow {
             policy: now.policy.to_string(),
             capacity_factor: now.factor,
@@ -151,6 +152,7 @@ impl SnapshotBuilder {
             window_misses: now.misses.saturating_sub(misses),
             requests: now.requests,
             misses: now.misses,
+            window_missed_bytes: now.missed_weight.saturating_sub(missed_weight),
         }
     }
 }

@@ -118,6 +118,8 @@ pub struct VirtualReport {
     pub misses: u64,
     /// `misses` of all requests to the cache, 0.0 to 1.0.
     pub miss_ratio: f64,
+    /// The same by bytes; none where all objects weigh the same. Prefetched bytes are not among those missed.
+    pub byte_miss_ratio: Option<f64>,
     /// Policy at the end.
     pub policy: String,
     /// What each policy alone would have missed at the capacity of the start.
@@ -360,6 +362,7 @@ impl<'a> Replay<'a> {
             ticks: finished.cost.ticks,
             misses: cache.misses,
             miss_ratio: ratio(cache.misses, cache.hits + cache.misses).unwrap_or(0.0),
+            byte_miss_ratio: steps.weights_differ().then(|| self.served.bytes().miss_ratio()).flatten(),
             policy: cache.policy.clone(),
             fixed: Vec::new(),
             prefetch: report::Prefetch::of(self.plane.prefetcher.totals()),

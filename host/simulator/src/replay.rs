@@ -135,6 +135,14 @@ impl<I: Index + Send + 'static> Visitor for Start<I> {
     }
 }
 
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, more: Self) {
+        self.hits += more.hits;
+        self.bytes += more.bytes;
+        self.bytes_missed += more.bytes_missed;
+    }
+}
+
 impl Tally {
     #[inline]
     pub(crate) fn count(&mut self, hit: bool, size: u32) {

@@ -15,7 +15,8 @@
 //!   `prior`.
 //!
 //! All figures are misses, at full scale: no ticks and no times, so that they say the same of a short trace and of
-//! a busy service.
+//! a busy service. Where bandwidth is the objective they are the bytes of the misses, and what is counted in entries
+//! counts as many bytes as an entry has in the mean.
 
 mod feedback;
 mod standings;
@@ -57,6 +58,15 @@ const PREFETCHED: f64 = 0.9;
 /// Ticks without a proposal after one that was refused for good: it would be refused again.
 const REFUSED_TICKS: u64 = 16;
 
+/// What a miss counts as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// One, whatever its size.
+    Miss,
+    /// Its bytes.
+    Bytes,
+}
+
 /// A change worth proposing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Choice {
@@ -70,6 +80,7 @@ pub(crate) struct Choice {
 #[derive(Debug)]
 pub(crate) struct Chooser {
     settings: Settings,
+    loss: Loss,
     /// Policies that have a shadow, or will have one.
     candidates: Vec<String>,
     capacity_bytes: u64,
@@ -84,10 +95,11 @@ pub(crate) struct Chooser {
 }
 
 impl Chooser {
-    pub(crate) fn with(settings: Settings) -> Self {
+    pub(crate) fn with(settings: Settings, loss: Loss) -> Self {
         let candidates = settings.candidates.split_whitespace().map(str::to_owned).collect();
         Self {
             settings,
+            loss,
             candidates,
             capacity_bytes: 0,
             standings: Standings::default(),
@@ -108,8 +120,8 @@ impl Chooser {
         self.candidates = policies;
     }
 
-    /// Takes in one tick's figures, and whether anything can be prefetched. Answers where another policy than the present
-    /// one should be in force.
+    /// Takes in one tick's figures, and whether anything can be prefetched. Where a [loss](Loss) is in bytes, so are the
+    /// misses of the window. Answers where another policy than the present one should be in force.
     pub(crate) fn choose(
         &mut self,
         tick: u64,
@@ -130,7 +142,11 @@ impl Chooser {
         // A policy without a shadow stands for itself.
         misses.entry(&cache.policy).or_insert(count(cache.window_misses));
         let disputed = count(cache.entries).min(self.evicted);
-        let cost = self.settings.change_cost * disputed + self.settings.min_misses / rate;
+        let miss = match self.loss {
+            Loss::Miss => 1.0,
+            Loss::Bytes => count(cache.used_bytes) / count(cache.entries).max(1.0),
+        };
+        let cost = miss * (self.settings.change_cost * disputed + self.settings.min_misses / rate);
         if let Some(&shadow) = misses.get(cache.policy.as_str()) {
             let (entries, own) = (count(cache.entries), count(cache.window_misses));
             let evicted = count(cache.window_evictions);
@@ -181,8 +197,12 @@ impl Chooser {
         (behind > self.settings.patience * cost).then(|| Choice {
             policy: policy.to_owned(),
             reason: format!(
-                "{policy} would have had {} fewer misses than {}; switching is estimated to cost {}",
+                "{policy} would have had {} fewer {} than {}; switching is estimated to cost {}",
                 thousands(behind),
+                match self.loss {
+                    Loss::Miss => "misses",
+                    Loss::Bytes => "bytes missed",
+                },
                 cache.policy,
                 thousands(cost)
             ),

@@ -7,15 +7,18 @@ mod capacity;
 mod decide;
 
 use capacity::Saver;
-use decide::{Chooser, Settings};
+use decide::{Chooser, Loss, Settings};
 use strategy_sdk::{
     ControlError, Description, Objective, Strategy, TickError, TickInfo, cache, dial, dials, export_strategy,
-    log, metrics, run, shadows,
+    log, metrics,
+    metrics::{CacheMetrics, ShadowEstimate},
+    run, shadows,
 };
 
 struct CachePolicy {
     /// To be followed from the first tick on; none afterwards.
     candidates: Option<Vec<String>>,
+    loss: Loss,
     chooser: Chooser,
     /// None where memory is not the objective.
     saver: Option<Saver>,
@@ -32,15 +35,19 @@ impl Strategy for CachePolicy {
 
     fn new(settings: Settings) -> Result<Self, TickError> {
         let saver = (run::objective() == Objective::Memory).then(|| Saver::new(settings.spare));
-        let chooser = Chooser::with(settings);
-        Ok(Self { candidates: Some(chooser.candidates().to_vec()), chooser, saver })
+        let loss = if run::objective() == Objective::Bandwidth { Loss::Bytes } else { Loss::Miss };
+        let chooser = Chooser::with(settings, loss);
+        Ok(Self { candidates: Some(chooser.candidates().to_vec()), loss, chooser, saver })
     }
 
     fn tick(&mut self, info: TickInfo) -> Result<(), TickError> {
         if let Some(candidates) = self.candidates.take() {
             self.chooser.follows(follow(candidates, self.saver.is_some())?);
         }
-        let (cache, shadows) = (metrics::cache(), metrics::shadows());
+        let (mut cache, mut shadows) = (metrics::cache(), metrics::shadows());
+        if self.loss == Loss::Bytes {
+            in_bytes(&mut cache, &mut shadows);
+        }
         let prefetching = metrics::prefetch().max_in_flight > 0;
         if let Some(choice) = self.chooser.choose(info.tick, &cache, &shadows, prefetching) {
             let answer = cache::propose_policy(&choice.policy);
@@ -61,6 +68,25 @@ impl Strategy for CachePolicy {
         }
         Ok(())
     }
+}
+
+/// Puts the bytes of the window's misses in the place of their number.
+fn in_bytes(cache: &mut CacheMetrics, shadows: &mut [ShadowEstimate]) {
+    for (shadow, bytes) in shadows.iter_mut().zip(metrics::shadow_missed_bytes()) {
+        shadow.window_misses = bytes;
+    }
+    cache.window_misses = metrics::gauge("missed-bytes").map_or(0, whole);
+}
+
+/// A gauge that counts, as a count. Negative ones and such that are no number are 0.
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "float to integer saturates; NaN gives 0"
+)]
+fn whole(gauge: f64) -> u64 {
+    gauge.round() as u64
 }
 
 /// Has the shadows follow the candidates, or as many of them as the profile allows; at other `capacities` too where the

@@ -13,6 +13,8 @@ pub enum Objective {
     Latency,
     /// Memory held.
     Memory,
+    /// Bytes that the origin is asked for.
+    Bandwidth,
     /// One that a later host has.
     Other,
 }
@@ -32,6 +34,7 @@ impl Objective {
             "throughput" => Self::Throughput,
             "latency" => Self::Latency,
             "memory" => Self::Memory,
+            "bandwidth" => Self::Bandwidth,
             _ => Self::Other,
         }
     }

@@ -27,20 +27,32 @@ pub(crate) fn print(run: &VirtualReport) -> Result<(), Failure> {
     )?;
     outln!()?;
     let hit_ratio = |miss_ratio: f64| table::figure(format!("{:.2}", (1.0 - miss_ratio) * 100.0));
+    let bytes = run.byte_miss_ratio.is_some();
+    let row = |name: String, miss_ratio: f64, misses: u64, byte_miss_ratio: Option<f64>| {
+        let mut cells =
+            vec![comfy_table::Cell::new(name), hit_ratio(miss_ratio), table::figure(thousands(misses))];
+        if bytes {
+            cells.push(table::figure(
+                byte_miss_ratio.map_or_else(String::new, |ratio| format!("{:.2}", (1.0 - ratio) * 100.0)),
+            ));
+        }
+        cells
+    };
+    let mut header =
+        vec![comfy_table::Cell::new("POLICY"), table::figure("HIT RATIO %"), table::figure("MISSES")];
+    if bytes {
+        header.push(table::figure("BY BYTE %"));
+    }
     let mut out = table::bare();
-    out.set_header(vec![
-        comfy_table::Cell::new("POLICY"),
-        table::figure("HIT RATIO %"),
-        table::figure("MISSES"),
-    ]);
+    out.set_header(header);
     for fixed in &run.fixed {
-        let name = comfy_table::Cell::new(format!("{} alone", fixed.policy));
-        out.add_row(vec![name, hit_ratio(fixed.miss_ratio), table::figure(thousands(fixed.misses))]);
+        let name = format!("{} alone", fixed.policy);
+        out.add_row(row(name, fixed.miss_ratio, fixed.misses, fixed.byte_miss_ratio));
     }
     // A policy alone prefetches nothing, so the name of this row says that it includes prefetches.
     let what = if run.prefetch.issued > 0 { "strategies and prefetches" } else { "strategies" };
-    let name = comfy_table::Cell::new(format!("{what}, at the end {}", run.policy));
-    out.add_row(vec![name, hit_ratio(run.miss_ratio), table::figure(thousands(run.misses))]);
+    let name = format!("{what}, at the end {}", run.policy);
+    out.add_row(row(name, run.miss_ratio, run.misses, run.byte_miss_ratio));
     table::print(&out)?;
     let prefetch = run.prefetch;
     if prefetch.issued > 0 {

@@ -55,6 +55,11 @@ impl metrics::Host for StoreData {
         Ok(self.snapshot.shadows.iter().map(estimate).collect())
     }
 
+    fn shadow_missed_bytes(&mut self) -> wasmtime::Result<Vec<u64>> {
+        self.charge(self.snapshot.shadows.len())?;
+        Ok(self.snapshot.shadows.iter().map(|shadow| shadow.window_missed_bytes).collect())
+    }
+
     /// Where the run has no executor, every figure is 0 and there is no class.
     fn executor(&mut self) -> wasmtime::Result<metrics::ExecutorMetrics> {
         self.charge((2 + classes(&self.snapshot).len()) * RECORD)?;

@@ -39,6 +39,7 @@ impl Settings {
             optimise: match get.text("optimise")?.as_str() {
                 "latency" => Objective::Latency,
                 "memory" => Objective::Memory,
+                "bandwidth" => Objective::Bandwidth,
                 _ => Objective::Throughput,
             },
             memory: MemorySettings { cap: get.bytes("memory.cap")? },

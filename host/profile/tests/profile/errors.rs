@@ -161,7 +161,7 @@ fn wrong_name() {
         ),
         (
             "optimise = \"latencies\"",
-            "host.toml:1: optimise: expected one of throughput, latency, memory, got \"latencies\"; did you mean \
+            "host.toml:1: optimise: expected one of throughput, latency, memory, bandwidth, got \"latencies\"; did you mean \
              \"latency\"?",
         ),
         (

@@ -11,7 +11,7 @@ use std::thread::{Scope, ScopedJoinHandle, available_parallelism};
 use host_cache::PolicyFactory;
 use host_contract::Unit;
 use host_contract::number::ratio;
-use host_simulator::{NumberedTrace, Replay, Weigh};
+use host_simulator::{NumberedTrace, Replay, Tally, Weigh};
 use host_workload::key::hash_number;
 use serde::Serialize;
 
@@ -28,6 +28,8 @@ pub struct Fixed {
     pub misses: u64,
     /// `misses` of all requests to the cache, 0.0 to 1.0.
     pub miss_ratio: f64,
+    /// The same by bytes; none where all objects weigh the same.
+    pub byte_miss_ratio: Option<f64>,
 }
 
 type Rows = Vec<(PolicyFactory, Fixed)>;
@@ -122,23 +124,23 @@ fn by_number(
     let weigh = weigh(steps);
     let mut replay = Replay::numbered(policy, steps.capacity, weigh);
     replay.learn(trace.ids());
-    let (mut requests, mut hits, mut weights) = (0, 0, Vec::new());
+    let (mut requests, mut tally, mut weights) = (0, Tally::default(), Vec::new());
     trace.for_each_piece(|numbers| {
         weights.clear();
         if weigh == Weigh::Bytes {
             weights.extend(trace.sizes_of(numbers));
         }
-        hits += replay.feed(numbers, &weights).hits;
+        tally += replay.feed(numbers, &weights);
         requests += u64::try_from(numbers.len()).unwrap_or(u64::MAX);
         !asked.to_stop()
     })?;
-    Ok((!asked.to_stop()).then(|| fixed(policy, requests, hits)))
+    Ok((!asked.to_stop()).then(|| fixed(steps, policy, requests, tally)))
 }
 
 /// Policies over any input; none where it was stopped.
 fn by_hash(steps: &Steps<'_>, policies: Vec<PolicyFactory>, asked: Asked<'_>) -> Result<Rows, RunError> {
     let weigh = weigh(steps);
-    let replay = |policy| (Replay::hashed(&policy, steps.capacity, weigh), policy, 0);
+    let replay = |policy| (Replay::hashed(&policy, steps.capacity, weigh), policy, Tally::default());
     let mut replays: Vec<_> = policies.into_iter().map(replay).collect();
     let mut requests = 0;
     let (mut ids, mut weights) = (Vec::new(), Vec::new());
@@ -157,7 +159,7 @@ fn by_hash(steps: &Steps<'_>, policies: Vec<PolicyFactory>, asked: Asked<'_>) ->
         !asked.to_stop()
     })?;
     feed(&mut replays, &mut ids, &mut weights, &mut requests);
-    let row = |(_, policy, hits)| (fixed(&policy, requests, hits), policy);
+    let row = |(_, policy, tally)| (fixed(steps, &policy, requests, tally), policy);
     let rows = replays.into_iter().map(row).map(|(row, policy)| (policy, row));
     Ok(if asked.to_stop() { Rows::new() } else { rows.collect() })
 }
@@ -166,14 +168,14 @@ fn by_hash(steps: &Steps<'_>, policies: Vec<PolicyFactory>, asked: Asked<'_>) ->
 const FED: usize = 4_096;
 
 fn feed(
-    replays: &mut [(Replay<u64>, PolicyFactory, u64)],
+    replays: &mut [(Replay<u64>, PolicyFactory, Tally)],
     ids: &mut Vec<u64>,
     weights: &mut Vec<u32>,
     requests: &mut u64,
 ) {
     *requests += u64::try_from(ids.len()).unwrap_or(u64::MAX);
-    for (replay, _, hits) in replays {
-        *hits += replay.feed(ids, weights).hits;
+    for (replay, _, tally) in replays {
+        *tally += replay.feed(ids, weights);
     }
     ids.clear();
     weights.clear();
@@ -186,7 +188,12 @@ fn weigh(steps: &Steps<'_>) -> Weigh {
     }
 }
 
-fn fixed(policy: &PolicyFactory, requests: u64, hits: u64) -> Fixed {
-    let misses = requests.saturating_sub(hits);
-    Fixed { policy: policy.to_string(), misses, miss_ratio: ratio(misses, requests).unwrap_or(0.0) }
+fn fixed(steps: &Steps<'_>, policy: &PolicyFactory, requests: u64, tally: Tally) -> Fixed {
+    let misses = requests.saturating_sub(tally.hits);
+    Fixed {
+        policy: policy.to_string(),
+        misses,
+        miss_ratio: ratio(misses, requests).unwrap_or(0.0),
+        byte_miss_ratio: ratio(tally.bytes_missed, tally.bytes).filter(|_| steps.weights_differ()),
+    }
 }

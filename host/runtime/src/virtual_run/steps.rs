@@ -126,6 +126,17 @@ impl<'a> Steps<'a> {
         self.options.unit
     }
 
+    /// Whether objects differ in weight, so that bytes say something else than requests.
+    pub(super) fn weights_differ(&self) -> bool {
+        match &self.of {
+            Of::Trace(footprint) => {
+                let sizes = footprint.trace.sizes();
+                self.options.unit == Unit::Bytes && sizes.iter().any(|size| Some(size) != sizes.first())
+            }
+            Of::BuiltIn { .. } => false,
+        }
+    }
+
     /// The trace, where its requests are in memory.
     pub(super) fn held(&self) -> Option<&NumberedTrace> {
         match &self.of {

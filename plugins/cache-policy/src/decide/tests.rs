@@ -94,8 +94,13 @@ fn cache(policy: &str, entries: u64, misses: u64) -> CacheMetrics {
     }
 }
 
+/// A change costs a sixteenth of the entries, so that the figures are round.
 fn settings() -> Settings {
-    Settings::default()
+    Settings { change_cost: 0.0625, ..Settings::default() }
+}
+
+fn started(settings: Settings) -> Chooser {
+    Chooser::with(settings, Loss::Miss)
 }
 
 fn misses_of(policy: &str, window: Window) -> u64 {
@@ -114,7 +119,7 @@ struct Host {
 
 impl Host {
     fn new(policy: &str, entries: u64) -> Self {
-        let chooser = Chooser::with(settings());
+        let chooser = started(settings());
         Self { chooser, policy: policy.to_owned(), entries, tick: 0, history: Vec::new() }
     }
 
@@ -148,7 +153,7 @@ fn changes(history: &[String]) -> usize {
 fn the_prior_is_taken_while_nothing_was_evicted() {
     let empty = |policy| CacheMetrics { window_evictions: 0, ..cache(policy, 100, 250) };
     let figures = shadows(1.0, (250, [250, 250, 250]));
-    let with = |prior: &str| Chooser::with(Settings { prior: prior.to_owned(), ..settings() });
+    let with = |prior: &str| started(Settings { prior: prior.to_owned(), ..settings() });
     let mut chooser = with("arc");
     let choice = chooser.choose(1, &empty("lru"), &figures, false).unwrap();
     assert_eq!(choice.policy, "arc");
@@ -160,11 +165,10 @@ fn the_prior_is_taken_while_nothing_was_evicted() {
     assert_eq!(chooser.choose(2, &empty("lru"), &figures, false), None, "it would be refused again");
     assert_eq!(with("arc").choose(1, &empty("arc"), &figures, false), None);
     assert_eq!(with("arc").choose(1, &cache("lru", 100, 250), &figures, false), None, "too late");
-    let large =
-        Chooser::with(settings()).choose(1, &empty("lru"), &shadows(0.5, (250, [250, 250, 250])), false);
+    let large = started(settings()).choose(1, &empty("lru"), &shadows(0.5, (250, [250, 250, 250])), false);
     assert_eq!(large.unwrap().policy, "arc", "the prior of large caches");
     let mine = || Settings { candidates: "lru lfu arc".to_owned(), prior: "lfu".to_owned(), ..settings() };
-    let start = |prefetching| Chooser::with(mine()).choose(1, &empty("lru"), &figures, prefetching);
+    let start = |prefetching| started(mine()).choose(1, &empty("lru"), &figures, prefetching);
     assert_eq!(start(false).unwrap().policy, "lfu");
     assert_eq!(start(true).unwrap().policy, "arc", "the prior where something may be prefetched");
     let mut unfollowed = with("arc");
@@ -244,13 +248,13 @@ fn a_lead_has_to_make_up_for_what_was_lost_before_up_to_a_bound() {
 fn few_evictions_make_a_change_cheap_and_few_samples_make_it_dear() {
     let first = |evictions: u64, rate: f64| {
         let cache = CacheMetrics { window_evictions: evictions, ..cache("lru", 160_000, 250) };
-        Chooser::with(settings()).choose(1, &cache, &shadows(rate, (250, [200, 250, 250])), false).is_some()
+        started(settings()).choose(1, &cache, &shadows(rate, (250, [200, 250, 250])), false).is_some()
     };
     assert!(first(16, 1.0), "50 misses fewer, 17 to pay");
     assert!(!first(1_600, 1.0), "50 misses fewer, 116 to pay");
     // Of one id in eight: 400 misses fewer, 128 + 100 to pay; 9 sampled ones fewer of 45 may be chance.
     assert!(first(1_600, 0.125));
-    let mut few = Chooser::with(settings());
+    let mut few = started(settings());
     let cache = CacheMetrics { window_evictions: 16, ..cache("lru", 160_000, 250) };
     assert_eq!(few.choose(1, &cache, &shadows(0.125, (250, [36, 45, 45])), false), None);
 }
@@ -266,7 +270,7 @@ fn a_pattern_that_alternates_with_profit_is_followed() {
 
 #[test]
 fn a_policy_that_is_not_on_offer_is_not_proposed() {
-    let mut chooser = Chooser::with(settings());
+    let mut chooser = started(settings());
     let mut cache = cache("lru", 1_000, 6000);
     cache.policies = vec!["lfu".to_owned(), "lru".to_owned()];
     assert_eq!(chooser.choose(1, &cache, &shadows(1.0, (12_000, [10, 6000, 6000])), false), None);
@@ -274,7 +278,7 @@ fn a_policy_that_is_not_on_offer_is_not_proposed() {
 
 #[test]
 fn a_policy_without_a_shadow_stands_for_itself() {
-    let mut chooser = Chooser::with(settings());
+    let mut chooser = started(settings());
     let choice =
         chooser.choose(1, &cache("sieve", 1_000, 9_000), &shadows(1.0, (12_000, [6000, 9000, 9000])), false);
     assert_eq!(choice.unwrap().policy, "arc");
@@ -282,7 +286,7 @@ fn a_policy_without_a_shadow_stands_for_itself() {
 
 #[test]
 fn a_cool_down_is_waited_for_and_then_heard() {
-    let mut chooser = Chooser::with(settings());
+    let mut chooser = started(settings());
     let figures = shadows(1.0, (12_000, [6000, 9000, 9000]));
     let cache = cache("lru", 1_000, 9_000);
     assert!(chooser.choose(1, &cache, &figures, false).is_some());
@@ -293,7 +297,7 @@ fn a_cool_down_is_waited_for_and_then_heard() {
 
 #[test]
 fn a_choice_that_was_outranked_starts_over() {
-    let mut chooser = Chooser::with(settings());
+    let mut chooser = started(settings());
     let figures = shadows(1.0, (12_000, [8_700, 9000, 9000]));
     let cache = cache("lru", 1_000, 9_000);
     assert!(chooser.choose(1, &cache, &figures, false).is_some());
@@ -304,7 +308,7 @@ fn a_choice_that_was_outranked_starts_over() {
 
 #[test]
 fn another_capacity_needs_evidence_of_its_own() {
-    let mut chooser = Chooser::with(settings());
+    let mut chooser = started(settings());
     let figures = shadows(1.0, (1_000, [570, 600, 600]));
     assert_eq!(chooser.choose(1, &cache("lru", 1_000, 600), &figures, false), None);
     let larger = CacheMetrics { capacity_bytes: 2_000, ..cache("lru", 1_000, 600) };
@@ -335,7 +339,7 @@ fn what_prefetching_saves_counts_for_the_policy_in_force() {
     // By the shadows ARC misses half as much. The cache misses next to nothing, because what it needs is prefetched.
     let window = (2_000, [900, 1_800, 1_800]);
     let changed = |prefetching, own| {
-        let mut chooser = Chooser::with(settings());
+        let mut chooser = started(settings());
         (1..50).any(|tick| {
             let cache = CacheMetrics { window_evictions: 1_800, ..cache("lru", 1_000, own) };
             chooser.choose(tick, &cache, &shadows(1.0, window), prefetching).is_some()
@@ -344,4 +348,19 @@ fn what_prefetching_saves_counts_for_the_policy_in_force() {
     assert!(!changed(true, 100));
     assert!(changed(true, 1_750), "prefetching is on and saves next to nothing");
     assert!(changed(false, 100));
+}
+
+#[test]
+fn bytes_are_weighed_by_the_mean_size_of_an_entry() {
+    // Entries of 1,000 bytes. A change is estimated to cost 1,600 / 16 + 16 of them; 0.6 of that is 69,600 bytes.
+    let cache = CacheMetrics { used_bytes: 1_600_000, ..cache("lru", 1_600, 1_000_000) };
+    let first = |gained: u64| {
+        let window = (2_000, [1_000_000 - gained, 1_000_000, 1_000_000]);
+        Chooser::with(settings(), Loss::Bytes).choose(1, &cache, &shadows(1.0, window), false)
+    };
+    assert_eq!(first(69_000), None);
+    assert_eq!(
+        first(70_000).unwrap().reason,
+        "arc would have had 70,000 fewer bytes missed than lru; switching is estimated to cost 116,000"
+    );
 }
