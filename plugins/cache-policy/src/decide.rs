@@ -32,14 +32,14 @@ use strategy_sdk::{
 strategy_sdk::settings! {
     /// What a profile may set.
     pub(crate) struct Settings {
-        /// Policies to choose from, with spaces between: shadows follow them
-        candidates: String = "lru arc s3-fifo w-tinylfu lirs 2q",
+        /// Policies to choose from, with spaces between: shadows follow them; of equals the first is taken
+        candidates: String = "lru arc w-tinylfu lirs 2q lfu lirs(hir=0.1,ghosts=4) s3-fifo(small=0.25,ghosts=2)",
         /// Policy to take while nothing was evicted and a change costs nothing; empty: the profile's own
         prior: String = "lirs",
         /// The same where a mistake is dear: prefetching is on, or the cache is so large that the shadows follow a sample
         safe_prior: String = "arc",
         /// Misses that a change is taken to cost, as a share of the entries
-        change_cost: f64 = 0.0625 in 0.0..=10.0,
+        change_cost: f64 = 0.03 in 0.0..=10.0,
         /// Costs of a change that staying with a policy may have cost before the leader takes its place
         patience: f64 = 0.6 in 0.0..=100.0,
         /// Costs of a change by which a policy is behind the leader at most
@@ -192,7 +192,7 @@ impl Chooser {
     }
 
     fn leader(&self, cache: &CacheMetrics, cost: f64) -> Option<Choice> {
-        let (policy, its) = self.standings.leader(|policy| on_offer(cache, policy))?;
+        let (policy, its) = self.standings.leader(&self.candidates, |policy| on_offer(cache, policy))?;
         let behind = self.standings.behind(&cache.policy) - its;
         (behind > self.settings.patience * cost).then(|| Choice {
             policy: policy.to_owned(),

@@ -1,6 +1,6 @@
 //! How many ids the shadows follow.
 //!
-//! A cache of up to 16,384 entries is followed whole: its shadows are exact, and it can take over what they have learnt
+//! A cache of up to 65,536 entries is followed whole: its shadows are exact, and it can take over what they have learnt
 //! ([`Shadows::state`](super::Shadows::state)). For a larger one the rate is a power of two, the smallest at which the
 //! smallest shadow is expected to hold at least 4,096 entries. The estimates of LRU, LFU and ARC are then 0.5 points off in
 //! the mean and 2.0 at most, on the three caches of docs/choosing.md that are large enough (`cargo test -p host-simulator
@@ -23,14 +23,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Entries of the smallest shadow up to which every id is followed.
-const WHOLE_ENTRIES: f64 = 16_384.0;
+const WHOLE_ENTRIES: f64 = 65_536.0;
 
 /// Entries the smallest shadow should hold when a rate below 1 is chosen.
 const TARGET_ENTRIES: f64 = 4_096.0;
 
-/// Entries of the smallest shadow under which, and over which, another rate is chosen.
+/// Entries of the smallest shadow under which, and over which, another rate below 1 is chosen.
 const KEEP_FROM: f64 = 2_048.0;
-const KEEP_TO: f64 = WHOLE_ENTRIES;
+const KEEP_TO: f64 = 16_384.0;
 
 /// Entries of the smallest shadow under which no load lowers the rate: fewer say nothing.
 const MIN_ENTRIES: f64 = 128.0;
@@ -160,7 +160,8 @@ impl Rate {
         let unstrained = self.halvings.saturating_sub(self.load_halvings);
         let entries = self.entries(room) * of(unstrained);
         let too_few = entries < KEEP_FROM && unstrained > 0;
-        if !too_few && entries <= KEEP_TO {
+        let most = if unstrained == 0 { WHOLE_ENTRIES } else { KEEP_TO };
+        if !too_few && entries <= most {
             return false;
         }
         let fitting = self.fitting_halvings(room);

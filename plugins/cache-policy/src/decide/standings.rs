@@ -29,10 +29,20 @@ impl Standings {
         self.0.get(policy).copied().unwrap_or(0.0)
     }
 
-    /// The policy that is least behind, of those `on_offer`; the first by name of equals.
-    pub(super) fn leader(&self, on_offer: impl Fn(&str) -> bool) -> Option<(&str, f64)> {
+    /// The policy that is least behind, of those `on_offer`. Of equals the one that comes first in `preferred`, where names
+    /// have no spaces.
+    pub(super) fn leader(
+        &self,
+        preferred: &[String],
+        on_offer: impl Fn(&str) -> bool,
+    ) -> Option<(&str, f64)> {
+        let place = |policy: &String| {
+            let policy = policy.replace(' ', "");
+            preferred.iter().position(|other| *other == policy).unwrap_or(usize::MAX)
+        };
         let offered = self.0.iter().filter(|(policy, _)| on_offer(policy));
-        let first = offered.min_by(|one, two| one.1.total_cmp(two.1));
+        let first =
+            offered.min_by(|one, two| one.1.total_cmp(two.1).then_with(|| place(one.0).cmp(&place(two.0))));
         first.map(|(policy, &behind)| (policy.as_str(), behind))
     }
 }
@@ -50,13 +60,24 @@ mod tests {
             standings.add(&window(90.0, 50.0), "lru", 300.0);
         }
         assert_eq!((standings.behind("lru"), standings.behind("arc")), (300.0, 0.0));
-        assert_eq!(standings.leader(|_| true), Some(("arc", 0.0)));
-        assert_eq!(standings.leader(|policy| policy != "arc"), Some(("lru", 300.0)));
+        assert_eq!(standings.leader(&[], |_| true), Some(("arc", 0.0)));
+        assert_eq!(standings.leader(&[], |policy| policy != "arc"), Some(("lru", 300.0)));
         // Eight windows that go the other way make up for the hundred.
         for _ in 0..8 {
             standings.add(&window(50.0, 90.0), "lru", 300.0);
         }
         assert_eq!((standings.behind("lru"), standings.behind("arc")), (0.0, 20.0));
+    }
+
+    #[test]
+    fn of_equals_the_preferred_one_leads() {
+        let mut standings = Standings::default();
+        standings.add(&BTreeMap::from([("arc", 5.0), ("lfu", 5.0), ("lru", 5.0)]), "lru", 300.0);
+        let leader = |preferred: [&str; 2]| {
+            standings.leader(&preferred.map(str::to_owned), |_| true).map(|leader| leader.0.to_owned())
+        };
+        assert_eq!(leader(["lru", "arc"]).as_deref(), Some("lru"));
+        assert_eq!(leader(["lfu", "lru"]).as_deref(), Some("lfu"));
     }
 
     #[test]
