@@ -34,6 +34,7 @@ pub(crate) use adopted::Adopted;
 pub use adopted::ShadowState;
 pub use tap::SampleTap;
 
+use crate::index::NIL;
 use arm::{Arm, Asked, arm};
 use host_policy::PolicyFactory;
 use rate::{MIN_WEIGHED, Rate};
@@ -113,10 +114,10 @@ pub struct Shadows {
     expected: f64,
     /// Requests that were offered to the tap when it was drained last.
     offered: u64,
-    /// Ids and weights of followed requests that no shadow has been asked for yet; fewer than a [batch](Self::batch).
-    waiting: Vec<(u64, u64)>,
-    /// A batch, while the shadows are asked for it.
-    batch: Vec<Asked>,
+    /// Followed requests that no shadow has been asked for yet: fewer than `due`.
+    waiting: Vec<Asked>,
+    /// Requests in the present batch.
+    due: usize,
 }
 
 #[expect(
@@ -168,7 +169,7 @@ impl Shadows {
             expected: 0.0,
             offered: 0,
             waiting: Vec::with_capacity(BATCH),
-            batch: Vec::with_capacity(BATCH),
+            due: BATCH,
         };
         this.follow(policies);
         this
@@ -191,19 +192,10 @@ impl Shadows {
     /// A followed request. It waits until there are enough for a batch, or somebody wants to know.
     #[inline]
     fn sample(&mut self, id: u64, weight: u64) {
-        self.waiting.push((id, weight));
-        if self.waiting.len() >= self.most_waiting() {
+        self.waiting.push(Asked { id, weight: weight.max(1), row: NIL });
+        if self.waiting.len() >= self.due {
             self.settle();
         }
-    }
-
-    /// Requests until the next batch, at least 1: no batch goes beyond a review of the rate, on which it depends whether
-    /// the next request is followed.
-    fn most_waiting(&self) -> usize {
-        let next = self.followed + 1;
-        let early = next.next_power_of_two().max(MIN_WEIGHED);
-        let review = next.next_multiple_of(REVIEW_EVERY).min(early);
-        usize::try_from(review - self.followed).unwrap_or(BATCH).min(BATCH)
     }
 
     /// Asks the shadows for what waits.
@@ -211,13 +203,12 @@ impl Shadows {
         if self.waiting.is_empty() {
             return;
         }
-        let rows = &mut self.rows;
-        let asked = |(id, weight): (u64, u64)| Asked { id, weight: weight.max(1), row: rows.of(id) };
-        self.batch.clear();
-        self.batch.extend(self.waiting.drain(..).map(asked));
+        for asked in &mut self.waiting {
+            asked.row = self.rows.of(asked.id);
+        }
         let largest = largest(&self.factors);
         for (number, shadow) in self.shadows.iter_mut().enumerate() {
-            let missed = shadow.arm.access(&mut self.rows, &self.batch);
+            let missed = shadow.arm.access(&mut self.rows, &self.waiting);
             shadow.misses += missed.requests;
             shadow.missed_weight = shadow.missed_weight.saturating_add(missed.weight);
             if number == largest {
@@ -225,12 +216,17 @@ impl Shadows {
             }
         }
         self.rows.settle();
-        self.followed += u64::try_from(self.batch.len()).unwrap_or(u64::MAX);
+        self.followed += u64::try_from(self.waiting.len()).unwrap_or(u64::MAX);
+        self.waiting.clear();
         let early = self.followed.is_power_of_two() && self.followed >= MIN_WEIGHED;
         if early || self.followed.is_multiple_of(REVIEW_EVERY) {
             self.rate.measure_weight();
             self.review_rate();
         }
+        // No batch goes beyond a review of the rate: it depends on the rate whether the next request is followed.
+        let next = self.followed + 1;
+        let review = next.next_power_of_two().max(MIN_WEIGHED).min(next.next_multiple_of(REVIEW_EVERY));
+        self.due = usize::try_from(review - self.followed).unwrap_or(BATCH).min(BATCH);
     }
 
     /// A tap with room for `capacity` has handed over `fed` followed requests; `full` says that it had no room for some.

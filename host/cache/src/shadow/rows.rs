@@ -60,7 +60,7 @@ pub(super) struct Rows {
     /// The bits of the lanes that are taken, by word.
     taken: Vec<u64>,
     free: Vec<u32>,
-    /// Rows that were without a mark at some time since the last [`settle`](Self::settle).
+    /// Rows that may have been without a mark at some time since the last [`settle`](Self::settle).
     unmarked: Vec<u32>,
 }
 
@@ -173,14 +173,19 @@ impl Rows {
         self.marks[place] |= lane.held;
     }
 
-    /// The shadow no longer holds the entry; its policy remembers it, or does not.
+    /// The shadow no longer holds the entry; its policy remembers it, or does not. False, and nothing changed, where it did
+    /// not hold it.
     #[inline]
-    pub(super) fn evict(&mut self, row: u32, lane: Lane, remembered: bool) {
-        if remembered {
-            let place = self.place(row, lane);
-            self.marks[place] |= lane.remembered;
+    pub(super) fn evict(&mut self, row: u32, lane: Lane, remembered: bool) -> bool {
+        let place = self.place(row, lane);
+        let Some(word) = self.marks.get_mut(place).filter(|word| **word & lane.held != 0) else {
+            return false;
+        };
+        *word = *word & !lane.held | if remembered { lane.remembered } else { 0 };
+        if *word == 0 {
+            self.unmarked.push(row);
         }
-        self.unmark(row, lane, lane.held);
+        true
     }
 
     /// The policy no longer remembers the entry as evicted.
@@ -192,9 +197,8 @@ impl Rows {
     #[inline]
     fn unmark(&mut self, row: u32, lane: Lane, bits: u64) {
         let place = self.place(row, lane);
-        let before = self.marks[place];
-        self.marks[place] = before & !bits;
-        if before & bits != 0 && before & !bits == 0 {
+        self.marks[place] &= !bits;
+        if self.marks[place] == 0 {
             self.unmarked.push(row);
         }
     }
