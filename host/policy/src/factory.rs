@@ -2,8 +2,8 @@
 //!
 //! A [`PolicyFactory`] is what a cache, a shadow and the simulator are given: it makes an empty policy for a capacity,
 //! or one that takes over the entries of another. Built-in policies and those of other programs have the same
-//! interface. The one difference is [`visit_in_slots`](PolicyFactory::visit_in_slots), by which the simulator compiles
-//! its loop for each built-in type; any other policy is called through a pointer there, and decides the same.
+//! interface. The one difference is [`visit_in_slots`](PolicyFactory::visit_in_slots), by which the simulator and the shadows
+//! compile their loops for each built-in type; any other policy is called through a pointer there, and decides the same.
 
 use std::fmt;
 use std::sync::Arc;

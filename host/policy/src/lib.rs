@@ -16,7 +16,7 @@
 //! 4. a new capacity: [`Policy::set_capacity`], then [`Policy::victim`] as long as the entries weigh too
 //!    much.
 //!
-//! [`ReplayPolicy`] is what the built-in policies offer to the simulator besides.
+//! [`ReplayPolicy`] is what the built-in policies offer to the simulator and to the shadows besides.
 //!
 //! Some policies have [parameters](Parameter), whose defaults are their papers'. [`Registry::parse`] reads them from a text
 //! such as `lirs(hir=0.1, ghosts=4)`.

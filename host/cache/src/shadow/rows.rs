@@ -5,10 +5,9 @@
 //! each shadow whether its policy holds the entry, or remembers it as evicted. A row that no shadow marks any more is
 //! given to another id, once the batch of requests that it was looked up for is over.
 //!
-//! Slots of a policy are therefore not dense: there are as many rows as ids in all shadows together. With six policies at
-//! one capacity these are two to three times as many as one of them holds, and a policy's arrays as many times as long.
-//! What this costs in memory, and in lines of the processor's cache that are half full, is less than what tables would:
-//! a look into one for each shadow, and two changes of it for each miss.
+//! Slots of a policy are therefore not dense: there are as many rows as ids in all shadows together, ghosts included, and a
+//! policy's arrays are as long as there were rows at most. What this costs in lines of the processor's cache that are half
+//! full is less than what tables would: a look into one for each shadow, and two changes of it for each miss.
 //!
 //! A pair of bits is a [`Lane`]. What else is to be known of an id for all shadows, such as whether the cache in front
 //! holds it, can take a lane as a shadow does.
