@@ -133,7 +133,7 @@ impl<K: Key> Peer<K> for Floor<K> {
 pub(crate) const REFERENCE: &str = "quick_cache";
 
 /// Policies of ours that are benchmarked, those of them that are built in.
-const POLICIES: [&str; 6] = ["lru", "lfu", "arc", "sieve", "s3-fifo", "w-tinylfu"];
+const POLICIES: [&str; 8] = ["lru", "lfu", "arc", "sieve", "s3-fifo", "w-tinylfu", "lirs", "2q"];
 
 /// The names of all caches, in the order of the table.
 pub(crate) fn names() -> Vec<String> {

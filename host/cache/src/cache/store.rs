@@ -226,7 +226,13 @@ impl<K, V> Store<K, V> {
     pub(super) fn remove(&mut self, slot: Slot) -> Option<Entry<K, V>> {
         let place = self.place(slot)?;
         let hash = self.table.get(place)?.hash;
-        let stored = self.table.remove(place, hash)?;
+        let places = &mut self.places;
+        let stored = self.table.remove(
+            place,
+            hash,
+            |stored| stored.hash,
+            |stored, place| places[at(stored.slot().0)] = number(place),
+        )?;
         self.weight -= self.weight_of(slot);
         if let Some(lifetimes) = &mut self.lifetimes {
             lifetimes[at(slot.0)] = Lifetime::unlimited();
