@@ -193,6 +193,15 @@ impl<G: GhostStore> Policy for Adaptive<G> {
         hit_in_stages(self, slots);
     }
 
+    fn prepare_miss(&self, id: u64) {
+        let fingerprint = self.store.fingerprint(id);
+        G::fetch_lookup(&self.b1, fingerprint);
+        G::fetch_lookup(&self.b2, fingerprint);
+        let (segment, ghosts) =
+            if self.replace() == Half::Once { (&self.t1, &self.b1) } else { (&self.t2, &self.b2) };
+        self.store.fetch_remember(ghosts, segment.list.front());
+    }
+
     #[inline]
     fn on_miss(&mut self, id: u64, weight: u64) {
         let fingerprint = self.store.fingerprint(id);
@@ -241,7 +250,10 @@ impl<G: GhostStore> Policy for Adaptive<G> {
 
     fn next_victim(&self) -> Option<Slot> {
         let segment = if self.replace() == Half::Once { &self.t1 } else { &self.t2 };
-        Some(Slot(segment.list.front()))
+        let slot = Slot(segment.list.front());
+        self.uses.prefetch(slot.0);
+        self.store.fetch_held(slot.0);
+        Some(slot)
     }
 
     #[inline]

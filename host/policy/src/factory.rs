@@ -206,6 +206,10 @@ impl Policy for Box<dyn Policy> {
         (**self).on_hits(slots);
     }
 
+    fn prepare_miss(&self, id: u64) {
+        (**self).prepare_miss(id);
+    }
+
     fn on_miss(&mut self, id: u64, weight: u64) {
         (**self).on_miss(id, weight);
     }

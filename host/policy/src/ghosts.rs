@@ -84,6 +84,13 @@ pub trait GhostStore: Debug + Clone + Send + Sized + 'static {
         change: impl FnMut(T) -> T,
     );
 
+    /// Prefetches what [`forget`](Self::forget) will need.
+    fn fetch_lookup<T: Copy + Debug + Send>(queue: &Self::Queue<T>, fingerprint: Self::Fingerprint);
+    /// Prefetches what is kept of the entry in a slot, for a later [`fetch_remember`](Self::fetch_remember), which reads it.
+    fn fetch_held(&self, slot: u32);
+    /// Prefetches what [`remember`](Self::remember) will need.
+    fn fetch_remember<T: Copy + Debug + Send>(&self, queue: &Self::Queue<T>, slot: u32);
+
     /// Before a victim is chosen: it leaves no ghost unless it is [remembered](Self::remember).
     fn choose(&mut self);
 

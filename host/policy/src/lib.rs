@@ -130,6 +130,10 @@ pub trait Policy: Send {
         }
     }
 
+    /// Prefetches what the calls from [`on_miss`](Policy::on_miss) with this `id` to [`on_insert`](Policy::on_insert) will
+    /// need. A hint, that changes nothing.
+    fn prepare_miss(&self, _id: u64) {}
+
     /// An entry with this `id` (key hash) and `weight` will be inserted next. Calls for victims may come in between.
     fn on_miss(&mut self, id: u64, weight: u64);
 
@@ -143,8 +147,9 @@ pub trait Policy: Send {
         victims.extend(std::iter::from_fn(|| self.victim()).take(most));
     }
 
-    /// The entry that [`victim`](Policy::victim) would probably return next, so that its owner can prefetch it. A hint:
-    /// it may be wrong, and is `None` where finding out costs more than a few steps.
+    /// The entry that [`victim`](Policy::victim) would probably return next, so that its owner can prefetch it; the policy
+    /// prefetches what it keeps of it. A hint: it may be wrong, and is `None` where finding out costs more than a few
+    /// steps.
     fn next_victim(&self) -> Option<Slot> {
         None
     }

@@ -174,6 +174,13 @@ impl<G: GhostStore> Lirs<G> {
         weight <= self.max_lir && (in_stack || weight <= self.max_lir.saturating_sub(self.lir.weight))
     }
 
+    /// The next victim: the front of Q, or else the bottom of S.
+    #[inline]
+    const fn oldest(&self) -> Slot {
+        let oldest = self.queue.list.front();
+        Slot(if oldest == NIL { self.lir.list.front() } else { oldest })
+    }
+
     /// Moves the bottom of S to the end of Q while LIR is too heavy. The stack is then pruned: what was used
     /// before the new bottom is not in it.
     #[inline]
@@ -272,6 +279,11 @@ impl<G: GhostStore> Policy for Lirs<G> {
         hit_in_stages(self, slots);
     }
 
+    fn prepare_miss(&self, id: u64) {
+        G::fetch_lookup(&self.ghosts, self.store.fingerprint(id));
+        self.store.fetch_remember(&self.ghosts, self.oldest().0);
+    }
+
     #[inline]
     fn on_miss(&mut self, id: u64, _weight: u64) {
         let fingerprint = self.store.fingerprint(id);
@@ -284,13 +296,24 @@ impl<G: GhostStore> Policy for Lirs<G> {
     #[inline]
     fn victim(&mut self) -> Option<Slot> {
         self.store.choose();
-        let oldest = self.queue.list.front();
-        let slot = Slot(if oldest == NIL { self.lir.list.front() } else { oldest });
+        let slot = self.oldest();
         let stamp = *self.stamps.get(slot.0)?;
         self.unlink(slot);
         if self.in_stack(stamp) {
             self.remember(slot, stamp);
         }
+        Some(slot)
+    }
+
+    fn next_victim(&self) -> Option<Slot> {
+        let slot = self.oldest();
+        self.access.fetch(slot);
+        self.stamps.prefetch(slot.0);
+        self.store.fetch_held(slot.0);
+        // Where LIR is full, the entry at the bottom of S leaves it for one that enters.
+        let bottom = Slot(self.lir.list.front());
+        self.access.fetch(bottom);
+        self.stamps.prefetch(bottom.0);
         Some(slot)
     }
 

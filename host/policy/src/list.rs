@@ -120,6 +120,12 @@ impl<T: Clone> Nodes<T> {
         }
     }
 
+    /// The node after another towards the back of its list, if there is such a node.
+    #[inline]
+    pub fn next(&self, index: u32) -> u32 {
+        self.nodes.get(at(index)).map_or(NIL, |node| node.next)
+    }
+
     /// Prefetches a node for a later [`prefetch`](Self::prefetch), which reads it.
     #[inline]
     pub fn fetch(&self, index: u32) {

@@ -82,7 +82,9 @@ impl Policy for Lru {
     }
 
     fn next_victim(&self) -> Option<Slot> {
-        Some(Slot(self.order.front()))
+        let slot = Slot(self.order.front());
+        self.uses.prefetch(slot.0);
+        Some(slot)
     }
 
     #[inline]

@@ -20,6 +20,9 @@ use crate::{ExportedEntry, ImportedEntry, Policy, ReplayPolicy, Slot};
 /// The flag of an entry that was used since the hand last passed it.
 const VISITED: u16 = 1;
 
+/// Entries that the guess of the next victim looks at.
+const STEPS_AHEAD: usize = 4;
+
 /// The policy; see the [module](self).
 #[derive(Debug, Clone)]
 pub struct Sieve {
@@ -100,6 +103,18 @@ impl Policy for Sieve {
         let slot = self.unvisited()?;
         self.on_remove(slot);
         Some(slot)
+    }
+
+    fn next_victim(&self) -> Option<Slot> {
+        let mut slot = if self.hand == NIL { self.order.front() } else { self.hand };
+        for _ in 0..STEPS_AHEAD {
+            self.links.prefetch(slot);
+            if self.access.get(Slot(slot)).flags() != VISITED {
+                break;
+            }
+            slot = self.links.next(slot);
+        }
+        Some(Slot(slot))
     }
 
     #[inline]

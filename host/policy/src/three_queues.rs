@@ -32,6 +32,9 @@ const FREQUENCY: u16 = 3;
 const MAIN: u16 = 4;
 const RETURNED: u16 = 8;
 
+/// Entries that the guess of the next victim looks at.
+const STEPS_AHEAD: usize = 4;
+
 /// The policy; see the [module](self).
 #[derive(Debug, Clone)]
 pub struct ThreeQueues<V: Variant, G: GhostStore = ByHash> {
@@ -110,6 +113,12 @@ impl<V: Variant, G: GhostStore> ThreeQueues<V, G> {
     const fn segment(&mut self, bits: AccessBits) -> Linked<'_, V::Entry> {
         let segment = if bits.flags() & MAIN == 0 { &mut self.small } else { &mut self.main };
         Linked { segment, links: &mut self.links }
+    }
+
+    /// Whether the search for a victim begins in S.
+    #[inline]
+    const fn gives_from_small(&self) -> bool {
+        self.small.weight >= self.small_target || self.main.list.is_empty()
     }
 
     #[inline]
@@ -201,6 +210,13 @@ impl<V: Variant, G: GhostStore> Policy for ThreeQueues<V, G> {
         hit_in_stages(self, slots);
     }
 
+    fn prepare_miss(&self, id: u64) {
+        G::fetch_lookup(&self.ghosts, self.store.fingerprint(id));
+        if self.gives_from_small() {
+            self.store.fetch_remember(&self.ghosts, self.small.list.front());
+        }
+    }
+
     #[inline]
     fn on_miss(&mut self, id: u64, _weight: u64) {
         let fingerprint = self.store.fingerprint(id);
@@ -218,7 +234,7 @@ impl<V: Variant, G: GhostStore> Policy for ThreeQueues<V, G> {
         self.filling = false;
         self.store.choose();
         // The loops end: a look at S leaves S with one entry less, and M's counts fall by one a round.
-        if self.small.weight >= self.small_target || self.main.list.is_empty() {
+        if self.gives_from_small() {
             while !self.small.list.is_empty() {
                 let victim = self.leave_small();
                 if victim.is_some() {
@@ -233,6 +249,21 @@ impl<V: Variant, G: GhostStore> Policy for ThreeQueues<V, G> {
             }
         }
         None
+    }
+
+    fn next_victim(&self) -> Option<Slot> {
+        let (segment, stays) =
+            if self.gives_from_small() { (&self.small, self.rules.to_main) } else { (&self.main, 1) };
+        let mut slot = segment.list.front();
+        for _ in 0..STEPS_AHEAD {
+            self.links.prefetch(slot);
+            if self.access.get(Slot(slot)).flags() & FREQUENCY < stays {
+                break;
+            }
+            slot = self.links.next(slot);
+        }
+        self.store.fetch_held(slot);
+        Some(Slot(slot))
     }
 
     #[inline]

@@ -122,6 +122,12 @@ impl<G: GhostStore> TwoQ<G> {
         self.entries.get(slot.0).copied().filter(|&bits| bits != VACANT)
     }
 
+    /// Whether the next victim comes from A1in.
+    #[inline]
+    const fn gives_from_in(&self) -> bool {
+        self.a1_in.weight > self.kin || self.am.list.is_empty()
+    }
+
     #[inline]
     fn limit(&mut self) {
         self.store.limit(&mut self.a1_out, &mut self.entries, &self.weights, self.kout);
@@ -154,6 +160,13 @@ impl<G: GhostStore> Policy for TwoQ<G> {
         hit_in_stages(self, slots);
     }
 
+    fn prepare_miss(&self, id: u64) {
+        G::fetch_lookup(&self.a1_out, self.store.fingerprint(id));
+        if self.gives_from_in() {
+            self.store.fetch_remember(&self.a1_out, self.a1_in.list.front());
+        }
+    }
+
     #[inline]
     fn on_miss(&mut self, id: u64, _weight: u64) {
         let fingerprint = self.store.fingerprint(id);
@@ -167,7 +180,7 @@ impl<G: GhostStore> Policy for TwoQ<G> {
     #[inline]
     fn victim(&mut self) -> Option<Slot> {
         self.store.choose();
-        let from_in = self.a1_in.weight > self.kin || self.am.list.is_empty();
+        let from_in = self.gives_from_in();
         let segment = if from_in { &self.a1_in } else { &self.am };
         if segment.list.is_empty() {
             return None;
@@ -179,6 +192,14 @@ impl<G: GhostStore> Policy for TwoQ<G> {
             self.store.remember(&mut self.a1_out, &mut self.entries, slot.0, weight, ());
             self.limit();
         }
+        Some(slot)
+    }
+
+    fn next_victim(&self) -> Option<Slot> {
+        let segment = if self.gives_from_in() { &self.a1_in } else { &self.am };
+        let slot = Slot(segment.list.front());
+        self.entries.prefetch(slot.0);
+        self.store.fetch_held(slot.0);
         Some(slot)
     }
 

@@ -296,6 +296,12 @@ impl Policy for WTinyLfu {
         hit_in_stages(self, slots);
     }
 
+    fn prepare_miss(&self, id: u64) {
+        self.prefetch_miss(id);
+        self.prefetch_neighbours(Slot(self.segments.window.list.front()));
+        self.prefetch_neighbours(Slot(self.segments.probation.list.front()));
+    }
+
     #[inline]
     fn on_miss(&mut self, id: u64, weight: u64) {
         let hash = mix(id);
@@ -318,6 +324,14 @@ impl Policy for WTinyLfu {
             incoming.beaten = Some(incoming.beaten.map_or(frequency, |beaten| beaten.max(frequency)));
         }
         Some(slot)
+    }
+
+    /// The window's oldest, which loses most contests.
+    fn next_victim(&self) -> Option<Slot> {
+        let slot = self.segments.window.list.front();
+        self.entries.prefetch(slot);
+        self.entries.prefetch(self.segments.probation.list.front());
+        Some(Slot(slot))
     }
 
     #[inline]

@@ -375,7 +375,7 @@ mod tests {
                     }
                     places.insert(key, table.insert(hash_of(key), key));
                 } else if let Some(place) = found && !insert {
-                    let moved = |&key: &u32, place| drop(places.insert(key, place));
+                    let moved = |&key: &u32, place| { places.insert(key, place); };
                     prop_assert_eq!(table.remove(place, hash_of(key), |&key| hash_of(key), moved), Some(key));
                     places.remove(&key);
                 }
@@ -388,7 +388,7 @@ mod tests {
             left.sort_unstable();
             prop_assert_eq!(left, places.keys().copied().collect::<Vec<_>>());
             while let Some((key, place)) = places.pop_first() {
-                let moved = |&key: &u32, place| drop(places.insert(key, place));
+                let moved = |&key: &u32, place| { places.insert(key, place); };
                 prop_assert_eq!(table.remove(place, hash_of(key), |&key| hash_of(key), moved), Some(key));
             }
             prop_assert!(table.groups.iter().all(|group| group.tags == Tags(0)), "no trace is left of what was removed");

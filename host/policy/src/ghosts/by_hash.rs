@@ -1,21 +1,27 @@
 //! Ghosts by hash.
 //!
 //! There may be as many ghosts as entries, and most misses look for one that is not there and make another, so both
-//! size and time matter. A ghost is a record of 9 bytes in a ring; its number is its place in the order of all ghosts
-//! ever made. The index is chains, newest ghost first, [`MOST_PER_CHAIN`] long on average at most, with a filter of 16
-//! bits for each, which avoids most walks that would find nothing. Nothing is ever taken out of a chain: numbers fall
-//! along it, so it ends where they reach what was dropped. A ghost that returns leaves its record behind, without
-//! fingerprint; when these make an eighth of the ring it is packed, which costs a returning ghost seven copies on average.
+//! size and time matter. A queue is a ring of records, of a byte and the policy's payload; a ghost's number is its place
+//! in the order of all ghosts ever made. The [`Index`] finds it by its fingerprint, in 12 to 14 bytes. A ghost that
+//! returns leaves its record behind as a gap; when these make an eighth of the ring it is packed, which costs a
+//! returning ghost seven copies on average.
 //!
-//! Numbers wrap; there are never more than 2^31.
-#![expect(clippy::indexing_slicing, reason = "buckets are hashes cut to the number of heads")]
+//! Numbers wrap; there are never more than 2^30.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "the index takes lines modulo their number, the queue places below its length"
+)]
+
+mod index;
 
 use std::fmt::Debug;
 
 use super::{Carry, GhostStore, InSlot};
+use crate::fetch::fetch_at;
 use crate::list::{Nodes, at};
 use crate::mix::mix;
 use crate::weights::Weights;
+use index::{Index, MOST_RECORDS, Window};
 use std::collections::VecDeque;
 
 /// What is kept of an id, by ghosts and by the residents that may become ghosts: 40 bits of its mixed hash.
@@ -32,22 +38,16 @@ impl Fingerprint {
     #[inline]
     pub(crate) const fn of(id: u64) -> Self {
         let [a, b, c, d, e, ..] = mix(id).to_le_bytes();
-        // Never NONE.
-        let a = if a | b | c | d | e == 0 { 1 } else { a };
+        // No word of the index is that of nothing, whatever it keeps of the fingerprint.
+        let e = if b | c | d | e == 0 { 1 } else { e };
         Self([a, b, c, d, e])
     }
 
-    /// One of sixteen bits, chosen by bits of the fingerprint that do not choose the chain.
+    /// The upper bits of a word, those first that are kept longest.
     #[inline]
-    const fn filter(self) -> u16 {
-        1 << (self.0[4] & 15)
-    }
-
-    /// The bits that choose the chain.
-    #[inline]
-    const fn low(self) -> u32 {
-        let [a, b, c, d, _] = self.0;
-        u32::from_le_bytes([a, b, c, d])
+    const fn word(self) -> u64 {
+        let [a, b, c, d, e] = self.0;
+        u64::from_le_bytes([0, 0, 0, a, b, c, d, e])
     }
 }
 
@@ -142,6 +142,23 @@ impl GhostStore for ByHash {
     }
 
     #[inline]
+    fn fetch_lookup<T: Copy + Debug + Send>(queue: &Ghosts<T>, fingerprint: Fingerprint) {
+        queue.index.fetch(fingerprint);
+    }
+
+    #[inline]
+    fn fetch_held(&self, slot: u32) {
+        fetch_at(&self.fingerprints, at(slot));
+    }
+
+    #[inline]
+    fn fetch_remember<T: Copy + Debug + Send>(&self, queue: &Ghosts<T>, slot: u32) {
+        if let Some(&fingerprint) = self.fingerprints.get(at(slot)) {
+            queue.index.fetch(fingerprint);
+        }
+    }
+
+    #[inline]
     fn choose(&mut self) {}
 
     #[inline]
@@ -163,38 +180,13 @@ impl GhostStore for ByHash {
     }
 }
 
-/// A ghost, in bytes so that nothing is lost to alignment.
+/// What is kept of a ghost in the order of all.
 #[derive(Debug, Clone, Copy)]
 struct Record<T> {
-    /// [`Fingerprint::NONE`] once the ghost has returned.
-    fingerprint: Fingerprint,
-    /// The number of the next older ghost of the chain.
-    next: [u8; 4],
+    /// False once the ghost has returned.
+    remembered: bool,
     /// What its policy keeps with it.
     payload: T,
-}
-
-/// What is known of a chain, together so that a probe that finds nothing reads one cache line.
-#[derive(Debug, Clone, Copy)]
-struct Chain {
-    /// The number of the newest ghost, or any that is not in the ring. In halves, which need less alignment.
-    head: [u16; 2],
-    /// The union of the [`Fingerprint::filter`] bits of its ghosts, and of some that were forgotten since.
-    filter: u16,
-}
-
-impl Chain {
-    #[inline]
-    #[expect(clippy::as_conversions, reason = "the two halves of 32 bits")]
-    const fn with_head(self, number: u32) -> Self {
-        Self { head: [number as u16, (number >> 16) as u16], ..self }
-    }
-
-    #[inline]
-    fn head(self) -> u32 {
-        let [low, high] = self.head.map(u32::from);
-        high << 16 | low
-    }
 }
 
 /// A queue of ghosts.
@@ -207,16 +199,9 @@ pub struct Ghosts<T> {
     first: u32,
     /// Records without a ghost.
     gaps: usize,
-    /// None or a power of two.
-    chains: Vec<Chain>,
+    index: Index,
     weight: u64,
 }
-
-/// The number of chains to start with.
-const FIRST_CHAINS: usize = 16;
-
-/// Records per chain, on average, from which there are twice as many chains.
-const MOST_PER_CHAIN: usize = 2;
 
 /// The ring grows by one in so many: what lies idle is small, what is copied for each record still constant.
 const GROWTH: usize = 32;
@@ -230,10 +215,6 @@ const FEW_GAPS: usize = 64;
 /// A ring for so many is not worth shrinking.
 const LEAST_SHRUNK: usize = 256;
 
-const MOST_RECORDS: usize = 1 << 31;
-
-const NO_CHAIN: Chain = Chain { head: [0; 2], filter: 0 };
-
 impl<T: Copy> Ghosts<T> {
     pub(super) const fn new() -> Self {
         Self {
@@ -241,7 +222,7 @@ impl<T: Copy> Ghosts<T> {
             weights: VecDeque::new(),
             first: 0,
             gaps: 0,
-            chains: Vec::new(),
+            index: Index::new(),
             weight: 0,
         }
     }
@@ -252,8 +233,8 @@ impl<T: Copy> Ghosts<T> {
         if self.records.len() >= MOST_RECORDS {
             self.drop_oldest();
         }
-        if self.records.len() >= self.chains.len() * MOST_PER_CHAIN {
-            self.more_chains();
+        if self.records.len() - self.gaps >= self.index.room() {
+            self.index.grow(self.window());
         }
         if self.records.len() == self.records.capacity() {
             self.records.reserve_exact(self.records.len() / GROWTH + 1);
@@ -264,42 +245,16 @@ impl<T: Copy> Ghosts<T> {
         if weight != 1 || !self.weights.is_empty() {
             self.weights.push_back(weight);
         }
-        let number = self.number(self.records.len());
-        let bucket = self.bucket(fingerprint);
-        let chain = &mut self.chains[bucket];
-        let next = chain.head().to_le_bytes();
-        *chain = Chain { filter: chain.filter | fingerprint.filter(), ..chain.with_head(number) };
-        self.records.push_back(Record { fingerprint, next, payload });
+        self.records.push_back(Record { remembered: true, payload });
+        self.index.put(fingerprint, self.window());
         self.weight += weight;
     }
 
     /// Forgets a ghost and returns its payload; `None` when there is no such ghost.
     #[inline]
     fn forget(&mut self, fingerprint: Fingerprint) -> Option<T> {
-        let chain = *self.chains.get(self.bucket(fingerprint))?;
-        if chain.filter & fingerprint.filter() == 0 {
-            return None;
-        }
-        self.search(fingerprint, chain.head())
-    }
-
-    /// Walks the chain of the fingerprint for its ghost.
-    fn search(&mut self, fingerprint: Fingerprint, head: u32) -> Option<T> {
-        // Places fall along a chain; one that does not is no part of it any more.
-        let (mut end, mut filter) = (self.records.len(), 0);
-        let mut place = self.place(head);
-        while place < end {
-            let Record { fingerprint: found, next, .. } = self.records[place];
-            if found == fingerprint {
-                return Some(self.leave(place));
-            }
-            filter |= found.filter();
-            (end, place) = (place, self.place(u32::from_le_bytes(next)));
-        }
-        // The walk found nothing: the filter made anew from it avoids the next one.
-        let bucket = self.bucket(fingerprint);
-        self.chains[bucket].filter = filter;
-        None
+        let place = self.index.take(fingerprint, self.window())?;
+        Some(self.leave(place))
     }
 
     /// Forgets the oldest ghost; false when there is none.
@@ -325,27 +280,13 @@ impl<T: Copy> Ghosts<T> {
 
     /// Changes every payload, from the oldest ghost to the newest.
     fn change_payloads(&mut self, mut change: impl FnMut(T) -> T) {
-        let ghosts = self.records.iter_mut().filter(|record| record.fingerprint != Fingerprint::NONE);
+        let ghosts = self.records.iter_mut().filter(|record| record.remembered);
         ghosts.for_each(|record| record.payload = change(record.payload));
     }
 
-    /// The chain of a fingerprint, where there are any.
     #[inline]
-    const fn bucket(&self, fingerprint: Fingerprint) -> usize {
-        // As many low bits as there are chains; beyond 2^32 they get longer.
-        at(fingerprint.low()) & self.chains.len().wrapping_sub(1)
-    }
-
-    /// The place in the ring of a number; past its end for one that is not in it.
-    #[inline]
-    const fn place(&self, number: u32) -> usize {
-        at(number.wrapping_sub(self.first))
-    }
-
-    /// The number of a place in the ring or right behind it.
-    #[expect(clippy::as_conversions, reason = "there are at most 2^31 places")]
-    const fn number(&self, place: usize) -> u32 {
-        self.first.wrapping_add(place as u32)
+    fn window(&self) -> Window {
+        Window { first: self.first, len: self.records.len() }
     }
 
     /// Takes a ghost out from wherever it stands.
@@ -353,9 +294,10 @@ impl<T: Copy> Ghosts<T> {
     fn leave(&mut self, place: usize) -> T {
         let weight = self.weights.get_mut(place).map_or(1, |weight| std::mem::replace(weight, 0));
         self.weight -= weight;
-        self.records[place].fingerprint = Fingerprint::NONE;
+        let record = &mut self.records[place];
+        record.remembered = false;
+        let payload = record.payload;
         self.gaps += 1;
-        let payload = self.records[place].payload;
         self.skip_gaps();
         if self.gaps > self.records.len() / MOST_GAPS + FEW_GAPS {
             self.pack();
@@ -375,7 +317,7 @@ impl<T: Copy> Ghosts<T> {
     /// Lets the ring start with a ghost.
     #[inline]
     fn skip_gaps(&mut self) {
-        while self.records.front().is_some_and(|record| record.fingerprint == Fingerprint::NONE) {
+        while self.records.front().is_some_and(|record| !record.remembered) {
             self.pop();
             self.gaps -= 1;
         }
@@ -384,20 +326,24 @@ impl<T: Copy> Ghosts<T> {
     /// Moves the ghosts together, in their order.
     #[cold]
     fn pack(&mut self) {
+        let window = self.window();
+        // One more than the place that each has, or the one before it.
+        let mut behind = Vec::with_capacity(self.records.len());
         let mut kept = 0;
         for place in 0..self.records.len() {
-            if self.records[place].fingerprint != Fingerprint::NONE {
+            if self.records[place].remembered {
                 self.records[kept] = self.records[place];
                 if !self.weights.is_empty() {
                     self.weights[kept] = self.weights[place];
                 }
                 kept += 1;
             }
+            behind.push(kept);
         }
+        self.index.pack(window, |place| behind[place].checked_sub(1));
         self.records.truncate(kept);
         self.weights.truncate(kept);
         self.gaps = 0;
-        self.chain_all();
     }
 
     /// Gives back unused memory: of two rings that share a bound, as ARC's do, one grows as the other one shrinks.
@@ -406,34 +352,7 @@ impl<T: Copy> Ghosts<T> {
         let most = self.records.len() + self.records.len() / GROWTH + 1;
         self.records.shrink_to(most);
         self.weights.shrink_to(most);
-        if self.records.len() < self.chains.len() / 4 * 3 && self.chains.len() > FIRST_CHAINS {
-            self.chains.truncate(self.chains.len() / 2);
-            self.chains.shrink_to_fit();
-            self.chain_all();
-        }
-    }
-
-    #[cold]
-    fn more_chains(&mut self) {
-        self.chains = vec![NO_CHAIN; (self.chains.len() * 2).max(FIRST_CHAINS)];
-        self.chain_all();
-    }
-
-    /// Makes the chains anew.
-    fn chain_all(&mut self) {
-        // A number right before the ring's, so in no ring for a long time.
-        self.chains.fill(NO_CHAIN.with_head(self.first.wrapping_sub(1)));
-        for place in 0..self.records.len() {
-            let fingerprint = self.records[place].fingerprint;
-            if fingerprint == Fingerprint::NONE {
-                continue;
-            }
-            let (bucket, number) = (self.bucket(fingerprint), self.number(place));
-            let chain = self.chains[bucket];
-            self.records[place].next = chain.head().to_le_bytes();
-            self.chains[bucket] =
-                Chain { filter: chain.filter | fingerprint.filter(), ..chain.with_head(number) };
-        }
+        self.index.shrink(self.records.len() - self.gaps, self.window());
     }
 }
 

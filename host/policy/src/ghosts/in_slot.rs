@@ -141,6 +141,15 @@ impl GhostStore for InSlot {
     }
 
     #[inline]
+    fn fetch_lookup<T: Copy + Debug + Send>(_queue: &Segment, _fingerprint: u32) {}
+
+    #[inline]
+    fn fetch_held(&self, _slot: u32) {}
+
+    #[inline]
+    fn fetch_remember<T: Copy + Debug + Send>(&self, _queue: &Segment, _slot: u32) {}
+
+    #[inline]
     fn choose(&mut self) {
         self.retained = false;
     }

@@ -2,7 +2,7 @@
 
 use super::super::flight::Flight;
 use super::super::removed::Removed;
-use super::super::store::{Entry, Incoming, Store};
+use super::super::store::{Entry, Incoming, Store, short};
 use super::super::{Cause, Outcome};
 use super::control::rebuilt;
 use super::{Common, Guard, Order, Shard, count};
@@ -30,8 +30,6 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         change: impl FnOnce(&mut Order, &mut Store<K, V>) -> R,
     ) -> R {
         let mut all = guard.exclude();
-        // Arrives while the policy is told of the hits.
-        all.parts().1.fetch_expected();
         all.each_stripe(|order, buffer| buffer.apply(&mut *order.policy));
         let (order, store) = all.parts();
         let result = change(order, store);
@@ -50,7 +48,13 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         load: Option<&Flight<K, V>>,
         removed: &mut Removed<K, V>,
     ) -> Option<Outcome> {
-        self.change(|order, store| {
+        self.address.fetch(short(incoming.hash));
+        let mut guard = self.lock.order();
+        let (order, store) = guard.parts();
+        // Arrives while the stripes are taken and the policy is told of the hits.
+        store.fetch_expected();
+        order.policy.prepare_miss(incoming.hash);
+        self.change_with(guard, |order, store| {
             match load {
                 Some(flight) if flight.is_overtaken() => return None,
                 Some(_) => {}

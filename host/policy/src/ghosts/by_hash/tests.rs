@@ -1,4 +1,4 @@
-//! The queue against a vector, with many returns, so that chunks empty, merge and are used again.
+//! The queue against a vector, with many returns, so that the ring is packed and lines overflow.
 
 use super::{Fingerprint, Ghosts};
 use proptest::prelude::*;
@@ -102,11 +102,36 @@ fn numbers_wrap() {
 fn what_lies_idle_is_given_back() {
     let mut ghosts: Ghosts<u64> = Ghosts::new();
     (0..10_000).for_each(|id| ghosts.remember(Fingerprint::of(id), 1, id));
-    assert!(ghosts.records.capacity() < 10_500 && ghosts.chains.len() >= 5_000);
+    assert!(ghosts.records.capacity() < 10_500 && ghosts.index.lines() >= 1_900);
     limit(&mut ghosts, 1_000);
     assert!(ghosts.records.capacity() < 1_500, "{} places", ghosts.records.capacity());
-    assert!(ghosts.chains.len() < 2_500, "{} chains", ghosts.chains.len());
+    assert!(ghosts.index.lines() < 550, "{} lines", ghosts.index.lines());
     for id in 0..10_000 {
         assert_eq!(ghosts.forget(Fingerprint::of(id)), (id >= 9_000).then_some(id), "{id}");
     }
+}
+
+#[test]
+fn a_number_that_comes_again_is_another_ghost() {
+    let mut ghosts: Ghosts<()> = Ghosts::new();
+    let mut remember = |id| {
+        ghosts.remember(Fingerprint::of(id), 1, ());
+        limit(&mut ghosts, 3);
+    };
+    // Few lines, and the first ghost's number again after 2^24.
+    (0..=(1 << 24)).for_each(&mut remember);
+    assert_eq!(ghosts.forget(Fingerprint::of(0)), None);
+    assert_eq!(ghosts.forget(Fingerprint::of(1 << 24)), Some(()));
+    assert_eq!(ghosts.weight, 2);
+}
+
+#[test]
+fn there_may_be_more_than_fit_the_fewest_bits() {
+    let mut ghosts: Ghosts<()> = Ghosts::new();
+    let many = (1 << 22) + 1_000;
+    (0..many).for_each(|id| ghosts.remember(Fingerprint::of(id), 1, ()));
+    assert!((0..many).step_by(1_000).all(|id| ghosts.forget(Fingerprint::of(id)).is_some()));
+    assert!((many..2 * many).step_by(1_000).all(|id| ghosts.forget(Fingerprint::of(id)).is_none()));
+    limit(&mut ghosts, 1_000);
+    assert!((many - 999..many).step_by(7).all(|id| ghosts.forget(Fingerprint::of(id)).is_some()));
 }
