@@ -10,6 +10,9 @@
 //! them. Long before a number comes again, a [sweep](Index::renumber) over all lines empties the words that are out of
 //! the window.
 //!
+//! Which words of a line match or are empty cannot be predicted, so a line is looked at without a branch for each: with
+//! branches, the same read-through took 1.06 to 1.1 times as long.
+//!
 //! With chains through the ring instead, of which each step waits for memory, and nothing fetched ahead, read-through of
 //! a live cache took 1.1 times as long under ARC, and 1.15 under S3-FIFO and LIRS.
 
@@ -69,6 +72,12 @@ struct Line {
     passed: u32,
 }
 
+/// One bit for each word that `is`. Without a branch for each: a processor cannot predict which words they are.
+#[inline]
+fn which(words: &[u64; WIDTH], is: impl Fn(u64) -> bool) -> u32 {
+    (0u32..).zip(words).fold(0, |bits, (within, &word)| bits | u32::from(is(word)) << within)
+}
+
 /// The index of a queue.
 #[derive(Debug, Clone)]
 pub(super) struct Index {
@@ -96,13 +105,18 @@ impl Index {
         (1 << self.bits) - 1
     }
 
-    /// Where the ghost of a word stands in the window; past its end for one that is none.
+    /// Where the number of a word stands in the window; past its end for one that is no ghost.
     #[inline]
     #[expect(clippy::as_conversions, reason = "the number is in the lower half")]
     const fn place(&self, word: u64, window: Window) -> usize {
         // The number may have fewer bits than the window's.
-        let place = (word as u32).wrapping_sub(window.first) & self.mask() as u32;
-        if word == 0 { usize::MAX } else { at(place) }
+        at((word as u32).wrapping_sub(window.first) & self.mask() as u32)
+    }
+
+    /// Whether a word is a ghost.
+    #[inline]
+    const fn remembers(&self, word: u64, window: Window) -> bool {
+        (word != 0) & (self.place(word, window) < window.len)
     }
 
     /// The line that a word goes to if there is room.
@@ -131,16 +145,19 @@ impl Index {
         let mut number = self.home(wanted);
         for _ in 0..self.lines.len() {
             let line = &self.lines[number];
-            for (within, &word) in line.words.iter().enumerate() {
-                if word ^ wanted <= mask {
-                    let place = self.place(word, window);
-                    if place < window.len {
-                        self.lines[number].words[within] = 0;
-                        return Some(place);
-                    }
+            // No fingerprint is that of an empty word.
+            let mut matching = which(&line.words, |word| word ^ wanted <= mask);
+            let passed = line.passed;
+            while matching != 0 {
+                let within = at(matching.trailing_zeros());
+                let place = self.place(self.lines[number].words[within], window);
+                if place < window.len {
+                    self.lines[number].words[within] = 0;
+                    return Some(place);
                 }
+                matching &= matching - 1;
             }
-            if window.place(line.passed) >= window.len {
+            if window.place(passed) >= window.len {
                 return None;
             }
             number = self.after(number);
@@ -164,8 +181,9 @@ impl Index {
         let mut to = self.home(word);
         loop {
             let line = &self.lines[to];
-            if let Some(free) = line.words.iter().position(|&held| self.place(held, window) >= window.len) {
-                self.lines[to].words[free] = word;
+            let free = which(&line.words, |held| !self.remembers(held, window));
+            if free != 0 {
+                self.lines[to].words[at(free.trailing_zeros())] = word;
                 return;
             }
             let passed = window.place(line.passed);
@@ -195,9 +213,8 @@ impl Index {
         let empty = Line { words: [0; WIDTH], passed: window.first.wrapping_sub(1) };
         let old = std::mem::replace(&mut self.lines, vec![empty; lines]);
         for word in old.iter().flat_map(|line| line.words) {
-            let place = self.place(word, window);
-            if place < window.len {
-                self.store(word, window.number(place), window);
+            if self.remembers(word, window) {
+                self.store(word, window.number(self.place(word, window)), window);
             }
         }
     }
@@ -210,7 +227,7 @@ impl Index {
             bits += 1;
         }
         self.due = window.number(window.len - 1).wrapping_add(1 << (bits - RESERVE));
-        self.renumber(bits, window, |place| Some(place));
+        self.renumber(bits, window, Some);
     }
 
     /// Gives each ghost of the window the place that `place_of` says, in the same window and in the same order; for one
@@ -229,7 +246,7 @@ impl Index {
         let mut lines = std::mem::take(&mut self.lines);
         for line in &mut lines {
             for word in &mut line.words {
-                let number = number_at(self.place(*word, window));
+                let number = number_at(self.place(*word, window)).filter(|_| *word != 0);
                 *word = number.map_or(0, |number| *word & !mask | u64::from(number) & mask);
             }
             line.passed = number_at(window.place(line.passed)).unwrap_or(none);
