@@ -45,13 +45,13 @@ fn a_small_cache_is_followed_whole_and_exactly() {
 
 #[test]
 fn a_sample_estimates_the_full_cache() {
-    let capacity = 80_000;
+    let capacity = 140_000;
     let mut shadows = Shadows::new(&builtin::BASIC, &FACTORS, capacity, 1);
-    assert_eq!(shadows.sampling_rate(), 0.125, "40,000 entries at 0.5x, 5,000 of them followed");
+    assert_eq!(shadows.sampling_rate(), 1.0 / 16.0, "70,000 entries at 0.5x, 4,375 of them followed");
     let mut full = builtin::BASIC.each_ref().map(|kind| Alone::new(kind, capacity));
     let requests = 1_000_000;
     for step in 0..requests {
-        let id = skewed(step, 400_000);
+        let id = skewed(step, 700_000);
         shadows.feed(id, 1);
         for cache in &mut full {
             cache.access(id, 1);
@@ -62,33 +62,37 @@ fn a_sample_estimates_the_full_cache() {
         let estimate = find(&shadows.estimates(), cache.policy(), 1.0);
         let error = (estimate.miss_ratio().unwrap() - truth).abs();
         assert!(error < 0.01, "{}: estimated {:?}, true {truth:.4}", cache.policy(), estimate.miss_ratio());
-        assert_eq!(estimate.requests, requests / 8, "the sample that was to be expected");
+        assert_eq!(estimate.requests, requests / 16, "the sample that was to be expected");
     }
 }
 
 #[test]
 fn a_hot_id_moves_no_estimate_whether_it_is_followed_or_not() {
     // One request in two is for one id; the others go round in a loop that nothing but twice the capacity holds.
+    let new = || Shadows::new(&[builtin::LRU], &FACTORS, 140_000, 1);
     let estimate = |hot: u64| {
-        let mut shadows = Shadows::new(&[builtin::LRU], &FACTORS, 40_000, 1);
-        assert_eq!(shadows.sampling_rate(), 0.25);
-        for step in 0..600_000 {
-            shadows.feed(if step % 2 == 0 { hot } else { mix(step % 120_000) }, 1);
+        let mut shadows = new();
+        assert_eq!(shadows.sampling_rate(), 1.0 / 16.0);
+        for step in 0..750_000 {
+            shadows.feed(if step % 2 == 0 { hot } else { mix(step % 150_000) }, 1);
         }
         let estimate = shadows.estimates()[1].miss_ratio().unwrap();
         (shadows.followed, estimate)
     };
-    let estimates: Vec<_> = (0..8).map(|hot| estimate(mix(1 << 40 | hot))).collect();
-    let followed: Vec<_> = estimates.iter().map(|(followed, _)| *followed).collect();
-    assert!(followed.iter().max() > followed.iter().min().map(|least| least * 2).as_ref(), "{followed:?}");
-    for (_, miss_ratio) in estimates {
+    let hot = |followed| {
+        let shadows = new();
+        (1 << 40..).map(mix).find(|&id| shadows.rate.threshold().follows(id) == followed).unwrap()
+    };
+    let [(few, without), (many, with)] = [false, true].map(|followed| estimate(hot(followed)));
+    assert_eq!(many, few + 375_000);
+    for miss_ratio in [with, without] {
         assert!((miss_ratio - 0.5).abs() < 0.01, "{miss_ratio}");
     }
 }
 
 #[test]
 fn load_lowers_the_rate_and_rest_raises_it_again() {
-    let mut shadows = Shadows::new(&[builtin::LRU], &FACTORS, 40_000, 1);
+    let mut shadows = Shadows::new(&[builtin::LRU], &FACTORS, 140_000, 1);
     let tap = shadows.tap(64);
     let mut offered = 0;
     let mut burst = |shadows: &mut Shadows, requests: u64| {
@@ -98,18 +102,18 @@ fn load_lowers_the_rate_and_rest_raises_it_again() {
         }
         tap.drain_into(shadows, offered);
     };
-    assert_eq!(shadows.sampling_rate(), 0.25);
+    assert_eq!(shadows.sampling_rate(), 1.0 / 16.0);
     for _ in 0..20 {
-        burst(&mut shadows, 1_000);
+        burst(&mut shadows, 4_000);
     }
     let strained = shadows.sampling_rate();
-    assert!((1.0 / 64.0..=1.0 / 16.0).contains(&strained), "some 60 of 1,000 fit: {strained}");
+    assert!((1.0 / 256.0..=1.0 / 64.0).contains(&strained), "some 60 of 4,000 fit: {strained}");
     let before = shadows.estimates()[1].clone();
     for _ in 0..200 {
-        burst(&mut shadows, 1_000);
+        burst(&mut shadows, 4_000);
     }
     let after = shadows.estimates()[1].clone();
-    let share = (after.requests - before.requests) as f64 / 200_000.0;
+    let share = (after.requests - before.requests) as f64 / 800_000.0;
     assert!((share / strained - 1.0).abs() < 0.1, "{share} of the requests were expected at {strained}");
     for _ in 0..2_999 {
         burst(&mut shadows, 10);
@@ -118,7 +122,7 @@ fn load_lowers_the_rate_and_rest_raises_it_again() {
     for _ in 0..20_000 {
         burst(&mut shadows, 10);
     }
-    assert_eq!(shadows.sampling_rate(), 0.25);
+    assert_eq!(shadows.sampling_rate(), 1.0 / 16.0);
 }
 
 #[test]
@@ -135,17 +139,17 @@ fn no_load_takes_the_last_entries() {
 #[test]
 fn weights_set_the_rate_once_they_are_known() {
     // The hint says 1 byte an entry; entries weigh 1,000. The rate first is far too low, and then rises.
-    let mut shadows = Shadows::new(&[builtin::LRU], &FACTORS, 64_000_000, 1);
+    let mut shadows = Shadows::new(&[builtin::LRU], &FACTORS, 140_000_000, 1);
     let low = shadows.sampling_rate();
-    assert_eq!(low, 1.0 / 4_096.0);
-    let mut shadows_hinted = Shadows::new(&[builtin::LRU], &FACTORS, 64_000_000, 1_000);
+    assert_eq!(low, 1.0 / 16_384.0);
+    let mut shadows_hinted = Shadows::new(&[builtin::LRU], &FACTORS, 140_000_000, 1_000);
     for step in 0..400_000 {
         shadows_hinted.feed(mix(step), 900 + step % 200);
     }
     assert_eq!(
         shadows_hinted.sampling_rate(),
-        0.25,
-        "32,000 entries at 0.5x, 8,000 followed; drift moves nothing"
+        1.0 / 16.0,
+        "70,000 entries at 0.5x, 4,375 followed; drift moves nothing"
     );
     for step in 0..20_000_000u64 {
         shadows.feed(mix(step), 1_000);
@@ -158,15 +162,15 @@ fn weights_set_the_rate_once_they_are_known() {
 
 #[test]
 fn capacity_changes_keep_counters_and_follow_in_proportion() {
-    let mut shadows = Shadows::new(&[builtin::LRU], &FACTORS, 100_000, 1);
-    assert_eq!(shadows.sampling_rate(), 0.125);
+    let mut shadows = Shadows::new(&[builtin::LRU], &FACTORS, 140_000, 1);
+    assert_eq!(shadows.sampling_rate(), 1.0 / 16.0);
     for step in 0..100_000 {
         shadows.feed(skewed(step, 50_000), 1);
     }
     let before = shadows.estimates();
-    shadows.set_capacity(200_000);
-    assert_eq!(shadows.sampling_rate(), 0.125, "twice the capacity moves no rate");
-    assert_eq!(find(&shadows.estimates(), &builtin::LRU, 0.5).capacity, 100_000);
+    shadows.set_capacity(280_000);
+    assert_eq!(shadows.sampling_rate(), 1.0 / 16.0, "twice the capacity moves no rate");
+    assert_eq!(find(&shadows.estimates(), &builtin::LRU, 0.5).capacity, 140_000);
     shadows.set_capacity(2_000);
     assert_eq!(shadows.sampling_rate(), 1.0, "1,000 entries at 0.5x are followed whole");
     for (now, then) in shadows.estimates().iter().zip(&before) {
@@ -202,14 +206,14 @@ fn other_capacities_are_followed_when_they_are_asked_for() {
 
 #[test]
 fn the_tap_follows_the_same_ids_and_counts_what_it_drops() {
-    let mut shadows = Shadows::new(&[builtin::LRU], &FACTORS, 100_000, 1);
-    let mut direct = Shadows::new(&[builtin::LRU], &FACTORS, 100_000, 1);
+    let mut shadows = Shadows::new(&[builtin::LRU], &FACTORS, 140_000, 1);
+    let mut direct = Shadows::new(&[builtin::LRU], &FACTORS, 140_000, 1);
     let tap = shadows.tap(100_000);
     for step in 0..100_000 {
         tap.offer(mix(step), 1);
         direct.feed(mix(step), 1);
     }
-    assert!(tap.drain_into(&mut shadows, 100_000) < 13_500, "an eighth was queued");
+    assert!(tap.drain_into(&mut shadows, 100_000) < 6_900, "a sixteenth was queued");
     assert_eq!(shadows.estimates(), direct.estimates());
     let mut small = Shadows::new(&[builtin::LRU], &FACTORS, 10, 1);
     let narrow = small.tap(4);
