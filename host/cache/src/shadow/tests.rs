@@ -73,8 +73,8 @@ fn a_hot_id_moves_no_estimate_whether_it_is_followed_or_not() {
     let estimate = |hot: u64| {
         let mut shadows = new();
         assert_eq!(shadows.sampling_rate(), 1.0 / 16.0);
-        for step in 0..750_000 {
-            shadows.feed(if step % 2 == 0 { hot } else { mix(step % 150_000) }, 1);
+        for step in 0..900_000 {
+            shadows.feed(if step % 2 == 0 { hot } else { mix(step % 300_000) }, 1);
         }
         let estimate = shadows.estimates()[1].miss_ratio().unwrap();
         (shadows.followed, estimate)
@@ -84,7 +84,7 @@ fn a_hot_id_moves_no_estimate_whether_it_is_followed_or_not() {
         (1 << 40..).map(mix).find(|&id| shadows.rate.threshold().follows(id) == followed).unwrap()
     };
     let [(few, without), (many, with)] = [false, true].map(|followed| estimate(hot(followed)));
-    assert_eq!(many, few + 375_000);
+    assert_eq!(many, few + 450_000);
     for miss_ratio in [with, without] {
         assert!((miss_ratio - 0.5).abs() < 0.01, "{miss_ratio}");
     }
