@@ -28,6 +28,7 @@ use crate::index::at;
 pub struct ShadowState {
     pub(super) kind: PolicyFactory,
     pub(super) policy: Box<dyn Policy>,
+    pub(super) capacity: u64,
     /// Id and weight of each entry by slot; `None` for a free slot.
     pub(super) entries: Vec<Option<(u64, u64)>>,
 }
@@ -121,7 +122,10 @@ impl Adopted {
             turn: 0,
             extra_count: 0,
         };
-        this.inner.set_capacity(capacity);
+        // To some policies a capacity is a reason to learn anew, also where it is the same.
+        if state.capacity != capacity {
+            this.inner.set_capacity(capacity);
+        }
         for &ImportedEntry { slot, id, weight, .. } in entries {
             if this.gaps.contains_key(&id) {
                 this.fill_gap(slot, id, weight);
@@ -220,6 +224,17 @@ impl Policy for Adopted {
                 self.make_room(weight);
                 self.enter(slot, id, weight);
             }
+        }
+    }
+
+    fn prepare_miss(&self, id: u64) {
+        self.inner.prepare_miss(id);
+    }
+
+    fn next_victim(&self) -> Option<Slot> {
+        match self.extras.front() {
+            Some(&(slot, turn)) => Some(slot).filter(|&slot| is_turn(&self.places, slot, turn)),
+            None => self.held.get(at(self.inner.next_victim()?.0)).copied().flatten()?.outer,
         }
     }
 

@@ -171,7 +171,8 @@ impl<P: ReplayPolicy> Arm for Running<P> {
     fn state(&self, rows: &Rows, kind: &PolicyFactory) -> Option<ShadowState> {
         let policy = self.policy.by_hash(rows.ids())?;
         let entry = |(row, &id)| rows.holds(row, self.lane).then(|| (id, self.weights.get(row)));
-        Some(ShadowState { kind: kind.clone(), policy, entries: (0..).zip(rows.ids()).map(entry).collect() })
+        let entries = (0..).zip(rows.ids()).map(entry).collect();
+        Some(ShadowState { kind: kind.clone(), policy, capacity: self.capacity, entries })
     }
 
     fn lane(&self) -> Lane {

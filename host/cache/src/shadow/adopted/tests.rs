@@ -106,7 +106,7 @@ fn a_cache_that_never_needs_room_keeps_no_turns_that_are_over() {
         policy.on_miss(id, 1);
         policy.on_insert(Slot(slot), id, 1);
     }
-    let state = ShadowState { kind: builtin::LIRS, policy, entries };
+    let state = ShadowState { kind: builtin::LIRS, policy, capacity: 100, entries };
     let own: Vec<_> =
         (0..10).map(|n| ImportedEntry { slot: Slot(n), id: n.into(), weight: 1, frequency: 1 }).collect();
     let mut adopted = Adopted::new(state, 100, &own);
