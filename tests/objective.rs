@@ -52,7 +52,7 @@ fn bytes_are_saved_for_bandwidth_and_requests_for_throughput() {
     let trace = dir.path().join("sizes.csv");
     // Nine requests of ten are for small objects that come a second time 200 small ones later. The tenth is for one of 40
     // large objects in turn, which are larger than the cache together.
-    let small = |n: u64| 1_000_000 + if n / 200 % 2 == 0 { n } else { n - 200 };
+    let small = |n: u64| 1_000_000 + if (n / 200).is_multiple_of(2) { n } else { n - 200 };
     let line = |n: u64| match n % 10 {
         0 => format!("{},100000\n", n / 10 % 40),
         _ => format!("{},1000\n", small(n - n / 10)),
