@@ -9,6 +9,7 @@ policy with the most misses, the first by name of equals.
 import argparse
 import json
 import os
+import random
 import re
 import subprocess
 import sys
@@ -50,12 +51,15 @@ COMPOSED = [
     ("c2k, 5 multi3, c2k", ["c2k_web07.txt.zst", "multi3.trace.gz:5", "c2k_web07.txt.zst"], ["2%", "10%", "30%"]),
 ]  # fmt: skip
 MOST_MISSED = {("sprite, 20 gli, sprite", "1264"): 14.0, ("corda, 5 loop, corda", "915"): 22.5}
+# For the table of bytes: the trace that has sizes, and one that gets some.
+SIZED, UNSIZED = "cloudPhysicsIO.csv.zst", "c2k_web07.txt.zst"
+SIZED_CAPACITIES = ["1%", "3%", "10%", "30%"]
 # Points over LRU that a row may miss, by the number of requests; a composition at most one.
 LONG, LIMIT_LONG, LIMIT_SHORT, LIMIT_COMPOSED = 100_000, 0.5, 2.0, 1.0
 # Means over the rows, in percent and points.
 LEAST_REDUCTION, MOST_REGRET, LEAST_GAIN, LEAST_ROBUST = 10.5, 0.4, 1.5, 9.5
 # The strategy's settings, doubled and halved for --robustness.
-SETTINGS = {"change-cost": 0.0625, "patience": 0.6, "memory": 8.0, "min-misses": 16.0}
+SETTINGS = {"change-cost": 0.03, "patience": 0.6, "memory": 8.0, "min-misses": 16.0}
 PRIORS = ["lirs", "w-tinylfu", "arc"]
 
 parser = argparse.ArgumentParser()
@@ -252,7 +256,7 @@ def robustness(rows, paths, scratch, pool):
 def halves(rows, pool):
     """Settings that are best on every other trace, and what they do on the others."""
     names = sorted({row["trace"] for row in rows})
-    grid = list(product((0.03125, 0.0625, 0.125), PRIORS))
+    grid = list(product((0.015, 0.03, 0.06), PRIORS))
     done = {}
     for point in grid:
         settings = [set_of("change-cost", point[0]), set_of("prior", f'"{point[1]}"')]
@@ -265,6 +269,37 @@ def halves(rows, pool):
         most = max(saved(other, False) for other in grid)
         shown = f"`change-cost` {point[0]:g}, `prior` `{point[1]}`"
         lines.append(f"| {', '.join(sorted(mine))} | {shown} | {saved(point, True):.2f} | {saved(point, False):.2f} | {most:.2f} |")
+    return lines
+
+
+def with_sizes(path, scratch):
+    """The requests of a trace of numbers, each key with a size of its own: log-normal, 8 kB in the median."""
+    plain, sized = Path(scratch) / "plain.txt", Path(scratch) / "sized.csv"
+    run("trace", "convert", path, "--to", "plain", "--output", plain)
+    size = lambda key: min(max(int(random.Random(key).lognormvariate(9, 1.5)), 64), 10_000_000)  # noqa: E731
+    keys = plain.read_text().split()
+    sized.write_text("key,size\n" + "".join(f"{key},{size(key)}\n" for key in keys))
+    return sized
+
+
+def by_bytes(inputs, pool):
+    """What is missed, in percent of the bytes, where misses are counted and where bytes are."""
+    lines = ["| trace | capacity | LRU | best followed policy | choosing by misses | choosing by bytes |", "|---|---:|---:|---:|---:|---:|"]
+
+    def report(path, capacity, objective):
+        sets = [part for setting in ["prefetch.enabled=false", f"optimise={objective}"] for part in ("--set", setting)]
+        return host("sim", path, "--hash-keys", "--profile", "medium", "--capacity", capacity, "--json", *sets)
+
+    asked = [(name, path, capacity) for name, path in inputs for capacity in SIZED_CAPACITIES]
+    done = pool.map(lambda one: (one, *(report(one[1], one[2], objective) for objective in ("throughput", "bandwidth"))), asked)
+    for (name, _, capacity), by_misses, by_bytes in done:
+        alone = {row["policy"]: row["byte_miss_ratio"] for row in by_bytes["fixed"]}
+        least = min(alone, key=alone.get)
+        cells = [
+            name, f"{capacity} = {by_bytes['capacity'] / 1e6:,.1f} MB", f"{100 * alone['lru']:.2f}",
+            f"{100 * alone[least]:.2f} ({least})", *(f"{100 * each['byte_miss_ratio']:.2f}" for each in (by_misses, by_bytes)),
+        ]  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
     return lines
 
 
@@ -306,6 +341,9 @@ def main():
             text = f"Fewer misses than the best of nine in each row, mean: {gain(composed):.2f} % (limit {LEAST_GAIN})."
             show("composed", [*table(composed), "", text])
             good &= bool(args.only) or gain(composed) >= LEAST_GAIN
+        if not args.only:
+            inputs = [(SIZED.split(".")[0], paths[SIZED]), (f"{UNSIZED.split('.')[0]}, log-normal sizes", with_sizes(paths[UNSIZED], scratch))]
+            show("bytes", by_bytes(inputs, pool))
         if args.robustness:
             show("robustness", robustness(rows, paths, scratch, pool))
         if args.halves:

@@ -1,6 +1,6 @@
 //! What shadows cost the cache in front of them: `cargo bench -p host-cache --bench shadows`, and `-- --quick`.
 //!
-//! First what a followed request costs whoever drains the tap: for the six policies that the bundled strategy follows, at
+//! First what a followed request costs whoever drains the tap: for the eight policies that the bundled strategy follows, at
 //! the present capacity, of 256 requests drained at a time. Only the draining is timed. As a live tap is drained every ten
 //! milliseconds, the shadows then find little in the processor's cache: the second figure is with 8 MiB written elsewhere
 //! before each drain.
@@ -12,7 +12,7 @@
 //!
 //! It fails, with status 2, on an argument it does not know.
 
-use host_cache::{Cache, PolicyFactory, Shadows, builtin};
+use host_cache::{Cache, Registry, Shadows, builtin};
 use rand::SeedableRng as _;
 use rand::distr::Distribution as _;
 use rand::seq::SliceRandom as _;
@@ -25,8 +25,22 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// What `cache-policy` follows.
-const FOLLOWED: [PolicyFactory; 6] =
-    [builtin::LRU, builtin::ARC, builtin::S3_FIFO, builtin::W_TINYLFU, builtin::LIRS, builtin::TWO_Q];
+const FOLLOWED: [&str; 8] = [
+    "lru",
+    "arc",
+    "w-tinylfu",
+    "lirs",
+    "2q",
+    "lfu",
+    "lirs(hir=0.1, ghosts=4)",
+    "s3-fifo(small=0.25, ghosts=2)",
+];
+
+fn shadows(capacity: u64) -> Shadows {
+    let registry = Registry::default();
+    let policies: Result<Vec<_>, _> = FOLLOWED.iter().map(|policy| registry.parse(policy)).collect();
+    Shadows::new(&policies.expect("policies that are built in"), &[1.0], capacity, 1)
+}
 
 const KEYS: u64 = 1_000_000;
 const EXPONENT: f64 = 0.99;
@@ -59,7 +73,7 @@ impl Bench {
     fn new(capacity: u64) -> Self {
         let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
         let cache = Cache::builder(capacity).policy(&builtin::ARC).hasher(hasher).build();
-        let shadows = Shadows::new(&FOLLOWED, &[1.0], capacity, 1);
+        let shadows = shadows(capacity);
         let tap = shadows.tap(PLACES);
         Self { served: Served { cache, tap }, shadows }
     }
@@ -136,7 +150,7 @@ fn measure_feeding(capacity: u64, requests: &[u64]) {
 
 /// The median of the drains in the second half, each over its requests; before each, so many bytes are written elsewhere.
 fn nanoseconds(capacity: u64, requests: &[u64], bytes: usize) -> f64 {
-    let mut shadows = Shadows::new(&FOLLOWED, &[1.0], capacity, 1);
+    let mut shadows = shadows(capacity);
     let tap = shadows.tap(PLACES);
     let mut elsewhere = vec![0_u64; bytes / 8];
     let (mut drains, mut queued) = (Vec::new(), 0);
