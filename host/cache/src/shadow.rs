@@ -293,9 +293,9 @@ impl Shadows {
                 (policy, factor, kept)
             })
             .collect();
-        // Before the new ones come, so that they find free lanes.
+        // Before the new ones come, so that they find free columns.
         for shadow in before {
-            self.rows.leave(shadow.arm.lane());
+            self.rows.remove_column(shadow.arm.column());
         }
         for (policy, factor, kept) in kept {
             self.shadows.push(kept.unwrap_or_else(|| Shadow {

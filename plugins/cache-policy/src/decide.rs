@@ -197,11 +197,11 @@ impl Chooser {
         (behind > self.settings.patience * cost).then(|| Choice {
             policy: policy.to_owned(),
             reason: format!(
-                "{policy} would have had {} fewer {} than {}; switching is estimated to cost {}",
+                "it would have missed {} fewer {} than {}; a change costs about {}",
                 thousands(behind),
                 match self.loss {
-                    Loss::Miss => "misses",
-                    Loss::Bytes => "bytes missed",
+                    Loss::Miss => "requests",
+                    Loss::Bytes => "bytes",
                 },
                 cache.policy,
                 thousands(cost)

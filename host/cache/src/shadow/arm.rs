@@ -10,7 +10,7 @@
 //! program names no victim, or one that it does not hold.
 
 use super::adopted::ShadowState;
-use super::rows::{Lane, Rows};
+use super::rows::{Column, Rows};
 use crate::index::{NIL, at};
 use host_policy::{InSlot, MOST_CAPACITY, PolicyFactory, ReplayPolicy, Slot, Visitor, Weights};
 
@@ -51,32 +51,32 @@ pub(super) trait Arm: Send {
     /// A copy of the policy, called `kind`, with the entries that it holds; `None` where it cannot be copied.
     fn state(&self, rows: &Rows, kind: &PolicyFactory) -> Option<ShadowState>;
     /// Its bits in the rows.
-    fn lane(&self) -> Lane;
+    fn column(&self) -> Column;
 }
 
 /// An empty shadow of `capacity`, in the unit of the weights; over 2^62 counts as 2^62.
 pub(super) fn arm(kind: &PolicyFactory, capacity: u64, rows: &mut Rows) -> Box<dyn Arm> {
     let capacity = capacity.min(MOST_CAPACITY);
-    kind.visit_in_slots(capacity, Start { capacity, lane: rows.enter() })
+    kind.visit_in_slots(capacity, Start { capacity, column: rows.add_column() })
 }
 
 struct Start {
     capacity: u64,
-    lane: Lane,
+    column: Column,
 }
 
 impl Visitor for Start {
     type Output = Box<dyn Arm>;
 
     fn visit<P: ReplayPolicy + 'static>(self, policy: P) -> Box<dyn Arm> {
-        let Self { capacity, lane } = self;
-        Box::new(Running { policy, lane, capacity, used: 0, weights: Weights::new() })
+        let Self { capacity, column } = self;
+        Box::new(Running { policy, column, capacity, used: 0, weights: Weights::new() })
     }
 }
 
 struct Running<P> {
     policy: P,
-    lane: Lane,
+    column: Column,
     capacity: u64,
     /// Sum of the weights of the entries.
     used: u64,
@@ -91,11 +91,11 @@ impl<P: ReplayPolicy> Running<P> {
             return;
         }
         if let Some(ghosts) = self.policy.ghost_slots() {
-            ghosts.set_lookup(rows.remembers(row, self.lane).then_some(Slot(row)));
+            ghosts.set_lookup(rows.remembers(row, self.column).then_some(Slot(row)));
         }
         self.policy.on_miss(id, weight);
         if self.make_room(rows, weight) {
-            rows.hold(row, self.lane);
+            rows.hold(row, self.column);
             self.used += weight;
             self.weights.set(row, weight);
             self.policy.on_insert(Slot(row), id, weight);
@@ -109,7 +109,7 @@ impl<P: ReplayPolicy> Running<P> {
         while self.used.saturating_add(weight) > self.capacity {
             let Some(slot) = self.policy.victim() else { return false };
             let remembered = self.policy.ghost_slots().is_some_and(|ghosts| ghosts.retains());
-            if !rows.evict(slot.0, self.lane, remembered) {
+            if !rows.evict(slot.0, self.column, remembered) {
                 return false;
             }
             self.used -= self.weights.get(slot.0);
@@ -121,7 +121,7 @@ impl<P: ReplayPolicy> Running<P> {
     #[inline]
     fn forget(&mut self, rows: &mut Rows) {
         while let Some(slot) = self.policy.ghost_slots().and_then(InSlot::reclaim) {
-            rows.forget(slot.0, self.lane);
+            rows.forget(slot.0, self.column);
         }
     }
 }
@@ -138,7 +138,7 @@ impl<P: ReplayPolicy> Arm for Running<P> {
                 part.iter().for_each(|asked| self.policy.prefetch_neighbours(Slot(asked.row)));
             }
             for &asked in part {
-                if rows.holds(asked.row, self.lane) {
+                if rows.holds(asked.row, self.column) {
                     self.policy.on_hit(Slot(asked.row));
                 } else {
                     missed.requests += 1;
@@ -160,7 +160,7 @@ impl<P: ReplayPolicy> Arm for Running<P> {
     fn retain(&mut self, rows: &mut Rows, keep: &dyn Fn(u64) -> bool) {
         let mut row = 0;
         while let Some(&id) = rows.ids().get(at(row)) {
-            if !keep(id) && rows.evict(row, self.lane, false) {
+            if !keep(id) && rows.evict(row, self.column, false) {
                 self.policy.on_remove(Slot(row));
                 self.used -= self.weights.get(row);
             }
@@ -170,12 +170,12 @@ impl<P: ReplayPolicy> Arm for Running<P> {
 
     fn state(&self, rows: &Rows, kind: &PolicyFactory) -> Option<ShadowState> {
         let policy = self.policy.by_hash(rows.ids())?;
-        let entry = |(row, &id)| rows.holds(row, self.lane).then(|| (id, self.weights.get(row)));
+        let entry = |(row, &id)| rows.holds(row, self.column).then(|| (id, self.weights.get(row)));
         let entries = (0..).zip(rows.ids()).map(entry).collect();
         Some(ShadowState { kind: kind.clone(), policy, capacity: self.capacity, entries })
     }
 
-    fn lane(&self) -> Lane {
-        self.lane
+    fn column(&self) -> Column {
+        self.column
     }
 }

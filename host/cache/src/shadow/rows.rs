@@ -9,13 +9,13 @@
 //! policy's arrays are as long as there were rows at most. What this costs in lines of the processor's cache that are half
 //! full is less than what tables would: a look into one for each shadow, and two changes of it for each miss.
 //!
-//! A pair of bits is a [`Lane`]. What else is to be known of an id for all shadows, such as whether the cache in front
-//! holds it, can take a lane as a shadow does.
+//! A pair of bits is a [`Column`]. What else is to be known of an id for all shadows, such as whether the cache in front
+//! holds it, can take a column as a shadow does.
 //!
 //! It fails at 2^32 - 1 rows: the ids that come then get [`NIL`], which nothing holds.
 #![expect(
     clippy::indexing_slicing,
-    reason = "rows are those that were handed out here, and words those of a lane"
+    reason = "rows are those that were handed out here, and words those of a column"
 )]
 
 use crate::index::{NIL, at};
@@ -28,13 +28,13 @@ const PER_WORD: u32 = 32;
 
 /// A shadow's two bits in every row.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Lane {
+pub(super) struct Column {
     word: usize,
     held: u64,
     remembered: u64,
 }
 
-impl Lane {
+impl Column {
     fn nth(number: u32) -> Self {
         let held = 1 << (number % PER_WORD);
         Self { word: at(number / PER_WORD), held, remembered: held << PER_WORD }
@@ -56,7 +56,7 @@ pub(super) struct Rows {
     /// The marks of each row, `words` for one.
     marks: Vec<u64>,
     words: usize,
-    /// The bits of the lanes that are taken, by word.
+    /// The bits of the columns that are taken, by word.
     taken: Vec<u64>,
     free: Vec<u32>,
     /// Rows that may have been without a mark at some time since the last [`settle`](Self::settle).
@@ -76,13 +76,13 @@ impl Rows {
         }
     }
 
-    /// A lane without marks, for one more shadow.
-    pub(super) fn enter(&mut self) -> Lane {
-        let free = |lane: &Lane| self.taken.get(lane.word).is_none_or(|taken| taken & lane.held == 0);
-        // There is one: beyond the words no lane is taken.
-        let lane = (0..).map(Lane::nth).find(free).unwrap_or(Lane::nth(0));
-        if lane.word >= self.words {
-            let words = lane.word + 1;
+    /// A column without marks, for one more shadow.
+    pub(super) fn add_column(&mut self) -> Column {
+        let free = |column: &Column| self.taken.get(column.word).is_none_or(|taken| taken & column.held == 0);
+        // There is one: beyond the words no column is taken.
+        let column = (0..).map(Column::nth).find(free).unwrap_or(Column::nth(0));
+        if column.word >= self.words {
+            let words = column.word + 1;
             let mut marks = vec![0; self.ids.len() * words];
             for (wide, narrow) in marks.chunks_exact_mut(words).zip(self.marks.chunks_exact(self.words)) {
                 wide[..self.words].copy_from_slice(narrow);
@@ -91,15 +91,15 @@ impl Rows {
             self.words = words;
             self.taken.resize(words, 0);
         }
-        self.taken[lane.word] |= lane.held;
-        lane
+        self.taken[column.word] |= column.held;
+        column
     }
 
-    /// Gives back a lane, and what it marked.
-    pub(super) fn leave(&mut self, lane: Lane) {
-        self.taken[lane.word] &= !lane.held;
+    /// Gives back a column, and what it marked.
+    pub(super) fn remove_column(&mut self, column: Column) {
+        self.taken[column.word] &= !column.held;
         for row in (0..).take(self.ids.len()) {
-            self.unmark(row, lane, lane.held | lane.remembered);
+            self.unmark(row, column, column.held | column.remembered);
         }
         self.settle();
     }
@@ -144,43 +144,43 @@ impl Rows {
     }
 
     #[inline]
-    const fn place(&self, row: u32, lane: Lane) -> usize {
-        at(row) * self.words + lane.word
+    const fn place(&self, row: u32, column: Column) -> usize {
+        at(row) * self.words + column.word
     }
 
     #[inline]
-    fn word(&self, row: u32, lane: Lane) -> u64 {
-        self.marks.get(self.place(row, lane)).copied().unwrap_or(0)
+    fn word(&self, row: u32, column: Column) -> u64 {
+        self.marks.get(self.place(row, column)).copied().unwrap_or(0)
     }
 
-    /// Whether the shadow of this lane holds the entry.
+    /// Whether the shadow of this column holds the entry.
     #[inline]
-    pub(super) fn holds(&self, row: u32, lane: Lane) -> bool {
-        self.word(row, lane) & lane.held != 0
+    pub(super) fn holds(&self, row: u32, column: Column) -> bool {
+        self.word(row, column) & column.held != 0
     }
 
     /// Whether its policy remembers the entry as evicted.
     #[inline]
-    pub(super) fn remembers(&self, row: u32, lane: Lane) -> bool {
-        self.word(row, lane) & lane.remembered != 0
+    pub(super) fn remembers(&self, row: u32, column: Column) -> bool {
+        self.word(row, column) & column.remembered != 0
     }
 
     /// The shadow holds the entry from now on.
     #[inline]
-    pub(super) fn hold(&mut self, row: u32, lane: Lane) {
-        let place = self.place(row, lane);
-        self.marks[place] |= lane.held;
+    pub(super) fn hold(&mut self, row: u32, column: Column) {
+        let place = self.place(row, column);
+        self.marks[place] |= column.held;
     }
 
     /// The shadow no longer holds the entry; its policy remembers it, or does not. False, and nothing changed, where it did
     /// not hold it.
     #[inline]
-    pub(super) fn evict(&mut self, row: u32, lane: Lane, remembered: bool) -> bool {
-        let place = self.place(row, lane);
-        let Some(word) = self.marks.get_mut(place).filter(|word| **word & lane.held != 0) else {
+    pub(super) fn evict(&mut self, row: u32, column: Column, remembered: bool) -> bool {
+        let place = self.place(row, column);
+        let Some(word) = self.marks.get_mut(place).filter(|word| **word & column.held != 0) else {
             return false;
         };
-        *word = *word & !lane.held | if remembered { lane.remembered } else { 0 };
+        *word = *word & !column.held | if remembered { column.remembered } else { 0 };
         if *word == 0 {
             self.unmarked.push(row);
         }
@@ -189,13 +189,13 @@ impl Rows {
 
     /// The policy no longer remembers the entry as evicted.
     #[inline]
-    pub(super) fn forget(&mut self, row: u32, lane: Lane) {
-        self.unmark(row, lane, lane.remembered);
+    pub(super) fn forget(&mut self, row: u32, column: Column) {
+        self.unmark(row, column, column.remembered);
     }
 
     #[inline]
-    fn unmark(&mut self, row: u32, lane: Lane, bits: u64) {
-        let place = self.place(row, lane);
+    fn unmark(&mut self, row: u32, column: Column, bits: u64) {
+        let place = self.place(row, column);
         self.marks[place] &= !bits;
         if self.marks[place] == 0 {
             self.unmarked.push(row);

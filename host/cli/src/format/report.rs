@@ -15,7 +15,11 @@ use crate::out::outln;
 const DECISIONS: usize = 10;
 
 /// Characters of a reason shown on a line.
-const REASON: usize = 96;
+const REASON: usize = 108;
+
+/// Characters of the column of changes: at least, and the most for which it is widened.
+const LEAST_CHANGE: usize = 14;
+const WIDEST_CHANGE: usize = 24;
 
 /// Prints the report.
 pub(crate) fn print(report: &Report) -> Result<(), Failure> {
@@ -169,15 +173,25 @@ pub(crate) fn decisions(all: &[Decision], rules: &[RulesChanged]) -> Result<(), 
     }
     outln!()?;
     outln!("decisions")?;
+    let change = |decision: &Decision| {
+        format!("{} -> {}", value(decision, &decision.from), value(decision, &decision.to))
+    };
+    let lengths = all.iter().take(DECISIONS).map(|decision| change(decision).chars().count());
+    let width = lengths.filter(|&length| length <= WIDEST_CHANGE).fold(LEAST_CHANGE, usize::max);
+    // Where the texts beside a change begin: after the time, the dial and the change.
+    let indent = 28 + width;
     for decision in all.iter().take(DECISIONS) {
         let mut reason: String = decision.reason.chars().take(REASON).collect();
         if decision.reason.chars().nth(REASON).is_some() {
             reason.push('…');
         }
-        let change = format!("{} -> {}", value(decision, &decision.from), value(decision, &decision.to));
-        outln!("  {:>6.2} s  {:14} {change:14} {reason}", seconds(decision.at_ms), decision.dial.name())?;
+        let change = change(decision);
+        // A policy with parameters has a long name: its reason begins a line.
+        let gap = if change.chars().count() > width { format!("\n{:indent$}", "") } else { " ".to_owned() };
+        let (at, dial) = (seconds(decision.at_ms), decision.dial.name());
+        outln!("  {at:>6.2} s  {dial:14} {change:width$}{gap}{reason}")?;
         if let Some(effect) = decision.effect.as_ref().map(effect) {
-            outln!("  {:>40}{effect}", "")?;
+            outln!("{:indent$}{effect}", "")?;
         }
     }
     if all.len() > DECISIONS {
@@ -190,7 +204,7 @@ pub(crate) fn decisions(all: &[Decision], rules: &[RulesChanged]) -> Result<(), 
             1 => "in one change".to_owned(),
             n => format!("in {n} changes"),
         };
-        outln!("  {:>6.2} s  {name:14} {change:14} {changes}: {}", seconds(first.at_ms), last.reason)?;
+        outln!("  {:>6.2} s  {name:14} {change:width$} {changes}: {}", seconds(first.at_ms), last.reason)?;
     }
     Ok(())
 }

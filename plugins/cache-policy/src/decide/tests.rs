@@ -227,7 +227,7 @@ fn staying_is_borne_until_it_has_cost_a_good_part_of_a_change() {
     // A change is estimated to cost 1,600 / 16 + 16 misses; 0.6 of that is 70.
     let window = (2_000, [960, 1_000, 1_000]);
     let reasons: Vec<_> = (0..2).map(|_| host.tick(window, 1_000)).collect();
-    let reason = "arc would have had 80 fewer misses than lru; switching is estimated to cost 116".to_owned();
+    let reason = "it would have missed 80 fewer requests than lru; a change costs about 116".to_owned();
     assert_eq!(reasons, [None, Some(reason)]);
 }
 
@@ -361,6 +361,6 @@ fn bytes_are_weighed_by_the_mean_size_of_an_entry() {
     assert_eq!(first(69_000), None);
     assert_eq!(
         first(70_000).unwrap().reason,
-        "arc would have had 70,000 fewer bytes missed than lru; switching is estimated to cost 116,000"
+        "it would have missed 70,000 fewer bytes than lru; a change costs about 116,000"
     );
 }
