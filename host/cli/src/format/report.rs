@@ -186,10 +186,14 @@ pub(crate) fn decisions(all: &[Decision], rules: &[RulesChanged]) -> Result<(), 
             reason.push('…');
         }
         let change = change(decision);
-        // A policy with parameters has a long name: its reason begins a line.
-        let gap = if change.chars().count() > width { format!("\n{:indent$}", "") } else { " ".to_owned() };
         let (at, dial) = (seconds(decision.at_ms), decision.dial.name());
-        outln!("  {at:>6.2} s  {dial:14} {change:width$}{gap}{reason}")?;
+        if change.chars().count() > width {
+            // A policy with parameters has a long name: the reason has a line of its own.
+            outln!("  {at:>6.2} s  {dial:14} {change}")?;
+            outln!("{:indent$}{reason}", "")?;
+        } else {
+            outln!("  {at:>6.2} s  {dial:14} {change:width$} {reason}")?;
+        }
         if let Some(effect) = decision.effect.as_ref().map(effect) {
             outln!("{:indent$}{effect}", "")?;
         }
