@@ -2,12 +2,12 @@
 //!
 //! A cache of up to 65,536 entries is followed whole: its shadows are exact, and it can take over what they have learnt
 //! ([`Shadows::state`](super::Shadows::state)). For a larger one the rate is a power of two, the smallest at which the
-//! smallest shadow is expected to hold at least 4,096 entries. The estimates of LRU, LFU and ARC are then 0.5 points off in
-//! the mean and 2.0 at most, on the three caches of docs/choosing.md that are large enough (`cargo test -p host-simulator
-//! --test simulator -- --ignored estimates --nocapture`).
+//! smallest shadow is expected to hold at least 4,096 entries. The estimates of LRU, LFU and ARC are then 0.6 points off in
+//! the mean and 1.0 at most, on the four caches that are large enough for that, of six traces at five capacities
+//! (`cargo test -p host-simulator --test simulator -- --ignored estimates --nocapture`).
 //!
 //! What an entry weighs is a hint at first and is measured from then on. The rate moves only when the smallest
-//! shadow would hold under 2,048 entries or over 16,384, so that ordinary drift of weights or capacity does not
+//! shadow of a sample would hold under 2,048 entries or over 16,384, so that ordinary drift of weights or capacity does not
 //! disturb it. When it falls, entries over the new threshold leave the shadows; when it rises, the newly followed
 //! ids are misses once.
 //!

@@ -10,10 +10,10 @@ use host_workload::key::hash_number;
 use crate::traces::{directory, keys};
 
 const POLICIES: [PolicyFactory; 3] = [builtin::LRU, builtin::LFU, builtin::ARC];
-const FACTORS: [f64; 3] = [0.5, 1.0, 2.0];
-const PERCENT: [f64; 4] = [0.1, 1.0, 10.0, 50.0];
+const FACTORS: [f64; 2] = [1.0, 2.0];
+const PERCENT: [f64; 5] = [0.1, 1.0, 10.0, 50.0, 80.0];
 
-/// Errors of the nine estimates, in points of the miss ratio.
+/// Errors of the six estimates, in points of the miss ratio.
 fn errors(ids: &[u64], capacity: u64) -> (f64, Vec<f64>) {
     let mut shadows = Shadows::new(&POLICIES, &FACTORS, capacity, 1);
     for &id in ids {
@@ -29,7 +29,7 @@ fn errors(ids: &[u64], capacity: u64) -> (f64, Vec<f64>) {
 }
 
 #[test]
-#[ignore = "nine full simulations of six traces at four capacities take most of a minute"]
+#[ignore = "six full simulations of six traces at five capacities take most of a minute"]
 fn estimates_are_exact_in_small_caches_and_near_the_full_simulation_in_large_ones() {
     let Some(directory) = directory() else { return };
     let (mut all, mut sampled) = (Vec::new(), Vec::new());
@@ -65,5 +65,5 @@ fn estimates_are_exact_in_small_caches_and_near_the_full_simulation_in_large_one
     };
     println!("all {:.2?}, those sampled {:.2?} (most, mean)", summary(&all), summary(&sampled));
     assert!(summary(&all).0 < 2.5 && summary(&sampled).1 < 0.7, "{:?}", summary(&sampled));
-    assert!(sampled.len() >= 27, "three capacities at least are too large to be followed whole");
+    assert!(sampled.len() >= 24, "four capacities at least are too large to be followed whole");
 }
