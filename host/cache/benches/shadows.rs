@@ -36,10 +36,11 @@ const FOLLOWED: [&str; 8] = [
     "s3-fifo(small=0.25, ghosts=2)",
 ];
 
+#[expect(clippy::expect_used, reason = "all are built in")]
 fn shadows(capacity: u64) -> Shadows {
     let registry = Registry::default();
     let policies: Result<Vec<_>, _> = FOLLOWED.iter().map(|policy| registry.parse(policy)).collect();
-    Shadows::new(&policies.expect("policies that are built in"), &[1.0], capacity, 1)
+    Shadows::new(&policies.expect("a policy that is built in"), &[1.0], capacity, 1)
 }
 
 const KEYS: u64 = 1_000_000;
