@@ -28,6 +28,20 @@ const GRACE: Duration = Duration::from_secs(30);
 const NAMES: &str = "lru, fifo, lfu, arc, sieve, s3-fifo, w-tinylfu, lirs, 2q, s4-fifo, clock2q-plus, \
                      w-tinylfu-climb, mru";
 
+/// Ends the run when its replay has begun.
+struct Ends(Stop);
+
+impl Progress for Ends {
+    fn begin(&self, name: &str, _total: Option<u64>) {
+        if name == "replay" {
+            self.0.ask();
+        }
+    }
+    fn at(&self, _done: u64) {}
+    fn end(&self, _summary: &str) {}
+    fn say(&self, _line: &str) {}
+}
+
 /// The built-in policies, and `mru`.
 #[expect(clippy::unwrap_used, reason = "a test fails where this does")]
 fn policies() -> Arc<Registry> {
@@ -218,6 +232,12 @@ fn virtual_time_runs_a_registered_policy_too() {
     assert_eq!((report.policy.as_str(), report.requests), ("mru", 300));
     assert!(report.misses < 150, "{} misses", report.misses);
     assert_eq!((report.fixed[0].policy.as_str(), report.fixed[0].misses), ("lru", 300));
+
+    // A run that was ended is compared with nothing: a policy alone would have had other requests.
+    let stop = Stop::default();
+    let ended = run_virtual(&options, &Ends(stop.clone()), &stop).unwrap();
+    assert!(ended.interrupted && ended.requests < 300, "{} requests", ended.requests);
+    assert!(ended.fixed.is_empty(), "{:?}", ended.fixed);
 
     // The requests need not fit in memory.
     options.memory = MemoryLimit::Bytes(0);
