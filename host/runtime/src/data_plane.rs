@@ -68,20 +68,17 @@ impl DataPlane {
         let weight = self.weight(&arrival.key, value);
         // The log has 32 bits for it: 4 GiB and more count as the largest.
         self.metrics.accesses.served(arrival.position, u32::try_from(weight).unwrap_or(u32::MAX), hit);
+        self.weighed(|| self.cache.id(&arrival.key), weight, hit);
+    }
+
+    /// Counts what a request missed, and tells the shadows of it, once it is known what the entry weighs. They know its key by
+    /// the id that the cache's own policy knows it by, so that the cache can take over what a shadow has learnt.
+    pub(crate) fn weighed(&self, id: impl FnOnce() -> u64, weight: u64, hit: bool) {
         if !hit {
             self.metrics.missed(weight);
         }
-        // In virtual time there is no tap, and the key need not be hashed here.
-        if self.tap.is_some() {
-            self.offer(self.cache.id(&arrival.key), weight);
-        }
-    }
-
-    /// Tells the shadows of a request for an entry of this weight. They know its key by the id that the cache's own policy
-    /// knows it by, so that the cache can take over what a shadow has learnt.
-    pub(crate) fn offer(&self, id: u64, weight: u64) {
         if let Some(tap) = &self.tap {
-            tap.offer(id, weight);
+            tap.offer(id(), weight);
         }
     }
 

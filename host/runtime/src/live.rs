@@ -74,7 +74,7 @@ impl Live {
         };
         // A caller that misses stores what it then found elsewhere. Only now is known what the entry of the miss weighs.
         if outcome == Outcome::Inserted {
-            self.plane.offer(id, weight);
+            self.plane.weighed(|| id, weight, false);
         }
         outcome
     }

@@ -92,6 +92,8 @@ fn shadows_see_the_misses_of_a_caller_that_puts() {
     let lru = snapshot.shadows.iter().find(|shadow| shadow.policy == "lru" && shadow.capacity_factor == 1.0);
     let lru = lru.unwrap();
     assert!(lru.requests > 2_000 && lru.misses * 10 > lru.requests * 9, "{lru:?}");
+    let missed = snapshot.gauge("missed-bytes").unwrap();
+    assert!(missed > 900_000.0, "a hundred values of 10 kB were put since the last tick: {missed} bytes");
 }
 
 #[test]
