@@ -181,7 +181,7 @@ pub fn run_virtual(
         let alone = Alone::begin(scope, &steps, &compared, stop, &abandoned);
         replay.run(progress, stop)?;
         // A policy alone over the whole input says nothing of a run that was ended before.
-        let whole = steps.total.is_none_or(|total| total == replay.finished);
+        let whole = replay.finished == steps.total;
         let compared = if whole { replay.compared()? } else { Vec::new() };
         let report = replay.settle();
         Ok::<_, RunError>(VirtualReport { fixed: alone.rows(&compared)?, ..report })
@@ -231,7 +231,7 @@ impl<'a> Replay<'a> {
     /// Works through the input.
     fn run(&mut self, progress: &dyn Progress, stop: &Stop) -> Result<(), RunError> {
         let steps = self.steps;
-        progress.begin("replay", steps.total);
+        progress.begin("replay", Some(steps.total));
         let mut ids = Vec::new();
         steps.each(|some| {
             if stop.asked() {

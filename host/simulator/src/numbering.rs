@@ -52,16 +52,22 @@ impl Numbering {
         u64::try_from(8 * self.ids.len() + 4 * self.table.len()).unwrap_or(u64::MAX)
     }
 
+    /// Prefetches what the keys of the two batches ahead of one are found by.
+    #[inline]
+    fn prefetch(&self, keys: &[u64], number: usize) {
+        for &key in batch(keys, number, 0) {
+            prefetch_at(&self.table, self.place(key));
+        }
+        for &key in batch(keys, number, 1) {
+            prefetch_at(&self.ids, self.table[self.place(key)] as usize);
+        }
+    }
+
     /// Appends the number of each key.
     pub(crate) fn number(&mut self, keys: &[u64], numbers: &mut Vec<u32>) -> Result<(), Full> {
         numbers.reserve(keys.len());
         for number in 0..keys.len().div_ceil(BATCH) + 2 {
-            for &key in batch(keys, number, 0) {
-                prefetch_at(&self.table, self.place(key));
-            }
-            for &key in batch(keys, number, 1) {
-                prefetch_at(&self.ids, self.table[self.place(key)] as usize);
-            }
+            self.prefetch(keys, number);
             let due = batch(keys, number, 2);
             if (self.ids.len() + due.len()) * 2 > self.table.len() {
                 self.grow();
@@ -77,12 +83,7 @@ impl Numbering {
     pub(crate) fn find_all(&self, keys: &[u64], numbers: &mut Vec<u32>) {
         numbers.reserve(keys.len());
         for number in 0..keys.len().div_ceil(BATCH) + 2 {
-            for &key in batch(keys, number, 0) {
-                prefetch_at(&self.table, self.place(key));
-            }
-            for &key in batch(keys, number, 1) {
-                prefetch_at(&self.ids, self.table[self.place(key)] as usize);
-            }
+            self.prefetch(keys, number);
             numbers.extend(batch(keys, number, 2).iter().map(|&key| self.find(key)));
         }
     }

@@ -29,8 +29,8 @@ use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
 /// Items in a group: as many as leave a byte of the tags' word for the count of those that passed by.
 pub(super) const WIDTH: usize = 7;
 
-/// Items in ten groups before the table grows: 75 % of the places. A lookup of what is not there then looks at 1.5 groups
-/// on average (at 1.3 with 70 %, at 2.2 with 81 %; without the filling of gaps at 28 with 81 %).
+/// Items in ten groups before the table grows: 75 % of the places. With more, a lookup of what is not there looks at more
+/// groups; with fewer, an entry takes more memory.
 const FULL_OF_TEN: usize = 52;
 
 /// Fewest groups of a table that holds anything.

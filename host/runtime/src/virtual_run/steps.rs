@@ -34,8 +34,7 @@ pub(super) enum Step {
 pub(super) struct Steps<'a> {
     options: &'a VirtualOptions,
     pub(super) name: String,
-    /// Steps, where that is known.
-    pub(super) total: Option<u64>,
+    pub(super) total: u64,
     pub(super) keys_ordered: bool,
     /// In the unit of the options.
     pub(super) capacity: u64,
@@ -65,7 +64,7 @@ impl<'a> Steps<'a> {
                 Ok(Self {
                     options,
                     name: format!("trace {}", path.display()),
-                    total: Some(footprint.requests()),
+                    total: footprint.requests(),
                     keys_ordered: footprint.keys_ordered,
                     capacity: footprint.capacity(capacity, objects),
                     of: Of::Trace(footprint),
@@ -94,7 +93,7 @@ impl<'a> Steps<'a> {
                 Ok(Self {
                     options,
                     name: "the built-in workload".to_owned(),
-                    total: Some(total),
+                    total,
                     keys_ordered: true,
                     capacity: if objects { entries } else { entries.saturating_mul(size) },
                     of: Of::BuiltIn {
