@@ -87,7 +87,7 @@ fn a_run_goes_on_where_standard_error_is_closed() {
     let trace = trace(dir.path(), 2_000);
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let output = host().args(["run", "--baseline"]).arg(&trace).stderr(writer).output().unwrap();
+    let output = host().args(["run", "--against", "start"]).arg(&trace).stderr(writer).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(String::from_utf8(output.stdout).unwrap().contains("hit ratio"));
 }
@@ -174,7 +174,7 @@ fn one_signal_ends_a_run_whose_origin_does_not_answer() {
     let dir = tempfile::tempdir().unwrap();
     let trace = trace(dir.path(), 2_000);
     let mut child = host()
-        .args(["run", "--baseline", "--origin-latency", "1h"])
+        .args(["run", "--against", "start", "--origin-latency", "1h"])
         .arg(&trace)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

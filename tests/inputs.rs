@@ -126,7 +126,8 @@ fn a_size_of_4_gb_is_a_claim_and_takes_no_memory() {
     let rows: String = (0..3_000).map(|n| format!("{},1000\n", n % 700)).collect();
     let huge = "a,4294967295\nb,4294967295\nc,3221225472\na,4294967295\n";
     let path = write(dir.path(), "huge.csv", &format!("key,size\n{huge}{rows}{huge}"));
-    let report = json(&["run", "--profile", "memory-constrained", "--baseline", "--json", text(&path)]);
+    let report =
+        json(&["run", "--profile", "memory-constrained", "--against", "start", "--json", text(&path)]);
     for side in ["baseline", "tuned"] {
         assert_eq!(report[side]["requests"], 3_008, "{side}");
         let peak = report[side]["peak_memory_bytes"].as_u64().unwrap();

@@ -90,7 +90,7 @@ fn a_changed_file_is_read_again() {
 fn a_trace_is_served_whole_and_compared_with_its_baseline() {
     let dir = tempfile::tempdir().unwrap();
     let path = trace(dir.path(), 8_000);
-    let report = json(&succeed(["run", "--json", "--baseline", path.to_str().unwrap()]));
+    let report = json(&succeed(["run", "--json", "--against", "start", path.to_str().unwrap()]));
     for side in ["baseline", "tuned"] {
         let figures = &report[side];
         assert_eq!(figures["requests"], 8_000, "{side}");

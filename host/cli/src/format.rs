@@ -6,6 +6,7 @@ pub(crate) mod plot;
 pub(crate) mod report;
 pub(crate) mod simulation;
 pub(crate) mod sparkline;
+pub(crate) mod sweep;
 pub(crate) mod table;
 pub(crate) mod trace;
 pub(crate) mod virtual_run;

@@ -3,6 +3,9 @@
 //! It wakes often to feed the shadows, and ticks when the interval has passed, when enough requests have, or when it is
 //! told to. However fast the requests come, a tick that they cause is held only when [`REST`] times the last one's
 //! duration has passed, so that requests alone do not drive up what tuning costs.
+//!
+//! The first ticks come sooner, after [`FIRST`] requests and each time twice as many: a run that starts from poor settings pays
+//! for them until something is measured, and a short one pays all along.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
@@ -24,6 +27,9 @@ const FEED: Duration = Duration::from_millis(10);
 
 /// A tick of a millisecond is followed by at least this many milliseconds without one.
 const REST: u32 = 30;
+
+/// Requests until the first tick after the start.
+const FIRST: u64 = 64;
 
 type Reply = oneshot::Sender<Result<(), HostError>>;
 
@@ -107,18 +113,25 @@ impl Ticking {
         let mut last_tick = Instant::now();
         let mut rest = Duration::ZERO;
         let mut seen = 0;
+        let every = self.with.live.plane.trigger.every();
+        let mut after = FIRST.min(every);
+        self.with.live.plane.trigger.wake_at(after);
         while !stop.load(Ordering::Acquire) {
             self.with.control.feed(&self.with.live.plane);
             self.obey();
             let since = last_tick.elapsed();
-            let every = self.with.live.plane.trigger.every();
             let count = self.with.live.plane.metrics.count();
-            let enough = every > 0 && count.saturating_sub(seen) >= every;
+            let enough = every > 0 && count.saturating_sub(seen) >= after;
             if since >= self.with.interval || (enough && since >= rest) {
                 last_tick = Instant::now();
                 seen = count;
                 self.tick();
-                rest = (last_tick.elapsed() * REST).min(self.with.interval);
+                // Of the few ticks at the start none rests: they are few.
+                if after == every {
+                    rest = (last_tick.elapsed() * REST).min(self.with.interval);
+                }
+                after = (after * 2).min(every);
+                self.with.live.plane.trigger.wake_at(count.saturating_add(after));
                 continue;
             }
             std::thread::park_timeout(FEED);

@@ -5,6 +5,7 @@
 //! took. Nothing here waits for a strategy. Rules are read through an atomic pointer, the shadows' samples go through a
 //! bounded queue that drops what does not fit, and the control thread is woken without being waited for.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
 use std::time::Duration;
@@ -104,13 +105,15 @@ impl DataPlane {
 #[derive(Debug, Default)]
 pub(crate) struct TickTrigger {
     every: u64,
+    /// The count of requests at which to wake it next.
+    next: AtomicU64,
     thread: OnceLock<Thread>,
 }
 
 impl TickTrigger {
-    /// After every `every` requests; never for 0.
+    /// For ticks after every `every` requests; for ticks by time alone where that is 0.
     pub(crate) fn new(every: u64) -> Self {
-        Self { every, thread: OnceLock::new() }
+        Self { every, next: AtomicU64::new(u64::MAX), thread: OnceLock::new() }
     }
 
     /// Says which thread to wake. Only the first call counts.
@@ -123,9 +126,13 @@ impl TickTrigger {
         self.every
     }
 
+    /// Wakes the thread when so many requests have ended. One that ended before does not wake it.
+    pub(crate) fn wake_at(&self, count: u64) {
+        self.next.store(count, Ordering::Relaxed);
+    }
+
     fn at(&self, count: u64) {
-        if self.every > 0
-            && count.is_multiple_of(self.every)
+        if count == self.next.load(Ordering::Relaxed)
             && let Some(thread) = self.thread.get()
         {
             thread.unpark();

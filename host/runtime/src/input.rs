@@ -88,8 +88,8 @@ impl Prepared {
             Input::BuiltIn => Self::built_in(options),
             Input::Directory(root) => Self::directory(options, root.clone()),
             Input::Trace(path, how) => {
-                // The footprint, the run, the two baselines.
-                trace::check_readings(path, if options.baseline { 4 } else { 2 })?;
+                // The footprint, then the runs.
+                trace::check_readings(path, 1 + options.against.runs())?;
                 let open = OpenTrace { path: path.clone(), options: how.clone() };
                 // The requests are read again as they are submitted: a run takes its time, and the memory is the cache's.
                 let memory = (MemoryLimit::Bytes(0), 0);

@@ -8,6 +8,7 @@ pub mod error;
 pub mod progress;
 pub mod report;
 pub mod strategies;
+pub mod sweep;
 
 mod access_log;
 mod actuators;
@@ -48,7 +49,7 @@ pub use origin::{Load, Origin, OriginError};
 pub use progress::{Progress, Stop};
 pub use report::Report;
 pub use run::run;
-pub use run_options::{Input, RunOptions};
+pub use run_options::{Against, Input, RunOptions};
 pub use value::Value;
 pub use virtual_run::{Fixed, VirtualInput, VirtualOptions, VirtualReport, run_virtual};
 pub use wiring::executor;

@@ -6,6 +6,8 @@ use host_contract::number::ratio;
 use host_control::ledger::{Decision, Disabled, RulesChanged};
 use serde::Serialize;
 
+use crate::sweep::Sweep;
+
 pub mod comparison;
 
 /// A whole run. `host run --json` prints this object.
@@ -19,6 +21,9 @@ pub struct Report {
     pub baseline: Option<Figures>,
     /// The same once more after the tuned run: what differs between the two is order, warm-up and noise.
     pub baseline_again: Option<Figures>,
+    /// The best fixed settings and what tuning came to beside them, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<Sweep>,
     /// Figures with strategies on; none where the run was ended before.
     pub tuned: Option<Figures>,
     /// Every change of a dial, with its reason and its effect.

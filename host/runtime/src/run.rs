@@ -1,17 +1,20 @@
 //! A run in wall time: an input worked through by a host, with strategies off, then on.
 //!
-//! With a baseline there are three runs over the same input: strategies off, on, and off again. What the two runs
-//! without strategies differ by is what no strategy can be credited with ([`crate::report::comparison`]).
+//! Against the start there are three runs over the same input: strategies off, on, and off again. What the two runs
+//! without strategies differ by is what no strategy can be credited with ([`crate::report::comparison`]). Against a sweep there
+//! are fixed settings first, then the best of them and the tuned run in turns ([`crate::sweep`]).
 
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cpu_time::ProcessTime;
 use host_contract::number::{per_second, ratio};
-use host_contract::{Clock, RunInfo, Unit};
+use host_contract::{Clock, Grant, RunInfo, Unit};
 use host_control::Registration;
 use host_plugin::Time;
+use host_profile::Settings;
 
 use crate::control_plane::Finished;
 use crate::drive::{self, Drive};
@@ -22,9 +25,10 @@ use crate::ledger_file::LedgerFile;
 use crate::live::Live;
 use crate::options::{Options, Scope};
 use crate::progress::{Progress, Stop};
-use crate::report::{Cost, Figures, Phase, Report, Totals, Workload};
-use crate::run_options::RunOptions;
+use crate::report::{Cost, Figures, Phase, Report, Totals};
+use crate::run_options::{Against, RunOptions};
 use crate::strategies;
+use crate::sweep::{self, Compared, FixedSettings, Sweep};
 use crate::wiring;
 
 /// How long the end of a run may wait for the control thread: a strategy may use its deadline once more.
@@ -45,11 +49,12 @@ pub fn run(options: &RunOptions, progress: &dyn Progress, stop: &Stop) -> Result
     let mut notes = settings.notes.clone();
     notes.extend(prepared.notes.iter().cloned());
     notes.extend(loaded.notes);
-    let mut report = Report {
+    let report = Report {
         profile: settings.profile.clone(),
         workload: prepared.workload(options),
         baseline: None,
         baseline_again: None,
+        sweep: None,
         tuned: None,
         decisions: Vec::new(),
         rules: Vec::new(),
@@ -58,26 +63,68 @@ pub fn run(options: &RunOptions, progress: &dyn Progress, stop: &Stop) -> Result
         notes,
         interrupted: false,
     };
-    let side = |registrations, ledger, workload: &Workload| {
-        Side { options, prepared: &prepared, progress, stop, header: workload.header() }
-            .run(registrations, ledger)
-    };
-    let without = |report: &mut Report, what: &str| -> Result<Option<Figures>, RunError> {
-        if !options.baseline || stop.asked() {
+    let mut runs = Runs { options, prepared: &prepared, progress, stop, report };
+    match options.against {
+        Against::Nothing => runs.tuned(loaded.registrations, ledger)?,
+        Against::Start => {
+            runs.report.baseline =
+                runs.without("baseline: strategies off, the profile's starting settings")?;
+            if !stop.asked() {
+                progress.say("tuned: strategies on");
+                runs.tuned(loaded.registrations, ledger)?;
+            }
+            runs.report.baseline_again =
+                runs.without("baseline again: how much two runs differ by themselves")?;
+        }
+        Against::Sweep => runs.sweep(loaded.registrations, ledger)?,
+    }
+    runs.report.interrupted = stop.asked();
+    Ok(runs.report)
+}
+
+/// The runs over one input, and the report that they fill.
+struct Runs<'a> {
+    options: &'a RunOptions,
+    prepared: &'a Prepared,
+    progress: &'a dyn Progress,
+    stop: &'a Stop,
+    report: Report,
+}
+
+impl Runs<'_> {
+    fn run(
+        &mut self,
+        settings: &Settings,
+        registrations: Vec<Registration>,
+        ledger: Option<Box<dyn Write + Send>>,
+    ) -> Result<Done, RunError> {
+        let Self { options, prepared, progress, stop, ref report } = *self;
+        let header = report.workload.header();
+        let side = Side { options, settings, prepared, progress, stop, header };
+        let mut done = side.run(registrations, ledger)?;
+        if let Some(totals) = done.totals.take() {
+            self.report.workload.totals = Some(totals);
+        }
+        Ok(done)
+    }
+
+    /// A run with strategies off; none where the run is to end.
+    fn without(&mut self, what: &str) -> Result<Option<Figures>, RunError> {
+        if self.stop.asked() {
             return Ok(None);
         }
-        progress.say(what);
-        let done = side(Vec::new(), None, &report.workload)?;
-        report.workload.totals = done.totals;
-        Ok(Some(done.figures))
-    };
-    report.baseline = without(&mut report, "baseline: strategies off, the profile's starting settings")?;
-    if !stop.asked() {
-        if options.baseline {
-            progress.say("tuned: strategies on");
-        }
-        let done = side(loaded.registrations, ledger, &report.workload)?;
-        report.workload.totals = done.totals;
+        self.progress.say(what);
+        Ok(Some(self.run(&self.options.settings, Vec::new(), None)?.figures))
+    }
+
+    /// The run with strategies on, which the report is about.
+    fn tuned(
+        &mut self,
+        registrations: Vec<Registration>,
+        ledger: Option<Box<dyn Write + Send>>,
+    ) -> Result<(), RunError> {
+        let done = self.run(&self.options.settings, registrations, ledger)?;
+        let report = &mut self.report;
         report.tuned = Some(done.figures);
         report.decisions = done.finished.decisions;
         report.rules = done.finished.rules;
@@ -85,15 +132,93 @@ pub fn run(options: &RunOptions, progress: &dyn Progress, stop: &Stop) -> Result
         report.notes.extend(done.notes);
         report.notes.extend(done.finished.notes);
         report.cost = done.finished.cost;
+        Ok(())
     }
-    report.baseline_again = without(&mut report, "baseline again: how much two runs differ by themselves")?;
-    report.interrupted = stop.asked();
-    Ok(report)
+
+    /// A sweep of fixed settings; then the best of them and the tuned run in turns. The report is about the first tuned run.
+    fn sweep(
+        &mut self,
+        registrations: Vec<Registration>,
+        ledger: Option<Box<dyn Write + Send>>,
+    ) -> Result<(), RunError> {
+        let settings = &self.options.settings;
+        let compared = Compared::by(settings.optimise);
+        let cores = host_telemetry::Machine::read(Path::new(".")).cores;
+        self.progress.say("sweep: strategies off, one fixed setting after the other");
+        let tried = sweep::search(settings, cores, compared, |fixed| self.fixed(fixed))?;
+        let Some(best) = sweep::least(&tried).map(|tried| tried.settings.clone()) else { return Ok(()) };
+        let mut sweep = Sweep { compared, tried, best, best_runs: Vec::new(), tuned_runs: Vec::new() };
+        let mut first = Some((registrations, ledger));
+        for _ in 0..sweep::TURNS {
+            let Some(figures) = self.fixed(&sweep.best)? else { break };
+            if self.stop.asked() {
+                break;
+            }
+            sweep.best_runs.push(compared.of(&figures));
+            self.progress.say("tuned: strategies on");
+            let tuned = match first.take() {
+                Some((registrations, ledger)) => {
+                    self.tuned(registrations, ledger)?;
+                    self.report.tuned.as_ref().map(|figures| compared.of(figures))
+                }
+                None => Some(compared.of(&self.run(settings, self.load()?, None)?.figures)),
+            };
+            if self.stop.asked() {
+                break;
+            }
+            sweep.tuned_runs.extend(tuned);
+        }
+        self.report.sweep = Some(sweep);
+        Ok(())
+    }
+
+    /// A run under fixed settings; none where the run is to end.
+    fn fixed(&mut self, fixed: &FixedSettings) -> Result<Option<Figures>, RunError> {
+        if self.stop.asked() {
+            return Ok(None);
+        }
+        self.progress.say(&format!("fixed: {fixed}"));
+        let mut registrations = Vec::new();
+        if fixed.prefetching {
+            registrations = self.load()?;
+            registrations.retain(|of| {
+                let grants = of.grants();
+                grants.contains(&Grant::PrefetchControl)
+                    && !grants.contains(&Grant::CacheControl)
+                    && !grants.contains(&Grant::ExecutorControl)
+            });
+        }
+        let settings = fixed.within(&self.options.settings);
+        let figures = self.run(&settings, registrations, None)?.figures;
+        // Part of an input is no run of it.
+        Ok((!self.stop.asked()).then_some(figures))
+    }
+
+    /// The strategies once more, fresh.
+    fn load(&self) -> Result<Vec<Registration>, RunError> {
+        let RunOptions { settings, seed, .. } = self.options;
+        Ok(strategies::load(settings, Time::Machine, *seed, &Quiet)?.registrations)
+    }
+}
+
+/// What was told once is not told again.
+struct Quiet;
+
+impl Progress for Quiet {
+    fn begin(&self, _: &str, _: Option<u64>) {}
+
+    fn at(&self, _: u64) {}
+
+    fn end(&self, _: &str) {}
+
+    fn say(&self, _: &str) {}
 }
 
 /// One run over the input.
 struct Side<'a> {
     options: &'a RunOptions,
+    /// Those of the options, or others to start with.
+    settings: &'a Settings,
     prepared: &'a Prepared,
     progress: &'a dyn Progress,
     stop: &'a Stop,
@@ -113,7 +238,7 @@ impl Side<'_> {
         registrations: Vec<Registration>,
         ledger: Option<Box<dyn Write + Send>>,
     ) -> Result<Done, RunError> {
-        let settings = self.options.settings.clone();
+        let settings = self.settings.clone();
         let run = RunInfo {
             clock: Clock::Live,
             objective: settings.optimise,

@@ -20,6 +20,28 @@ pub enum Input {
     Trace(PathBuf, trace::Options),
 }
 
+/// What a tuned run is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Against {
+    /// Nothing: the tuned run alone.
+    Nothing,
+    /// The settings that the profile starts with, run before and after.
+    Start,
+    /// The best fixed settings that a small sweep finds.
+    Sweep,
+}
+
+impl Against {
+    /// How often the input is run, at most.
+    pub(crate) fn runs(self) -> u64 {
+        match self {
+            Self::Nothing => 1,
+            Self::Start => 3,
+            Self::Sweep => crate::sweep::MOST_RUNS,
+        }
+    }
+}
+
 /// What to run, and how.
 #[derive(Debug, Clone)]
 pub struct RunOptions {
@@ -29,8 +51,8 @@ pub struct RunOptions {
     pub policies: Arc<Registry>,
     /// What there is to do.
     pub input: Input,
-    /// Whether the same input is also run with strategies off, before and after.
-    pub baseline: bool,
+    /// What the tuned run is compared with.
+    pub against: Against,
     /// Passes over a directory, at least 1.
     pub passes: u32,
     /// Time the origin of a trace or of the built-in workload takes for an object.

@@ -1,4 +1,4 @@
-//! How many workers a kind of work can use: cores x a factor.
+//! How many workers a kind of work can use: cores x a factor. It says where to look first, and never to leave what works.
 //!
 //! Work that keeps a CPU busy gains nothing from more workers than cores; work that waits does. The
 //! kinds are the host's inference from measured wait and run time, weighted here by how many tasks
@@ -12,8 +12,6 @@ use strategy_sdk::{
 
 /// Tasks of known kind before the formula is used.
 const FEWEST_TASKS: f64 = 32.0;
-/// Never more CPU workers than this a core, where the work is bound by the CPU.
-const MOST_CPU_WORKERS_A_CORE: f64 = 1.5;
 
 /// Finished tasks by kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -41,7 +39,7 @@ impl Work {
     /// Workers of the CPU pool by the formula; none while too little is known.
     pub(crate) fn cpu_pool_workers(&self, settings: &Settings, cores: f64) -> Option<f64> {
         let factor = mean(&[(self.cpu, settings.cpu_factor), (self.mixed, settings.mixed_factor)])?;
-        Some(self.cpu_pool_ceiling(cores).map_or(cores * factor, |ceiling| ceiling.min(cores * factor)))
+        Some(cores * factor)
     }
 
     /// Workers of the IO pool by the formula; none while too little is known.
@@ -49,9 +47,9 @@ impl Work {
         Some(cores * mean(&[(self.io, settings.io_factor), (self.mixed, settings.mixed_factor)])?)
     }
 
-    /// The most CPU workers, where most of that pool's work is bound by the CPU.
-    pub(crate) fn cpu_pool_ceiling(&self, cores: f64) -> Option<f64> {
-        (self.cpu > 0.0 && self.cpu >= self.mixed).then(|| (cores * MOST_CPU_WORKERS_A_CORE).ceil())
+    /// Whether most of the CPU pool's work keeps a core busy.
+    pub(crate) fn is_cpu_bound(&self) -> bool {
+        self.cpu >= FEWEST_TASKS && self.cpu >= self.mixed
     }
 }
 
@@ -106,10 +104,9 @@ mod tests {
     }
 
     #[test]
-    fn cpu_bound_work_has_a_ceiling() {
-        let work = Work::of(&[class(TaskKind::Cpu, 300), class(TaskKind::Mixed, 100)]);
-        assert_eq!(work.cpu_pool_ceiling(2.5), Some(4.0));
-        let work = Work::of(&[class(TaskKind::Cpu, 100), class(TaskKind::Mixed, 300)]);
-        assert_eq!(work.cpu_pool_ceiling(2.5), None);
+    fn the_work_of_the_cpu_pool_is_known_by_most_of_its_tasks() {
+        assert!(Work::of(&[class(TaskKind::Cpu, 300), class(TaskKind::Mixed, 100)]).is_cpu_bound());
+        assert!(!Work::of(&[class(TaskKind::Cpu, 100), class(TaskKind::Mixed, 300)]).is_cpu_bound());
+        assert!(!Work::of(&[class(TaskKind::Cpu, 10)]).is_cpu_bound(), "too few to say");
     }
 }

@@ -1,13 +1,22 @@
 //! Strategy `worker-sizing`: gives each pool as many workers as its work can use.
 //!
-//! `formula.rs` says how many workers a kind of work can use, `climb.rs` when to add and when to take back;
-//! neither knows the host, and both are tested natively.
+//! `law.rs` decides; `observation.rs` is what it sees, `noise.rs` how much that wavers, `load.rs` what is known of the
+//! present load, `curve.rs` the scalability law fitted to it, `side.rs` the trials in one direction, `limit.rs` names what
+//! limits a pool, and `formula.rs` says where to look first while nothing was measured. None of them knows the host, and all
+//! are tested natively.
 
-mod climb;
+mod curve;
 mod formula;
+mod law;
+mod limit;
+mod load;
+mod noise;
+mod observation;
+mod side;
 
-use climb::{Climb, Observation, Step};
 use formula::Work;
+use law::{Law, Step};
+use observation::Observation;
 use strategy_sdk::{
     Acceptance, ControlError, Description, Objective, Strategy, TickError, TickInfo, count, dial, dials,
     executor, export_strategy, log, metrics, run,
@@ -16,17 +25,17 @@ use strategy_sdk::{
 strategy_sdk::settings! {
     /// What a profile may set.
     pub(crate) struct Settings {
-        /// Workers are multiplied by this when tasks queue, and divided when workers idle
-        growth: f64 = 1.5 in 1.1..=4.0,
-        /// Share by which throughput must rise for a growth to be kept
-        gain_threshold: f64 = 0.05 in 0.0..=1.0,
-        /// Ticks to stay after a growth that brought nothing, and ticks of idling before workers are given up
-        hold_ticks: u64 = 8 in 1..=10_000,
-        /// Workers a core that a first growth reaches where tasks keep the CPU busy
+        /// Ratio of the smallest trial to the workers held
+        smallest_step: f64 = 1.1 in 1.01..=2.0,
+        /// Share by which throughput must rise at most for a step to be taken
+        needed: f64 = 0.03 in 0.0..=1.0,
+        /// Ticks between trials upwards once nothing is gained; downwards twice as many at first
+        rest_ticks: u64 = 5 in 1..=10_000,
+        /// Workers a core to try first where tasks keep the CPU busy
         cpu_factor: f64 = 1.0 in 0.5..=1.5,
-        /// Workers a core that a first growth reaches where tasks wait
+        /// Workers a core to try first where tasks wait
         io_factor: f64 = 3.0 in 1.0..=16.0,
-        /// Workers a core that a first growth reaches where tasks do both
+        /// Workers a core to try first where tasks do both
         mixed_factor: f64 = 2.0 in 1.0..=8.0,
     }
 }
@@ -39,121 +48,111 @@ impl Settings {
     /// The settings for what the operator wants.
     fn heeding(mut self, objective: Objective) -> Self {
         if objective == Objective::Memory {
-            self.gain_threshold = self.gain_threshold.max(MEMORY_GAIN);
+            self.needed = self.needed.max(MEMORY_GAIN);
         }
         self
     }
 }
 
-/// One climber a pool.
+/// One law a pool.
 struct WorkerSizing {
     settings: Settings,
-    cpu: Climb,
-    io: Climb,
+    cpu: Sized,
+    io: Sized,
+}
+
+/// A pool, its law, and the limit that was told last.
+struct Sized {
+    law: Law,
+    dial: &'static str,
+    propose: fn(u32) -> Result<Acceptance, ControlError>,
 }
 
 impl Strategy for WorkerSizing {
     type Settings = Settings;
 
     fn describe() -> Description {
-        let summary = "Adds workers while tasks queue and throughput rises";
+        let summary =
+            "Finds the number of workers that serves most, by small trials that are undone when they lose";
         Description::new("worker-sizing", env!("CARGO_PKG_VERSION"), summary)
             .dials(&[dial::CPU_WORKERS, dial::IO_WORKERS])
     }
 
     fn new(settings: Settings) -> Result<Self, TickError> {
         let settings = settings.heeding(run::objective());
-        Ok(Self { cpu: Climb::new("CPU"), io: Climb::new("IO"), settings })
+        let sized = |pool, dial, propose| Sized { law: Law::new(pool, settings.clone()), dial, propose };
+        let cpu = sized("CPU", dial::CPU_WORKERS, executor::propose_cpu_workers as fn(u32) -> _);
+        let io = sized("IO", dial::IO_WORKERS, executor::propose_io_workers);
+        Ok(Self { cpu, io, settings })
     }
 
     fn tick(&mut self, info: TickInfo) -> Result<(), TickError> {
         let (system, executor) = (metrics::system(), metrics::executor());
         let work = Work::of(&executor.classes);
-        let seconds = count(info.elapsed_ns) / 1e9;
+        let windows = metrics::classes();
+        // Pools are not told apart here: a task of one class may run on either.
+        let failed: u64 = windows.iter().map(|class| class.failed).sum();
+        let ended = failed + windows.iter().map(|class| class.completed).sum::<u64>();
+        let failed = if ended > 0 { count(failed) / count(ended) } else { 0.0 };
         let own_cpu = metrics::gauge("process-cpu-cores").map(|cores| cores / system.cpu_cores);
-        let others_cpu = metrics::gauge("others-cpu-usage");
-        let observe = |pool, formula, ceiling| Observation {
-            tick: info.tick,
-            seconds,
-            pool,
-            formula,
-            ceiling,
-            own_cpu,
-            others_cpu,
+        let (others_cpu, disk_pressure) = (metrics::gauge("others-cpu-usage"), metrics::gauge("psi-io"));
+        let observe = |pool: &metrics::PoolMetrics, prior, enough_for_cores| {
+            let ended = count(pool.window_completed);
+            Observation {
+                tick: info.tick,
+                seconds: count(info.elapsed_ns) / 1e9,
+                workers: pool.workers,
+                least: pool.min_workers,
+                most: pool.max_workers,
+                busy: pool.utilisation,
+                queued: count(pool.queued),
+                succeeded: ended * (1.0 - failed),
+                failed: ended * failed,
+                wait_us: pool.mean_wait_us,
+                service_us: pool.mean_service_us,
+                prior,
+                enough_for_cores,
+                own_cpu,
+                others_cpu,
+                disk_pressure,
+            }
         };
-        let cpu = observe(
-            executor.cpu,
-            work.cpu_pool_workers(&self.settings, system.cpu_cores),
-            work.cpu_pool_ceiling(system.cpu_cores),
-        );
-        let io = observe(executor.io, work.io_pool_workers(&self.settings, system.cpu_cores), None);
-        take(&mut self.cpu, &self.settings, &cpu, dial::CPU_WORKERS, executor::propose_cpu_workers);
-        take(&mut self.io, &self.settings, &io, dial::IO_WORKERS, executor::propose_io_workers);
+        let enough = work.is_cpu_bound().then_some(system.cpu_cores * self.settings.cpu_factor);
+        let cpu = work.cpu_pool_workers(&self.settings, system.cpu_cores);
+        let io = work.io_pool_workers(&self.settings, system.cpu_cores);
+        self.cpu.tick(&observe(&executor.cpu, cpu, enough), self.settings.rest_ticks);
+        self.io.tick(&observe(&executor.io, io, None), self.settings.rest_ticks);
         Ok(())
     }
 }
 
-/// Asks a climber for its step and proposes it. A refusal is told to the climber, which looks again
-/// from where the pool really is.
-fn take(
-    climb: &mut Climb,
-    settings: &Settings,
-    now: &Observation,
-    dial: &str,
-    propose: fn(u32) -> Result<Acceptance, ControlError>,
-) {
-    match climb.step(settings, now) {
-        Step::Stay => {}
-        Step::Say(text) => log::info(text),
-        Step::To { workers, reason } => match propose(workers) {
-            Ok(_) => dials::explain(dial, reason),
-            Err(ControlError::CoolingDown(until)) => climb.refused(until),
-            Err(_) => climb.refused(now.tick + settings.hold_ticks),
-        },
+impl Sized {
+    /// Asks the law for its step and proposes it. A refusal is told to the law, which looks again from where the pool
+    /// really is.
+    fn tick(&mut self, now: &Observation, rest_ticks: u64) {
+        match self.law.step(now) {
+            Step::Stay => {}
+            Step::To { workers, reason } => match (self.propose)(workers) {
+                Ok(_) => dials::explain(self.dial, reason),
+                Err(ControlError::CoolingDown(until)) => self.law.refused(until),
+                Err(_) => self.law.refused(now.tick + rest_ticks),
+            },
+        }
+        if now.tick.is_multiple_of(LIMIT_TOLD_EVERY)
+            && let Some(limit) = self.law.limit(now)
+        {
+            log::debug(format!("{}: {} at once are limited by {limit}", self.dial, now.workers));
+        }
     }
+}
+
+/// Ticks from one line about what limits a pool to the next.
+const LIMIT_TOLD_EVERY: u64 = 64;
+
+/// The nearest whole number of workers.
+#[expect(clippy::as_conversions, reason = "the float is clamped to a range of u32 first")]
+fn whole(workers: f64) -> u32 {
+    workers.round().clamp(0.0, f64::from(u32::MAX)) as u32
 }
 
 export_strategy!(WorkerSizing);
-
-#[cfg(test)]
-mod tests {
-    use strategy_sdk::metrics::PoolMetrics;
-
-    use super::*;
-
-    /// What a climber does after a growth from 4 workers to 6 that brought a tenth more tasks a second.
-    fn after_a_small_gain(objective: Objective) -> Step {
-        let settings = Settings::default().heeding(objective);
-        let mut climb = Climb::new("IO");
-        let mut last = Step::Stay;
-        for (tick, workers, tasks) in [(1, 4, 100), (2, 4, 100), (3, 6, 110), (4, 6, 110)] {
-            let pool = PoolMetrics {
-                workers,
-                min_workers: 1,
-                max_workers: 64,
-                utilisation: 1.0,
-                queued: 50,
-                window_completed: tasks,
-                mean_wait_us: 1_000.0,
-                mean_service_us: 1_000.0,
-            };
-            let now = Observation {
-                tick,
-                seconds: 1.0,
-                pool,
-                formula: Some(6.0),
-                ceiling: None,
-                own_cpu: Some(0.1),
-                others_cpu: Some(0.0),
-            };
-            last = climb.step(&settings, &now);
-        }
-        last
-    }
-
-    #[test]
-    fn a_small_gain_is_kept_for_throughput_and_given_up_for_memory() {
-        assert_eq!(after_a_small_gain(Objective::Throughput), Step::Stay);
-        assert!(matches!(after_a_small_gain(Objective::Memory), Step::To { workers: 4, .. }));
-    }
-}

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{ArgAction, Args};
+use clap::{Args, ValueEnum};
 use host_runtime::{Input, RunOptions, Stop};
 use host_simulator::Capacity;
 
@@ -19,7 +19,8 @@ use crate::progress::Terminal;
 /// Run an input under a profile and report what tuning gained.
 ///
 /// Without INPUT the built-in workload runs: six seeded phases, first with strategies off, then on, then off
-/// again, to see how much two runs differ by themselves. A directory is read and indexed, file by file and pass
+/// again, to see how much two runs differ by themselves. That compares with the profile's starting settings;
+/// --against sweep compares with the best fixed ones. A directory is read and indexed, file by file and pass
 /// by pass, without what .gitignore names. A trace is replayed against an origin with the latency of
 /// --origin-latency.
 #[derive(Debug, Args)]
@@ -28,19 +29,16 @@ Examples:
   host run --profile medium                       the built-in workload
   host run --profile medium .                     this directory, three passes
   host run --profile medium trace.lis.zst         a recorded trace
+  host run --against sweep trace.lis.zst          against the best fixed settings
   host run --set cache.policy=lfu --ledger run.jsonl trace.csv
 ")]
 pub(crate) struct Run {
     /// A directory or a trace file; the built-in workload where it is missing.
     input: Option<PathBuf>,
 
-    /// Run the same input with strategies off as well, before and after, to compare. On for the built-in workload.
-    #[arg(long, action = ArgAction::SetTrue, overrides_with = "no_baseline")]
-    baseline: bool,
-
-    /// No baseline, also for the built-in workload.
-    #[arg(long, action = ArgAction::SetTrue)]
-    no_baseline: bool,
+    /// What to compare the tuned run with. By default the start for the built-in workload, nothing for any other input.
+    #[arg(long, value_name = "WHAT")]
+    against: Option<Against>,
 
     /// Passes over a directory.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -79,6 +77,26 @@ pub(crate) struct Run {
     format: TraceFormat,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Against {
+    /// The profile's starting settings, strategies off: run before and after the tuned run
+    Start,
+    /// The best fixed settings that a sweep of some 15 runs finds: what somebody who knows the machine would set
+    Sweep,
+    /// Nothing: the tuned run alone
+    Nothing,
+}
+
+impl From<Against> for host_runtime::Against {
+    fn from(against: Against) -> Self {
+        match against {
+            Against::Start => Self::Start,
+            Against::Sweep => Self::Sweep,
+            Against::Nothing => Self::Nothing,
+        }
+    }
+}
+
 impl Run {
     pub(crate) fn execute(self) -> Result<End, Failure> {
         let terminal = Terminal::new(self.json);
@@ -88,12 +106,15 @@ impl Run {
         let stop = stop_on_ctrl_c()?;
         let input = self.input()?;
         let settings = self.layers.load(self.input.as_deref().unwrap_or(Path::new(".")))?;
-        let baseline = !self.no_baseline && (self.baseline || matches!(input, Input::BuiltIn));
+        let against = self.against.unwrap_or(match input {
+            Input::BuiltIn => Against::Start,
+            Input::Directory(_) | Input::Trace(..) => Against::Nothing,
+        });
         let options = RunOptions {
             settings,
             policies: policies(),
             input,
-            baseline,
+            against: against.into(),
             passes: self.passes,
             origin_latency: self.origin_latency,
             capacity: self.capacity,

@@ -24,6 +24,9 @@ const WIDEST_CHANGE: usize = 24;
 /// Prints the report.
 pub(crate) fn print(report: &Report) -> Result<(), Failure> {
     outln!()?;
+    if let Some(sweep) = &report.sweep {
+        super::sweep::print(sweep)?;
+    }
     figures(report)?;
     phases(report)?;
     if let Some(totals) = &report.workload.totals {
@@ -92,8 +95,9 @@ fn figures(report: &Report) -> Result<(), Failure> {
     if let Some(comparison) = comparison {
         let noise = percent(comparison.noise());
         outln!(
-            "noise: {noise}: a smaller change is not claimed; the runs before and again had no strategies"
+            "before and again: the profile's starting settings, strategies off; a change below {noise} is noise"
         )?;
+        outln!("what the best fixed settings would have gained: --against sweep")?;
     }
     Ok(())
 }
