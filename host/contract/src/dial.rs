@@ -102,8 +102,11 @@ pub enum Judged {
     Capacity,
     /// The hit ratio, against the shadow of the setting in force: shadows see no prefetching.
     Prefetching,
-    /// The throughput, against that of the ticks before.
+    /// The throughput, or what the operator wants instead, against that of the value that was left, in turns.
     Throughput,
+    /// The same, where what a value does lasts after it is left, so that turns tell little: only a fall far beyond the
+    /// noise is looked into.
+    Guarded,
     /// Nothing measures it yet. The decision is kept without a verdict.
     Nothing,
 }
@@ -178,7 +181,7 @@ pub const BUILT_IN: &[DialSpec] = &[
         unit: "seconds",
         meaning: "time that an entry lives after it was stored; 3155760000 (100 years) is without end",
         mode: Mode::Priority,
-        judged: Judged::Nothing,
+        judged: Judged::Guarded,
         figures: &["hit-ratio"],
         shadows: false,
         keys: Keys {
@@ -244,7 +247,7 @@ pub const BUILT_IN: &[DialSpec] = &[
         unit: "loads",
         meaning: "prefetches under way at once; 0 switches prefetching off",
         mode: Mode::Min,
-        judged: Judged::Prefetching,
+        judged: Judged::Throughput,
         figures: &["hit-ratio"],
         shadows: true,
         keys: Keys {
@@ -262,7 +265,7 @@ pub const BUILT_IN: &[DialSpec] = &[
         unit: "share of the cache",
         meaning: "share of the cache for entries that were prefetched and not yet requested",
         mode: Mode::Min,
-        judged: Judged::Prefetching,
+        judged: Judged::Throughput,
         figures: &["hit-ratio"],
         shadows: true,
         keys: Keys { start: "prefetch.cache-share", min: None, max: None, least: 0, most: 50 },

@@ -46,6 +46,7 @@ pub const BUILT_IN: &[GaugeSpec] = &[
         "microseconds",
         "mean time that the IO pool's tasks waited before they ran in the window",
     ),
+    row("latency-mean", "microseconds", "mean time of the window's requests, from submission to end"),
     row("latency-p50", "microseconds", "median time of the window's requests, from submission to end"),
     row(
         "latency-p99",

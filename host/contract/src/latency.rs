@@ -25,6 +25,8 @@ pub struct Percentiles {
     pub p50_us: f64,
     /// 99th percentile.
     pub p99_us: f64,
+    /// Mean.
+    pub mean_us: f64,
 }
 
 impl Latency {
@@ -76,7 +78,7 @@ impl Latency {
         }
         // A bucket is answered by its upper edge, which may lie above the longest duration.
         let at = |quantile| microseconds(h.value_at_quantile(quantile).min(h.max()));
-        Percentiles { count: h.len(), p50_us: at(0.50), p99_us: at(0.99) }
+        Percentiles { count: h.len(), p50_us: at(0.50), p99_us: at(0.99), mean_us: h.mean() / 1e3 }
     }
 }
 

@@ -1,12 +1,13 @@
 //! Consult, arbitrate, apply: one tick of the loop.
 //!
-//! The order within a tick is fixed, so that the same snapshots give the same ledger: judge the changes whose window has
-//! closed, call every strategy by priority, resolve and apply each dial in the order of the table, change the rule book,
+//! The order within a tick is fixed, so that the same snapshots give the same ledger: judge, and turn what follows from
+//! that; call every strategy by priority, resolve and apply each dial in the order of the table, change the rule book,
 //! let the shadows follow what was asked, and let the memory budget have the last word. A strategy that faults is disabled
 //! there and then, and what it held returns to the settings that the run started with.
 
 mod consulted;
 mod disabling;
+mod judging;
 mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,8 +19,7 @@ use host_contract::{Dial, DialSpec, Dials, Mode, Snapshot, Value};
 use crate::actuator::Actuators;
 use crate::arbiter::{self, Resolution};
 use crate::context::{DialState, Offer};
-use crate::effect::Effect;
-use crate::judge::{Change, Judge};
+use crate::judge::{Judge, Plan, nobody};
 use crate::ledger::{Decision, Disabled, Logged, Record, RulesChanged, ShadowsFollow};
 use crate::outcome::Verdict;
 use crate::registration::{Cost, Registration};
@@ -58,14 +58,14 @@ pub struct Budget {
 }
 
 /// How the loop is set up; from the profile.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// The dials there are, in the order in which decisions are applied.
     pub dials: Dials,
     /// Ticks for which a dial that was changed stays as it is.
     pub cool_down_ticks: u64,
-    /// Ticks after which a decision is judged, at least 1.
-    pub judge_after_ticks: u64,
+    /// How decisions are judged.
+    pub judge: Plan,
     /// How proposals for one dial are combined; as the dial's row says where none is given.
     pub modes: BTreeMap<Dial, Mode>,
     /// The memory budget; none where there is no limit.
@@ -94,7 +94,7 @@ impl ControlLoop {
     pub fn new(config: Config, mut registrations: Vec<Registration>, actuators: &Actuators) -> Self {
         // Stable, so that the profile's order breaks ties.
         registrations.sort_by_key(|registration| std::cmp::Reverse(registration.priority));
-        let judge = Judge::new(config.judge_after_ticks);
+        let judge = Judge::new(config.judge);
         Self {
             config,
             registrations,
@@ -144,15 +144,20 @@ impl ControlLoop {
 
     /// Goes on under another configuration.
     pub fn configure(&mut self, config: Config) {
-        self.judge.set_window(config.judge_after_ticks);
+        self.judge.replan(config.judge);
         self.config = config;
+    }
+
+    /// How soon the next tick is wanted; none where the profile's interval will do.
+    #[must_use]
+    pub fn pace(&self) -> Option<std::time::Duration> {
+        self.judge.pace()
     }
 
     /// One tick. Returns the ledger's records of it, in order.
     pub fn tick(&mut self, snapshot: &Arc<Snapshot>, controls: &mut Controls<'_>) -> Vec<Record> {
         self.records.push(Record::Tick(Arc::clone(snapshot)));
-        let effects = self.judge.tick(snapshot);
-        self.note(effects);
+        self.obey_judge(snapshot, controls);
         self.cooling.retain(|_, until| *until > snapshot.tick);
 
         let mut consulted = self.consult(snapshot, controls);
@@ -172,28 +177,6 @@ impl ControlLoop {
         let effects = self.judge.finish(snapshot);
         self.note(effects);
         std::mem::take(&mut self.records)
-    }
-
-    /// Puts effects on the ledger, beside what they judge, and where the strategies that proposed it can see them.
-    fn note(&mut self, effects: Vec<Effect>) {
-        for effect in effects {
-            let of = |id: u64| id == effect.decision;
-            for decision in self.decisions.iter_mut().filter(|decision| of(decision.id)) {
-                decision.effect = Some(effect.clone());
-            }
-            for change in self.rule_changes.iter_mut().filter(|change| of(change.id)) {
-                change.effect = Some(effect.clone());
-            }
-            for registration in &mut self.registrations {
-                if registration.outcomes.iter().any(|outcome| outcome.decision.is_some_and(of)) {
-                    let outcomes = Arc::make_mut(&mut registration.outcomes).iter_mut();
-                    for outcome in outcomes.filter(|outcome| outcome.decision.is_some_and(of)) {
-                        outcome.effect = Some(effect.clone());
-                    }
-                }
-            }
-            self.records.push(Record::Effect(effect));
-        }
     }
 
     fn offer(&self, tick: u64, controls: &Controls<'_>) -> Offer {
@@ -263,9 +246,9 @@ impl ControlLoop {
                 registration.holds.remove(&dial);
             }
         }
-        let by = self.names(&by);
         let to = controls.actuators.value(dial).unwrap_or(value);
-        let id = self.decide(spec, from, to, by.clone(), reason, snapshot);
+        let id = self.decide(spec, (from, to), &by, reason, snapshot);
+        let by = self.names(&by);
         for consulted in consulted.iter_mut() {
             consulted.decided(dial, id, &by);
         }
@@ -314,46 +297,10 @@ impl ControlLoop {
         match controls.actuators.apply(dial, &Value::Count(most)) {
             Ok(()) => {
                 let to = controls.actuators.value(dial).unwrap_or(Value::Count(most));
-                let by = vec![HOST.to_owned()];
-                self.decide(&spec, Value::Count(capacity), to, by, Some(reason), snapshot);
+                self.decide(&spec, (Value::Count(capacity), to), &nobody(), Some(reason), snapshot);
             }
             Err(error) => self.log_failure(HOST, dial.name(), error, snapshot),
         }
-    }
-
-    /// Puts a change on the ledger and starts to watch it. Returns its number.
-    fn decide(
-        &mut self,
-        spec: &DialSpec,
-        from: Value,
-        to: Value,
-        by: Vec<String>,
-        reason: Option<String>,
-        snapshot: &Arc<Snapshot>,
-    ) -> u64 {
-        let id = self.watch(spec.dial.name(), spec.judged, from.clone(), snapshot);
-        let saw = crate::figures::beside(spec.figures, spec.shadows, snapshot);
-        let reason = reason.unwrap_or_else(|| crate::figures::in_words(&saw));
-        let (tick, at_ms, dial) = (snapshot.tick, at_ms(snapshot), spec.dial);
-        let decision = Decision { id, tick, at_ms, dial, from, to, by, saw, reason, effect: None };
-        self.records.push(Record::Decision(decision.clone()));
-        self.decisions.push(decision);
-        id
-    }
-
-    /// Closes the open window of a subject and opens the next one. Returns the number of the change.
-    fn watch(
-        &mut self,
-        subject: &'static str,
-        judged: host_contract::Judged,
-        from: Value,
-        snapshot: &Arc<Snapshot>,
-    ) -> u64 {
-        let cut = self.judge.cut_short(subject, snapshot);
-        self.note(cut);
-        self.changes += 1;
-        self.judge.watch(Change { decision: self.changes, subject, judged, from }, snapshot);
-        self.changes
     }
 
     fn names(&self, registrations: &BTreeSet<usize>) -> Vec<String> {

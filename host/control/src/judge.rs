@@ -1,189 +1,293 @@
-//! What a decision changed, measured once its window has closed. Pure.
+//! What a decision changed, and what follows from it.
 //!
-//! Like is compared with like. Prefetching raises the hit ratio that is measured and does not reach the shadows, so a
-//! shadow must not be held against the measured figure where a policy or a capacity is judged. Instead, the shadow of the
-//! setting that was left is held against the shadow of the setting in force, over the same window and the same sample of
-//! the requests, and the difference is taken off the measured hit ratio. That is exact without prefetching; with it, an
-//! entry that both the new policy and the prefetcher would have kept counts for the policy.
+//! Every decision of a strategy has a counterfactual. Where a shadow stands for the setting that was left, it is the shadow
+//! ([`window`]). Where there is none, as for workers, the host itself goes back to what was left and returns, in blocks
+//! of some ticks ([`switchback`]); what came before a change is never held against what came after it alone. A change
+//! that turns out worse beyond noise is undone, and the strategies that asked for it have to leave the dial alone for as long
+//! as the loss was large ([`rests`]).
 //!
-//! A change of prefetching is held against the shadow of the setting in force: it says what the window would have given
-//! without any prefetching. Workers have no shadow: they are held against the throughput of the ticks before. Where nothing
-//! can tell, there is no counterfactual, and the basis says why.
+//! Pure: it says what to turn as [`Order`]s, and the loop turns it. All chance comes from the run's seed.
 
+mod evidence;
+mod rests;
+mod seen;
+mod switchback;
+mod trial;
+mod window;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
-use host_contract::number::ratio;
-use host_contract::snapshot::Shadow;
-use host_contract::{Judged, Snapshot, Value};
+use host_contract::{Dial, DialSpec, Judged, Objective, Snapshot, Value};
 
-use crate::effect::Effect;
+use crate::effect::{Effect, Found};
+use rests::Rests;
+use switchback::{Switchback, Turned};
+pub use window::Change;
+use window::{Closed, Window};
 
-/// What is judged: one change of a dial or of the rule book.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Change {
-    /// Number of the decision.
-    pub decision: u64,
-    /// The dial's name, or what stands for the rule book. A further change of the same closes the window.
-    pub subject: &'static str,
-    /// What the change is judged by.
-    pub judged: Judged,
-    /// What was left.
-    pub from: Value,
+/// How decisions are judged; from the profile.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Plan {
+    /// Whether the host returns to what a strategy has left, and undoes what lost. Without it decisions are measured and
+    /// nothing follows.
+    pub enabled: bool,
+    /// Ticks after which a decision is judged by the shadows, at least 1.
+    pub window_ticks: u64,
+    /// Ticks for which a dial stands still before the value is tried; after three times as many it is tried anyway.
+    pub settle_ticks: u64,
+    /// Ticks at the begin of a block that do not count.
+    pub wash_in_ticks: u64,
+    /// Ticks of a block that count, at least 1.
+    pub block_ticks: u64,
+    /// Most blocks of a trial.
+    pub blocks: u64,
+    /// Share of the time that returns to a worse setting may cost, above 0.
+    pub cost: f64,
 }
 
-/// Changes whose window is still open.
+impl Plan {
+    /// Measures and turns nothing.
+    #[must_use]
+    pub fn watch_only(window_ticks: u64) -> Self {
+        let window_ticks = window_ticks.max(1);
+        Self { enabled: false, window_ticks, ..Self::default() }
+    }
+}
+
+impl Default for Plan {
+    /// As `defaults.toml` has it.
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            window_ticks: 4,
+            settle_ticks: 3,
+            wash_in_ticks: 1,
+            block_ticks: 2,
+            blocks: 40,
+            cost: 0.02,
+        }
+    }
+}
+
+/// What the loop has to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Order {
+    /// Note how a decision was judged.
+    Effect(Effect),
+    /// Take a block of a trial.
+    Take(BlockTaken),
+    /// Undo a decision.
+    RollBack(RollBack),
+}
+
+/// A block of a trial.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BlockTaken {
+    /// The dials on trial, with the decision that is tried and the value of this block.
+    pub dials: Vec<(Dial, u64, Value)>,
+    /// Number of the block in its trial, from 1.
+    pub block: u64,
+    /// Whether it is one of the setting that was decided for; else of the one that was left.
+    pub present: bool,
+    /// The probability with which this side was drawn.
+    pub probability: f64,
+}
+
+/// A decision to undo.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RollBack {
+    /// The dial.
+    pub dial: Dial,
+    /// What lost.
+    pub from: Value,
+    /// What stands again.
+    pub to: Value,
+    /// Why, with the figures.
+    pub reason: String,
+    /// The first tick in which those who asked for it are heard again; none where they need not rest.
+    pub until: Option<u64>,
+}
+
+/// Judges the decisions of a run.
 #[derive(Debug)]
 pub struct Judge {
-    window_ticks: u64,
-    open: Vec<Open>,
-}
-
-#[derive(Debug)]
-struct Open {
-    change: Change,
-    since: Arc<Snapshot>,
-    throughput_before: f64,
-    throughput_sum: f64,
-    ticks: u32,
+    plan: Plan,
+    windows: Vec<Window>,
+    turns: Switchback,
+    rests: Rests,
 }
 
 impl Judge {
-    /// Windows of `window_ticks` ticks, at least 1.
+    /// Judges as planned.
     #[must_use]
-    pub fn new(window_ticks: u64) -> Self {
-        Self { window_ticks: window_ticks.max(1), open: Vec::new() }
+    pub fn new(plan: Plan) -> Self {
+        Self { plan, windows: Vec::new(), turns: Switchback::default(), rests: Rests::default() }
     }
 
-    /// Closes windows after another number of ticks, at least 1; those that are open, too.
-    pub fn set_window(&mut self, ticks: u64) {
-        self.window_ticks = ticks.max(1);
+    /// Judges otherwise from now on. A trial under way ends with the next tick.
+    pub fn replan(&mut self, plan: Plan) {
+        self.plan = plan;
+        self.turns.interrupt();
     }
 
-    /// Starts the window of a change made in the tick of `snapshot`. An open window of the same subject has to be closed
-    /// first.
-    pub fn watch(&mut self, change: Change, snapshot: &Arc<Snapshot>) {
-        if change.judged == Judged::Nothing {
-            return;
+    /// The first tick in which a proposal of this strategy for the dial is heard, as far as the judge has a say; none
+    /// where it has none.
+    #[must_use]
+    pub fn free_from(&self, author: usize, spec: &DialSpec, tick: u64) -> Option<u64> {
+        if !self.plan.enabled {
+            return None;
         }
-        let throughput_before = self.recent_throughput(snapshot);
-        let since = Arc::clone(snapshot);
-        self.open.push(Open { change, since, throughput_before, throughput_sum: 0.0, ticks: 0 });
+        // Whether a shadow stands near a capacity shows when it is turned.
+        let without_shadow = matches!(spec.judged, Judged::Throughput | Judged::Guarded | Judged::Capacity);
+        let held = self.turns.held(spec.dial, without_shadow, tick);
+        held.max(self.rests.until(author, spec.dial))
     }
 
-    /// Mean throughput of the last ticks, this one included, as many as a change is judged over.
-    fn recent_throughput(&self, snapshot: &Snapshot) -> f64 {
-        let take = usize::try_from(self.window_ticks).unwrap_or(usize::MAX);
-        let (mut sum, mut count) = (0.0, 0.0);
-        for figure in snapshot.history("throughput", take) {
-            sum += figure;
-            count += 1.0;
-        }
-        if count > 0.0 { sum / count } else { snapshot.throughput() }
+    /// How soon the next tick is wanted; none where any time will do.
+    #[must_use]
+    pub fn pace(&self) -> Option<Duration> {
+        self.turns.pace().filter(|_| self.plan.enabled)
     }
 
-    /// Counts the tick of `snapshot` and returns the changes whose window has closed with it.
-    pub fn tick(&mut self, snapshot: &Snapshot) -> Vec<Effect> {
-        for open in &mut self.open {
-            open.ticks += 1;
-            open.throughput_sum += snapshot.throughput();
-        }
-        let window = self.window_ticks;
-        self.close(snapshot, |open| u64::from(open.ticks) >= window)
-    }
-
-    /// Closes the window of a subject early, because it is changed again.
-    pub fn cut_short(&mut self, subject: &str, snapshot: &Snapshot) -> Vec<Effect> {
-        self.close(snapshot, |open| open.change.subject == subject)
-    }
-
-    /// Closes every window, because the run ends.
-    pub fn finish(&mut self, snapshot: &Snapshot) -> Vec<Effect> {
-        self.close(snapshot, |_| true)
-    }
-
-    fn close(&mut self, snapshot: &Snapshot, due: impl Fn(&Open) -> bool) -> Vec<Effect> {
-        let (closed, open): (Vec<Open>, Vec<Open>) =
-            std::mem::take(&mut self.open).into_iter().partition(due);
-        self.open = open;
-        closed.iter().filter_map(|open| effect(open, snapshot)).collect()
-    }
-}
-
-/// None where the window saw nothing to measure.
-fn effect(open: &Open, now: &Snapshot) -> Option<Effect> {
-    let (metric, measured, told) = match open.change.judged {
-        Judged::Nothing => return None,
-        Judged::Throughput => {
-            if open.ticks == 0 {
-                return None;
+    /// Starts to judge a change made in the tick of `snapshot`. Returns how changes were judged that end with it.
+    pub fn watch(&mut self, change: Change, snapshot: &Arc<Snapshot>) -> Vec<Effect> {
+        let mut effects = self.cut_short(change.dial, snapshot);
+        let by_turns = self.by_turns(&change, snapshot);
+        match change.dial {
+            Some(dial) if change.authors.is_empty() => {
+                effects.extend(self.turns.overruled(dial, snapshot, "the host has set the dial"));
             }
-            let measured = open.throughput_sum / f64::from(open.ticks);
-            ("throughput", measured, Ok((open.throughput_before, "before".to_owned())))
+            Some(dial) if by_turns => {
+                let turned = Turned {
+                    dial,
+                    from: change.from,
+                    to: change.to,
+                    decision: change.decision,
+                    authors: change.authors,
+                    slow: change.judged != Judged::Throughput,
+                };
+                effects.extend(self.turns.turned(turned, snapshot, self.plan, &mut self.rests));
+                return effects;
+            }
+            Some(dial) => {
+                // Its course, where it has one, ends in a change that the shadows can judge.
+                effects.extend(self.turns.overruled(dial, snapshot, "a further change took its place"));
+            }
+            None => {}
         }
-        Judged::Policy | Judged::Capacity | Judged::Prefetching => {
-            let (before, after) = (&open.since.cache, &now.cache);
-            let hits = after.hits.checked_sub(before.hits)?;
-            let misses = after.misses.checked_sub(before.misses)?;
-            let measured = ratio(hits, hits.saturating_add(misses))?;
-            ("hit-ratio", measured, counterfactual(open, now, measured))
+        if change.judged != Judged::Nothing && !by_turns {
+            self.windows.push(Window::open(change, snapshot, self.plan.window_ticks));
         }
-    };
-    let (counterfactual, basis) = match told {
-        Ok((figure, basis)) => (Some(figure), basis),
-        Err(why) => (None, format!("none: {why}")),
-    };
-    Some(Effect {
-        decision: open.change.decision,
-        tick: now.tick,
-        window_ticks: u64::from(open.ticks),
-        metric,
-        measured,
-        counterfactual,
-        basis,
-    })
-}
-
-/// The hit ratio that the setting which was left would have given, and how that is known; or why it is not.
-fn counterfactual(open: &Open, now: &Snapshot, measured: f64) -> Result<(f64, String), String> {
-    let (policy, capacity) = (now.cache.policy.as_str(), now.cache.capacity_bytes);
-    let in_force = window(&open.since, now, policy, capacity)?;
-    let (left, setting) = match (open.change.judged, &open.change.from) {
-        (Judged::Prefetching, _) => {
-            return Ok((in_force, format!("no prefetching, by the shadow of {policy}")));
-        }
-        (Judged::Policy, Value::Name(left)) => (window(&open.since, now, left, capacity)?, left.clone()),
-        (Judged::Capacity, Value::Count(left)) => {
-            (window(&open.since, now, policy, *left)?, format!("a capacity of {left}"))
-        }
-        _ => return Err("the setting that was left is none that a shadow follows".to_owned()),
-    };
-    let figure = (measured + (left - in_force)).clamp(0.0, 1.0);
-    Ok((figure, format!("{setting}, by the shadows")))
-}
-
-/// Hit ratio, between two snapshots, of the shadow of a policy at the capacity nearest to `capacity` and within an eighth
-/// of it. A shadow goes on counting when the cache is resized: the multiple of the capacity is what it is known by.
-fn window(since: &Snapshot, now: &Snapshot, policy: &str, capacity: u64) -> Result<f64, String> {
-    let of_policy = |shadow: &&Shadow| shadow.policy == policy;
-    if !now.shadows.iter().any(|shadow| of_policy(&shadow)) {
-        return Err(format!("no shadow follows {policy}"));
+        effects
     }
-    let distance = |shadow: &&Shadow| shadow.capacity_bytes.abs_diff(capacity);
-    let near = |shadow: &&Shadow| of_policy(shadow) && distance(shadow) <= capacity / 8;
-    let end = now.shadows.iter().filter(near).min_by_key(distance);
-    let end = end.ok_or_else(|| format!("no shadow of {policy} has a capacity near {capacity}"))?;
-    let same = |shadow: &&Shadow| {
-        of_policy(shadow) && shadow.capacity_factor.to_bits() == end.capacity_factor.to_bits()
-    };
-    let start = since.shadows.iter().find(same);
-    let (requests, misses) = start.map_or((0, 0), |start| (start.requests, start.misses));
-    let counted = || {
-        let requests = end.requests.checked_sub(requests)?;
-        let misses = end.misses.checked_sub(misses)?;
-        ratio(requests.saturating_sub(misses), requests)
-    };
-    counted().ok_or_else(|| format!("the shadow of {policy} saw no request"))
+
+    /// Whether a change is judged by turns: no shadow stands for what was left.
+    fn by_turns(&self, change: &Change, snapshot: &Snapshot) -> bool {
+        self.plan.enabled
+            && match (change.judged, &change.from, &change.to) {
+                (Judged::Throughput | Judged::Guarded, ..) => true,
+                (Judged::Capacity, Value::Count(from), Value::Count(to)) => !shadowed(snapshot, *from, *to),
+                _ => false,
+            }
+    }
+
+    /// The host or the operator has set a dial without a decision of its own.
+    pub fn overruled(&mut self, dial: Dial, snapshot: &Snapshot) -> Vec<Effect> {
+        let mut effects = self.cut_short(Some(dial), snapshot);
+        effects.extend(self.turns.overruled(dial, snapshot, "the host has set the dial"));
+        effects
+    }
+
+    /// Takes in the tick of `snapshot` and says what to do. `values` are those in force.
+    pub fn tick(&mut self, snapshot: &Snapshot, values: &dyn Fn(Dial) -> Option<Value>) -> Vec<Order> {
+        let mut orders = Vec::new();
+        for closed in self.close_due(snapshot) {
+            orders.extend(self.conclude(closed, snapshot, values));
+        }
+        if self.plan.enabled || self.turns.is_trying() {
+            orders.extend(self.turns.tick(snapshot, values, self.plan, &mut self.rests));
+        }
+        orders
+    }
+
+    /// Judges what is still open, because the run ends.
+    pub fn finish(&mut self, snapshot: &Snapshot) -> Vec<Effect> {
+        let windows = std::mem::take(&mut self.windows);
+        let closed = windows.into_iter().filter_map(|window| window.close(snapshot));
+        let mut effects: Vec<Effect> = closed.map(|closed| closed.effect).collect();
+        effects.extend(self.turns.finish(snapshot));
+        effects
+    }
+
+    fn close_due(&mut self, snapshot: &Snapshot) -> Vec<Closed> {
+        self.windows.iter_mut().for_each(|window| window.tick(snapshot));
+        let most = self.plan.window_ticks.max(1);
+        self.take(|window| window.ticks() >= most).into_iter().filter_map(|of| of.close(snapshot)).collect()
+    }
+
+    fn take(&mut self, which: impl Fn(&Window) -> bool) -> Vec<Window> {
+        let (taken, left) = std::mem::take(&mut self.windows).into_iter().partition(which);
+        self.windows = left;
+        taken
+    }
+
+    /// Closes the window of a dial, or of the rule book, early: it is changed again. Too little was seen to undo anything.
+    fn cut_short(&mut self, dial: Option<Dial>, snapshot: &Snapshot) -> Vec<Effect> {
+        let cut = self.take(|window| window.dial() == dial);
+        cut.into_iter().filter_map(|window| window.close(snapshot)).map(|closed| closed.effect).collect()
+    }
+
+    /// What follows from a window that has closed.
+    fn conclude(
+        &mut self,
+        closed: Closed,
+        snapshot: &Snapshot,
+        values: &dyn Fn(Dial) -> Option<Value>,
+    ) -> Vec<Order> {
+        let Closed { change, effect, cost } = closed;
+        let verdict = effect.verdict;
+        let mut orders = vec![Order::Effect(effect.clone())];
+        let Some(dial) = change.dial.filter(|_| self.plan.enabled) else { return orders };
+        if verdict == Found::Better {
+            change.authors.iter().for_each(|author| self.rests.won(*author, dial));
+        }
+        let stands = values(dial).as_ref() == Some(&change.to);
+        if verdict != Found::Worse || !stands || change.authors.is_empty() || saves(&change, snapshot) {
+            return orders;
+        }
+        let (rests, allowed, tick) = (&mut self.rests, self.plan.cost, snapshot.tick);
+        let until = change.authors.iter().map(|author| rests.lost(*author, dial, tick, cost, allowed)).max();
+        let percent = |share: Option<f64>| share.map_or(0.0, |share| share * 100.0);
+        let reason = format!(
+            "undone: worse, {:.1} % hits; {} {:.1} % ({:.1} standard errors)",
+            percent(Some(effect.measured)),
+            effect.basis,
+            percent(effect.counterfactual),
+            effect.statistic.unwrap_or(0.0).abs()
+        );
+        orders.push(Order::RollBack(RollBack { dial, from: change.to, to: change.from, reason, until }));
+        orders
+    }
 }
 
-#[cfg(test)]
-mod tests;
+/// Whether a change gives up hits for what the operator wants more.
+fn saves(change: &Change, snapshot: &Snapshot) -> bool {
+    let smaller = matches!((&change.from, &change.to), (Value::Count(from), Value::Count(to)) if to < from);
+    change.judged == Judged::Capacity && smaller && snapshot.run.objective == Objective::Memory
+}
+
+/// Whether, once the cache has the capacity `to`, a shadow of the policy in force will stand near `from`: shadows follow the
+/// cache at fixed multiples of its capacity.
+fn shadowed(snapshot: &Snapshot, from: u64, to: u64) -> bool {
+    use host_contract::number::to_f64;
+    let of_policy = snapshot.shadows.iter().filter(|shadow| shadow.policy == snapshot.cache.policy);
+    let (from, to) = (to_f64(from), to_f64(to));
+    of_policy.map(|shadow| shadow.capacity_factor * to).any(|near| (near - from).abs() <= from / 8.0)
+}
+
+/// Nobody asked: the host decided.
+pub(crate) fn nobody() -> BTreeSet<usize> {
+    BTreeSet::new()
+}

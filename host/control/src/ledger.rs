@@ -34,6 +34,8 @@ pub enum Record {
     Shadows(ShadowsFollow),
     /// A decision or a change of the rule book was judged.
     Effect(Effect),
+    /// The host took a block of a trial: it put one side of a decision in force.
+    Block(Block),
     /// A strategy logged something.
     Log(Logged),
     /// A strategy was disabled.
@@ -154,8 +156,11 @@ pub struct Decision {
     pub from: Value,
     /// What is in force now.
     pub to: Value,
-    /// Who asked: names of strategies, or `host` for the memory budget and for what follows when a strategy is disabled.
+    /// Who asked: names of strategies, or `host` for the memory budget, for what follows when a strategy is disabled, and
+    /// for what the judge undoes.
     pub by: Vec<String>,
+    /// The probability with which it was taken: 1.0, for strategies and host decide without drawing lots.
+    pub probability: f64,
     /// The figures of the snapshot that bear on this dial.
     pub saw: BTreeMap<String, f64>,
     /// The reason in words: what the strategy said, or the figures.
@@ -163,6 +168,25 @@ pub struct Decision {
     /// How it was judged, once its window has closed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effect: Option<Effect>,
+}
+
+/// A block of a trial.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Block {
+    /// The tick.
+    pub tick: u64,
+    /// Milliseconds since the run began.
+    pub at_ms: u64,
+    /// Number of the block in its trial, from 1.
+    pub block: u64,
+    /// `present` for what was decided for, `reference` for what was left.
+    pub side: &'static str,
+    /// The probability with which this side was drawn; 1.0 where nothing was drawn.
+    pub probability: f64,
+    /// The dials on trial, with the value in force from now on.
+    pub values: BTreeMap<Dial, Value>,
+    /// The decisions on trial.
+    pub decisions: Vec<u64>,
 }
 
 /// The rule book was changed.

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use host_contract::dial::{CACHE_CAPACITY, CACHE_POLICY, IO_WORKERS};
 use host_contract::snapshot::{Cache, Shadow, System};
 use host_contract::{Dial, Dials, Grant, Mode, Names, PrefetchRule, Range, Snapshot, Value};
+use host_control::judge::Plan;
 use host_control::ledger::Record;
 use host_control::{
     Actuator, Actuators, Budget, Config, ControlLoop, Controls, Fault, Identity, NoRules, NoShadows, Outcome,
@@ -208,7 +209,7 @@ fn config() -> Config {
     Config {
         dials: Dials::built_in(),
         cool_down_ticks: 2,
-        judge_after_ticks: 2,
+        judge: Plan::watch_only(2),
         modes: BTreeMap::new(),
         budget: Some(Budget { dial: CACHE_CAPACITY, cap_bytes: 10_000 }),
     }

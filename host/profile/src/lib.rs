@@ -47,6 +47,6 @@ pub use error::ProfileError;
 pub use host_contract::{Grant, Mode, Objective};
 pub use load::Loader;
 pub use settings::{
-    CacheSettings, ControlSettings, ExecutorSettings, LimitSettings, MemorySettings, PluginSettings,
-    PrefetchSettings, Row, Settings, StrategySettings,
+    CacheSettings, ControlSettings, ExecutorSettings, JudgeSettings, LimitSettings, MemorySettings,
+    PluginSettings, PrefetchSettings, Row, Settings, StrategySettings,
 };

@@ -16,7 +16,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// The keys that belong to no dial. Caches are measured in megabytes; the floor of the cap only excludes slips of the
 /// unit.
-const OTHERS: [Key; 24] = [
+const OTHERS: [Key; 30] = [
     key("summary", Kind::Text),
     key("optimise", Kind::Choice(&["throughput", "latency", "memory", "bandwidth"])),
     bound("memory.cap", Kind::Bytes(1_000, 1_000_000_000_000_000)),
@@ -30,7 +30,13 @@ const OTHERS: [Key; 24] = [
     key("control.tick", Kind::Span(MILLISECOND, Duration::from_secs(3_600))),
     key("control.tick-requests", Kind::Count(0, 1_000_000_000_000)),
     key("control.cool-down-ticks", Kind::Count(0, 1_000)),
+    key("control.judge", Kind::Flag),
     key("control.judge-after-ticks", Kind::Count(1, 1_000)),
+    key("control.judge-settle-ticks", Kind::Count(1, 1_000)),
+    key("control.judge-wash-in-ticks", Kind::Count(0, 100)),
+    key("control.judge-block-ticks", Kind::Count(1, 100)),
+    key("control.judge-blocks", Kind::Count(2, 10_000)),
+    key("control.judge-cost", Kind::Ratio(0.001, 1.0)),
     key("limits.fuel", Kind::Count(10_000, 1_000_000_000_000)),
     key("limits.deadline", Kind::Span(MILLISECOND, MINUTE)),
     key("limits.memory", Kind::Bytes(1_000_000, 4_294_967_296)),

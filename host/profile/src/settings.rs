@@ -109,7 +109,7 @@ pub struct PrefetchSettings {
 }
 
 /// The control loop.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ControlSettings {
     /// Whether strategies are consulted at all.
     pub enabled: bool,
@@ -120,8 +120,27 @@ pub struct ControlSettings {
     pub tick_requests: u64,
     /// Ticks for which a dial rests after a change.
     pub cool_down_ticks: u64,
-    /// Ticks after which a decision is judged, at least 1.
-    pub judge_after_ticks: u64,
+    /// How decisions are judged, and whether what lost is undone.
+    pub judge: JudgeSettings,
+}
+
+/// How decisions are judged.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct JudgeSettings {
+    /// Whether decisions are tried against what they left, and undone where they lost. Otherwise they are measured only.
+    pub enabled: bool,
+    /// Ticks after which the shadows judge a decision, at least 1.
+    pub after_ticks: u64,
+    /// Ticks for which a dial without a shadow stands still before it is tried, at least 1.
+    pub settle_ticks: u64,
+    /// Ticks at the begin of a block that do not count.
+    pub wash_in_ticks: u64,
+    /// Ticks of a block that count, at least 1.
+    pub block_ticks: u64,
+    /// Most blocks of a trial, at least 2.
+    pub blocks: u64,
+    /// Share of the time that returns to a worse setting may cost, 0.001 to 1.0.
+    pub cost: f64,
 }
 
 /// What one tick of one strategy may use.

@@ -122,7 +122,9 @@ impl Ticking {
             let since = last_tick.elapsed();
             let count = self.with.live.plane.metrics.count();
             let enough = every > 0 && count.saturating_sub(seen) >= after;
-            if since >= self.with.interval || (enough && since >= rest) {
+            // What was just turned is looked at as often as what stood before, however few requests it serves.
+            let wanted = self.with.control.control.pace().is_some_and(|pace| since >= pace.max(rest));
+            if since >= self.with.interval || wanted || (enough && since >= rest) {
                 last_tick = Instant::now();
                 seen = count;
                 self.tick();

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use host_cache::{Registry, UnknownPolicy};
 use host_contract::dial::CACHE_CAPACITY;
 use host_contract::{Dial, Dials, Names, Refusal, Value};
+use host_control::judge::Plan;
 use host_control::{Budget, Config};
-use host_profile::{DialSettings, Settings};
+use host_profile::{DialSettings, JudgeSettings, Settings};
 
 /// What the settings allow each dial.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,12 +88,24 @@ pub(crate) fn rule_limit(settings: &Settings) -> Option<u32> {
     settings.prefetch.enabled.then_some(settings.prefetch.max_rules)
 }
 
+fn judge_plan(judge: JudgeSettings) -> Plan {
+    Plan {
+        enabled: judge.enabled,
+        window_ticks: judge.after_ticks,
+        settle_ticks: judge.settle_ticks,
+        wash_in_ticks: judge.wash_in_ticks,
+        block_ticks: judge.block_ticks,
+        blocks: judge.blocks,
+        cost: judge.cost,
+    }
+}
+
 /// How the control loop is set up.
 pub(crate) fn loop_config(settings: &Settings) -> Config {
     Config {
         dials: Dials::built_in(),
         cool_down_ticks: settings.control.cool_down_ticks,
-        judge_after_ticks: settings.control.judge_after_ticks,
+        judge: judge_plan(settings.control.judge),
         modes: settings.dials.iter().map(|(dial, settings)| (*dial, settings.mode)).collect(),
         budget: Some(Budget { dial: CACHE_CAPACITY, cap_bytes: settings.memory.cap.get() }),
     }

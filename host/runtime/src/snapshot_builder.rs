@@ -160,15 +160,15 @@ impl SnapshotBuilder {
 /// The gauges of a tick: those handed in, and those that follow from the rest of the sample.
 fn gauges(sample: &Sample, cache: &snapshot::Cache, throughput: f64) -> Values {
     let latency = sample.latency.percentiles();
-    let (p50, p99) =
-        if latency.count > 0 { (Some(latency.p50_us), Some(latency.p99_us)) } else { (None, None) };
+    let measured_latency = |figure: f64| (latency.count > 0).then_some(figure);
     let pools = sample.executor.as_ref();
     let [cpu, io] = [pools.map(|pools| &pools.cpu), pools.map(|pools| &pools.io)];
     let measured = [
         ("throughput", Some(throughput)),
         ("hit-ratio", cache.window_hit_ratio()),
-        ("latency-p50", p50),
-        ("latency-p99", p99),
+        ("latency-mean", measured_latency(latency.mean_us)),
+        ("latency-p50", measured_latency(latency.p50_us)),
+        ("latency-p99", measured_latency(latency.p99_us)),
         ("cpu-usage", Some(sample.system.cpu_usage)),
         ("process-memory", Some(to_f64(sample.system.process_memory_bytes))),
         ("cpu-pool-utilisation", cpu.map(|pool| pool.utilisation)),

@@ -1,7 +1,7 @@
 //! The report of a run: one screen.
 
 use host_contract::Value;
-use host_control::effect::Effect;
+use host_control::effect::{Effect, Found};
 use host_control::ledger::{Decision, RulesChanged};
 use host_profile::Bytes;
 use host_runtime::report::comparison::{Change, Comparison};
@@ -205,6 +205,13 @@ pub(crate) fn decisions(all: &[Decision], rules: &[RulesChanged]) -> Result<(), 
     if all.len() > DECISIONS {
         outln!("  and {} more; --ledger FILE keeps them all", all.len() - DECISIONS)?;
     }
+    let lost =
+        |decision: &&Decision| decision.effect.as_ref().is_some_and(|effect| effect.verdict == Found::Worse);
+    match all.iter().filter(lost).count() {
+        0 => {}
+        1 => outln!("  one decision was worse than what it left, and the host has undone it")?,
+        n => outln!("  {n} decisions were worse than what they left, and the host has undone them")?,
+    }
     if let (Some(first), Some(last)) = (rules.first(), rules.last()) {
         let change = format!("{} -> {}", first.from, last.to);
         let name = "prefetch-rules";
@@ -228,18 +235,31 @@ fn value(of: &Decision, value: &Value) -> String {
 fn effect(effect: &Effect) -> String {
     let figure = |ratio: f64| match effect.metric {
         "hit-ratio" => percent(ratio),
+        "latency-mean" => micros(ratio),
         _ => format!("{ratio:.0} /s"),
     };
     let window = match effect.window_ticks {
-        0 => "until the end".to_owned(),
-        1 => "in the next tick".to_owned(),
-        ticks => format!("in the next {ticks} ticks"),
+        _ if effect.pairs > 0 => String::new(),
+        0 => "until the end ".to_owned(),
+        1 => "in the next tick ".to_owned(),
+        ticks => format!("in the next {ticks} ticks "),
+    };
+    let verdict = match effect.verdict {
+        // The basis says why.
+        Found::NotTested => String::new(),
+        verdict => format!("{}: ", verdict.name()),
     };
     let other = match effect.counterfactual {
         Some(other) => format!("{} {}", effect.basis, figure(other)),
         None => effect.basis.clone(),
     };
-    format!("{window} {}; {other}", figure(effect.measured))
+    let sure = match effect.confidence {
+        Some(sure) if matches!(effect.verdict, Found::Better | Found::Worse) => {
+            format!(" ({:.1} % sure)", sure * 100.0)
+        }
+        _ => String::new(),
+    };
+    format!("{verdict}{window}{}; {other}{sure}", figure(effect.measured))
 }
 
 fn seconds(ms: u64) -> f64 {

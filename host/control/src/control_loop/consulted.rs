@@ -5,7 +5,8 @@ use std::sync::Arc;
 use host_contract::{Dial, Snapshot, Value};
 
 use super::{ControlLoop, Controls};
-use crate::context::ProposalContext;
+use crate::context::{Offer, ProposalContext};
+use crate::judge::Judge;
 use crate::ledger::{Answer, Logged, Proposed, Record, RuleProposed};
 use crate::outcome::{self, Outcome, Verdict};
 use crate::strategy::Response;
@@ -67,6 +68,21 @@ impl Consulted {
     }
 }
 
+/// The offer to one strategy: a dial that the judge withholds from it is not free.
+fn offer_to(registration: usize, offer: &Arc<Offer>, judge: &Judge) -> Arc<Offer> {
+    let mut offer = Arc::clone(offer);
+    for at in 0..offer.dials.len() {
+        let Some(state) = offer.dials.get(at) else { continue };
+        let free = judge.free_from(registration, &state.spec, offer.tick);
+        if let Some(free) = free.filter(|free| *free > state.free_from_tick)
+            && let Some(state) = Arc::make_mut(&mut offer).dials.get_mut(at)
+        {
+            state.free_from_tick = free;
+        }
+    }
+    offer
+}
+
 impl ControlLoop {
     /// Calls every strategy, highest priority first.
     pub(super) fn consult(&mut self, snapshot: &Arc<Snapshot>, controls: &Controls<'_>) -> Vec<Consulted> {
@@ -77,7 +93,8 @@ impl ControlLoop {
                 continue;
             }
             let declared = registration.identity().dials.iter().cloned().collect();
-            let context = ProposalContext::new(Arc::clone(&offer), registration.grants.clone(), declared)
+            let offer = offer_to(index, &offer, &self.judge);
+            let context = ProposalContext::new(offer, registration.grants.clone(), declared)
                 .with_past(registration.rules.clone(), Arc::clone(&registration.outcomes));
             let Response { context, usage, log, fault } =
                 registration.strategy.tick(Arc::clone(snapshot), context);

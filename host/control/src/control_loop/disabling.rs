@@ -6,6 +6,7 @@ use host_contract::Snapshot;
 
 use super::rules::owner;
 use super::{ControlLoop, Controls, HOST};
+use crate::judge::nobody;
 use crate::ledger::{Disabled, Record};
 use crate::registration::Registration;
 use crate::strategy::Fault;
@@ -75,7 +76,6 @@ impl ControlLoop {
             let holds = std::mem::take(&mut registration.holds);
             let rules = std::mem::take(&mut registration.rules);
             let reason = format!("{} was disabled", registration.identity().name);
-            let by = || vec![HOST.to_owned()];
             for spec in self.config.dials.clone().iter().filter(|spec| holds.contains(&spec.dial)) {
                 let dial = spec.dial;
                 let (Some(from), Some(start)) =
@@ -87,8 +87,12 @@ impl ControlLoop {
                     self.log_failure(HOST, dial.name(), error, snapshot);
                 }
                 let to = controls.actuators.value(dial).unwrap_or(start);
-                if to != from {
-                    self.decide(spec, from, to, by(), Some(reason.clone()), snapshot);
+                if to == from {
+                    // A trial may have it back where it started already.
+                    let ended = self.judge.overruled(dial, snapshot);
+                    self.note(ended);
+                } else {
+                    self.decide(spec, (from, to), &nobody(), Some(reason.clone()), snapshot);
                 }
             }
             if !rules.is_empty() {
@@ -96,7 +100,7 @@ impl ControlLoop {
                 controls.rules.withdraw_all(owner(at));
                 let to = controls.rules.count();
                 let withdrawn = from.saturating_sub(to);
-                self.rules_changed((from, to), (0, withdrawn), by(), Some(reason), snapshot);
+                self.rules_changed((from, to), (0, withdrawn), vec![HOST.to_owned()], Some(reason), snapshot);
             }
         }
     }

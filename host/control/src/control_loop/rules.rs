@@ -84,7 +84,8 @@ impl ControlLoop {
         reason: Option<String>,
         snapshot: &Arc<Snapshot>,
     ) {
-        let id = self.watch(RULES, Judged::Prefetching, Value::Count(from), snapshot);
+        let (left, stands) = (Value::Count(from), Value::Count(to));
+        let id = self.watch(None, Judged::Prefetching, (left, stands), BTreeSet::new(), snapshot);
         let reason = reason.unwrap_or_else(|| format!("{installed} installed, {withdrawn} withdrawn"));
         let (tick, at_ms) = (snapshot.tick, at_ms(snapshot));
         let change =

@@ -7,8 +7,8 @@ use std::time::Duration;
 use host_contract::Objective;
 
 use super::{
-    CacheSettings, ControlSettings, ExecutorSettings, LimitSettings, MemorySettings, PluginSettings,
-    PrefetchSettings, Row, Settings, StrategySettings,
+    CacheSettings, ControlSettings, ExecutorSettings, JudgeSettings, LimitSettings, MemorySettings,
+    PluginSettings, PrefetchSettings, Row, Settings, StrategySettings,
 };
 use crate::bytes::Bytes;
 use crate::dials;
@@ -73,7 +73,15 @@ impl Settings {
                 tick: get.span("control.tick")?,
                 tick_requests: get.count("control.tick-requests")?,
                 cool_down_ticks: get.count("control.cool-down-ticks")?,
-                judge_after_ticks: get.count("control.judge-after-ticks")?,
+                judge: JudgeSettings {
+                    enabled: get.flag("control.judge")?,
+                    after_ticks: get.count("control.judge-after-ticks")?,
+                    settle_ticks: get.count("control.judge-settle-ticks")?,
+                    wash_in_ticks: get.count("control.judge-wash-in-ticks")?,
+                    block_ticks: get.count("control.judge-block-ticks")?,
+                    blocks: get.count("control.judge-blocks")?,
+                    cost: get.ratio("control.judge-cost")?,
+                },
             },
             dials: dials::settings(layer)?,
             limits: get.limits()?,

@@ -1,0 +1,175 @@
+//! A trial under way, its end, and what is told of it.
+
+use host_contract::number::to_f64;
+use host_contract::{Dial, Snapshot, Value};
+
+use super::{Compared, Plan, Switchback};
+use crate::effect::{Effect, Found};
+use crate::judge::rests::Rests;
+use crate::judge::seen::{Metric, Seen};
+use crate::judge::trial::{Ending, OnTrial, Side, Step, Trial};
+use crate::judge::{BlockTaken, Order, RollBack};
+
+/// Comparisons remembered of each dial.
+const REMEMBERED: usize = 32;
+
+impl Switchback {
+    /// A tick of the trial under way.
+    pub(super) fn step(
+        &mut self,
+        snapshot: &Snapshot,
+        seen: Option<Seen>,
+        values: &dyn Fn(Dial) -> Option<Value>,
+        plan: Plan,
+        rests: &mut Rests,
+    ) -> Vec<Order> {
+        let Some(mut trial) = self.trial.take() else { return Vec::new() };
+        if std::mem::take(&mut self.interrupted) {
+            return self.end(trial, Ending::Idle, Found::Overruled, snapshot, plan, rests);
+        }
+        // Whoever embeds the host may have turned a dial past the loop: it stays as it was put.
+        let side = trial.side;
+        let (own, astray): (Vec<_>, Vec<_>) = std::mem::take(&mut trial.dials)
+            .into_iter()
+            .partition(|of| values(of.dial).as_ref() == Some(of.value(side)));
+        trial.dials = own;
+        let mut orders: Vec<Order> =
+            astray.iter().map(|of| Order::Effect(effect(&trial, of, snapshot, Found::Overruled))).collect();
+        if trial.dials.is_empty() {
+            return orders;
+        }
+        orders.extend(self.turn(trial, seen, snapshot, plan, rests));
+        orders
+    }
+
+    fn turn(
+        &mut self,
+        mut trial: Trial,
+        seen: Option<Seen>,
+        snapshot: &Snapshot,
+        plan: Plan,
+        rests: &mut Rests,
+    ) -> Vec<Order> {
+        match trial.tick(seen) {
+            Step::Stay => {
+                self.trial = Some(trial);
+                Vec::new()
+            }
+            Step::Take(_, probability) => {
+                self.disturb(snapshot.tick, None);
+                let order = Order::Take(taken(&trial, probability));
+                self.trial = Some(trial);
+                vec![order]
+            }
+            Step::End(ending) => {
+                let found = match ending {
+                    Ending::Better => Found::Better,
+                    Ending::Worse => Found::Worse,
+                    Ending::NoDifference | Ending::Idle => Found::NoDifference,
+                    Ending::LoadChanged => Found::LoadChanged,
+                };
+                self.end(trial, ending, found, snapshot, plan, rests)
+            }
+        }
+    }
+
+    /// Ends a trial: what stands from now on, and what is told of it.
+    fn end(
+        &mut self,
+        mut trial: Trial,
+        ending: Ending,
+        found: Found,
+        snapshot: &Snapshot,
+        plan: Plan,
+        rests: &mut Rests,
+    ) -> Vec<Order> {
+        let tick = snapshot.tick;
+        self.spent += trial.lost;
+        self.disturb(tick, None);
+        let ahead = matches!(ending, Ending::LoadChanged) && trial.lead() < 0.0;
+        let side = if ending == Ending::Worse || ahead { Side::Reference } else { Side::Present };
+        let mut orders: Vec<Order> =
+            trial.dials.iter().map(|of| Order::Effect(effect(&trial, of, snapshot, found))).collect();
+        let lost = (1.0 - trial.lead().exp()).clamp(0.0, 1.0);
+        for of in &trial.dials {
+            if side == Side::Present {
+                if ending == Ending::Better {
+                    of.authors.iter().for_each(|author| rests.won(*author, of.dial));
+                }
+                continue;
+            }
+            let until = |author: &usize| {
+                let ticks = to_f64(of.away + trial.again) * lost;
+                rests.lost(*author, of.dial, tick, ticks, plan.cost)
+            };
+            let until = (ending == Ending::Worse).then(|| of.authors.iter().map(until).max()).flatten();
+            let why = if ahead { "the load changed while it was tried" } else { "worse" };
+            orders.push(Order::RollBack(RollBack {
+                dial: of.dial,
+                from: of.present.clone(),
+                to: of.reference.clone(),
+                reason: format!("undone: {why}, {}", words(&trial, of)),
+                until,
+            }));
+        }
+        if matches!(ending, Ending::Better | Ending::NoDifference)
+            && let [of] = trial.dials.as_slice()
+            && let Some(figure) = trial.figure(Side::Reference)
+        {
+            let kept = self.compared.entry(of.dial).or_default();
+            kept.push_back(Compared(of.reference.clone(), of.present.clone(), trial.metric.scale(figure)));
+            if kept.len() > REMEMBERED {
+                kept.pop_front();
+            }
+        }
+        if side == Side::Present && trial.side != side {
+            trial.side = side;
+            orders.push(Order::Take(taken(&trial, 1.0)));
+        }
+        orders
+    }
+}
+
+pub(super) fn taken(trial: &Trial, probability: f64) -> BlockTaken {
+    let value = |of: &OnTrial| (of.dial, of.decision, of.value(trial.side).clone());
+    BlockTaken {
+        dials: trial.dials.iter().map(value).collect(),
+        block: trial.blocks,
+        present: trial.side == Side::Present,
+        probability,
+    }
+}
+
+/// The two sides in words.
+fn words(trial: &Trial, of: &OnTrial) -> String {
+    let figure = |side| match (trial.figure(side), trial.metric) {
+        (Some(figure), Metric::Throughput) => format!("{figure:.0} /s"),
+        (Some(figure), Metric::Latency) => format!("{:.2} ms", figure / 1e3),
+        (None, _) => "nothing seen".to_owned(),
+    };
+    let sure = trial.evidence.finding().map_or(0.0, |found| found.confidence() * 100.0);
+    let (present, reference) = (figure(Side::Present), figure(Side::Reference));
+    format!("{present} at {}, {reference} at {}, by turns ({sure:.1} % sure)", of.present, of.reference)
+}
+
+pub(super) fn effect(trial: &Trial, of: &OnTrial, now: &Snapshot, verdict: Found) -> Effect {
+    let finding = trial.evidence.finding();
+    let pairs = u64::try_from(trial.evidence.len()).unwrap_or(u64::MAX);
+    let beside = match trial.dials.len() {
+        1 => String::new(),
+        dials => format!(", {dials} dials together"),
+    };
+    Effect {
+        decision: of.decision,
+        tick: now.tick,
+        window_ticks: now.tick.saturating_sub(of.since),
+        metric: trial.metric.name(),
+        measured: trial.figure(Side::Present).unwrap_or(0.0),
+        counterfactual: trial.figure(Side::Reference),
+        basis: format!("{}, by turns in {} blocks{beside}", of.reference, trial.blocks + 1),
+        verdict,
+        pairs,
+        statistic: finding.map(|found| found.statistic),
+        confidence: finding.map(|found| found.confidence()),
+    }
+}

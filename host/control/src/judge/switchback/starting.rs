@@ -1,0 +1,178 @@
+//! Which dials are tried, and when.
+
+use host_contract::number::to_f64;
+use host_contract::split_mix::mix;
+use host_contract::{Dial, Snapshot, Value};
+
+use super::ending::taken;
+use super::{Compared, Course, FALL, FEWEST, Plan, Switchback};
+use crate::effect::Found;
+use crate::judge::Order;
+use crate::judge::seen::{Block, Metric, Seen, moments};
+use crate::judge::trial::{OnTrial, Start, Trial};
+
+/// Standard deviations of the ticks before that a fall has to exceed to set off the guard.
+const DEVIATIONS: f64 = 4.0;
+/// Times as long as settling that a strategy may move without rest before it is tried.
+const PATIENCE: u64 = 3;
+/// Ticks after a change in which the cause of a fall may be a cache that shrank.
+const WATCHED: u64 = 16;
+/// Change of the reference's figure, on the logarithmic scale, after which a value once judged is judged again.
+const OTHER_LOAD: f64 = 0.4;
+
+impl Switchback {
+    /// The tick since which the dials have to be tried together, because requests fell far below what they were before.
+    pub(super) fn guarded(&mut self, metric: Metric, seen: Seen) -> Option<u64> {
+        let level = Block(vec![seen]).level(metric)?;
+        let mut since: Option<u64> = None;
+        for course in self.courses.values_mut() {
+            let before = course.before.levels(metric);
+            let (mean, variance) = moments(&before);
+            let fell = before.len() >= FEWEST && level < mean - FALL.max(DEVIATIONS * variance.sqrt());
+            course.low = if fell { course.low + 1 } else { 0 };
+            // A cache that fills anew has single bad ticks of its own.
+            if course.low >= if course.slow { 2 } else { 1 } {
+                since = Some(since.map_or(course.left, |left| left.min(course.left)));
+            }
+        }
+        since
+    }
+
+    /// Begins a trial of every dial that left its reference in `left` or later.
+    pub(super) fn try_since(
+        &mut self,
+        left: u64,
+        snapshot: &Snapshot,
+        values: &dyn Fn(Dial) -> Option<Value>,
+        plan: Plan,
+    ) -> Vec<Order> {
+        let dials: Vec<Dial> =
+            self.courses.iter().filter(|(_, course)| course.left >= left).map(|(dial, _)| *dial).collect();
+        let first =
+            self.courses.values().filter(|course| course.left >= left).min_by_key(|course| course.left);
+        let before = first.map(|course| course.before.clone()).unwrap_or_default();
+        self.begin(&dials, before, snapshot, values, plan)
+    }
+
+    /// Ends the course of dials that are guarded alone, once a fall would have shown.
+    pub(super) fn close_slow(&mut self, snapshot: &Snapshot) -> Vec<Order> {
+        let over = |course: &Course| course.slow && snapshot.tick > course.moved.saturating_add(WATCHED);
+        let over: Vec<Dial> =
+            self.courses.iter().filter(|(_, course)| over(course)).map(|(dial, _)| *dial).collect();
+        let mut orders = Vec::new();
+        for dial in over {
+            if let Some(course) = self.courses.remove(&dial) {
+                let why = "turns would measure how the cache fills again";
+                orders.push(Order::Effect(self.unjudged(&course, snapshot, Found::NotTested, why)));
+            }
+        }
+        orders
+    }
+
+    /// Begins the trial of a dial that has come to rest, or has moved for long.
+    pub(super) fn try_settled(
+        &mut self,
+        snapshot: &Snapshot,
+        values: &dyn Fn(Dial) -> Option<Value>,
+        plan: Plan,
+    ) -> Vec<Order> {
+        let metric = Metric::of(snapshot.run.objective);
+        let tick = snapshot.tick;
+        let Some(present) = Block(self.standing.iter().copied().collect()).level(metric) else {
+            return Vec::new();
+        };
+        let mut known = Vec::new();
+        let mut ripe: Option<(u64, Dial)> = None;
+        for (dial, course) in &self.courses {
+            let rested = tick >= course.moved.saturating_add(plan.settle_ticks);
+            let patient = tick >= course.left.saturating_add(plan.settle_ticks.saturating_mul(PATIENCE));
+            if course.slow || !(rested || patient) {
+                continue;
+            }
+            if let Some(value) = values(*dial)
+                && self.was_compared(*dial, &course.reference, &value, course.before.level(metric))
+            {
+                known.push(*dial);
+            } else if self.affords(course, metric, present, plan)
+                && ripe.is_none_or(|(left, _)| course.left < left)
+            {
+                ripe = Some((course.left, *dial));
+            }
+        }
+        let mut orders = Vec::new();
+        for dial in known {
+            if let Some(course) = self.courses.remove(&dial) {
+                let why = "compared before, under the same load";
+                orders.push(Order::Effect(self.unjudged(&course, snapshot, Found::NotTested, why)));
+            }
+        }
+        if let Some((_, dial)) = ripe {
+            let course = self.courses.get(&dial);
+            // What another dial did since would be counted as this one's.
+            let before = course.filter(|course| !course.disturbed).map(|course| course.before.clone());
+            orders.extend(self.begin(&[dial], before.unwrap_or_default(), snapshot, values, plan));
+        }
+        orders
+    }
+
+    /// Whether the first return from what looks like a gain is within the share of the time that trials may cost.
+    fn affords(&self, course: &Course, metric: Metric, present: f64, plan: Plan) -> bool {
+        let Some(before) = course.before.level(metric).filter(|_| !course.disturbed) else {
+            return self.spent <= self.ticks * plan.cost;
+        };
+        let ticks = to_f64(plan.wash_in_ticks) + 1.0;
+        let cost = ticks * (1.0 - (before - present).exp()).max(0.0);
+        self.spent + cost <= self.ticks * plan.cost || before >= present
+    }
+
+    fn was_compared(&self, dial: Dial, a: &Value, b: &Value, level: Option<f64>) -> bool {
+        let pairs = self.compared.get(&dial).into_iter().flatten();
+        let alike = |of: &Compared| level.is_none_or(|level| (of.2 - level).abs() < OTHER_LOAD);
+        pairs.filter(|of| alike(of)).any(|of| (&of.0, &of.1) == (a, b) || (&of.1, &of.0) == (a, b))
+    }
+
+    fn begin(
+        &mut self,
+        dials: &[Dial],
+        before: Block,
+        snapshot: &Snapshot,
+        values: &dyn Fn(Dial) -> Option<Value>,
+        plan: Plan,
+    ) -> Vec<Order> {
+        let tick = snapshot.tick;
+        let mut tried = Vec::new();
+        let mut slow = false;
+        for dial in dials {
+            let Some(course) = self.courses.remove(dial) else { continue };
+            let Some(present) = values(*dial).filter(|present| *present != course.reference) else {
+                continue;
+            };
+            slow |= course.slow;
+            tried.push(OnTrial {
+                dial: *dial,
+                reference: course.reference,
+                present,
+                decision: course.decision,
+                authors: course.authors,
+                since: course.moved,
+                away: tick.saturating_sub(course.left),
+            });
+        }
+        if tried.is_empty() {
+            return Vec::new();
+        }
+        let start = Start {
+            dials: tried,
+            metric: Metric::of(snapshot.run.objective),
+            before,
+            present: Block(self.standing.iter().copied().collect()),
+            slow,
+            seed: mix(snapshot.run.seed ^ mix(tick)),
+        };
+        let Some(trial) = Trial::begin(start, plan) else { return Vec::new() };
+        self.disturb(tick, None);
+        let order = Order::Take(taken(&trial, 1.0));
+        self.trial = Some(trial);
+        vec![order]
+    }
+}

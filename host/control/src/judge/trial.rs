@@ -1,0 +1,350 @@
+//! A trial: the value that a dial was turned to, and the one that it left, in turns.
+//!
+//! First the dial returns to the reference. With the ticks before it was left, and those at the present value between, that
+//! makes the first comparison, from which a steady drift of the load cancels out: reference, present, reference. Where
+//! nothing is known from before, the present value is taken once more instead. While that does not decide, pairs of
+//! blocks follow, each in an order that is drawn. A block begins with ticks that do not count, in which the work of the
+//! other value runs out. The test is asked after every tick of the first comparison, so that a difference of a factor costs
+//! one return of two ticks, and after every pair from then on.
+//!
+//! Several dials that were turned together are tried together: what one of them did cannot be told from what another did.
+
+use std::collections::BTreeSet;
+
+use host_contract::split_mix::mix;
+use host_contract::{Dial, Value};
+
+use super::Plan;
+use super::evidence::{Conclusion, Evidence};
+use super::seen::{Block, Metric, Seen, count};
+
+/// Ticks without a request after which a trial is given up.
+const IDLE: u64 = 20;
+
+/// Ticks that a return waits at most for a cache to fill again.
+const SLOW: u64 = 16;
+
+/// Share by which a tick may be below the reference and still count as recovered.
+const RECOVERED: f64 = 0.1;
+
+/// Change of both sides from which the load has changed, on the logarithmic scale; and pairs that are looked at before.
+const MOVED: f64 = 0.3;
+const MOVED_PAIRS: usize = 3;
+
+/// Which of the two values is in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// What was left.
+    Reference,
+    /// What the dial was turned to.
+    Present,
+}
+
+impl Side {
+    fn other(self) -> Self {
+        match self {
+            Self::Reference => Self::Present,
+            Self::Present => Self::Reference,
+        }
+    }
+}
+
+/// A dial on trial.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct OnTrial {
+    pub(crate) dial: Dial,
+    pub(crate) reference: Value,
+    pub(crate) present: Value,
+    /// The decision that brought the present value.
+    pub(crate) decision: u64,
+    /// Registrations that asked for it.
+    pub(crate) authors: BTreeSet<usize>,
+    /// The tick of that decision.
+    pub(crate) since: u64,
+    /// Ticks for which the reference had been left when the trial began.
+    pub(crate) away: u64,
+}
+
+impl OnTrial {
+    /// The value of a side.
+    pub(crate) fn value(&self, side: Side) -> &Value {
+        match side {
+            Side::Reference => &self.reference,
+            Side::Present => &self.present,
+        }
+    }
+}
+
+/// What to do after a tick.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Step {
+    /// Nothing.
+    Stay,
+    /// Take a block at this side, which was drawn with this probability.
+    Take(Side, f64),
+    /// The trial is over.
+    End(Ending),
+}
+
+/// How a trial ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Better,
+    Worse,
+    /// None, or none that could be told.
+    NoDifference,
+    LoadChanged,
+    /// No request came for long.
+    Idle,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Phase {
+    /// The first return to the reference.
+    Return,
+    /// The present value again, where nothing is known from before. With the level of the return.
+    Again(f64),
+    /// The first block of a pair.
+    First,
+    /// The second one. With the level of the first.
+    Second(f64),
+}
+
+/// A trial under way.
+#[derive(Debug, Clone)]
+pub(crate) struct Trial {
+    pub(crate) dials: Vec<OnTrial>,
+    pub(crate) metric: Metric,
+    pub(crate) evidence: Evidence,
+    /// Blocks begun.
+    pub(crate) blocks: u64,
+    pub(crate) side: Side,
+    plan: Plan,
+    seed: u64,
+    phase: Phase,
+    /// Ticks of wash-in that are left.
+    wash: u64,
+    /// Whether a return has to wait until a cache has filled again, and for how long it has.
+    slow: Option<u64>,
+    idle: u64,
+    running: Block,
+    /// Levels of whole blocks, by side.
+    levels: [Vec<f64>; 2],
+    /// All that counted, by side.
+    ticks: [Block; 2],
+    before: Option<f64>,
+    present: f64,
+    /// Ticks of work that the returns have cost.
+    pub(crate) lost: f64,
+    /// Ticks that the present value was in force for again before anything was known of it.
+    pub(crate) again: u64,
+}
+
+/// What a trial starts from.
+#[derive(Debug)]
+pub(crate) struct Start {
+    pub(crate) dials: Vec<OnTrial>,
+    pub(crate) metric: Metric,
+    /// Ticks before the reference was left; may be none.
+    pub(crate) before: Block,
+    /// Ticks at the present value, at least one.
+    pub(crate) present: Block,
+    /// Whether what one value did to the cache lasts.
+    pub(crate) slow: bool,
+    pub(crate) seed: u64,
+}
+
+impl Trial {
+    /// A trial that begins with a return to the reference: the caller turns the dials. None where no tick was seen at the
+    /// present value.
+    pub(crate) fn begin(start: Start, plan: Plan) -> Option<Self> {
+        let Start { dials, metric, before, present, slow, seed } = start;
+        let level = present.level(metric)?;
+        let mut evidence = Evidence::default();
+        evidence.block(metric, &before);
+        evidence.block(metric, &present);
+        Some(Self {
+            dials,
+            metric,
+            evidence,
+            blocks: 1,
+            side: Side::Reference,
+            plan,
+            seed,
+            phase: Phase::Return,
+            wash: plan.wash_in_ticks,
+            slow: slow.then_some(0),
+            idle: 0,
+            running: Block::default(),
+            levels: [Vec::new(), Vec::new()],
+            before: before.level(metric),
+            ticks: [before, present],
+            present: level,
+            lost: 0.0,
+            again: 0,
+        })
+    }
+
+    /// What the ticks of a side come to; none where it has none.
+    pub(crate) fn figure(&self, side: Side) -> Option<f64> {
+        self.metric.figure(self.of(side).0.iter())
+    }
+
+    /// Mean time from tick to tick at the side that was faster, seconds.
+    pub(crate) fn pace(&self) -> Option<f64> {
+        let paces = self.ticks.iter().filter_map(Block::seconds_a_tick);
+        paces.reduce(f64::min)
+    }
+
+    /// On the logarithmic scale, how far the present value is ahead as far as is known.
+    pub(crate) fn lead(&self) -> f64 {
+        self.evidence.finding().map_or(0.0, |found| found.difference)
+    }
+
+    fn of(&self, side: Side) -> &Block {
+        let [reference, present] = &self.ticks;
+        match side {
+            Side::Reference => reference,
+            Side::Present => present,
+        }
+    }
+
+    /// Takes in a tick at the side in force.
+    pub(crate) fn tick(&mut self, seen: Option<Seen>) -> Step {
+        if let Phase::Again(_) = self.phase {
+            self.again += 1;
+        }
+        let Some((seen, level)) = seen.and_then(|seen| Some((seen, Block(vec![seen]).level(self.metric)?)))
+        else {
+            self.idle += 1;
+            return if self.idle > IDLE { Step::End(Ending::Idle) } else { Step::Stay };
+        };
+        self.idle = 0;
+        if self.side == Side::Reference {
+            self.lost += (1.0 - (level - self.present).exp()).clamp(0.0, 1.0);
+        }
+        if self.wash > 0 {
+            self.wash -= 1;
+            return Step::Stay;
+        }
+        if self.refilling(level) {
+            return Step::Stay;
+        }
+        self.running.0.push(seen);
+        let [reference, present] = &mut self.ticks;
+        match self.side {
+            Side::Reference => reference.0.push(seen),
+            Side::Present => present.0.push(seen),
+        }
+        self.compare()
+    }
+
+    /// Whether the cache is still filling again after the return.
+    fn refilling(&mut self, level: f64) -> bool {
+        let (Some(waited), Some(before), Phase::Return) = (&mut self.slow, self.before, self.phase) else {
+            return false;
+        };
+        *waited += 1;
+        level < before - RECOVERED && *waited <= SLOW
+    }
+
+    fn compare(&mut self) -> Step {
+        let Some(level) = self.running.level(self.metric) else { return Step::Stay };
+        let whole = count(self.running.len()) >= host_contract::number::to_f64(self.plan.block_ticks);
+        let first = match (self.phase, self.before) {
+            (Phase::Return, Some(before)) => {
+                Some((self.present - f64::midpoint(before, level), before - level))
+            }
+            (Phase::Again(returned), _) => {
+                Some((f64::midpoint(self.present, level) - returned, self.present - level))
+            }
+            _ => None,
+        };
+        if let Some((difference, itself)) = first {
+            let mut evidence = self.evidence.clone();
+            evidence.block(self.metric, &self.running);
+            evidence.pair(difference);
+            evidence.same(itself);
+            let concluded = evidence.conclusion();
+            if whole || concluded.is_some() {
+                self.evidence = evidence;
+                self.keep(level);
+                return concluded.map_or_else(|| self.next_pair(), |concluded| Step::End(concluded.into()));
+            }
+            return Step::Stay;
+        }
+        if !whole {
+            return Step::Stay;
+        }
+        self.evidence.block(self.metric, &self.running);
+        self.keep(level);
+        match self.phase {
+            Phase::Return | Phase::Again(_) => {
+                self.phase = Phase::Again(level);
+                self.take(Side::Present, 1.0)
+            }
+            Phase::First => {
+                self.phase = Phase::Second(level);
+                self.take(self.side.other(), 0.5)
+            }
+            Phase::Second(first) => {
+                let ahead = if self.side == Side::Present { level - first } else { first - level };
+                self.evidence.pair(ahead);
+                if let Some(concluded) = self.evidence.conclusion() {
+                    return Step::End(concluded.into());
+                }
+                if self.load_changed() {
+                    return Step::End(Ending::LoadChanged);
+                }
+                self.next_pair()
+            }
+        }
+    }
+
+    fn keep(&mut self, level: f64) {
+        let [reference, present] = &mut self.levels;
+        match self.side {
+            Side::Reference => reference.push(level),
+            Side::Present => present.push(level),
+        }
+    }
+
+    /// Whether the last blocks of both sides are far from those before, in one direction.
+    fn load_changed(&self) -> bool {
+        let step = |levels: &[f64]| {
+            let (last, before) = levels.split_last()?;
+            (before.len() >= MOVED_PAIRS).then(|| last - before.iter().sum::<f64>() / count(before.len()))
+        };
+        let [reference, present] = &self.levels;
+        let steps = step(reference).zip(step(present));
+        steps.is_some_and(|(a, b)| a.signum() == b.signum() && a.abs().min(b.abs()) > MOVED)
+    }
+
+    fn next_pair(&mut self) -> Step {
+        if self.blocks.saturating_add(2) > self.plan.blocks {
+            return Step::End(Ending::NoDifference);
+        }
+        self.phase = Phase::First;
+        let side = if mix(self.seed ^ self.blocks) & 1 == 0 { Side::Reference } else { Side::Present };
+        self.take(side, 0.5)
+    }
+
+    fn take(&mut self, side: Side, probability: f64) -> Step {
+        // What goes on at the same side has nothing to wash out.
+        self.wash = if side == self.side { 0 } else { self.plan.wash_in_ticks };
+        self.side = side;
+        self.running = Block::default();
+        self.blocks += 1;
+        Step::Take(side, probability)
+    }
+}
+
+impl From<Conclusion> for Ending {
+    fn from(concluded: Conclusion) -> Self {
+        match concluded {
+            Conclusion::Better => Self::Better,
+            Conclusion::Worse => Self::Worse,
+            Conclusion::Same => Self::NoDifference,
+        }
+    }
+}
