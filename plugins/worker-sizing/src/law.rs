@@ -63,8 +63,12 @@ const LOOKS: u32 = 4;
 /// Share of a window that may still show the number of workers before, and windows that are waited for at most.
 const CARRIED: f64 = 0.1;
 const MOST_WASH_IN: f64 = 5.0;
-/// Ticks after which a number that somebody else has set is held.
+/// Ticks after which a number that somebody else has set is held, and from which the law asks for its own again: the host
+/// returns to what was before for a moment, to judge what was decided.
 const FOREIGN: u32 = 8;
+const RECLAIMED: u32 = 2;
+/// A refusal for longer than so many ticks is no moment.
+const SOON: u64 = 4;
 /// A prediction below this is no reason for a step, where predictions were right to within the same and rest on so many counts.
 const LEAST_GAIN: f64 = 0.03;
 const PREDICTED_FROM: usize = 4;
@@ -156,7 +160,7 @@ impl Law {
         if now.workers != self.expected() {
             self.moved(now);
             if now.workers != self.held {
-                return Step::Stay;
+                return self.reclaim(now);
             }
         }
         self.foreign = 0;
@@ -181,8 +185,12 @@ impl Law {
         }
     }
 
-    /// The proposal was refused: nothing before that tick.
-    pub(crate) fn refused(&mut self, until: u64) {
+    /// The proposal was refused: nothing before that tick. Where that is long, the host has decided against this law, and what
+    /// it has set is held from now on.
+    pub(crate) fn refused(&mut self, now: &Observation, until: u64) {
+        if until > now.tick + SOON {
+            self.held = 0;
+        }
         self.state = State::Held;
         self.sample = Sample::default();
         self.up.rests_until = self.up.rests_until.max(until);
@@ -213,6 +221,15 @@ impl Law {
             // The pool fills.
             self.wash_in = 1;
         }
+    }
+
+    /// Asks for the number that is held once more.
+    fn reclaim(&mut self, now: &Observation) -> Step {
+        if self.foreign < RECLAIMED {
+            return Step::Stay;
+        }
+        self.wash_in(now);
+        self.to(self.held, now, "back to what was found")
     }
 
     /// Ratio of a first trial: large enough to be told from the noise.

@@ -134,8 +134,8 @@ impl Sized {
             Step::Stay => {}
             Step::To { workers, reason } => match (self.propose)(workers) {
                 Ok(_) => dials::explain(self.dial, reason),
-                Err(ControlError::CoolingDown(until)) => self.law.refused(until),
-                Err(_) => self.law.refused(now.tick + rest_ticks),
+                Err(ControlError::CoolingDown(until)) => self.law.refused(now, until),
+                Err(_) => self.law.refused(now, now.tick + rest_ticks),
             },
         }
         if now.tick.is_multiple_of(LIMIT_TOLD_EVERY)
