@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use consulted::Consulted;
-use host_contract::{Dial, DialSpec, Dials, Mode, Snapshot, Value};
+use host_contract::{Dial, DialSpec, Dials, Judged, Mode, Snapshot, Value};
 
 use crate::actuator::Actuators;
 use crate::arbiter::{self, Resolution};
@@ -252,7 +252,8 @@ impl ControlLoop {
         for consulted in consulted.iter_mut() {
             consulted.decided(dial, id, &by);
         }
-        if self.config.cool_down_ticks > 0 {
+        // What takes effect at once and can be taken back at once needs no rest: trials hold such a dial while they last.
+        if self.config.cool_down_ticks > 0 && spec.judged != Judged::Throughput {
             self.cooling.insert(dial, snapshot.tick + 1 + self.config.cool_down_ticks);
         }
     }

@@ -29,6 +29,10 @@ const UNPAID: f64 = 1.25;
 const FULL_UP: f64 = 0.6;
 const FULL_DOWN: f64 = 0.2;
 const IN_PART: f64 = 0.3;
+/// A trial downwards that loses this share of its step, both as logarithms, loses in proportion.
+const IN_PROPORTION: f64 = 0.6;
+/// The largest ratio of a first trial downwards.
+const LARGEST_DOWN: f64 = 1.3;
 /// A bound is searched up to where this many first trials are left.
 const LEFT: f64 = 1.7;
 /// Ratio of a trial upwards where tasks wait now and then.
@@ -218,8 +222,7 @@ impl Law {
             self.held = now.workers;
             self.base = None;
             self.forget();
-            // The pool fills.
-            self.wash_in = 1;
+            self.wash_in(now);
         }
     }
 
@@ -242,7 +245,7 @@ impl Law {
     fn forget(&mut self) {
         let first = self.first_ratio();
         self.up = Side::new(first, self.settings.rest_ticks);
-        self.down = Side::new(first, 2 * self.settings.rest_ticks);
+        self.down = Side::new(first.min(LARGEST_DOWN), 2 * self.settings.rest_ticks);
         self.load.forget();
     }
 
@@ -577,8 +580,9 @@ impl Law {
         side.bound = Some(trial.to);
         let from = if is_down { f64::from(held).min(trial.before.in_flight()) } else { f64::from(held) };
         let left = (f64::from(trial.to) / from.max(1.0)).ln().abs();
-        // On the way to a chained trial nothing was gained either.
-        if !trial.chained && left > LEFT * first.ln() && trial.to.abs_diff(held) > 1 {
+        // What loses in proportion leaves nothing to find in between, and on the way to a chained trial nothing was gained.
+        let in_proportion = is_down && gain < IN_PROPORTION * step;
+        if !trial.chained && !in_proportion && left > LEFT * first.ln() && trial.to.abs_diff(held) > 1 {
             side.rests_until = now.tick;
             return;
         }
@@ -596,7 +600,7 @@ impl Law {
         let side = self.side(direction);
         side.clear();
         side.bound = None;
-        side.ratio = first;
+        side.ratio = if direction == Direction::Down { first.min(LARGEST_DOWN) } else { first };
         side.rests_until = now.tick + side.rest;
         if direction == Direction::Down && side.looks >= LOOKS {
             side.rest = (side.rest * 2).min(LONGEST_REST);
