@@ -4,8 +4,8 @@
 //! told to. However fast the requests come, a tick that they cause is held only when [`REST`] times the last one's
 //! duration has passed, so that requests alone do not drive up what tuning costs.
 //!
-//! The first ticks come sooner, after [`FIRST`] requests and each time twice as many: a run that starts from poor settings pays
-//! for them until something is measured, and a short one pays all along.
+//! The first [`EARLY`] ticks come sooner, after [`EARLY_REQUESTS`] requests: a run that starts from poor settings pays for
+//! them until something is measured, and a short one pays all along.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
@@ -28,8 +28,10 @@ const FEED: Duration = Duration::from_millis(10);
 /// A tick of a millisecond is followed by at least this many milliseconds without one.
 const REST: u32 = 30;
 
-/// Requests until the first tick after the start.
-const FIRST: u64 = 64;
+/// The first ticks, how many requests they are apart, and how long at least.
+const EARLY: u32 = 12;
+const EARLY_REQUESTS: u64 = 64;
+const EARLY_REST: Duration = Duration::from_millis(8);
 
 type Reply = oneshot::Sender<Result<(), HostError>>;
 
@@ -114,7 +116,8 @@ impl Ticking {
         let mut rest = Duration::ZERO;
         let mut seen = 0;
         let every = self.with.live.plane.trigger.every();
-        let mut after = FIRST.min(every);
+        let mut after = EARLY_REQUESTS.min(every);
+        let mut early = EARLY;
         self.with.live.plane.trigger.wake_at(after);
         while !stop.load(Ordering::Acquire) {
             self.with.control.feed(&self.with.live.plane);
@@ -128,11 +131,13 @@ impl Ticking {
                 last_tick = Instant::now();
                 seen = count;
                 self.tick();
-                // Of the few ticks at the start none rests: they are few.
-                if after == every {
+                early = early.saturating_sub(1);
+                if early > 0 {
+                    rest = EARLY_REST;
+                } else {
                     rest = (last_tick.elapsed() * REST).min(self.with.interval);
+                    after = every;
                 }
-                after = (after * 2).min(every);
                 self.with.live.plane.trigger.wake_at(count.saturating_add(after));
                 continue;
             }

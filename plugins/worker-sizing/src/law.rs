@@ -221,7 +221,9 @@ impl Law {
         if self.held == 0 || self.foreign > FOREIGN {
             self.held = now.workers;
             self.base = None;
+            let rests = (self.up.rests_until, self.down.rests_until);
             self.forget();
+            (self.up.rests_until, self.down.rests_until) = rests;
             self.wash_in(now);
         }
     }

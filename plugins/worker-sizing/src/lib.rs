@@ -96,8 +96,11 @@ impl Strategy for WorkerSizing {
         let failed = if ended > 0 { count(failed) / count(ended) } else { 0.0 };
         let own_cpu = metrics::gauge("process-cpu-cores").map(|cores| cores / system.cpu_cores);
         let (others_cpu, disk_pressure) = (metrics::gauge("others-cpu-usage"), metrics::gauge("psi-io"));
+        let cache = metrics::cache();
+        let (hits, misses) = (count(cache.window_hits), count(cache.window_misses));
         let observe = |pool: &metrics::PoolMetrics, prior, enough_for_cores| {
             let ended = count(pool.window_completed);
+            let work = work_of_a_task(ended, hits, misses);
             Observation {
                 tick: info.tick,
                 seconds: count(info.elapsed_ns) / 1e9,
@@ -106,10 +109,10 @@ impl Strategy for WorkerSizing {
                 most: pool.max_workers,
                 busy: pool.utilisation,
                 queued: count(pool.queued),
-                succeeded: ended * (1.0 - failed),
-                failed: ended * failed,
-                wait_us: pool.mean_wait_us,
-                service_us: pool.mean_service_us,
+                succeeded: ended * work * (1.0 - failed),
+                failed: ended * work * failed,
+                wait_us: pool.mean_wait_us / work,
+                service_us: pool.mean_service_us / work,
                 prior,
                 enough_for_cores,
                 own_cpu,
@@ -146,6 +149,21 @@ impl Sized {
     }
 }
 
+/// What a task of the pool is worth in tasks that wait: a request that the cache serves holds its worker for next to no time, so
+/// that a hit ratio that moves would look like workers that gained or lost.
+fn work_of_a_task(ended: f64, hits: f64, misses: f64) -> f64 {
+    let requests = hits + misses;
+    if ended <= 0.0 || requests <= 0.0 {
+        return 1.0;
+    }
+    let of_a_request = (misses + HIT * hits) / requests;
+    let requests = (requests / ended).min(1.0);
+    requests * of_a_request + 1.0 - requests
+}
+
+/// Work of a request that the cache serves, as a share of one that waits.
+const HIT: f64 = 0.02;
+
 /// Ticks from one line about what limits a pool to the next.
 const LIMIT_TOLD_EVERY: u64 = 64;
 
@@ -156,3 +174,26 @@ fn whole(workers: f64) -> u32 {
 }
 
 export_strategy!(WorkerSizing);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hits_are_hardly_work() {
+        assert_eq!(work_of_a_task(100.0, 0.0, 100.0), 1.0);
+        assert!((work_of_a_task(100.0, 50.0, 50.0) - 0.51).abs() < 1e-9);
+        assert!(
+            (work_of_a_task(200.0, 50.0, 50.0) - 0.755).abs() < 1e-9,
+            "half of the tasks are no requests"
+        );
+        assert_eq!(work_of_a_task(100.0, 0.0, 0.0), 1.0);
+        assert_eq!(work_of_a_task(0.0, 10.0, 10.0), 1.0);
+    }
+
+    #[test]
+    fn memory_wants_a_larger_gain() {
+        let needed = |objective| Settings::default().heeding(objective).needed;
+        assert!(needed(Objective::Memory) > needed(Objective::Throughput));
+    }
+}
