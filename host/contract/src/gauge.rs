@@ -33,6 +33,11 @@ pub const BUILT_IN: &[GaugeSpec] = &[
         "microseconds",
         "mean time that the CPU pool's tasks waited before they ran in the window",
     ),
+    row(
+        "cpu-throttled",
+        "ratio",
+        "share of the periods of the CPU quota in the window in which this process was held back (cgroup)",
+    ),
     row("cpu-usage", "ratio", "CPU in use on the machine in the window, as a share of all its cores"),
     row("hit-ratio", "ratio", "share of the window's requests that caused no load of their own"),
     row(

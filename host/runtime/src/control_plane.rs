@@ -312,6 +312,7 @@ impl Machine {
             ("process-cpu-cores", Some(sample.process_cpu_cores)),
             ("others-cpu-usage", sample.others_cpu_usage),
             ("run-queue-wait", sample.run_queue_wait_share),
+            ("cpu-throttled", sample.throttled),
             ("psi-cpu", sample.pressure.cpu_some),
             ("psi-io", sample.pressure.io_some),
             ("psi-memory", sample.pressure.memory_some),

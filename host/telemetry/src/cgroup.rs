@@ -81,6 +81,39 @@ impl Limits {
     }
 }
 
+/// Periods of a CPU quota since the group began, and in how many of them the group was held back because it had used its quota.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Periods {
+    pub(crate) all: u64,
+    pub(crate) throttled: u64,
+}
+
+impl Periods {
+    /// Of the nearest group with a quota on the way from the process's own to the mount point; none where there is none.
+    pub(crate) fn read(root: &Path) -> Option<Self> {
+        let mount = root.join(MOUNT);
+        let membership = membership(root);
+        membership.lines().filter_map(hierarchy).find_map(|(controllers, path)| {
+            let has_cpu = controllers.is_empty() || controllers.split(',').any(|one| one == "cpu");
+            let base = [mount.join(controllers), mount.join("cpu")].into_iter().find(|base| base.is_dir())?;
+            ancestry(&base, path).iter().filter(|_| has_cpu).find_map(|group| Self::of(group))
+        })
+    }
+
+    fn of(group: &Path) -> Option<Self> {
+        let stat = small_file::read(&group.join("cpu.stat"))?;
+        let all = figure(&stat, "nr_periods").filter(|all| *all > 0)?;
+        Some(Self { all, throttled: figure(&stat, "nr_throttled")? })
+    }
+
+    /// Share of the periods between the two readings in which the group was held back; none without a period.
+    #[expect(clippy::as_conversions, reason = "periods of a tenth of a second stay far below 2^53")]
+    pub(crate) fn share_since(self, before: Self) -> Option<f64> {
+        let all = self.all.checked_sub(before.all).filter(|all| *all > 0)?;
+        Some((self.throttled.saturating_sub(before.throttled) as f64 / all as f64).min(1.0))
+    }
+}
+
 /// The folder of the process's own group of version 2; none where it is in none that can be seen.
 pub(crate) fn own_v2(root: &Path) -> Option<PathBuf> {
     let membership = membership(root);
@@ -142,11 +175,15 @@ fn memory_v1(group: &Path) -> Option<MemoryLimit> {
 fn in_use(group: &Path, total: &str, reclaimable: &str) -> Option<u64> {
     let total = number(&group.join(total))?;
     let stat = small_file::read(&group.join("memory.stat")).unwrap_or_default();
-    let cold = stat.lines().find_map(|line| {
+    Some(total.saturating_sub(figure(&stat, reclaimable).unwrap_or(0)))
+}
+
+/// A figure of a file of lines `name value`.
+fn figure(stat: &str, wanted: &str) -> Option<u64> {
+    stat.lines().find_map(|line| {
         let (name, value) = line.split_once(' ')?;
-        if name == reclaimable { value.trim().parse().ok() } else { None }
-    });
-    Some(total.saturating_sub(cold.unwrap_or(0)))
+        if name == wanted { value.trim().parse().ok() } else { None }
+    })
 }
 
 fn number(file: &Path) -> Option<u64> {
@@ -205,6 +242,30 @@ mod tests {
         let memory = limits.memory.unwrap();
         assert_eq!((memory.bytes, memory.used_bytes), (512 << 20, Some(500)));
         assert_eq!(memory.source, MemorySource::CgroupV1);
+    }
+
+    #[test]
+    fn throttling_is_that_of_the_nearest_group_with_a_quota() {
+        let before = Periods { all: 100, throttled: 10 };
+        for files in [
+            [
+                ("proc/self/cgroup", "0::/app.slice/job\n"),
+                ("sys/fs/cgroup/app.slice/cpu.stat", "usage_usec 1\nnr_periods 140\nnr_throttled 20\n"),
+                ("sys/fs/cgroup/app.slice/job/cpu.stat", "usage_usec 1\nnr_periods 0\nnr_throttled 0\n"),
+            ],
+            [
+                ("proc/self/cgroup", "2:cpu,cpuacct:/box\n0::/\n"),
+                ("sys/fs/cgroup/cpu,cpuacct/cpu.stat", "nr_periods 0\nnr_throttled 0\n"),
+                ("sys/fs/cgroup/cpu,cpuacct/box/cpu.stat", "nr_periods 140\nnr_throttled 20\n"),
+            ],
+        ] {
+            let periods = Periods::read(root(&files).path()).unwrap();
+            assert_eq!(periods, Periods { all: 140, throttled: 20 });
+            assert_eq!(periods.share_since(before), Some(0.25));
+            assert_eq!(periods.share_since(periods), None);
+            assert_eq!(before.share_since(periods), None, "another group than before");
+        }
+        assert_eq!(Periods::read(root(&[("proc/self/cgroup", "0::/\n")]).path()), None);
     }
 
     #[test]

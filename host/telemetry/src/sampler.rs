@@ -19,7 +19,7 @@ use sysinfo::{
     ProcessesToUpdate, System,
 };
 
-use crate::cgroup::Limits;
+use crate::cgroup::{Limits, Periods};
 use crate::machine::{cpu_limit_now, memory_limit};
 use crate::peak_memory::peak_memory_bytes;
 use crate::pressure::Pressure;
@@ -46,6 +46,9 @@ pub struct Sample {
     pub pressure: Pressure,
     /// What the tasks of this process's control group waited for.
     pub cgroup_pressure: Pressure,
+    /// Share of the periods of its control group's CPU quota in the window in which this process was held back, 0.0 to 1.0;
+    /// none where there is no quota, or no period has ended.
+    pub throttled: Option<f64>,
     /// Memory that this process may use. Bytes.
     pub memory_limit_bytes: u64,
     /// Memory in use on the machine, or in the control group where its limit is the smaller one. Bytes.
@@ -84,6 +87,7 @@ pub struct Sampler {
     totals_read: Instant,
     totals: Totals,
     run_queue: RunQueue,
+    periods: Option<Periods>,
     /// The largest of the samples.
     sampled_peak_bytes: u64,
 }
@@ -124,6 +128,7 @@ impl Sampler {
             totals_read: now,
             totals: Totals::default(),
             run_queue: RunQueue::new(Path::new(ROOT)),
+            periods: Periods::read(Path::new(ROOT)),
             sampled_peak_bytes: 0,
         };
         sampler.refresh_process();
@@ -151,6 +156,9 @@ impl Sampler {
         let cpu_cores = cpu_limit_now(self.system.as_ref().map_or(0, |s| s.cpus().len()), &limits).1;
         let process_cpu_cores = cores_used(before.own_cpu, totals.own_cpu, seconds);
         let cpu_usage = self.cpu_usage();
+        let periods = Periods::read(root);
+        let throttled = periods.zip(self.periods).and_then(|(now, before)| now.share_since(before));
+        self.periods = periods;
         Sample {
             cpu_cores,
             cpu_usage,
@@ -160,6 +168,7 @@ impl Sampler {
             run_queue_wait_share: self.run_queue.wait_share(root),
             pressure: Pressure::of_machine(root),
             cgroup_pressure: Pressure::of_cgroup(root),
+            throttled,
             memory_limit_bytes,
             memory_used_bytes,
             process_memory_bytes,

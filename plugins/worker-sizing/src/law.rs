@@ -337,7 +337,7 @@ impl Law {
 
     /// What to try downwards.
     fn below(&self, base: &Sample, now: &Observation) -> Option<u32> {
-        let used_up = now.own_cpu.is_some_and(|share| share > limit::CPU_USED_UP);
+        let used_up = limit::is_cpu_used_up(now);
         if let Some(enough) = now.enough_for_cores.filter(|_| used_up && self.down.bound.is_none()) {
             let enough = whole(enough.ceil()).max(now.least).max(1);
             if enough < self.held {

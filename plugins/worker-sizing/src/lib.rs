@@ -96,6 +96,7 @@ impl Strategy for WorkerSizing {
         let failed = if ended > 0 { count(failed) / count(ended) } else { 0.0 };
         let own_cpu = metrics::gauge("process-cpu-cores").map(|cores| cores / system.cpu_cores);
         let (others_cpu, disk_pressure) = (metrics::gauge("others-cpu-usage"), metrics::gauge("psi-io"));
+        let throttled = metrics::gauge("cpu-throttled");
         let cache = metrics::cache();
         let (hits, misses) = (count(cache.window_hits), count(cache.window_misses));
         let observe = |pool: &metrics::PoolMetrics, prior, enough_for_cores| {
@@ -117,6 +118,7 @@ impl Strategy for WorkerSizing {
                 enough_for_cores,
                 own_cpu,
                 others_cpu,
+                throttled,
                 disk_pressure,
             }
         };

@@ -4,21 +4,32 @@ use crate::load::Load;
 use crate::observation::{Observation, Sample};
 
 /// Share of its cores that this process uses, from which they are used up.
-pub(crate) const CPU_USED_UP: f64 = 0.95;
+const CPU_USED_UP: f64 = 0.95;
 /// Share of the machine that other processes use, from which they matter.
 const OTHERS: f64 = 0.3;
 /// Share of time in which tasks waited for a disk, from which that matters.
 const DISK: f64 = 0.2;
+/// Share of the quota's periods in which this process was held back, from which that matters.
+const THROTTLED: f64 = 0.2;
 /// Share of tasks that fail.
 const FAILS: f64 = 0.01;
 /// Share by which service is longer than among fewer tasks.
 const SLOWER: f64 = 0.25;
+
+/// Whether this process uses all of the CPU that it may.
+pub(crate) fn is_cpu_used_up(now: &Observation) -> bool {
+    now.own_cpu.is_some_and(|share| share > CPU_USED_UP)
+        || now.throttled.is_some_and(|share| share > THROTTLED)
+}
 
 /// What limits the pool, in words.
 pub(crate) fn named(now: &Observation, sample: &Sample, load: &Load) -> String {
     let percent = |share: f64| format!("{:.0} %", share * 100.0);
     if sample.failed_share() > FAILS {
         return format!("what the tasks call: {} of them fail", percent(sample.failed_share()));
+    }
+    if let Some(throttled) = now.throttled.filter(|share| *share > THROTTLED) {
+        return format!("the CPU quota: it was used up in {} of its periods", percent(throttled));
     }
     if let Some(own) = now.own_cpu.filter(|share| *share > CPU_USED_UP) {
         return format!("CPU: this process uses {} of its cores", percent(own));
@@ -54,6 +65,8 @@ mod tests {
         assert_eq!(named(&now, &idle), "the demand: 25 % of its workers are busy");
         let own = Observation { own_cpu: Some(0.99), ..now };
         assert_eq!(named(&own, &full), "CPU: this process uses 99 % of its cores");
+        let quota = Observation { throttled: Some(0.4), own_cpu: Some(0.99), ..now };
+        assert_eq!(named(&quota, &full), "the CPU quota: it was used up in 40 % of its periods");
         let others = Observation { others_cpu: Some(0.5), ..now };
         assert_eq!(named(&others, &full), "CPU: other processes use 50 % of the machine");
         let disk = Observation { disk_pressure: Some(0.6), ..now };

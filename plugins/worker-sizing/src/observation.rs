@@ -43,6 +43,8 @@ pub(crate) struct Observation {
     pub(crate) own_cpu: Option<f64>,
     /// CPU that other processes use, as a share of the machine; none where the host does not tell.
     pub(crate) others_cpu: Option<f64>,
+    /// Share of the CPU quota's periods in which this process was held back; none where there is no quota.
+    pub(crate) throttled: Option<f64>,
     /// Share of time in which some task waited for a disk; none where the kernel does not tell.
     pub(crate) disk_pressure: Option<f64>,
 }
