@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use host_contract::nearest::nearest;
+
 use crate::error::ScenarioError;
 use crate::scenario::Scenario;
 
@@ -62,9 +64,14 @@ pub fn find(name: &str) -> Option<&'static Bundled> {
 /// # Errors
 /// [`ScenarioError`]: the file cannot be read, or something in it is wrong.
 pub fn named_or_file(name: &str) -> Result<Scenario, ScenarioError> {
+    let path = Path::new(name);
     match find(name) {
         Some(bundled) => bundled.scenario(),
-        None => Scenario::read(Path::new(name)),
+        None if path.exists() => Scenario::read(path),
+        None => {
+            let nearest = nearest(name, ALL.iter().map(|bundled| bundled.name));
+            Err(ScenarioError::Unknown { name: name.to_owned(), nearest })
+        }
     }
 }
 
@@ -73,6 +80,17 @@ mod tests {
     use std::fs;
 
     use super::*;
+
+    #[test]
+    fn a_name_that_is_none_is_told_the_nearest() {
+        let text = named_or_file("knee-shalow").unwrap_err().to_string();
+        let expected =
+            "knee-shalow: there is no such scenario, and no such file; did you mean \"knee-shallow\"?";
+        assert_eq!(text, expected);
+        let text = named_or_file("no/such.toml").unwrap_err().to_string();
+        assert_eq!(text, "no/such.toml: there is no such scenario, and no such file");
+        assert!(named_or_file(".").unwrap_err().to_string().starts_with(".: cannot be read: "));
+    }
 
     #[test]
     fn the_table_has_every_file_and_each_has_its_name_and_ticks_enough() {

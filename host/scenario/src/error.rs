@@ -14,6 +14,17 @@ pub enum ScenarioError {
         /// The reason.
         source: io::Error,
     },
+    /// Neither a bundled scenario nor a file.
+    #[error(
+        "{name}: there is no such scenario, and no such file{}",
+        .nearest.map(|name| format!("; did you mean {name:?}?")).unwrap_or_default()
+    )]
+    Unknown {
+        /// The name.
+        name: String,
+        /// The bundled scenario whose name is nearest.
+        nearest: Option<&'static str>,
+    },
     /// Not TOML, a key that does not exist, or a value of another type.
     #[error("{place}: {message}")]
     Syntax {
