@@ -14,6 +14,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("host-control", 1),
     ("host-executor", 1),
     ("host-prefetch", 1),
+    ("host-scenario", 1),
     ("host-telemetry", 1),
     ("host-workload", 1),
     ("host-plugin", 2),

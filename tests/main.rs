@@ -24,6 +24,8 @@ mod plans;
 #[cfg(test)]
 mod runs;
 #[cfg(test)]
+mod scenarios;
+#[cfg(test)]
 mod simulator;
 #[cfg(test)]
 mod support;

@@ -4,6 +4,7 @@ pub(crate) mod curve;
 pub(crate) mod grid;
 pub(crate) mod plot;
 pub(crate) mod report;
+pub(crate) mod scenario;
 pub(crate) mod simulation;
 pub(crate) mod sparkline;
 pub(crate) mod sweep;

@@ -22,6 +22,7 @@ use host_telemetry::Sampler;
 use crate::data_plane::{DataPlane, Store};
 use crate::fallbacks;
 use crate::ledger::Ledger;
+use crate::modelled::Modelled;
 use crate::ranges::{loop_config, ranges, rule_limit};
 use crate::report;
 use crate::rule_book::Rules;
@@ -57,6 +58,8 @@ pub(crate) enum Machine {
     Sampled(Box<Sampler>),
     /// No machine: what a strategy may read of it is the same everywhere. Memory that the process may use, bytes.
     Nominal(u64),
+    /// A model, which stands in for the pools as well.
+    Modelled(Arc<Modelled>),
 }
 
 /// What a host leaves behind.
@@ -226,7 +229,12 @@ impl ControlPlane {
             system,
             cache: self.cache.stats(),
             shadows: self.shadows.as_mut().map(Shadows::estimates).unwrap_or_default(),
-            executor: self.executor.as_ref().map(|executor| self.pools(executor.window())),
+            executor: match &self.machine {
+                Machine::Modelled(model) => model.pools(),
+                Machine::Sampled(_) | Machine::Nominal(_) => {
+                    self.executor.as_ref().map(|executor| self.pools(executor.window()))
+                }
+            },
             prefetch: self.prefetch(),
             accesses: plane.metrics.accesses.recent(&self.last.accesses),
             finished: plane.metrics.count(),
@@ -295,6 +303,7 @@ impl Machine {
                 let nominal = System { cpu_cores: 1.0, memory_limit_bytes: *memory, ..System::default() };
                 return (nominal, Values::new());
             }
+            Self::Modelled(model) => return model.sample(),
         };
         let sample = sampler.sample();
         let system = System {

@@ -2,7 +2,7 @@
 //!
 //! [`Host`] is an object that is made from settings, runs, is asked, takes commands and shuts down. [`run`] is a host and
 //! a driver that works through an input. [`run_virtual`] drives the same data plane and the same ticks around a clock
-//! that only requests move.
+//! that only requests move; [`run_scenario`] the same ticks around a model of a server.
 
 pub mod error;
 pub mod progress;
@@ -24,6 +24,7 @@ mod key;
 mod ledger;
 mod ledger_file;
 mod live;
+mod modelled;
 mod options;
 mod origin;
 mod ranges;
@@ -31,6 +32,7 @@ mod request_metrics;
 mod rule_book;
 mod run;
 mod run_options;
+mod scenario_run;
 mod shadow_control;
 mod snapshot_builder;
 mod value;
@@ -50,6 +52,9 @@ pub use progress::{Progress, Stop};
 pub use report::Report;
 pub use run::run;
 pub use run_options::{Against, Input, RunOptions};
+pub use scenario_run::report::{BestFixed, Figures, PhaseFigures, SETTLE_TICKS, ScenarioReport, TickFigures};
+pub use scenario_run::sweep::Tried;
+pub use scenario_run::{Against, ScenarioOptions, Sizing, run_scenario};
 pub use value::Value;
 pub use virtual_run::{Fixed, VirtualInput, VirtualOptions, VirtualReport, run_virtual};
 pub use wiring::executor;

@@ -59,6 +59,12 @@ impl RequestMetrics {
         self.finished.fetch_add(requests, Ordering::Relaxed) + requests
     }
 
+    /// Requests took these times: for who serves none itself.
+    pub(crate) fn finished_as(&self, times: &Latency) {
+        self.requests.merge(times);
+        self.finished.fetch_add(times.count(), Ordering::Relaxed);
+    }
+
     /// So many loads from the origin took `time` each.
     pub(crate) fn loaded_alike(&self, time: Duration, loads: u64) {
         self.loads.record_many(0, time, loads);
@@ -132,6 +138,11 @@ impl Striped {
         }
     }
 
+    /// Adds these times.
+    fn merge(&self, times: &Latency) {
+        self.with(0, |window| window.merge(times));
+    }
+
     fn with(&self, hint: u64, record: impl FnOnce(&mut Latency)) {
         let first = usize::try_from(hint).unwrap_or(0);
         let stripes = (first..first.saturating_add(STRIPES)).filter_map(|at| self.0.get(at % STRIPES));
@@ -188,6 +199,8 @@ mod tests {
         assert_eq!((metrics.total().percentiles().count, metrics.count()), (11, 11));
         assert_eq!(metrics.finished_alike(Duration::from_millis(1), 5), 16);
         assert_eq!((metrics.take_window().percentiles().count, metrics.total().percentiles().count), (5, 16));
+        metrics.finished_as(&metrics.total());
+        assert_eq!((metrics.take_window().percentiles().count, metrics.count()), (16, 32));
     }
 
     #[test]

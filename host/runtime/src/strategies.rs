@@ -223,7 +223,7 @@ fn start(
 
 /// The error of a setting that the strategy does not have, or of a value that it does not take, with the place where
 /// the setting was written. Any other error comes back as it is.
-fn wrong_setting(
+pub(crate) fn wrong_setting(
     settings: &Settings,
     strategy: &StrategySettings,
     error: LoadError,

@@ -17,6 +17,7 @@ use crate::control_plane::{ControlPlane, Machine};
 use crate::data_plane::{DataPlane, Store, TickTrigger};
 use crate::key::Key;
 use crate::ledger::Ledger;
+use crate::modelled::Modelled;
 use crate::options::Scope;
 use crate::ranges::{loop_config, policy_names, ranges, rule_limit};
 use crate::request_metrics::RequestMetrics;
@@ -113,6 +114,18 @@ impl Parts {
         Self::new(scope, Some(Arc::clone(clock)), None, machine, registrations, ledger)
     }
 
+    /// In virtual time, around a model of a server: its workers are the one dial.
+    pub(crate) fn around_model(
+        scope: &Scope,
+        clock: &Arc<VirtualClock>,
+        model: &Arc<Modelled>,
+        registrations: Vec<Registration>,
+        ledger: Ledger,
+    ) -> Result<Self, UnknownPolicy> {
+        let machine = Machine::Modelled(Arc::clone(model));
+        Self::new(scope, Some(Arc::clone(clock)), None, machine, registrations, ledger)
+    }
+
     pub(crate) fn new(
         scope: &Scope,
         clock: Option<Arc<VirtualClock>>,
@@ -133,7 +146,12 @@ impl Parts {
         let every = if live { settings.control.tick_requests } else { 0 };
 
         let ranges = ranges(settings, *capacity, policies);
-        let actuators = actuators(&cache, &prefetcher, executor.as_ref(), &ranges);
+        let actuators = match &machine {
+            Machine::Modelled(model) => model.actuators(),
+            Machine::Sampled(_) | Machine::Nominal(_) => {
+                actuators(&cache, &prefetcher, executor.as_ref(), &ranges)
+            }
+        };
         let control = ControlLoop::new(loop_config(settings), registrations, &actuators);
         let mut control = ControlPlane {
             control,

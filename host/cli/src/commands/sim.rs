@@ -1,5 +1,6 @@
-//! `host sim`: replay a trace in virtual time, exactly.
+//! `host sim`: replay a trace in virtual time, exactly; or play a scenario of a pool.
 
+mod executor;
 mod span;
 
 use std::num::NonZeroU64;
@@ -23,15 +24,19 @@ use crate::interrupt::stop_on_ctrl_c;
 use crate::layers::Above;
 use crate::policies::{Methods, methods, policies};
 use crate::progress::{Terminal, Watched};
+use executor::Executor;
 use span::Span;
 
-/// Replay a trace in virtual time: policies at capacities, or a whole profile with its strategies.
+/// Run in virtual time: policies over a trace, a whole profile with its strategies, or a pool in a scenario.
 ///
 /// With --policy every policy is replayed at every capacity, exactly: no sampling, no buffers, every
 /// request in order. With --profile the whole control loop runs in virtual time, a tick every
 /// --tick-requests requests, and the decisions are printed; the same command twice gives the same bytes.
+/// With --executor a strategy sizes the pool in front of a model of a server.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("view").args(["curve", "per_window"]))]
+#[command(group = ArgGroup::new("views").args(["curve", "per_window", "sizes", "csv"]).multiple(true))]
+#[command(group = ArgGroup::new("tuned").args(["profile", "executor"]).multiple(true))]
 #[command(after_help = "\
 Examples:
   host sim trace.lis.zst --policy lru,lfu,arc,belady --capacity 1000,1%,10%
@@ -43,6 +48,8 @@ Examples:
   host sim trace.bin.zst --sizes --capacity 1%,10%
   host sim trace.lis.zst --profile medium --capacity 10%
   host sim --profile medium                       the built-in workload, in virtual time
+  host sim --executor knee-shallow --sweep        beside the best fixed number of workers
+  host sim --executor mine.toml --plugin mine.wasm --workers 1 --against 40
 ")]
 pub(crate) struct Sim {
     /// A trace, in any of the formats that `host trace --help` lists. Without one the control loop runs over the built-in
@@ -114,15 +121,18 @@ pub(crate) struct Sim {
     #[arg(long, value_name = "TIME", default_value = "1ms", value_parser = humantime::parse_duration)]
     origin_latency: Duration,
 
-    /// With --profile: seed of all random numbers.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    seed: u64,
+    /// With --profile or --executor: seed of all random numbers [default: 1; with --executor the scenario's].
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
 
-    /// With --profile: write every proposal, decision and effect to this file, one JSON object a line.
-    #[arg(long, value_name = "FILE", requires = "profile")]
+    /// With --profile or --executor: write every proposal, decision and effect to this file, one JSON object a line.
+    #[arg(long, value_name = "FILE", requires = "tuned")]
     ledger: Option<PathBuf>,
 
     // Last, because their headings hold for what follows.
+    #[command(flatten)]
+    executor: Executor,
+
     #[command(flatten)]
     above: Above,
 
@@ -164,6 +174,9 @@ const TICK_REQUESTS: u64 = 250;
 /// The profile of a run without a trace, where none is given.
 const WITHOUT_TRACE: &str = "medium";
 
+/// The seed where none is given.
+const SEED: u64 = 1;
+
 /// The policies replayed where none is named.
 const POLICIES: [Method; 3] =
     [Method::Policy(builtin::LRU), Method::Policy(builtin::LFU), Method::Policy(builtin::ARC)];
@@ -198,6 +211,11 @@ fn listed(methods: &[Method]) -> String {
 
 impl Sim {
     pub(crate) fn execute(self) -> Result<End, Failure> {
+        if let Some(scenario) = &self.executor.executor {
+            let profile = self.profile.as_deref().unwrap_or(WITHOUT_TRACE);
+            let settings = self.above.load_for_virtual_time(profile)?;
+            return self.executor.play(scenario, settings, self.seed, self.ledger.clone(), self.json);
+        }
         match (self.trace.clone(), &self.profile) {
             (Some(trace), None) => self.exact(&trace),
             (_, Some(profile)) => self.control_loop(profile),
@@ -325,7 +343,7 @@ impl Sim {
             tick_requests,
             origin_latency: self.origin_latency,
             memory: MemoryLimit::Ask(half_of_memory),
-            seed: self.seed,
+            seed: self.seed.unwrap_or(SEED),
             ledger: self.ledger.clone(),
         };
         let report = host_runtime::run_virtual(&options, &Terminal::new(true), &stop)?;

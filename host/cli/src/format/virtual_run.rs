@@ -77,7 +77,7 @@ pub(crate) fn print(run: &VirtualReport) -> Result<(), Failure> {
 }
 
 /// What tuning cost, in fuel: time would differ from run to run.
-fn fuel(strategies: &BTreeMap<String, Cost>, ticks: u64) -> Result<(), Failure> {
+pub(crate) fn fuel(strategies: &BTreeMap<String, Cost>, ticks: u64) -> Result<(), Failure> {
     if strategies.is_empty() {
         return Ok(());
     }

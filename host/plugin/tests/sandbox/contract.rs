@@ -41,6 +41,7 @@ fn every_figure_of_the_snapshot_arrives() {
             classes: vec![snapshot::Class {
                 name: "index".to_owned(),
                 kind: snapshot::TaskKind::Cpu,
+                window_completed: 9,
                 window_failed: 2,
                 latency_target_us: Some(500.0),
                 ..Default::default()
@@ -66,7 +67,7 @@ fn every_figure_of_the_snapshot_arrives() {
         "{}",
         seen[3]
     );
-    assert!(seen[4].contains("failed: 2, latency-target-us: Some(500.0)"), "{}", seen[4]);
+    assert!(seen[4].contains("completed: 7, failed: 2, latency-target-us: Some(500.0)"), "{}", seen[4]);
     assert!(seen[5].contains("rules-left: 10"), "{}", seen[5]);
     let (five, seven) = (seen[5].find("id: 5, issued: 3"), seen[5].find("id: 7, issued: 3"));
     assert!(five.is_some() && five < seven, "in the order of their ids: {}", seen[5]);
