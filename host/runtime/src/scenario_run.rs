@@ -44,7 +44,7 @@ pub struct ScenarioOptions {
     /// Workers at the start, moved into the scenario's range; none: as the settings say.
     pub workers: Option<u32>,
     /// What the run is held against.
-    pub against: Against,
+    pub against: Compared,
     /// Where the ledger is written.
     pub ledger: Option<PathBuf>,
 }
@@ -62,7 +62,7 @@ pub enum Sizing {
 
 /// What a run is held against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Against {
+pub enum Compared {
     /// Nothing.
     Nothing,
     /// So many workers all the time.
@@ -114,12 +114,12 @@ pub fn run_scenario(
     progress.end(&format!("{} ticks played", played.ticks()));
 
     let best = match options.against {
-        Against::Nothing => None,
+        Compared::Nothing => None,
         _ if stop.asked() => None,
-        Against::Workers(workers) => {
+        Compared::Workers(workers) => {
             Some(BestFixed::new(scenario, workers, sweep::fixed(scenario, workers), Vec::new()))
         }
-        Against::BestFixed => sweep::best(scenario, progress, stop),
+        Compared::BestFixed => sweep::best(scenario, progress, stop),
     };
     let mut report = ScenarioReport::new(options, workers, played, best);
     report.decisions = finished.decisions;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
 use host_profile::Settings;
-use host_runtime::{Against, ScenarioOptions, Sizing, run_scenario};
+use host_runtime::{Compared, ScenarioOptions, Sizing, run_scenario};
 use host_scenario::bundled;
 
 use crate::commands::print_json;
@@ -78,9 +78,9 @@ impl Executor {
             },
             workers: self.fixed.or(self.workers),
             against: match self.against {
-                Some(workers) => Against::Workers(workers),
-                None if self.sweep => Against::BestFixed,
-                None => Against::Nothing,
+                Some(workers) => Compared::Workers(workers),
+                None if self.sweep => Compared::BestFixed,
+                None => Compared::Nothing,
             },
             ledger,
         };
