@@ -62,7 +62,7 @@ impl Default for Plan {
         Self {
             enabled: true,
             window_ticks: 4,
-            settle_ticks: 3,
+            settle_ticks: 6,
             wash_in_ticks: 1,
             block_ticks: 2,
             blocks: 40,

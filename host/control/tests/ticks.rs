@@ -62,6 +62,10 @@ fn io(workers: u64) -> Act {
     propose(&[(IO_WORKERS, Value::Count(workers))])
 }
 
+fn capacity(hundreds: u64) -> Act {
+    propose(&[(CACHE_CAPACITY, Value::Count(hundreds * 100))])
+}
+
 fn trap() -> Fault {
     Fault::Trap { reason: "unreachable".into(), printed: Vec::new() }
 }
@@ -284,13 +288,13 @@ fn dials_are_applied_in_the_order_of_the_table() {
 #[test]
 fn a_dial_cools_down_for_as_many_ticks_as_the_profile_says() {
     let mut plane = Plane::new();
-    let mut control = control(vec![registration("a", 1, (10..15).map(io).collect())], &plane);
+    let mut control = control(vec![registration("a", 1, (11..16).map(capacity).collect())], &plane);
     let records = run(&mut control, &mut plane, 1..=5);
     let outcomes: Vec<Verdict> = verdicts(&records).into_iter().map(|(_, _, v)| v).collect();
     // Changed at tick 1, so that ticks 2 and 3 are refused and tick 4 is heard.
     let expected = [Verdict::Applied, Verdict::Refused, Verdict::Refused, Verdict::Applied, Verdict::Refused];
     assert_eq!(outcomes, expected);
-    assert_eq!(plane.count(IO_WORKERS), 13);
+    assert_eq!(plane.count(CACHE_CAPACITY), 1_400);
 }
 
 #[test]

@@ -8,6 +8,9 @@
 //! - Once the value has stood for some ticks, or a strategy has moved for three times as many without rest. A return from
 //!   what looks like a gain costs work, so that it waits until the share of the time that trials may cost covers it.
 //!
+//! Whoever turned a dial may go on once a trial has returned to the reference and what it saw since does not speak against the
+//! present value: an author that searches would otherwise stand still for as long as a small difference takes to be found.
+//!
 //! A value once compared with the same reference is not tried again while the load is alike. Where what a value did lasts
 //! (a cache that shrank has to fill again), turns would measure the filling: there is the guard alone.
 
@@ -91,6 +94,9 @@ pub(crate) struct Switchback {
 impl Switchback {
     /// The first tick in which a proposal for the dial is heard, as far as trials go; none where it is free.
     pub(crate) fn held(&self, dial: Dial, without_shadow: bool, tick: u64) -> Option<u64> {
+        if self.trial.as_ref().is_some_and(|trial| trial.may_move_on(dial)) {
+            return None;
+        }
         let tried = self.trial.is_some() && without_shadow;
         let unseen = !self.seen && tick < UNSEEN && without_shadow;
         let own = self.trial.as_ref().is_some_and(|trial| trial.dials.iter().any(|of| of.dial == dial));
@@ -159,8 +165,14 @@ impl Switchback {
         plan: Plan,
         rests: &mut Rests,
     ) -> Vec<Effect> {
-        let Turned { dial, from, to, decision, authors, slow } = turned;
+        let dial = turned.dial;
         self.disturb(snapshot.tick, Some(dial));
+        if self.trial.as_ref().is_some_and(|trial| trial.may_move_on(dial))
+            && let Some(trial) = self.trial.take()
+        {
+            return self.moved_on(&trial, &turned, snapshot);
+        }
+        let Turned { dial, from, to, decision, authors, slow } = turned;
         let Some(mut course) = self.courses.remove(&dial) else {
             let course = Course {
                 reference: from,
@@ -244,9 +256,13 @@ impl Switchback {
         if self.trial.is_some() {
             return self.step(snapshot, seen, values, plan, rests);
         }
-        if let Some(seen) = fresh
-            && let Some(left) = self.guarded(metric, seen)
+        if let Some(seen) = seen
+            && let Some(left) = self.guarded(metric, seen, snapshot.tick, plan)
         {
+            // Of an author that never rests there is no tick without the one before in it.
+            if self.standing.is_empty() {
+                self.standing.push_back(seen);
+            }
             return self.try_since(left, snapshot, values, plan);
         }
         let mut orders = self.close_slow(snapshot);

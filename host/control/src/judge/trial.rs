@@ -27,6 +27,12 @@ const SLOW: u64 = 16;
 /// Share by which a tick may be below the reference and still count as recovered.
 const RECOVERED: f64 = 0.1;
 
+/// A mean difference below the negative of this speaks against the present value.
+const AGAINST: f64 = 0.05;
+
+/// Ticks at the reference that stand for it afterwards.
+const LAST: usize = 4;
+
 /// Change of both sides from which the load has changed, on the logarithmic scale; and pairs that are looked at before.
 const MOVED: f64 = 0.3;
 const MOVED_PAIRS: usize = 3;
@@ -61,7 +67,7 @@ pub(crate) struct OnTrial {
     pub(crate) authors: BTreeSet<usize>,
     /// The tick of that decision.
     pub(crate) since: u64,
-    /// Ticks for which the reference had been left when the trial began.
+    /// Ticks for which less was served than at the reference when the trial began.
     pub(crate) away: u64,
 }
 
@@ -194,6 +200,19 @@ impl Trial {
     pub(crate) fn pace(&self) -> Option<f64> {
         let paces = self.ticks.iter().filter_map(Block::seconds_a_tick);
         paces.reduce(f64::min)
+    }
+
+    /// Whether the authors of the one dial on trial may turn it again: the reference was returned to, the present value is in
+    /// force, and what was seen since does not speak against it.
+    pub(crate) fn may_move_on(&self, dial: Dial) -> bool {
+        let alone = matches!(self.dials.as_slice(), [of] if of.dial == dial);
+        alone && self.side == Side::Present && self.evidence.len() > 0 && self.lead() > -AGAINST
+    }
+
+    /// The last ticks at the reference.
+    pub(crate) fn at_reference(&self) -> Block {
+        let ticks = &self.of(Side::Reference).0;
+        Block(ticks.iter().skip(ticks.len().saturating_sub(LAST)).copied().collect())
     }
 
     /// On the logarithmic scale, how far the present value is ahead as far as is known.

@@ -3,7 +3,7 @@
 use host_contract::number::to_f64;
 use host_contract::{Dial, Snapshot, Value};
 
-use super::{Compared, Plan, Switchback};
+use super::{Compared, Course, Plan, Switchback, Turned};
 use crate::effect::{Effect, Found};
 use crate::judge::rests::Rests;
 use crate::judge::seen::{Metric, Seen};
@@ -40,6 +40,30 @@ impl Switchback {
         }
         orders.extend(self.turn(trial, seen, snapshot, plan, rests));
         orders
+    }
+
+    /// The author of what is tried has turned the dial again: the trial ends, and the course goes on from the same reference.
+    pub(super) fn moved_on(&mut self, trial: &Trial, turned: &Turned, snapshot: &Snapshot) -> Vec<Effect> {
+        self.spent += trial.lost;
+        let Some(of) = trial.dials.iter().find(|of| of.dial == turned.dial) else { return Vec::new() };
+        let back = turned.to == of.reference;
+        if !back {
+            let mut authors = of.authors.clone();
+            authors.extend(turned.authors.iter().copied());
+            let course = Course {
+                reference: of.reference.clone(),
+                left: snapshot.tick,
+                moved: snapshot.tick,
+                before: trial.at_reference(),
+                decision: turned.decision,
+                authors,
+                slow: turned.slow,
+                disturbed: false,
+                low: 0,
+            };
+            self.courses.insert(of.dial, course);
+        }
+        vec![effect(trial, of, snapshot, if back { Found::Undone } else { Found::MovedOn })]
     }
 
     fn turn(

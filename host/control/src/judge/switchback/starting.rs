@@ -17,15 +17,19 @@ const DEVIATIONS: f64 = 4.0;
 const PATIENCE: u64 = 3;
 /// Ticks after a change in which the cause of a fall may be a cache that shrank.
 const WATCHED: u64 = 16;
+/// A fall below this is none, on the logarithmic scale.
+const MARGIN: f64 = 0.02;
 /// Change of the reference's figure, on the logarithmic scale, after which a value once judged is judged again.
 const OTHER_LOAD: f64 = 0.4;
 
 impl Switchback {
     /// The tick since which the dials have to be tried together, because requests fell far below what they were before.
-    pub(super) fn guarded(&mut self, metric: Metric, seen: Seen) -> Option<u64> {
+    pub(super) fn guarded(&mut self, metric: Metric, seen: Seen, tick: u64, plan: Plan) -> Option<u64> {
         let level = Block(vec![seen]).level(metric)?;
         let mut since: Option<u64> = None;
-        for course in self.courses.values_mut() {
+        // All that was seen since the reference was left is its author's doing, wherever the dial went meanwhile.
+        let own = |course: &&mut Course| tick > course.left.saturating_add(plan.wash_in_ticks);
+        for course in self.courses.values_mut().filter(own) {
             let before = course.before.levels(metric);
             let (mean, variance) = moments(&before);
             let fell = before.len() >= FEWEST && level < mean - FALL.max(DEVIATIONS * variance.sqrt());
@@ -140,6 +144,8 @@ impl Switchback {
         plan: Plan,
     ) -> Vec<Order> {
         let tick = snapshot.tick;
+        let (metric, standing) =
+            (Metric::of(snapshot.run.objective), Block(self.standing.iter().copied().collect()));
         let mut tried = Vec::new();
         let mut slow = false;
         for dial in dials {
@@ -148,6 +154,9 @@ impl Switchback {
                 continue;
             };
             slow |= course.slow;
+            // Where it did no worse than what was left until now, nothing is lost yet.
+            let levels = course.before.level(metric).zip(standing.level(metric));
+            let no_worse = levels.is_some_and(|(before, present)| present >= before - MARGIN);
             tried.push(OnTrial {
                 dial: *dial,
                 reference: course.reference,
@@ -155,7 +164,7 @@ impl Switchback {
                 decision: course.decision,
                 authors: course.authors,
                 since: course.moved,
-                away: tick.saturating_sub(course.left),
+                away: if no_worse { 0 } else { tick.saturating_sub(course.left) },
             });
         }
         if tried.is_empty() {
@@ -163,9 +172,9 @@ impl Switchback {
         }
         let start = Start {
             dials: tried,
-            metric: Metric::of(snapshot.run.objective),
+            metric,
             before,
-            present: Block(self.standing.iter().copied().collect()),
+            present: standing,
             slow,
             seed: mix(snapshot.run.seed ^ mix(tick)),
         };
