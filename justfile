@@ -11,6 +11,7 @@ build:
 test:
     cargo test --workspace
     cargo test --manifest-path plugins/Cargo.toml
+    cargo test --manifest-path bench/workers/laws/Cargo.toml
 
 # The tests that take longer.
 test-long:
@@ -48,6 +49,10 @@ bench-simulators:
 choosing:
     bench/choosing/run
 
+# How well pools are sized in every scenario, beside the best fixed number and four laws; writes docs/workers.md.
+workers:
+    bench/workers/run
+
 # What a lookup waits while a million entries change hands between policies.
 bench-switch:
     cargo bench -p host-cache --bench switch
@@ -57,10 +62,12 @@ lint:
     cargo fmt --all --check
     cargo fmt --all --check --manifest-path plugins/Cargo.toml
     cargo fmt --all --check --manifest-path tests/components/Cargo.toml
+    cargo fmt --all --check --manifest-path bench/workers/laws/Cargo.toml
     cargo fmt --all --check --manifest-path fuzz/Cargo.toml
     cargo clippy --workspace --all-targets -- -D warnings
     cargo clippy --manifest-path plugins/Cargo.toml --target wasm32-wasip2 --lib --examples -- -D warnings
     cargo clippy --manifest-path tests/components/Cargo.toml --target wasm32-wasip2 -- -D warnings
+    cargo clippy --manifest-path bench/workers/laws/Cargo.toml --target wasm32-wasip2 --lib -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
 # Components that misbehave, for trying things by hand.

@@ -31,6 +31,20 @@ fn a_file_is_read() {
 }
 
 #[test]
+fn the_example_of_the_documentation_has_every_key() {
+    let document = include_str!("../../../../docs/workers.md");
+    let example = document.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let scenario = Scenario::from_text("docs/workers.md", example).unwrap();
+    let has = |part: fn(&Service) -> bool| scenario.phases.iter().any(|phase| part(&phase.service));
+    assert!(has(|service| service.jitter.is_some()) && has(|service| service.knee.is_some()));
+    assert!(has(|service| service.contention.is_some()) && has(|service| service.drop.is_some()));
+    assert!(has(|service| service.defer.is_some()) && has(|service| service.rate_limit.is_some()));
+    assert!(has(|service| service.cpu.is_some()) && has(|service| service.neighbour.is_some()));
+    let closed = |phase: &Phase| matches!(phase.arrivals, Arrivals::Closed(_));
+    assert!(closed(&scenario.phases[0]) && !scenario.phases[1..].iter().any(closed));
+}
+
+#[test]
 fn an_error_names_file_and_line_and_what_was_expected() {
     let cases = [
         ("delay-ms = 5", "delay = 5", "x.toml:13: unknown field `delay`, expected one of `delay-ms`, "),
