@@ -67,10 +67,9 @@ const LOOKS: u32 = 4;
 /// Share of a window that may still show the number of workers before, and windows that are waited for at most.
 const CARRIED: f64 = 0.1;
 const MOST_WASH_IN: f64 = 5.0;
-/// Ticks after which a number that somebody else has set is held, and from which the law asks for its own again: the host
-/// returns to what was before for a moment, to judge what was decided.
+/// Ticks after which a number that somebody else has set is held: the host returns to what was before for a moment, to judge what
+/// was decided.
 const FOREIGN: u32 = 8;
-const RECLAIMED: u32 = 2;
 /// A refusal for longer than so many ticks is no moment.
 const SOON: u64 = 4;
 /// A prediction below this is no reason for a step, where predictions were right to within the same and rest on so many counts.
@@ -164,7 +163,7 @@ impl Law {
         if now.workers != self.expected() {
             self.moved(now);
             if now.workers != self.held {
-                return self.reclaim(now);
+                return Step::Stay;
             }
         }
         self.foreign = 0;
@@ -226,15 +225,6 @@ impl Law {
             (self.up.rests_until, self.down.rests_until) = rests;
             self.wash_in(now);
         }
-    }
-
-    /// Asks for the number that is held once more.
-    fn reclaim(&mut self, now: &Observation) -> Step {
-        if self.foreign < RECLAIMED {
-            return Step::Stay;
-        }
-        self.wash_in(now);
-        self.to(self.held, now, "back to what was found")
     }
 
     /// Ratio of a first trial: large enough to be told from the noise.

@@ -30,6 +30,10 @@ const RECOVERED: f64 = 0.1;
 /// A mean difference below the negative of this speaks against the present value.
 const AGAINST: f64 = 0.05;
 
+/// What turns may cost the present value on the logarithmic scale, and blocks that are looked at before.
+const COSTLY: f64 = 0.06;
+const COSTLY_BLOCKS: usize = 2;
+
 /// Ticks at the reference that stand for it afterwards.
 const LAST: usize = 4;
 
@@ -102,6 +106,8 @@ pub(crate) enum Ending {
     LoadChanged,
     /// No request came for long.
     Idle,
+    /// The turns cost more than they tell.
+    Costly,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -315,6 +321,9 @@ impl Trial {
                 if self.load_changed() {
                     return Step::End(Ending::LoadChanged);
                 }
+                if self.turns_cost() {
+                    return Step::End(Ending::Costly);
+                }
                 self.next_pair()
             }
         }
@@ -337,6 +346,14 @@ impl Trial {
         let [reference, present] = &self.levels;
         let steps = step(reference).zip(step(present));
         steps.is_some_and(|(a, b)| a.signum() == b.signum() && a.abs().min(b.abs()) > MOVED)
+    }
+
+    /// Whether the present value serves less in turns than it did before: what the other one left lasts longer than the wash-in,
+    /// as tasks do that never get an answer.
+    fn turns_cost(&self) -> bool {
+        let [_, present] = &self.levels;
+        let mean = present.iter().sum::<f64>() / count(present.len()).max(1.0);
+        present.len() >= COSTLY_BLOCKS && mean < self.present - COSTLY
     }
 
     fn next_pair(&mut self) -> Step {

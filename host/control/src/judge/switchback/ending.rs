@@ -91,6 +91,7 @@ impl Switchback {
                     Ending::Worse => Found::Worse,
                     Ending::NoDifference | Ending::Idle => Found::NoDifference,
                     Ending::LoadChanged => Found::LoadChanged,
+                    Ending::Costly => Found::NotTested,
                 };
                 self.end(trial, ending, found, snapshot, plan, rests)
             }
