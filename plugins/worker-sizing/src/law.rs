@@ -166,7 +166,11 @@ impl Law {
                 return Step::Stay;
             }
         }
-        self.foreign = 0;
+        if std::mem::take(&mut self.foreign) > 0 && self.held == now.workers && self.base.is_some() {
+            // What the other number left is still in this window.
+            self.wash_in(now);
+            return Step::Stay;
+        }
         if now.succeeded + now.failed <= 0.0 && now.queued <= 0.0 {
             // Nothing to do, nothing to see.
             return Step::Stay;

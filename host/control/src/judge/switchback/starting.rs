@@ -19,6 +19,8 @@ const COLLAPSE: f64 = 0.5;
 const PATIENCE: u64 = 3;
 /// Ticks after a change in which the cause of a fall may be a cache that shrank.
 const WATCHED: u64 = 16;
+/// Distance of two values on the logarithmic scale up to which they are one.
+const NEAR: f64 = 0.1;
 /// A fall below this is none, on the logarithmic scale.
 const MARGIN: f64 = 0.02;
 /// Change of the reference's figure, on the logarithmic scale, after which a value once judged is judged again.
@@ -135,7 +137,8 @@ impl Switchback {
     fn was_compared(&self, dial: Dial, a: &Value, b: &Value, level: Option<f64>) -> bool {
         let pairs = self.compared.get(&dial).into_iter().flatten();
         let alike = |of: &Compared| level.is_none_or(|level| (of.2 - level).abs() < OTHER_LOAD);
-        pairs.filter(|of| alike(of)).any(|of| (&of.0, &of.1) == (a, b) || (&of.1, &of.0) == (a, b))
+        let same = |of: &Compared, a, b| is_near(&of.0, a) && is_near(&of.1, b);
+        pairs.filter(|of| alike(of)).any(|of| same(of, a, b) || same(of, b, a))
     }
 
     fn begin(
@@ -186,5 +189,13 @@ impl Switchback {
         let order = Order::Take(taken(&trial, 1.0));
         self.trial = Some(trial);
         vec![order]
+    }
+}
+
+/// Whether what was found of one value holds for the other.
+fn is_near(one: &Value, other: &Value) -> bool {
+    match one.number().zip(other.number()) {
+        Some((a, b)) if a > 0.0 && b > 0.0 => (a / b).ln().abs() < NEAR,
+        _ => one == other,
     }
 }
