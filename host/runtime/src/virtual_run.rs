@@ -324,7 +324,7 @@ impl<'a> Replay<'a> {
         let value = self.loaded(self.steps.weight(number).unwrap_or(1));
         let key = Key::Number(number);
         let weight = self.plane.weight(&key, &value);
-        self.plane.cache.insert(key, value);
+        self.plane.cache.fill(key, value);
         self.plane.prefetched(number, weight);
     }
 

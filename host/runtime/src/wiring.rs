@@ -34,6 +34,7 @@ fn store(
     clock: Option<Arc<VirtualClock>>,
     watcher: Arc<Prefetcher>,
 ) -> Store {
+    let share = watcher.cache_share();
     let builder = Cache::builder(capacity)
         .policy(start)
         .weigher(move |key: &Key, value: &Value| value.weight_under(key, unit))
@@ -42,10 +43,12 @@ fn store(
                 watcher.evicted(key.number());
             }
         });
-    match clock {
+    let store = match clock {
         Some(clock) => builder.shards(1).hasher(fixed_hasher()).clock(move || clock.now()).build(),
         None => builder.build(),
-    }
+    };
+    store.set_probation_share(share);
+    store
 }
 
 /// Shadows of the basic policies, and of the one to start with, at the present capacity and the others that `registrations`
