@@ -50,5 +50,5 @@ pub use report::Report;
 pub use run::run;
 pub use run_options::{Input, RunOptions};
 pub use value::Value;
-pub use virtual_run::{Fixed, VirtualInput, VirtualOptions, VirtualReport, run_virtual};
+pub use virtual_run::{Charged, Fixed, VirtualInput, VirtualOptions, VirtualReport, run_virtual};
 pub use wiring::executor;

@@ -114,6 +114,10 @@ pub(crate) struct Sim {
     #[arg(long, value_name = "TIME", default_value = "1ms", value_parser = humantime::parse_duration)]
     origin_latency: Duration,
 
+    /// With --profile: loads that the origin works on at once, prefetches among them; others wait [default: any number].
+    #[arg(long, value_name = "N", requires = "profile", value_parser = clap::value_parser!(u32).range(1..))]
+    origin_slots: Option<u32>,
+
     /// With --profile: seed of all random numbers.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -324,6 +328,7 @@ impl Sim {
             object_size: self.object_size,
             tick_requests,
             origin_latency: self.origin_latency,
+            origin_slots: self.origin_slots,
             memory: MemoryLimit::Ask(half_of_memory),
             seed: self.seed,
             ledger: self.ledger.clone(),

@@ -63,6 +63,13 @@ pub(crate) fn print(run: &VirtualReport) -> Result<(), Failure> {
             thousands(prefetch.late),
             thousands(prefetch.wasted)
         )?;
+        outln!(
+            "charged: {} loads, {} of them prefetches; {} misses waited {:.3} s for a slot",
+            thousands(run.origin.loads),
+            thousands(prefetch.issued),
+            thousands(run.origin.delayed),
+            run.origin.delay_seconds
+        )?;
     }
     report::decisions(&run.decisions, &run.rules)?;
     for aside in &run.disabled {
