@@ -314,6 +314,8 @@ impl<'a> Replay<'a> {
         let (weight, took) = if let Some(value) = found {
             (self.plane.weight(&key, &value), waited + HIT_TIME)
         } else {
+            // Before it is stored: what it displaces is not what it missed.
+            self.plane.prefetcher.missed(known_by);
             let now = self.clock.now() + waited;
             let took = self.origin.load(now, Demand::Now).saturating_sub(self.clock.now());
             let value = self.loaded(weight);

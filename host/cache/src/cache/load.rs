@@ -8,6 +8,7 @@
 use super::Cache;
 use super::flight::{Lead, Role};
 use super::removed::Removed;
+use hashbrown::Equivalent;
 use std::convert::Infallible;
 use std::future::Future;
 use std::hash::{BuildHasher, Hash};
@@ -254,6 +255,23 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
         let incoming = self.incoming(self.id(&key), key, value, None);
         let mut removed = Removed::new();
         self.shard(incoming.hash).fill(incoming, &self.common, None, &mut removed);
+        self.report(removed);
+    }
+
+    /// Drops what was loaded ahead of need and not asked for yet. Nothing happens to an entry that was.
+    ///
+    /// ```
+    /// let cache = host_cache::Cache::builder(100).build();
+    /// cache.fill("page", 1);
+    /// cache.insert("asked for", 2);
+    /// cache.discard("page");
+    /// cache.discard("asked for");
+    /// assert_eq!((cache.get("page"), cache.get("asked for"), cache.stats().unused), (None, Some(2), 1));
+    /// ```
+    pub fn discard<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) {
+        let hash = self.id(key);
+        let mut removed = Removed::new();
+        self.shard(hash).discard(hash, key, &mut removed);
         self.report(removed);
     }
 

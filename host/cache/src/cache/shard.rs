@@ -14,6 +14,7 @@
 //! A policy that cannot name a resident entry to evict has lost track of them. LRU then takes the shard over, which is
 //! [degraded](Shard::is_degraded) until a policy is set again.
 
+mod ahead;
 mod change;
 mod control;
 
