@@ -28,9 +28,9 @@ fn virtual_run(path: &Path, more: &[&str]) -> Value {
     json(&[&arguments[..], more].concat())
 }
 
-/// Whether a rule for runs of consecutive keys was installed.
+/// Whether a rule for keys at an equal distance was installed.
 fn has_run_rule(report: &Value) -> bool {
-    report["rules"].to_string().contains("runs with stride 1")
+    report["rules"].to_string().contains("keys at an equal distance")
 }
 
 #[test]
@@ -51,6 +51,54 @@ fn a_rule_for_runs_fires_on_a_trace_that_is_one_unless_keys_are_hashed() {
     let report = virtual_run(&path, &["--hash-keys"]);
     assert!(!has_run_rule(&report), "{}", report["rules"]);
     assert!(!report["notes"].to_string().contains("numbered in the order"));
+}
+
+/// A run that differs by its prefetching alone.
+fn prefetching_run(path: &Path, more: &[&str]) -> Value {
+    let fixed = ["--unit", "objects", "--capacity", "100", "--hash-keys", "--set", "cache.policy=lru"];
+    let alone = ["--set", "strategies.cache-policy.enabled=false", "--set", "cache.shadows=false"];
+    let arguments = ["sim", text(path), "--profile", "medium", "--json"];
+    json(&[&arguments[..], &fixed, &alone, more].concat())
+}
+
+#[test]
+fn prefetches_are_charged_and_misses_wait_behind_them() {
+    let dir = tempfile::tempdir().unwrap();
+    // A loop of 400 keys, and among them keys that come once.
+    let keys = (0..20_000_u64).map(|n| if n % 4 == 0 { 1_000_000 + n } else { n % 1_600 });
+    let path = write(
+        dir.path(),
+        "loop.csv",
+        &format!("key\n{}", keys.map(|k| format!("{k}\n")).collect::<String>()),
+    );
+    let off = prefetching_run(&path, &["--set", "prefetch.enabled=false", "--origin-slots", "2"]);
+    assert_eq!((&off["misses"], &off["origin"]["loads"]), (&20_000.into(), &20_000.into()));
+    assert_eq!(off["origin"]["delayed"], 0, "one request at a time");
+    let on = prefetching_run(&path, &["--origin-slots", "2"]);
+    let count = |what: &Value| what.as_u64().unwrap();
+    let issued = count(&on["prefetch"]["issued"]);
+    assert_eq!(count(&on["origin"]["loads"]), count(&on["misses"]) + issued);
+    assert_eq!(count(&on["origin"]["weight"]), count(&on["misses"]) + issued);
+    assert!(count(&on["origin"]["delayed"]) > 100, "{}", on["origin"]);
+    let used = count(&on["prefetch"]["timely"]) + count(&on["prefetch"]["late"]);
+    assert!(used > 10_000 && count(&on["prefetch"]["withheld"]) > issued / 30, "{}", on["prefetch"]);
+    let seconds = |report: &Value| report["seconds"].as_f64().unwrap();
+    assert!(seconds(&on) < seconds(&off));
+    assert!(seconds(&prefetching_run(&path, &[])) < seconds(&on), "any number of slots");
+}
+
+#[test]
+fn prefetching_costs_nothing_where_keys_come_at_random() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut state = 7_u64;
+    let random = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        format!("{}\n", (state >> 33) % 2_000)
+    });
+    let path = write(dir.path(), "random.csv", &format!("key\n{}", random.take(40_000).collect::<String>()));
+    let off = prefetching_run(&path, &["--set", "prefetch.enabled=false"])["misses"].as_u64().unwrap();
+    let on = prefetching_run(&path, &[]);
+    assert!(on["misses"].as_u64().unwrap() <= off + off / 200, "{off} without, {}", on["prefetch"]);
 }
 
 #[test]

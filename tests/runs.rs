@@ -94,7 +94,7 @@ fn a_trace_is_served_whole_and_compared_with_its_baseline() {
     for side in ["baseline", "tuned"] {
         let figures = &report[side];
         assert_eq!(figures["requests"], 8_000, "{side}");
-        let sum = figures["hits"].as_u64().unwrap() + figures["misses"].as_u64().unwrap();
+        let sum: u64 = ["hits", "prefetched", "misses"].iter().map(|k| figures[*k].as_u64().unwrap()).sum();
         assert_eq!(sum, 8_000, "{side}");
     }
     assert_eq!(report["baseline"]["policy"], "lru");

@@ -16,6 +16,7 @@ mod flight;
 mod inspect;
 mod load;
 mod outcome;
+mod probation;
 mod read_buffer;
 mod removed;
 mod shard;
@@ -250,6 +251,7 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
         match shard.get(hash, key, &self.common.expiry) {
             Lookup::Hit(value) => Some(value),
             Lookup::Miss => None,
+            Lookup::Waiting => self.promote(hash, key),
             Lookup::Expired => {
                 if let Some(entry) = shard.expire(hash, key, &self.common)
                     && let Some(listener) = &self.listener
@@ -259,6 +261,15 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
                 None
             }
         }
+    }
+
+    /// The value of a key that waits on probation.
+    #[cold]
+    fn promote<Q: Equivalent<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
+        let mut removed = Removed::new();
+        let value = self.shard(hash).promote(hash, key, &self.common, &mut removed);
+        self.report(removed);
+        value
     }
 
     #[inline]

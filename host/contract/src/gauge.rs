@@ -69,6 +69,31 @@ pub const BUILT_IN: &[GaugeSpec] = &[
         "99th percentile of the time of the origin's loads that ended in the window, prefetches among them",
     ),
     row("others-cpu-usage", "ratio", "CPU that other processes used in the window, as a share of all cores"),
+    row(
+        "prefetch-caused-misses",
+        "count",
+        "misses since the start of entries that left for prefetched ones not asked for",
+    ),
+    row(
+        "prefetch-control-saving",
+        "ratio",
+        "share of the entries held back for ever, of rules in force, that were asked for: what prefetching saves",
+    ),
+    row(
+        "prefetch-precision",
+        "ratio",
+        "share of the prefetched entries decided since the start that were asked for",
+    ),
+    row(
+        "prefetch-resting",
+        "count",
+        "prefetch rules that the host lets load nothing for a while, because they lost",
+    ),
+    row(
+        "prefetch-waiting",
+        "bytes",
+        "what prefetched entries take that were not asked for yet, in the unit of the capacity",
+    ),
     row("process-cpu-cores", "cores", "CPU that this process used in the window"),
     row("process-memory", "bytes", "resident memory of this process"),
     row("psi-cpu", "ratio", "share of the last 10 s in which some task waited for a CPU (PSI)"),

@@ -29,6 +29,18 @@ pub enum PrefetchRule {
         /// What to load, 1 to [`MAX_TARGETS`] keys.
         targets: Vec<u64>,
     },
+    /// Keys at an equal distance that the host finds by itself.
+    Stream {
+        /// Keys to stay ahead, 1 to [`MAX_DEPTH`].
+        depth: u32,
+    },
+    /// What missed together with a key before, as the host mines it.
+    Mined,
+    /// What came after a key the last time.
+    Replay {
+        /// Keys to stay ahead, 1 to [`MAX_DEPTH`].
+        depth: u32,
+    },
 }
 
 impl PrefetchRule {
@@ -40,13 +52,17 @@ impl PrefetchRule {
         match self {
             Self::Sequential { stride: 0, .. } => Err(Refusal::Invalid("stride is 0".to_owned())),
             Self::Sequential { stride, depth } => {
-                let within = depth.clamp(1, MAX_DEPTH);
-                let answer = if within == depth {
-                    Acceptance::Accepted
-                } else {
-                    Acceptance::Clamped(f64::from(within))
-                };
-                Ok((Self::Sequential { stride, depth: within }, answer))
+                let (depth, answer) = within(depth);
+                Ok((Self::Sequential { stride, depth }, answer))
+            }
+            Self::Stream { depth } => {
+                let (depth, answer) = within(depth);
+                Ok((Self::Stream { depth }, answer))
+            }
+            Self::Mined => Ok((Self::Mined, Acceptance::Accepted)),
+            Self::Replay { depth } => {
+                let (depth, answer) = within(depth);
+                Ok((Self::Replay { depth }, answer))
             }
             Self::Association { targets, .. } if targets.is_empty() => {
                 Err(Refusal::Invalid("no targets".to_owned()))
@@ -66,6 +82,11 @@ impl PrefetchRule {
     }
 }
 
+fn within(depth: u32) -> (u32, Acceptance) {
+    let within = depth.clamp(1, MAX_DEPTH);
+    (within, if within == depth { Acceptance::Accepted } else { Acceptance::Clamped(f64::from(within)) })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +96,8 @@ mod tests {
         let sequential = |stride, depth| PrefetchRule::Sequential { stride, depth };
         assert_eq!(sequential(1, 900).admit(), Ok((sequential(1, MAX_DEPTH), Acceptance::Clamped(64.0))));
         assert_eq!(sequential(-2, 4).admit(), Ok((sequential(-2, 4), Acceptance::Accepted)));
+        let replay = |depth| PrefetchRule::Replay { depth };
+        assert_eq!(replay(0).admit(), Ok((replay(1), Acceptance::Clamped(1.0))));
         assert!(matches!(sequential(0, 4).admit(), Err(Refusal::Invalid(_))));
         let association = |n| PrefetchRule::Association { key: 7, targets: (0..n).collect() };
         assert_eq!(association(40).admit(), Ok((association(16), Acceptance::Clamped(16.0))));

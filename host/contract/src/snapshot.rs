@@ -224,6 +224,13 @@ pub struct Rule {
     pub timely: u64,
     pub late: u64,
     pub wasted: u64,
+    pub caused: u64,
+    pub again: u64,
+    pub withheld: u64,
+    pub withheld_asked: u64,
+    pub tried: u64,
+    pub tried_asked: u64,
+    pub resting: bool,
 }
 
 /// Milliseconds with their fraction, as a reader of the ledger wants them.

@@ -26,7 +26,7 @@ pub(crate) struct Account {
     in_flight: AtomicU32,
     /// Unused entries, and what is reserved for those in flight.
     taken_bytes: AtomicU64,
-    /// For the mean weight, which is what a load is expected to take.
+    /// For the mean weight, which is what a load is expected to take. Both 0 before the first, unless a guess was given.
     loaded_bytes: AtomicU64,
     loads: AtomicU64,
 }
@@ -71,14 +71,41 @@ impl Account {
         self.in_flight.load(Ordering::Relaxed)
     }
 
+    /// A guess of what a load weighs, until there was one.
+    pub(crate) fn expect(&self, bytes: u64) {
+        if self.loads.load(Ordering::Relaxed) == 0 {
+            self.loaded_bytes.store(bytes, Ordering::Relaxed);
+            self.loads.store(1, Ordering::Relaxed);
+        }
+    }
+
+    /// What unused entries and those in flight take now.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Entries that there is room for, as far as is known; at least 1.
+    pub(crate) fn room(&self) -> u64 {
+        self.limit_bytes().checked_div(self.expected()).unwrap_or(u64::MAX).max(1)
+    }
+
+    fn expected(&self) -> u64 {
+        let loads = self.loads.load(Ordering::Relaxed);
+        self.loaded_bytes.load(Ordering::Relaxed).checked_div(loads).unwrap_or(0)
+    }
+
+    /// Whether another load may be under way.
+    pub(crate) fn may_load(&self) -> bool {
+        self.in_flight() < self.max_in_flight()
+    }
+
     /// Takes one load from the budget, and answers how many bytes are reserved for it. None where there is
     /// no room.
     pub(crate) fn reserve(&self) -> Option<u64> {
         let most = self.max_in_flight();
         let one_more = |now: u32| (now < most).then(|| now + 1);
         self.in_flight.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
-        let loads = self.loads.load(Ordering::Relaxed);
-        let expected = self.loaded_bytes.load(Ordering::Relaxed).checked_div(loads).unwrap_or(0);
+        let expected = self.expected();
         let limit = self.limit_bytes();
         let with_it = |taken: u64| (taken < limit && expected <= limit - taken).then(|| taken + expected);
         let fits = self.taken_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, with_it);

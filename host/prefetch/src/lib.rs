@@ -6,6 +6,17 @@
 //! (asked for after it was there), *late* (asked for while it was being loaded) or *wasted* (failed,
 //! evicted, grown old or left over).
 //!
+//! With [`Prefetcher::measured`] a rule has to show that it is worth its loads: it is tried before it loads, some of its
+//! triggers are held back for ever, and one that loses rests. The head of `gate.rs` says how.
+//!
+//! | rule | what it finds |
+//! |---|---|
+//! | [`Rule::Sequential`] | keys at a given distance |
+//! | [`Rule::Stream`] | keys at an equal distance, whichever it is |
+//! | [`Rule::Association`] | given keys after a given key |
+//! | [`Rule::Mined`] | keys that missed together with a key before |
+//! | [`Rule::Replay`] | what came after a key the last time |
+//!
 //! There is no IO and no clock here: age is counted in accesses, so a run in virtual time gives the same
 //! answers twice.
 //!
@@ -21,16 +32,22 @@
 //! assert_eq!(loads[0].key, 70);
 //! prefetcher.loaded(70, 4096);
 //! prefetcher.on_access(70, |_| true, &mut loads);
-//! assert_eq!(prefetcher.stats()[0].timely, 1);
+//! assert_eq!(prefetcher.stats()[0].counts.timely, 1);
 //! # Ok::<(), host_prefetch::RuleError>(())
 //! ```
 
 mod budget;
+mod finders;
+mod gate;
+mod ghost;
+mod mined;
 mod pending;
 mod prefetcher;
+mod replay;
 mod rule;
 mod runs;
 mod stats;
+mod streams;
 
 pub use budget::Budget;
 pub use prefetcher::{Load, Prefetcher, UNUSED_AFTER};

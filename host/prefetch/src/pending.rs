@@ -1,16 +1,19 @@
-//! Keys prefetched and not asked for yet.
+//! Keys prefetched and not asked for yet, and keys held back to measure what prefetching saves.
 //!
 //! An entry is in flight from the moment it is issued until its load is reported; then it is unused until
 //! it is asked for, evicted or too old. One asked for while in flight is decided (late) but stays on the
-//! table, because its load still takes its part of the budget.
+//! table, because its load still takes its part of the budget. An entry that was held back waits for as long as it would
+//! have waited in the cache: until as many came after it as there is room for, those not counted that are asked for.
 //!
 //! # Locks
 //!
 //! The table is a striped lock: a key's entry is in one of [`STRIPES`] maps, each behind a lock that is
 //! held for one look-up and one change, by whoever reports or asks about a key of it. Nothing that a tick
 //! calls takes a stripe; only [`finish`](Pending::finish), at the end of a run, goes through them one at a
-//! time. Ages have a queue of their own, whose lock is taken when a load is reported and by the access at
-//! which the oldest entry has grown old; a stripe may be taken under it, never the other way round.
+//! time. Ages have a queue of their own, and so has what is held back; their locks are taken when an entry comes to them
+//! and as the oldest one goes. A stripe may be taken under them, never the other way round.
+
+mod measure;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,15 +24,59 @@ use hashbrown::hash_map::Entry;
 use parking_lot::Mutex;
 
 use crate::budget::Account;
-use crate::stats::{Outcome, Record};
+use crate::gate::{ASKED, Family, Place, UNASKED};
+use crate::ghost::Ghost;
+use crate::stats::{Held, Outcome, Record};
 
 /// A power of two, several times the number of threads that serve requests.
 const STRIPES: usize = 64;
 
+/// The rule that asked for a key, and how sure it was.
+#[derive(Debug, Clone)]
+pub(crate) struct Source {
+    pub(crate) record: Arc<Record>,
+    pub(crate) family: Arc<Family>,
+    pub(crate) place: Place,
+}
+
+impl Source {
+    fn score(&self, score: f64) {
+        self.record.gate.score(score);
+        self.family.gate(self.place).score(score);
+    }
+
+    /// A key that was held back was asked for or not.
+    fn decide_held(&self, why: Held, asked: bool) {
+        if asked {
+            self.record.held_asked(why);
+        }
+        self.score(if asked { ASKED } else { UNASKED });
+    }
+
+    fn decide(&self, outcome: Outcome) {
+        self.record.decide(outcome);
+        let score = if outcome == Outcome::Wasted { UNASKED } else { ASKED };
+        self.record.gate.close(score);
+        self.family.gate(self.place).close(score);
+    }
+
+    fn issue(&self) {
+        self.record.issue();
+        self.record.gate.open();
+        self.family.gate(self.place).open();
+    }
+
+    fn dares(&self) -> bool {
+        self.record.gate.dares() && self.family.gate(self.place).dares()
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Loaded {
-    record: Arc<Record>,
+    source: Source,
     stage: Stage,
+    /// Whose trigger was held back, and why, where another one loaded the key all the same.
+    held: Option<(Source, Held)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +85,8 @@ enum Stage {
     InFlight { reserved: u64, decided: bool },
     /// In the cache. `ticket` tells this loading of the key from an earlier one in the age queue.
     Unused { weight: u64, ticket: u64 },
+    /// Not loaded. `since` is the clock when it was held back.
+    Held { why: Held, ticket: u64, since: u64 },
 }
 
 /// Two cache lines, because processors fetch them in pairs: neighbours must not slow each other down.
@@ -68,10 +117,28 @@ pub(crate) struct Pending {
     ages: Mutex<VecDeque<Age>>,
     /// The clock up to which nothing grows old: of the front of `ages`.
     none_old_until: AtomicU64,
+    /// Where the chance comes from by which keys are held back; none where rules are not measured.
+    seed: Option<u64>,
+    draws: AtomicU64,
+    /// What is held back, in the order in which it was.
+    held: Mutex<VecDeque<Age>>,
+    /// The clock up to which nothing held back lapses by its age: of the front of `held`.
+    none_lapses_until: AtomicU64,
+    /// Keys decided, held back or not, and those of them that were asked for.
+    decided: AtomicU64,
+    asked: AtomicU64,
+    /// Evicted while entries waited unused.
+    displaced: Ghost,
+    /// Wasted lately.
+    wasted: Ghost,
+    /// Wasted by their age, or to make room, and still in the cache.
+    to_drop: Mutex<Vec<u64>>,
+    /// Of `to_drop`, so that having none costs one load to find out.
+    drops: AtomicUsize,
 }
 
 impl Pending {
-    pub(crate) fn new(account: Account, unused_after: u64) -> Self {
+    pub(crate) fn new(account: Account, unused_after: u64, seed: Option<u64>) -> Self {
         Self {
             account,
             unused_after,
@@ -81,6 +148,16 @@ impl Pending {
             tickets: AtomicU64::new(0),
             ages: Mutex::default(),
             none_old_until: AtomicU64::new(u64::MAX),
+            seed,
+            draws: AtomicU64::new(0),
+            held: Mutex::default(),
+            none_lapses_until: AtomicU64::new(u64::MAX),
+            decided: AtomicU64::new(0),
+            asked: AtomicU64::new(0),
+            displaced: Ghost::default(),
+            wasted: Ghost::default(),
+            to_drop: Mutex::default(),
+            drops: AtomicUsize::new(0),
         }
     }
 
@@ -89,8 +166,10 @@ impl Pending {
         self.entries.load(Ordering::Relaxed) == 0
     }
 
+    /// Whether a key is on the table, and no trigger may ask for it. One that is held back may be loaded for another trigger.
     pub(crate) fn contains(&self, key: u64) -> bool {
-        !self.is_empty() && self.stripe(key).lock().contains_key(&key)
+        let open = |loaded: &Loaded| matches!(loaded.stage, Stage::Held { .. });
+        !self.is_empty() && self.stripe(key).lock().get(&key).is_some_and(|loaded| !open(loaded))
     }
 
     /// Notes a demand access: decides the key, if it was prefetched, and those that are too old.
@@ -101,34 +180,115 @@ impl Pending {
             match entry.get().stage {
                 Stage::Unused { weight, .. } => {
                     self.account.free(weight);
-                    self.remove(entry).decide(Outcome::Timely);
+                    self.decide(&self.remove(entry), Outcome::Timely);
                 }
                 Stage::InFlight { reserved, decided: false } => {
                     // The entry will have been asked for when it arrives: it takes none of the share.
                     self.account.free(reserved);
                     let loaded = entry.get_mut();
                     loaded.stage = Stage::InFlight { reserved: 0, decided: true };
-                    loaded.record.decide(Outcome::Late);
+                    self.decide(loaded, Outcome::Late);
                 }
                 Stage::InFlight { decided: true, .. } => {}
+                Stage::Held { why, ticket, since } => {
+                    let Loaded { source, .. } = self.remove(entry);
+                    let in_time = now - since <= self.usual() && !self.has_lapsed(ticket);
+                    self.decide_held(&source, why, in_time);
+                }
             }
         }
         drop(stripe);
         if now > self.none_old_until.load(Ordering::Relaxed) {
             self.waste_old(now);
         }
+        if now > self.none_lapses_until.load(Ordering::Relaxed) {
+            self.lapse(&mut self.held.lock(), now);
+        }
     }
 
-    /// Puts a key on the table, if it is not there and the budget has room. Answers whether it has.
-    pub(crate) fn issue(&self, key: u64, record: &Arc<Record>) -> bool {
-        let mut stripe = self.stripe(key).lock();
-        let Entry::Vacant(place) = stripe.entry(key) else { return false };
-        let Some(reserved) = self.account.reserve() else { return false };
-        record.issue();
+    fn issue(&self, key: u64, source: Source) -> bool {
+        let reserved = loop {
+            match self.account.reserve() {
+                Some(reserved) => break reserved,
+                // The cache drops what has waited longest, too.
+                None if self.seed.is_some() && self.account.may_load() && self.waste_oldest() => {}
+                None => return false,
+            }
+        };
         let stage = Stage::InFlight { reserved, decided: false };
-        place.insert(Loaded { record: Arc::clone(record), stage });
-        self.entries.fetch_add(1, Ordering::Relaxed);
-        true
+        let mut stripe = self.stripe(key).lock();
+        match stripe.entry(key) {
+            Entry::Vacant(place) => {
+                self.issued(key, &source);
+                self.entries.fetch_add(1, Ordering::Relaxed);
+                place.insert(Loaded { source, stage, held: None });
+                true
+            }
+            Entry::Occupied(mut entry) if matches!(entry.get().stage, Stage::Held { .. }) => {
+                self.issued(key, &source);
+                let before = std::mem::replace(entry.get_mut(), Loaded { source, stage, held: None });
+                if let Stage::Held { why, .. } = before.stage {
+                    entry.get_mut().held = Some((before.source, why));
+                }
+                true
+            }
+            Entry::Occupied(_) => {
+                self.account.land();
+                self.account.free(reserved);
+                false
+            }
+        }
+    }
+
+    fn issued(&self, key: u64, source: &Source) {
+        source.issue();
+        if self.wasted.take(key, u64::MAX) {
+            source.record.issued_again();
+        }
+    }
+
+    fn decide(&self, loaded: &Loaded, outcome: Outcome) {
+        let asked = outcome != Outcome::Wasted;
+        self.count(asked);
+        loaded.source.decide(outcome);
+        if let Some((source, why)) = &loaded.held {
+            source.decide_held(*why, asked);
+        }
+    }
+
+    fn count(&self, asked: bool) {
+        self.decided.fetch_add(1, Ordering::Relaxed);
+        self.asked.fetch_add(u64::from(asked), Ordering::Relaxed);
+    }
+
+    /// Decides the entry that has waited longest as wasted; false where none waits.
+    fn waste_oldest(&self) -> bool {
+        let mut ages = self.ages.lock();
+        let oldest = ages.pop_front();
+        if let Some(Age { key, ticket, .. }) = oldest {
+            self.waste(key, Some(ticket));
+        }
+        self.look_at_front(&ages);
+        oldest.is_some()
+    }
+
+    /// A request for the key has arrived, and takes no more of the budget: loaded, it is in time; under way, its place is its
+    /// own. Answers whether it was prefetched.
+    pub(crate) fn arrived(&self, key: u64) -> bool {
+        let mut stripe = self.stripe(key).lock();
+        let Entry::Occupied(mut entry) = stripe.entry(key) else { return false };
+        match &mut entry.get_mut().stage {
+            Stage::Unused { weight, .. } => {
+                self.account.free(*weight);
+                self.decide(&self.remove(entry), Outcome::Timely);
+                true
+            }
+            Stage::InFlight { reserved, .. } => {
+                self.account.free(std::mem::take(reserved));
+                true
+            }
+            Stage::Held { .. } => false,
+        }
     }
 
     pub(crate) fn loaded(&self, key: u64, weight: u64) {
@@ -158,9 +318,9 @@ impl Pending {
         let Stage::InFlight { reserved, decided } = entry.get().stage else { return };
         self.account.land();
         self.account.free(reserved);
-        let record = self.remove(entry);
+        let loaded = self.remove(entry);
         if !decided {
-            record.decide(Outcome::Wasted);
+            self.decide(&loaded, Outcome::Wasted);
         }
     }
 
@@ -171,7 +331,13 @@ impl Pending {
         let Stage::Unused { weight, ticket } = entry.get().stage else { return };
         if only.is_none_or(|only| only == ticket) {
             self.account.free(weight);
-            self.remove(entry).decide(Outcome::Wasted);
+            self.decide(&self.remove(entry), Outcome::Wasted);
+            self.wasted.push(key, 0, u64::MAX);
+            if only.is_some() && self.seed.is_some() {
+                let mut to_drop = self.to_drop.lock();
+                to_drop.push(key);
+                self.drops.store(to_drop.len(), Ordering::Relaxed);
+            }
         }
     }
 
@@ -180,16 +346,17 @@ impl Pending {
         for Stripe(stripe) in &self.stripes {
             let mut entries = stripe.lock();
             self.entries.fetch_sub(entries.len(), Ordering::Relaxed);
-            for (_, Loaded { record, stage }) in entries.drain() {
-                match stage {
+            for (_, loaded) in entries.drain() {
+                match loaded.stage {
+                    Stage::Held { .. } => continue,
                     Stage::Unused { weight, .. } => self.account.free(weight),
                     Stage::InFlight { reserved, .. } => {
                         self.account.land();
                         self.account.free(reserved);
                     }
                 }
-                if !matches!(stage, Stage::InFlight { decided: true, .. }) {
-                    record.decide(Outcome::Wasted);
+                if !matches!(loaded.stage, Stage::InFlight { decided: true, .. }) {
+                    self.decide(&loaded, Outcome::Wasted);
                 }
             }
         }
@@ -202,7 +369,7 @@ impl Pending {
     fn waste_old(&self, now: u64) {
         let mut ages = self.ages.lock();
         while let Some(&Age { arrived, key, ticket }) = ages.front()
-            && now.saturating_sub(arrived) > self.unused_after
+            && now.saturating_sub(arrived) > self.usual()
         {
             ages.pop_front();
             self.waste(key, Some(ticket));
@@ -211,7 +378,7 @@ impl Pending {
     }
 
     fn look_at_front(&self, ages: &VecDeque<Age>) {
-        let until = ages.front().map_or(u64::MAX, |front| front.arrived.saturating_add(self.unused_after));
+        let until = ages.front().map_or(u64::MAX, |front| front.arrived.saturating_add(self.usual()));
         self.none_old_until.store(until, Ordering::Relaxed);
     }
 
@@ -233,9 +400,9 @@ impl Pending {
         self.stripes.iter().map(|stripe| stripe.0.lock()).collect()
     }
 
-    fn remove(&self, entry: hashbrown::hash_map::OccupiedEntry<'_, u64, Loaded>) -> Arc<Record> {
+    fn remove(&self, entry: hashbrown::hash_map::OccupiedEntry<'_, u64, Loaded>) -> Loaded {
         self.entries.fetch_sub(1, Ordering::Relaxed);
-        entry.remove().record
+        entry.remove()
     }
 
     #[expect(clippy::indexing_slicing, reason = "the number is cut to the number of stripes")]

@@ -7,8 +7,8 @@
 //! - Pending keys are in a striped lock (see `pending.rs`), taken by requests and by loads that end. The
 //!   budget and the counts of rules are atomic numbers, which is all that `stats`, `in_flight` and the
 //!   setters of the budget touch.
-//! - `runs` is taken by requests alone, for one look through the run table, and only where there is a
-//!   sequential rule: keys in a row are found in the order in which requests arrive, so they share it.
+//! - `finders` is taken by requests alone, for one look through their tables, and only where there is a rule
+//!   that goes by the order of accesses: they are found in the order in which requests arrive, so they share it.
 //!
 //! Nothing of the caller's runs under any of them: `resident` is asked between two look-ups, because the
 //! caller may take a lock of its cache there, and may report evictions while it holds that one.
@@ -21,15 +21,14 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 use crate::budget::{Account, Budget};
-use crate::pending::Pending;
-use crate::rule::{InForce, Installed, Rule, RuleError, RuleKey, RuleSet};
-use crate::runs::Runs;
+use crate::finders::{Finders, Wanted, associated};
+use crate::gate::{Family, Place};
+use crate::pending::{Pending, Source};
+use crate::rule::{InForce, Installed, Kind, Rule, RuleError, RuleKey, RuleSet};
 use crate::stats::{Counts, Record, RuleStats};
 
 /// Accesses after which an entry that nobody asked for counts as wasted, unless set otherwise.
 pub const UNUSED_AFTER: u64 = 16_384;
-/// Keys in a row that make a run: two may be chance.
-const RUN: u32 = 3;
 
 /// A key to load, and the rule that asks for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,15 +50,7 @@ pub struct Prefetcher {
     rule_count: AtomicUsize,
     change: Mutex<Retired>,
     pending: Pending,
-    runs: Mutex<RunTable>,
-}
-
-#[derive(Debug, Default)]
-struct RunTable {
-    /// By stride.
-    runs: BTreeMap<i64, Runs>,
-    /// Version of the rules that the table was last cleaned for.
-    version: u64,
+    finders: Mutex<Finders>,
 }
 
 /// What replaced and withdrawn rules did.
@@ -69,6 +60,8 @@ struct Retired {
     records: Vec<Arc<Record>>,
     /// The sum of those that cannot.
     settled: Counts,
+    /// What the rules of one owner and kind have shown together; kept for those to come.
+    families: BTreeMap<(u32, Kind), Arc<Family>>,
 }
 
 impl Prefetcher {
@@ -77,6 +70,18 @@ impl Prefetcher {
     #[must_use]
     pub fn new(budget: Budget, max_rules: usize) -> Self {
         Self::with_unused_after(budget, max_rules, UNUSED_AFTER)
+    }
+
+    /// As [`new`](Self::new), with rules that are measured: each is tried before it loads, one trigger in twenty is held back for ever, and
+    /// a rule that loses beyond noise rests, longer each time. `seed` is where the chance comes from, `expected` a
+    /// guess of what an entry weighs. An entry is wasted after four times as many accesses as there is room for entries (64 to
+    /// [`UNUSED_AFTER`]), or as it has waited longest where there is no room left: the cache is to drop it.
+    #[must_use]
+    pub fn measured(budget: Budget, max_rules: usize, seed: u64, expected: u64) -> Self {
+        let account = Account::new(budget);
+        account.expect(expected);
+        let pending = Pending::new(account, UNUSED_AFTER, Some(seed));
+        Self { pending, ..Self::new(budget, max_rules) }
     }
 
     /// As [`new`](Self::new), with another number of accesses after which an unused entry counts as wasted.
@@ -88,8 +93,8 @@ impl Prefetcher {
             rules: ArcSwap::default(),
             rule_count: AtomicUsize::new(0),
             change: Mutex::default(),
-            pending: Pending::new(Account::new(budget), unused_after),
-            runs: Mutex::default(),
+            pending: Pending::new(Account::new(budget), unused_after, None),
+            finders: Mutex::default(),
         }
     }
 
@@ -111,7 +116,9 @@ impl Prefetcher {
             return Err(RuleError::TooMany { id, most: self.most_rules });
         }
         let mut rules = present.rules.clone();
-        let in_force = InForce { rule: Arc::new(rule), record: Arc::default() };
+        let family = retired.families.entry((owner, rule.kind())).or_insert_with(|| Arc::new(Family::new()));
+        let family = Arc::clone(family);
+        let in_force = InForce { rule: Arc::new(rule), record: Arc::default(), family };
         let replaced = rules.insert((owner, id), in_force);
         self.swap(&mut retired, &present, rules, replaced.as_ref());
         Ok(if replaced.is_some() { Installed::Replaced } else { Installed::New })
@@ -189,47 +196,46 @@ impl Prefetcher {
     /// budget. The share of the cache is kept by the mean weight so far: until loads in flight report their
     /// weight it can be off by the difference.
     pub fn arrived(&self, key: u64, resident: impl Fn(u64) -> bool, out: &mut Vec<Load>) {
+        let served = !self.pending.is_empty() && self.pending.arrived(key);
         if self.rule_count.load(Ordering::Relaxed) == 0 {
             return;
         }
         let rules = self.rules.load();
-        let triggered = rules.triggered(key);
-        if rules.strides.is_empty() && triggered.is_empty() {
-            return;
-        }
-        let mut wanted = self.wanted(&rules, key, triggered);
-        wanted.retain(|(_, _, target)| !resident(*target));
-        for ((owner, id), record, target) in wanted {
-            if self.pending.issue(target, record) {
+        // What a prefetch serves would have been a miss.
+        let missed = !rules.mined.is_empty() && (served || !resident(key));
+        let mut wanted = self.wanted(&rules, key, missed);
+        wanted.retain(|wanted| !resident(wanted.target));
+        // One trigger of a rule in twenty is held back, with all that it wants.
+        let mut drawn = None;
+        for Wanted { rule, target, confidence, distance } in wanted {
+            let Some(InForce { record, family, .. }) = rules.rules.get(&rule) else { continue };
+            let place = Place::new(confidence, distance);
+            let source = Source { record: Arc::clone(record), family: Arc::clone(family), place };
+            let control = match drawn {
+                Some((of, control)) if of == rule => control,
+                _ => self.pending.draws_control(),
+            };
+            drawn = Some((rule, control));
+            if self.pending.offer(target, source, control) {
+                let (owner, id) = rule;
                 out.push(Load { key: target, owner, id });
             }
         }
     }
 
-    /// First half of an arrival: follows runs, and lists what the rules ask for and is not pending.
-    fn wanted<'a>(
-        &self,
-        rules: &'a RuleSet,
-        key: u64,
-        triggered: &[RuleKey],
-    ) -> Vec<(RuleKey, &'a Arc<Record>, u64)> {
-        let mut apply = triggered.to_vec();
-        if !rules.strides.is_empty() {
-            self.runs.lock().follow(rules, key, &mut apply);
-        }
-        apply.sort_unstable();
+    /// First half of an arrival: follows the order of accesses, and lists what the rules ask for and is not pending.
+    fn wanted(&self, rules: &RuleSet, key: u64, missed: bool) -> Vec<Wanted> {
         let mut wanted = Vec::new();
+        associated(rules, key, &mut wanted);
+        if rules.follows_order() {
+            self.finders.lock().follow(rules, key, missed, &mut wanted);
+        }
         if self.pending.account.max_in_flight() == 0 {
-            return wanted;
+            wanted.clear();
         }
-        for rule_key in apply {
-            let Some(in_force) = rules.rules.get(&rule_key) else { continue };
-            for target in RuleSet::wanted(&in_force.rule, key) {
-                if !self.pending.contains(target) {
-                    wanted.push((rule_key, &in_force.record, target));
-                }
-            }
-        }
+        let deepest = self.pending.deepest();
+        wanted.retain(|wanted| wanted.distance <= deepest && !self.pending.contains(wanted.target));
+        wanted.sort_by_key(|wanted| (wanted.rule, wanted.distance));
         wanted
     }
 
@@ -250,6 +256,23 @@ impl Prefetcher {
         }
     }
 
+    /// Reports that an entry of this weight that was asked for, or never prefetched, was evicted.
+    pub fn displaced(&self, key: u64, weight: u64) {
+        self.pending.displaced(key, weight);
+    }
+
+    /// Reports that a request missed, and had to load.
+    pub fn missed(&self, key: u64) {
+        self.pending.missed(key);
+    }
+
+    /// The keys of entries that were wasted by their age, or to make room for others, since the last call, where rules are
+    /// measured: the cache is to drop them, unless they were asked for meanwhile.
+    #[must_use]
+    pub fn take_drops(&self) -> Vec<u64> {
+        self.pending.take_drops()
+    }
+
     /// Ends the run: what nobody asked for counts as wasted. Loads that end later are ignored.
     pub fn finish(&self) {
         self.pending.finish();
@@ -259,7 +282,13 @@ impl Prefetcher {
     #[must_use]
     pub fn stats(&self) -> Vec<RuleStats> {
         let rules = self.rules.load();
-        rules.rules.iter().map(|(&key, in_force)| in_force.record.counts().of_rule(key)).collect()
+        let of_rule = |(&(owner, id), InForce { record, .. }): (&RuleKey, &InForce)| RuleStats {
+            owner,
+            id,
+            counts: record.counts(),
+            resting: record.gate.is_resting(),
+        };
+        rules.rules.iter().map(of_rule).collect()
     }
 
     /// The counts of all rules ever, those replaced and withdrawn among them.
@@ -291,22 +320,6 @@ impl Prefetcher {
         self.rules.store(Arc::new(RuleSet::new(present.version + 1, rules)));
         retired.fold();
         retired.records.extend(removed.map(|in_force| Arc::clone(&in_force.record)));
-    }
-}
-
-impl RunTable {
-    /// Notes an access, and adds the sequential rules of whose stride it makes a run.
-    fn follow(&mut self, rules: &RuleSet, key: u64, apply: &mut Vec<RuleKey>) {
-        if self.version < rules.version {
-            self.version = rules.version;
-            self.runs.retain(|stride, _| rules.strides.contains_key(stride));
-        }
-        for (&stride, of_stride) in &rules.strides {
-            let runs = self.runs.entry(stride).or_insert_with(Runs::new);
-            if runs.access(key, key.checked_add_signed(stride)) >= RUN {
-                apply.extend_from_slice(of_stride);
-            }
-        }
     }
 }
 
@@ -377,10 +390,10 @@ mod tests {
     fn a_tick_waits_for_no_request() {
         let prefetcher = prefetcher();
         prefetcher.on_access(7, |_| false, &mut Vec::new());
-        let _a_request_follows_runs = prefetcher.runs.lock();
+        let _a_request_follows_runs = prefetcher.finders.lock();
         let _requests_look_up = prefetcher.pending.lock_all();
         assert!(returns(&prefetcher, |p| {
-            assert_eq!(p.stats().iter().map(|rule| rule.issued).sum::<u64>(), 2);
+            assert_eq!(p.stats().iter().map(|rule| rule.counts.issued).sum::<u64>(), 2);
             assert_eq!((p.totals().pending, p.in_flight()), (2, 2));
             p.install(0, 2, Rule::Sequential { stride: 2, depth: 1 }).unwrap();
             p.withdraw(0, 0).unwrap();

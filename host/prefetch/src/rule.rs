@@ -9,6 +9,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use thiserror::Error;
 
+use crate::gate::Family;
 use crate::stats::Record;
 
 /// The farthest a sequential rule may stay ahead.
@@ -33,6 +34,18 @@ pub enum Rule {
         /// What to load, in order. 1 to [`MOST_TARGETS`] keys. The key itself among them is passed over.
         targets: Vec<u64>,
     },
+    /// Finds keys at an equal distance by itself, whichever it is, and loads the next ones. Only where keys keep an order.
+    Stream {
+        /// How many keys to stay ahead. 1 to [`MOST_DEPTH`].
+        depth: u32,
+    },
+    /// After a key, load those that missed together with it before, as the host mines them at each miss.
+    Mined,
+    /// After a key that came before, load what came after it then.
+    Replay {
+        /// How many keys to stay ahead. 1 to [`MOST_DEPTH`].
+        depth: u32,
+    },
 }
 
 /// What installing a rule did.
@@ -56,7 +69,7 @@ pub enum RuleError {
         id: u32,
     },
     /// Depth out of range.
-    #[error("rule {id}: the depth of a sequential rule is {depth}, expected 1 to {MOST_DEPTH}")]
+    #[error("rule {id}: its depth is {depth}, expected 1 to {MOST_DEPTH}")]
     Depth {
         /// The rule's id.
         id: u32,
@@ -87,11 +100,33 @@ pub enum RuleError {
     },
 }
 
+/// What the rules of one family have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Sequential,
+    Association,
+    Stream,
+    Mined,
+    Replay,
+}
+
 impl Rule {
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::Sequential { .. } => Kind::Sequential,
+            Self::Association { .. } => Kind::Association,
+            Self::Stream { .. } => Kind::Stream,
+            Self::Mined => Kind::Mined,
+            Self::Replay { .. } => Kind::Replay,
+        }
+    }
+
     pub(crate) fn check(&self, id: u32) -> Result<(), RuleError> {
         match self {
             Self::Sequential { stride: 0, .. } => Err(RuleError::ZeroStride { id }),
-            Self::Sequential { depth, .. } if !(1..=MOST_DEPTH).contains(depth) => {
+            Self::Sequential { depth, .. } | Self::Stream { depth } | Self::Replay { depth }
+                if !(1..=MOST_DEPTH).contains(depth) =>
+            {
                 Err(RuleError::Depth { id, depth: *depth })
             }
             Self::Association { targets, .. } if !(1..=MOST_TARGETS).contains(&targets.len()) => {
@@ -110,6 +145,8 @@ pub(crate) type RuleKey = (u32, u32);
 pub(crate) struct InForce {
     pub(crate) rule: Arc<Rule>,
     pub(crate) record: Arc<Record>,
+    /// What the rules of this kind and owner have shown together.
+    pub(crate) family: Arc<Family>,
 }
 
 /// All rules in force, arranged for look-up at an access.
@@ -118,8 +155,14 @@ pub(crate) struct RuleSet {
     /// Grows with each change.
     pub(crate) version: u64,
     pub(crate) rules: BTreeMap<RuleKey, InForce>,
-    /// The rules of each stride, so that a run is followed once for all of them.
-    pub(crate) strides: BTreeMap<i64, Vec<RuleKey>>,
+    /// The rules of each stride with their depth, so that a run is followed once for all of them.
+    pub(crate) strides: BTreeMap<i64, Vec<(RuleKey, u32)>>,
+    /// The rules that find their stride, with their depth.
+    pub(crate) streams: Vec<(RuleKey, u32)>,
+    /// The rules that mine associations.
+    pub(crate) mined: Vec<RuleKey>,
+    /// The rules that follow what came before, with their depth.
+    pub(crate) replays: Vec<(RuleKey, u32)>,
     associations: HashMap<u64, Vec<RuleKey>>,
 }
 
@@ -128,7 +171,12 @@ impl RuleSet {
         let mut set = Self { version, rules, ..Self::default() };
         for (&key, in_force) in &set.rules {
             match &*in_force.rule {
-                Rule::Sequential { stride, .. } => set.strides.entry(*stride).or_default().push(key),
+                Rule::Sequential { stride, depth } => {
+                    set.strides.entry(*stride).or_default().push((key, *depth));
+                }
+                Rule::Stream { depth } => set.streams.push((key, *depth)),
+                Rule::Mined => set.mined.push(key),
+                Rule::Replay { depth } => set.replays.push((key, *depth)),
                 Rule::Association { key: trigger, .. } => {
                     set.associations.entry(*trigger).or_default().push(key);
                 }
@@ -137,39 +185,23 @@ impl RuleSet {
         set
     }
 
+    /// Whether there is a rule that goes by the order of accesses.
+    pub(crate) fn follows_order(&self) -> bool {
+        !(self.strides.is_empty()
+            && self.streams.is_empty()
+            && self.mined.is_empty()
+            && self.replays.is_empty())
+    }
+
     /// Associations that an access to `key` triggers.
     pub(crate) fn triggered(&self, key: u64) -> &[RuleKey] {
         self.associations.get(&key).map_or(&[], Vec::as_slice)
-    }
-
-    /// What a rule that applies at `key` asks for, nearest first, up to the edge of the number range.
-    pub(crate) fn wanted(rule: &Rule, key: u64) -> impl Iterator<Item = u64> + '_ {
-        let (ahead, targets) = match rule {
-            Rule::Sequential { stride, depth } => (Some((*stride, *depth)), &[][..]),
-            Rule::Association { targets, .. } => (None, targets.as_slice()),
-        };
-        let ahead = ahead.into_iter().flat_map(move |(stride, depth)| {
-            (1..=i64::from(depth)).map_while(move |n| key.checked_add_signed(stride.checked_mul(n)?))
-        });
-        ahead.chain(targets.iter().copied().filter(move |&target| target != key))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_run_stops_at_the_edge_of_the_number_range() {
-        let wanted = |stride, depth, key| -> Vec<u64> {
-            RuleSet::wanted(&Rule::Sequential { stride, depth }, key).collect()
-        };
-        assert_eq!(wanted(1, 3, 10), [11, 12, 13]);
-        assert_eq!(wanted(-4, 3, 10), [6, 2]);
-        assert_eq!(wanted(1, 3, u64::MAX - 1), [u64::MAX]);
-        assert_eq!(wanted(i64::MAX, 4, 0), [i64::MAX.unsigned_abs()]);
-        assert!(wanted(i64::MIN, 4, 7).is_empty());
-    }
 
     #[test]
     fn refusals_say_what_was_expected() {
@@ -180,7 +212,7 @@ mod tests {
         );
         assert_eq!(
             text(Rule::Sequential { stride: 1, depth: 65 }),
-            "rule 7: the depth of a sequential rule is 65, expected 1 to 64"
+            "rule 7: its depth is 65, expected 1 to 64"
         );
         assert_eq!(
             text(Rule::Association { key: 1, targets: vec![] }),

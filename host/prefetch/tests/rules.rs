@@ -27,7 +27,7 @@ fn access(prefetcher: &Prefetcher, keys: &[u64]) -> Vec<u64> {
 /// issued, timely, late, wasted, pending of the first rule.
 fn first(prefetcher: &Prefetcher) -> [u64; 5] {
     #[expect(clippy::indexing_slicing, reason = "every test that asks has a rule")]
-    let s = prefetcher.stats()[0];
+    let s = prefetcher.stats()[0].counts;
     [s.issued, s.timely, s.late, s.wasted, s.pending]
 }
 
@@ -134,7 +134,7 @@ fn the_budget_bounds_loads_under_way() {
     p.loaded(11, 1);
     assert!(access(&p, &[1]).is_empty(), "switched off");
     access(&p, &[11]);
-    assert_eq!(p.stats()[0].timely, 1, "what was loaded before is still accounted");
+    assert_eq!(p.stats()[0].counts.timely, 1, "what was loaded before is still accounted");
 }
 
 #[test]

@@ -41,7 +41,7 @@ where
     if let Some(most) = ranges.prefetch_in_flight {
         all = all
             .with(PREFETCH_IN_FLIGHT, prefetch_in_flight(Arc::clone(prefetcher), most))
-            .with(PREFETCH_SHARE, prefetch_share(Arc::clone(prefetcher)));
+            .with(PREFETCH_SHARE, prefetch_share(Arc::clone(cache), Arc::clone(prefetcher)));
     }
     if let Some((executor, threads)) = executor.zip(ranges.counted(CPU_WORKERS)) {
         all = all.with(CPU_WORKERS, cpu_workers(Arc::clone(executor), threads));
@@ -140,12 +140,21 @@ fn prefetch_in_flight(prefetcher: Arc<Prefetcher>, most: u32) -> impl Actuator {
     Turned { range: Range::Count(0..=u64::from(most)), show, turn }
 }
 
-fn prefetch_share(prefetcher: Arc<Prefetcher>) -> impl Actuator {
+fn prefetch_share<K, V, S>(
+    cache: Arc<Cache<K, V, S>>,
+    prefetcher: Arc<Prefetcher>,
+) -> impl Actuator + use<K, V, S>
+where
+    K: Hash + Eq + Send + Sync,
+    V: Clone + Send + Sync,
+    S: BuildHasher + Send + Sync,
+{
     let shown = Arc::clone(&prefetcher);
     let show = move || Value::Ratio(shown.cache_share());
     let turn = move |value: &Value| {
         let Value::Ratio(share) = *value else { return Err(mismatch("a ratio", value)) };
         prefetcher.set_cache_share(share);
+        cache.set_probation_share(share);
         Ok(())
     };
     Turned { range: Range::Ratio(0.0..=0.5), show, turn }

@@ -252,6 +252,7 @@ impl ControlPlane {
             cache_share: self.prefetcher.cache_share(),
             max_rules: host_control::RuleBook::limit(&self.rules).unwrap_or(0),
             rules: self.prefetcher.stats(),
+            totals: self.prefetcher.totals(),
             owners,
         }
     }

@@ -56,6 +56,9 @@ impl DataPlane {
         let mut loads = Vec::new();
         let no_use = |number: u64| self.cache.contains(&Key::Number(number)) || !has(number);
         self.prefetcher.arrived(number, no_use, &mut loads);
+        for number in self.prefetcher.take_drops() {
+            self.cache.discard(&Key::Number(number));
+        }
         loads.into_iter().map(|load| load.key).collect()
     }
 
@@ -70,6 +73,9 @@ impl DataPlane {
         // The log has 32 bits for it: 4 GiB and more count as the largest.
         self.metrics.accesses.served(arrival.position, u32::try_from(weight).unwrap_or(u32::MAX), hit);
         self.weighed(|| self.cache.id(&arrival.key), weight, hit);
+        if !hit {
+            self.prefetcher.missed(arrival.key.number());
+        }
     }
 
     /// Counts what a request missed, and tells the shadows of it, once it is known what the entry weighs. They know its key by

@@ -56,5 +56,5 @@ pub use scenario_run::report::{BestFixed, Figures, PhaseFigures, SETTLE_TICKS, S
 pub use scenario_run::sweep::Tried;
 pub use scenario_run::{Compared, ScenarioOptions, Sizing, run_scenario};
 pub use value::Value;
-pub use virtual_run::{Fixed, VirtualInput, VirtualOptions, VirtualReport, run_virtual};
+pub use virtual_run::{Charged, Fixed, VirtualInput, VirtualOptions, VirtualReport, run_virtual};
 pub use wiring::executor;

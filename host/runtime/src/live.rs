@@ -68,6 +68,8 @@ impl Live {
     /// Stores a value.
     pub(crate) fn put(&self, key: Key, value: Value, lifetime: Option<Duration>) -> Outcome {
         let (id, weight) = (self.plane.cache.id(&key), self.plane.weight(&key, &value));
+        // What was prefetched for it is out of date.
+        self.plane.prefetcher.evicted(key.number());
         let outcome = match lifetime {
             Some(lifetime) => self.plane.cache.insert_with_ttl(key, value, lifetime),
             None => self.plane.cache.insert(key, value),

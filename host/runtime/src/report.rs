@@ -152,11 +152,34 @@ pub struct Prefetch {
     pub late: u64,
     /// Never requested.
     pub wasted: u64,
+    /// Misses of what left the cache for entries that were prefetched and not requested.
+    pub caused: u64,
+    /// Prefetched again a short time after it was wasted.
+    pub again: u64,
+    /// Held back for ever, of rules in force, to measure what they save.
+    pub withheld: u64,
+    /// Of it, requested within the time that a prefetched entry has.
+    pub withheld_asked: u64,
+    /// Held back because the rule was not known to be worth its loads.
+    pub tried: u64,
+    /// Of it, requested within that time.
+    pub tried_asked: u64,
 }
 
 impl Prefetch {
     pub(crate) fn of(counts: host_prefetch::Counts) -> Self {
-        Self { issued: counts.issued, timely: counts.timely, late: counts.late, wasted: counts.wasted }
+        Self {
+            issued: counts.issued,
+            timely: counts.timely,
+            late: counts.late,
+            wasted: counts.wasted,
+            caused: counts.caused,
+            again: counts.again,
+            withheld: counts.withheld,
+            withheld_asked: counts.withheld_asked,
+            tried: counts.tried,
+            tried_asked: counts.tried_asked,
+        }
     }
 }
 

@@ -39,6 +39,9 @@ impl RuleBook for Rules {
             PrefetchRule::Association { key, targets } => {
                 Rule::Association { key: *key, targets: targets.clone() }
             }
+            PrefetchRule::Stream { depth } => Rule::Stream { depth: *depth },
+            PrefetchRule::Mined => Rule::Mined,
+            PrefetchRule::Replay { depth } => Rule::Replay { depth: *depth },
         };
         self.prefetcher.install(owner, id, rule).map(drop).map_err(|error| error.to_string())
     }

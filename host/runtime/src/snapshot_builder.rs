@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use host_cache::{Estimate, Stats};
 use host_contract::gauge::Values;
-use host_contract::number::{per_second, to_f64};
+use host_contract::number::{per_second, ratio, to_f64};
 use host_contract::snapshot::{self, Accesses, Snapshot, System};
 use host_contract::{History, Latency, RunInfo};
 use host_control::ledger::{Fallback, Record};
-use host_prefetch::RuleStats;
+use host_prefetch::{Counts, RuleStats};
 
 use crate::fallbacks::Fallbacks;
 
@@ -42,6 +42,8 @@ pub(crate) struct Prefetch {
     pub(crate) cache_share: f64,
     pub(crate) max_rules: u32,
     pub(crate) rules: Vec<RuleStats>,
+    /// Of all rules ever.
+    pub(crate) totals: Counts,
     /// Names of the owners, by their number.
     pub(crate) owners: Vec<String>,
 }
@@ -163,6 +165,10 @@ fn gauges(sample: &Sample, cache: &snapshot::Cache, throughput: f64) -> Values {
     let measured_latency = |figure: f64| (latency.count > 0).then_some(figure);
     let pools = sample.executor.as_ref();
     let [cpu, io] = [pools.map(|pools| &pools.cpu), pools.map(|pools| &pools.io)];
+    let totals = sample.prefetch.totals;
+    let used = totals.timely + totals.late;
+    let resting =
+        u64::try_from(sample.prefetch.rules.iter().filter(|rule| rule.resting).count()).unwrap_or(0);
     let measured = [
         ("throughput", Some(throughput)),
         ("hit-ratio", cache.window_hit_ratio()),
@@ -177,6 +183,11 @@ fn gauges(sample: &Sample, cache: &snapshot::Cache, throughput: f64) -> Values {
         ("io-pool-utilisation", io.map(|pool| pool.utilisation)),
         ("io-pool-wait", io.map(|pool| pool.mean_wait_us)),
         ("io-pool-service", io.map(|pool| pool.mean_service_us)),
+        ("prefetch-caused-misses", Some(to_f64(totals.caused))),
+        ("prefetch-control-saving", ratio(totals.withheld_asked, totals.withheld)),
+        ("prefetch-precision", ratio(used, used + totals.wasted)),
+        ("prefetch-resting", Some(to_f64(resting))),
+        ("prefetch-waiting", Some(to_f64(sample.cache.probation))),
     ];
     let mut gauges = sample.gauges.clone();
     gauges.extend(measured.into_iter().filter_map(|(name, value)| Some((name, value?))));
@@ -196,13 +207,21 @@ fn prefetch(read: Prefetch) -> snapshot::Prefetch {
         .iter()
         .map(|rule| {
             let owner = usize::try_from(rule.owner).ok().and_then(|at| read.owners.get(at));
+            let counts = rule.counts;
             snapshot::Rule {
                 owner: owner.cloned().unwrap_or_default(),
                 id: rule.id,
-                issued: rule.issued,
-                timely: rule.timely,
-                late: rule.late,
-                wasted: rule.wasted,
+                issued: counts.issued,
+                timely: counts.timely,
+                late: counts.late,
+                wasted: counts.wasted,
+                caused: counts.caused,
+                again: counts.again,
+                withheld: counts.withheld,
+                withheld_asked: counts.withheld_asked,
+                tried: counts.tried,
+                tried_asked: counts.tried_asked,
+                resting: rule.resting,
             }
         })
         .collect();

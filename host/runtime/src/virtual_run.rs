@@ -1,8 +1,8 @@
 //! A run in virtual time: the whole control loop with its strategies, over a trace or the built-in workload.
 //!
 //! The data plane and the tick are those of wall time ([`crate::data_plane`], [`crate::control_plane`]); what differs is
-//! who moves the clock. Here only requests do: a hit takes [`HIT_TIME`], a miss the origin's latency, a prefetched value
-//! is there when its latency has passed. One request is served at a time. There are no pools, and their dials answer
+//! who moves the clock. Here only requests do: a hit takes [`HIT_TIME`], a miss the origin's latency and the wait for one of
+//! its slots, a prefetched value is there when it would be by the same rule. One request is served at a time. There are no pools, and their dials answer
 //! `unavailable`. The cache has one shard and a fixed hasher, and fuel alone bounds the strategies, so that the same
 //! input gives the same bytes twice.
 
@@ -25,7 +25,7 @@ use host_contract::{Clock, RunInfo, Unit};
 use host_control::ledger::{Decision, Disabled, RulesChanged};
 use host_plugin::Time;
 use host_profile::Settings;
-use host_simulator::{Capacity, MemoryLimit};
+use host_simulator::{Capacity, Demand, MemoryLimit, Origin};
 use host_workload::trace::Options as TraceOptions;
 use serde::Serialize;
 
@@ -89,6 +89,8 @@ pub struct VirtualOptions {
     pub tick_requests: u64,
     /// Virtual time that the origin takes for an object.
     pub origin_latency: Duration,
+    /// Loads that the origin works on at once, at least 1: others wait. None: any number.
+    pub origin_slots: Option<u32>,
     /// Memory that the requests of a trace may take. One that takes more is read again while it is replayed.
     pub memory: MemoryLimit,
     /// Where all chance comes from.
@@ -126,6 +128,10 @@ pub struct VirtualReport {
     pub fixed: Vec<Fixed>,
     /// Prefetched entries, and what became of them.
     pub prefetch: report::Prefetch,
+    /// What the origin was asked for, on demand and ahead of it.
+    pub origin: Charged,
+    /// Virtual time that the run took.
+    pub seconds: f64,
     /// Every change of a dial.
     pub decisions: Vec<Decision>,
     /// Every change of the prefetch rules.
@@ -138,6 +144,21 @@ pub struct VirtualReport {
     pub notes: Vec<String>,
     /// Whether it was ended early.
     pub interrupted: bool,
+}
+
+/// What the loads of a run cost its origin, and those who waited for it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Charged {
+    /// Loads, those of prefetches included.
+    pub loads: u64,
+    /// What they brought, in the unit of the capacity.
+    pub weight: u64,
+    /// Of it, what was prefetched.
+    pub prefetched_weight: u64,
+    /// Misses that waited until the origin had a slot for them, because prefetches took it.
+    pub delayed: u64,
+    /// How long they waited together.
+    pub delay_seconds: f64,
 }
 
 /// Replays the input under the profile's strategies.
@@ -205,6 +226,8 @@ struct Replay<'a> {
     /// Prefetches by the time at which they are there.
     due: BinaryHeap<Reverse<(Duration, u64)>>,
     in_flight: HashMap<u64, Duration, RandomState>,
+    origin: Origin,
+    charged: Charged,
 }
 
 impl<'a> Replay<'a> {
@@ -225,6 +248,8 @@ impl<'a> Replay<'a> {
             ticks: 0,
             due: BinaryHeap::new(),
             in_flight: HashMap::with_hasher(wiring::fixed_hasher()),
+            origin: Origin::new(options.origin_latency, options.origin_slots),
+            charged: Charged::default(),
         }
     }
 
@@ -279,24 +304,28 @@ impl<'a> Replay<'a> {
         let loads = self.plane.wanted(known_by, |key| self.steps.weight(key).is_some());
         self.plane.demanded(known_by);
         for load in loads {
-            let due = self.clock.now() + self.options.origin_latency;
+            let due = self.origin.load(self.clock.now(), Demand::Ahead);
             self.due.push(Reverse((due, load)));
             self.in_flight.insert(load, due);
         }
         let waited = self.wait(number);
         let found = self.plane.cache.get_by_id(id, &key);
         let hit = found.is_some();
-        let weight = if let Some(value) = found {
-            self.plane.weight(&key, &value)
+        let (weight, took) = if let Some(value) = found {
+            (self.plane.weight(&key, &value), waited + HIT_TIME)
         } else {
+            // Before it is stored: what it displaces is not what it missed.
+            self.plane.prefetcher.missed(known_by);
+            let now = self.clock.now() + waited;
+            let took = self.origin.load(now, Demand::Now).saturating_sub(self.clock.now());
             let value = self.loaded(weight);
             let weight = self.plane.weight(&key, &value);
             self.plane.cache.insert_by_id(id, key, value);
-            weight
+            (weight, took)
         };
         self.served.access(known_by, weight, hit);
         self.control.feed_one(id, weight);
-        if hit { waited + HIT_TIME } else { self.options.origin_latency }
+        took
     }
 
     /// Waits for the prefetch that is under way, if there is one. It causes no other load.
@@ -324,13 +353,15 @@ impl<'a> Replay<'a> {
         let value = self.loaded(self.steps.weight(number).unwrap_or(1));
         let key = Key::Number(number);
         let weight = self.plane.weight(&key, &value);
-        self.plane.cache.insert(key, value);
+        self.charged.prefetched_weight += weight;
+        self.plane.cache.fill(key, value);
         self.plane.prefetched(number, weight);
     }
 
     /// What the origin gives. No bytes: only the weight matters here.
     fn loaded(&mut self, weight: u64) -> Value {
         self.served.loaded();
+        self.charged.weight += weight;
         Value::standing_for(weight)
     }
 
@@ -348,7 +379,13 @@ impl<'a> Replay<'a> {
 
     fn settle(mut self) -> VirtualReport {
         self.served.tell(&self.plane);
-        let (options, steps) = (self.options, self.steps);
+        let (options, steps, seconds) = (self.options, self.steps, self.clock.now().as_secs_f64());
+        let origin = Charged {
+            loads: self.origin.loads(),
+            delayed: self.origin.delayed(),
+            delay_seconds: self.origin.delay().as_secs_f64(),
+            ..self.charged
+        };
         let finished = self.control.finish(self.clock.now(), &self.plane);
         let cache = &finished.last.cache;
         VirtualReport {
@@ -368,6 +405,8 @@ impl<'a> Replay<'a> {
             policy: cache.policy.clone(),
             fixed: Vec::new(),
             prefetch: report::Prefetch::of(self.plane.prefetcher.totals()),
+            origin,
+            seconds,
             decisions: finished.decisions,
             rules: finished.rules,
             disabled: finished.disabled,

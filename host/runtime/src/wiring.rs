@@ -35,18 +35,21 @@ fn store(
     clock: Option<Arc<VirtualClock>>,
     watcher: Arc<Prefetcher>,
 ) -> Store {
+    let share = watcher.cache_share();
     let builder = Cache::builder(capacity)
         .policy(start)
         .weigher(move |key: &Key, value: &Value| value.weight_under(key, unit))
-        .listener(move |key: &Key, _: &Value, cause| {
-            if cause != Cause::Replaced {
-                watcher.evicted(key.number());
-            }
+        .listener(move |key: &Key, value: &Value, cause| match cause {
+            Cause::Replaced => {}
+            Cause::Evicted => watcher.displaced(key.number(), value.weight_under(key, unit)),
+            _ => watcher.evicted(key.number()),
         });
-    match clock {
+    let store = match clock {
         Some(clock) => builder.shards(1).hasher(fixed_hasher()).clock(move || clock.now()).build(),
         None => builder.build(),
-    }
+    };
+    store.set_probation_share(share);
+    store
 }
 
 /// Shadows of the basic policies, and of the one to start with, at the present capacity and the others that `registrations`
@@ -73,12 +76,13 @@ fn shadows(
 /// Multiples of the present capacity at which shadows can run.
 pub(crate) const ALL_CAPACITIES: [f64; 3] = [0.5, 1.0, 2.0];
 
-/// A prefetcher at the starting budget.
-pub(crate) fn prefetcher(settings: &Settings, capacity: u64) -> Prefetcher {
+/// A prefetcher at the starting budget, for entries that weigh about `mean_weight`. By the seed it holds some back.
+pub(crate) fn prefetcher(settings: &Settings, capacity: u64, mean_weight: u64, seed: u64) -> Prefetcher {
     let prefetch = &settings.prefetch;
     let max_in_flight = if prefetch.enabled { prefetch.max_in_flight } else { 0 };
     let budget = host_prefetch::Budget { max_in_flight, cache_share: prefetch.cache_share };
-    let prefetcher = Prefetcher::new(budget, usize::try_from(prefetch.max_rules).unwrap_or(usize::MAX));
+    let most = usize::try_from(prefetch.max_rules).unwrap_or(usize::MAX);
+    let prefetcher = Prefetcher::measured(budget, most, seed, mean_weight);
     prefetcher.set_cache_capacity(capacity);
     prefetcher
 }
@@ -136,7 +140,7 @@ impl Parts {
     ) -> Result<Self, UnknownPolicy> {
         let Scope { settings, policies, capacity, mean_weight, run, workload } = scope;
         let start = &policies.parse(&settings.cache.policy)?;
-        let prefetcher = Arc::new(prefetcher(settings, *capacity));
+        let prefetcher = Arc::new(prefetcher(settings, *capacity, *mean_weight, run.seed));
         let cache = Arc::new(store(start, *capacity, run.unit, clock, Arc::clone(&prefetcher)));
         let wanted = settings.cache.shadows && !registrations.is_empty();
         let shadows = wanted.then(|| shadows(start, &registrations, *capacity, *mean_weight));
@@ -224,7 +228,7 @@ mod tests {
         let settings = settings(&["prefetch.enabled=false"]);
         let ranges = ranges(&settings, 100, &Arc::default());
         assert_eq!((ranges.prefetch_in_flight, rule_limit(&settings)), (None, None));
-        assert_eq!(prefetcher(&settings, 100).max_in_flight(), 0);
+        assert_eq!(prefetcher(&settings, 100, 1, 0).max_in_flight(), 0);
     }
 
     #[test]
@@ -242,7 +246,7 @@ mod tests {
     #[test]
     fn in_virtual_time_entries_live_by_its_clock() {
         let clock = Arc::new(VirtualClock::default());
-        let watcher = Arc::new(prefetcher(&settings(&[]), 100));
+        let watcher = Arc::new(prefetcher(&settings(&[]), 100, 1, 0));
         let cache = store(&builtin::LRU, 100, Unit::Bytes, Some(Arc::clone(&clock)), watcher);
         let day = Duration::from_secs(86_400);
         cache.insert_with_ttl(Key::Number(1), Value::standing_for(1), day);

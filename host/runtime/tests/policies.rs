@@ -224,6 +224,7 @@ fn virtual_time_runs_a_registered_policy_too() {
         object_size: 1,
         tick_requests: 100,
         origin_latency: Duration::from_millis(1),
+        origin_slots: None,
         memory: MemoryLimit::None,
         seed: 1,
         ledger: None,

@@ -23,6 +23,7 @@
 //! | [`simulate()`] | a trace file under several policies at several capacities, on all cores |
 //! | [`Replay`] | requests in memory through one policy at one capacity |
 //! | [`NumberedTrace`] | a trace file in memory, to be gone through more than once |
+//! | [`Origin`] | what loads take, on demand and ahead of it, in virtual time |
 //! | [`belady::Belady`] | the fewest misses that any policy can reach on requests in memory |
 //! | [`Observer`] | how the caller follows a simulation and stops it |
 //!
@@ -45,6 +46,7 @@ mod numbered;
 mod numbering;
 mod observer;
 mod options;
+mod origin;
 mod prefetch;
 mod replay;
 mod results;
@@ -58,6 +60,7 @@ pub use method::Method;
 pub use numbered::{NumberedTrace, Object};
 pub use observer::Observer;
 pub use options::{Hold, MemoryLimit, Options};
+pub use origin::{Demand, Origin};
 pub use replay::{Replay, Tally, Weigh};
 pub use results::{Row, Simulation, Window};
 pub use simulate::simulate;

@@ -31,10 +31,14 @@ pub(crate) enum Order {
 impl Order {
     pub(crate) fn reason(&self) -> String {
         match self {
-            Self::Install { id, pattern: Pattern::Run { stride, depth }, support } => {
-                format!(
-                    "rule {id}: prefetch {depth} keys ahead of runs with stride {stride}, seen in {support} accesses"
-                )
+            Self::Install { id, pattern: Pattern::Streams { depth }, .. } => {
+                format!("rule {id}: prefetch up to {depth} keys ahead of keys at an equal distance")
+            }
+            Self::Install { id, pattern: Pattern::Mined, .. } => {
+                format!("rule {id}: prefetch keys that missed together before")
+            }
+            Self::Install { id, pattern: Pattern::Replays { depth }, .. } => {
+                format!("rule {id}: prefetch up to {depth} keys that followed the last time")
             }
             Self::Install { id, pattern: Pattern::Follow { key, targets }, support } => {
                 let keys = if targets.len() == 1 { "key" } else { "keys" };
@@ -81,6 +85,10 @@ impl Book {
         let mut orders = Vec::new();
         for rule in rules {
             let Some(entry) = self.rules.get_mut(&rule.id) else { continue };
+            // The host measures those for each depth and confidence, and withholds what loses.
+            if !matches!(entry.pattern, Pattern::Follow { .. }) {
+                continue;
+            }
             let (issued, wasted) = entry.judged;
             let issued = rule.issued.saturating_sub(issued);
             if issued < JUDGED_LOADS {

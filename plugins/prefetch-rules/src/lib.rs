@@ -1,20 +1,20 @@
 //! Strategy `prefetch-rules`: has the host prefetch what recent accesses show to come next.
 //!
-//! `recent.rs` keeps the last accesses, `runs.rs` and `pairs.rs` find patterns in their keys, `book.rs` decides which
+//! Streams and repetitions the host finds by itself; this strategy asks for it, and for associations of keys: `recent.rs`
+//! keeps the last accesses, `pairs.rs` finds patterns in their keys, `book.rs` decides which
 //! rules to install and which to withdraw. None of them knows the host, and all are tested natively.
 
 mod book;
 mod pairs;
 mod pattern;
 mod recent;
-mod runs;
 
 use book::{Book, Order};
-use pattern::Pattern;
+use pattern::{Found, Pattern};
 use recent::Recent;
 use strategy_sdk::{
-    ControlError, Description, Strategy, TickError, TickInfo, accesses, export_strategy, log, metrics,
-    prefetch,
+    Acceptance, ControlError, Description, Strategy, TickError, TickInfo, accesses, count, dial,
+    export_strategy, log, metrics, prefetch, run,
 };
 
 strategy_sdk::settings! {
@@ -26,8 +26,8 @@ strategy_sdk::settings! {
         min_confidence: f64 = 0.6 in 0.0..=1.0,
         /// Share of a rule's loads that may be wasted before it is withdrawn
         max_waste: f64 = 0.5 in 0.0..=1.0,
-        /// Keys to stay ahead of a run
-        depth: u32 = 8 in 1..=64,
+        /// Keys to stay ahead of a stream or a repetition
+        depth: u32 = 16 in 1..=64,
     }
 }
 
@@ -46,8 +46,9 @@ impl Strategy for PrefetchRules {
     type Settings = Settings;
 
     fn describe() -> Description {
-        let summary = "Installs prefetch rules for sequential runs and for keys that follow each other";
-        Description::new("prefetch-rules", env!("CARGO_PKG_VERSION"), summary)
+        let summary =
+            "Installs prefetch rules for streams, for repetitions, and for keys that follow each other";
+        Description::new("prefetch-rules", env!("CARGO_PKG_VERSION"), summary).dials(&[dial::PREFETCH_SHARE])
     }
 
     fn new(settings: Settings) -> Result<Self, TickError> {
@@ -60,15 +61,20 @@ impl Strategy for PrefetchRules {
         if state.rules_left == 0 && self.book.is_empty() {
             return Ok(());
         }
+        self.widen(&state);
         let wasteful = self.book.wasteful(info.tick, &self.settings, &state.rules);
         self.carry_out(info.tick, wasteful);
+        if self.book.is_empty() {
+            let orders = self.book.update(info.tick, self.native(), state.rules_left);
+            self.carry_out(info.tick, orders);
+        }
         self.unseen = self.unseen.saturating_add(self.recent.read(accesses::since));
         if self.unseen >= NEWS {
             self.unseen = 0;
             // The windows of two looks overlap. Each look counts its own window from nothing, so that no
             // access is counted twice.
             let keys = self.recent.keys();
-            let mut found = runs::find(keys, &self.settings);
+            let mut found = self.native();
             found.extend(pairs::find(keys, &self.settings));
             let orders = self.book.update(info.tick, found, state.rules_left);
             self.carry_out(info.tick, orders);
@@ -77,13 +83,36 @@ impl Strategy for PrefetchRules {
     }
 }
 
+/// Entries that should find room to wait, so that a stream can be loaded some keys ahead.
+const LEAST_ROOM: f64 = 32.0;
+/// The largest share of the cache that may be asked for.
+const MOST_SHARE: f64 = 0.5;
+
 impl PrefetchRules {
+    /// Asks for a larger share of a cache of so few entries that none could wait. The host drops what waits in vain.
+    fn widen(&self, state: &metrics::PrefetchMetrics) {
+        let cache = metrics::cache();
+        if cache.entries == 0 || cache.used_bytes == 0 {
+            return;
+        }
+        let fits = count(cache.capacity_bytes) * count(cache.entries) / count(cache.used_bytes);
+        let share = (LEAST_ROOM / fits).min(MOST_SHARE);
+        if share > state.cache_share * 1.1 {
+            // Refused while it cools down, or where another strategy holds it: the next tick asks again.
+            prefetch::propose_share(share).ok();
+        }
+    }
+
+    fn native(&self) -> Vec<Found> {
+        pattern::native(run::keys_ordered(), self.settings.depth)
+    }
+
     /// Proposes the orders until one is refused for good: the ones after it would be, too.
     fn carry_out(&mut self, tick: u64, orders: Vec<Order>) {
         let mut reasons = Vec::new();
         for order in orders {
             let answer = match &order {
-                Order::Install { id, pattern, .. } => prefetch::propose_rule(*id, &rule(pattern)),
+                Order::Install { id, pattern, .. } => propose(*id, pattern),
                 Order::Withdraw { id, .. } => prefetch::propose_withdrawal(*id),
             };
             match answer {
@@ -105,14 +134,15 @@ impl PrefetchRules {
     }
 }
 
-/// As the contract writes it.
-fn rule(pattern: &Pattern) -> prefetch::Rule {
+/// Proposes a rule for the pattern.
+fn propose(id: u32, pattern: &Pattern) -> Result<Acceptance, ControlError> {
     match pattern {
-        Pattern::Run { stride, depth } => {
-            prefetch::Rule::Sequential(prefetch::SequentialRule { stride: *stride, depth: *depth })
-        }
+        Pattern::Streams { depth } => prefetch::propose_stream(id, *depth),
+        Pattern::Mined => prefetch::propose_mined(id),
+        Pattern::Replays { depth } => prefetch::propose_replay(id, *depth),
         Pattern::Follow { key, targets } => {
-            prefetch::Rule::Association(prefetch::AssociationRule { key: *key, targets: targets.clone() })
+            let rule = prefetch::AssociationRule { key: *key, targets: targets.clone() };
+            prefetch::propose_rule(id, &prefetch::Rule::Association(rule))
         }
     }
 }

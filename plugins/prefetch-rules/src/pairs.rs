@@ -3,7 +3,7 @@
 //! As in mining association rules (Agrawal and others, 1993): support is how often the one followed
 //! the other, confidence which share of the first one's accesses that is. Lift keeps out what is
 //! asked for all the time and so follows everything: such keys are in the cache anyway. Neighbours
-//! at a small distance are left to `runs.rs`.
+//! at a small distance are left to the host's streams.
 //!
 //! At most three pairs an access, sorted: 12,288 for a full window, less than twenty million
 //! instructions. Sorted vectors rather than hash maps, so that the same accesses give the same
@@ -21,7 +21,7 @@ const REACH: usize = 3;
 const LEAST_LIFT: f64 = 2.0;
 /// Targets of one rule. The contract allows 16; loads that compete with each other are worth less.
 const MOST_TARGETS: usize = 4;
-/// Keys so close to each other are a run's business.
+/// Keys so close to each other are a stream's business.
 const NEIGHBOURHOOD: u64 = 3;
 
 /// Associations, best supported first.
@@ -142,7 +142,7 @@ mod tests {
             .into_iter()
             .flat_map(|found| match found.pattern {
                 Pattern::Follow { targets, .. } => targets,
-                Pattern::Run { .. } => Vec::new(),
+                Pattern::Streams { .. } | Pattern::Mined | Pattern::Replays { .. } => Vec::new(),
             })
             .collect();
         assert!(!targets.is_empty() && !targets.contains(&5), "{targets:?}");

@@ -17,6 +17,9 @@ const SHARDS_PER_CORE: usize = 4;
 const MIN_SHARD_ENTRIES: u64 = 1 << 10;
 const MIN_SHARD_BYTES: u64 = 1 << 20;
 
+/// Share of a shard for entries that were loaded ahead of need, unless set otherwise.
+const PROBATION: f64 = 0.1;
+
 const MAX_SHARDS: usize = 1 << 12;
 
 /// Most stripes of a shard's [`StripedLock`](super::striped_lock::StripedLock). There is one for each core, up to
@@ -206,7 +209,7 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Builder<K, V, S> {
         let clock = self.clock.unwrap_or_else(|| Box::new(Monotonic(Instant::now())));
         Cache {
             shards: shares(capacity, count)
-                .map(|share| Shard::new(&self.policy, share, weighed, stripes))
+                .map(|share| Shard::new(&self.policy, share, PROBATION, weighed, stripes))
                 .collect(),
             shift: 63 - count.ilog2(),
             common: Common { hasher: self.hasher, expiry: Expiry::new(clock, self.live, self.idle) },

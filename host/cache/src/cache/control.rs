@@ -66,6 +66,26 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
         self.capacity.store(capacity, Ordering::SeqCst);
     }
 
+    /// Share of the capacity that entries loaded [ahead of need](Self::try_fill_with) may take until they are asked for,
+    /// in each shard alike. 0.0 to 0.5; more counts as 0.5, not a number as 0.0. A tenth unless set. Where it is 0, or
+    /// less than one entry, nothing is stored ahead of need. Must not be called by the listener.
+    ///
+    /// ```
+    /// let cache = host_cache::Cache::builder(100).build();
+    /// cache.fill("next page", 1);
+    /// cache.set_probation_share(0.0);
+    /// assert_eq!((cache.get("next page"), cache.stats().unused), (None, 1));
+    /// ```
+    pub fn set_probation_share(&self, share: f64) {
+        let share = if share.is_nan() { 0.0 } else { share.clamp(0.0, 0.5) };
+        let _changing = self.changing.lock();
+        for shard in &self.shards {
+            let mut removed = Removed::new();
+            shard.set_probation_share(share, &mut removed);
+            self.report(removed);
+        }
+    }
+
     /// Puts another policy in force, shard by shard, without dropping an entry; the [policy
     /// module](crate::policy) says what becomes of their order. Lookups go on; inserts into a shard wait
     /// while its policy changes. Must not be called by the listener.

@@ -201,6 +201,12 @@ impl<K, V> Lead<'_, K, V> {
         &self.flight
     }
 
+    /// Whether somebody waits for it by now.
+    pub(super) fn is_awaited(&self) -> bool {
+        // One is this, one is in the table.
+        Arc::strong_count(&self.flight) > 2
+    }
+
     /// Hands `value` to all who wait.
     pub(super) fn land(mut self, value: &V)
     where

@@ -87,18 +87,23 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
     /// assert_eq!(cache.stats().insertions, 1);
     /// ```
     pub fn stats(&self) -> Stats {
+        // Read first: a lookup is counted as a miss before it is promoted.
+        let promoted = self.sum(|shard| &shard.counters.promoted);
         let lookups = self.shards.iter().map(Shard::lookups);
         let (hits, misses) = lookups.fold((0, 0), |sum, lookups| (sum.0 + lookups.0, sum.1 + lookups.1));
         Stats {
-            hits,
-            misses,
+            hits: hits + promoted,
+            promoted,
+            misses: misses.saturating_sub(promoted),
             waited: self.sum(|shard| &shard.counters.waited),
             insertions: self.sum(|shard| &shard.counters.insertions),
             evictions: self.sum(|shard| &shard.counters.evictions),
             expired: self.sum(|shard| &shard.counters.expired),
             refused: self.sum(|shard| &shard.counters.refused),
+            unused: self.sum(|shard| &shard.counters.unused),
             entries: self.len(),
             weight: self.weight(),
+            probation: self.sum(|shard| &shard.counters.probation),
             capacity: self.capacity(),
             policy: self.policy(),
             fallbacks: self.sum(|shard| &shard.counters.fallbacks),

@@ -8,6 +8,7 @@
 use super::Cache;
 use super::flight::{Lead, Role};
 use super::removed::Removed;
+use hashbrown::Equivalent;
 use std::convert::Infallible;
 use std::future::Future;
 use std::hash::{BuildHasher, Hash};
@@ -117,7 +118,7 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
                 Role::Lead(lead) => {
                     if let Some(value) = shard.peek(hash, &key, &self.common.expiry, V::clone) {
                         lead.land(&value);
-                        shard.waited(hash, &key);
+                        self.waited(hash, &key);
                         return Ok((value, Served::Waited));
                     }
                     let value = load()?;
@@ -125,7 +126,7 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
                 }
                 Role::Wait(flight) => {
                     if let Some(value) = flight.wait() {
-                        shard.waited(hash, &key);
+                        self.waited(hash, &key);
                         return Ok((value, Served::Waited));
                     }
                 }
@@ -170,7 +171,7 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
                 Role::Lead(lead) => {
                     if let Some(value) = shard.peek(hash, &key, &self.common.expiry, V::clone) {
                         lead.land(&value);
-                        shard.waited(hash, &key);
+                        self.waited(hash, &key);
                         return Ok((value, Served::Waited));
                     }
                     let value = load.await?;
@@ -178,7 +179,7 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
                 }
                 Role::Wait(flight) => {
                     if let Some(value) = flight.landed().await {
-                        shard.waited(hash, &key);
+                        self.waited(hash, &key);
                         return Ok((value, Served::Waited));
                     }
                 }
@@ -188,6 +189,10 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
 
     /// Loads `key` ahead of need, unless it is there or being loaded. It counts as no lookup and no use, and does
     /// not wait; lookups that come meanwhile wait for it as for any load.
+    ///
+    /// The entry waits on probation, which [`set_probation_share`](Self::set_probation_share) bounds, and no policy sees
+    /// it there. The first lookup that finds it counts as a hit, and to the policy it is a miss that was loaded. Entries
+    /// that are not asked for leave [unused](super::Cause::Unused), the oldest first.
     ///
     /// # Errors
     /// That of `load`.
@@ -202,7 +207,7 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
         match self.begin_fill(&key) {
             Ok(lead) => {
                 let value = load()?;
-                self.land(lead, key, value);
+                self.land_fill(lead, key, value);
                 Ok(Fill::Loaded)
             }
             Err(found) => Ok(found),
@@ -230,11 +235,44 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
         match self.begin_fill(&key) {
             Ok(lead) => {
                 let value = load.await?;
-                self.land(lead, key, value);
+                self.land_fill(lead, key, value);
                 Ok(Fill::Loaded)
             }
             Err(found) => Ok(found),
         }
+    }
+
+    /// Stores what was loaded ahead of need elsewhere, as [`try_fill_with`](Self::try_fill_with) does. Nothing happens
+    /// where there is an entry under `key`.
+    ///
+    /// ```
+    /// let cache = host_cache::Cache::builder(100).build();
+    /// cache.fill("page", 1);
+    /// cache.fill("page", 2);
+    /// assert_eq!((cache.get("page"), cache.stats().promoted), (Some(1), 1));
+    /// ```
+    pub fn fill(&self, key: K, value: V) {
+        let incoming = self.incoming(self.id(&key), key, value, None);
+        let mut removed = Removed::new();
+        self.shard(incoming.hash).fill(incoming, &self.common, None, &mut removed);
+        self.report(removed);
+    }
+
+    /// Drops what was loaded ahead of need and not asked for yet. Nothing happens to an entry that was.
+    ///
+    /// ```
+    /// let cache = host_cache::Cache::builder(100).build();
+    /// cache.fill("page", 1);
+    /// cache.insert("asked for", 2);
+    /// cache.discard("page");
+    /// cache.discard("asked for");
+    /// assert_eq!((cache.get("page"), cache.get("asked for"), cache.stats().unused), (None, Some(2), 1));
+    /// ```
+    pub fn discard<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) {
+        let hash = self.id(key);
+        let mut removed = Removed::new();
+        self.shard(hash).discard(hash, key, &mut removed);
+        self.report(removed);
     }
 
     fn begin_fill(&self, key: &K) -> Result<Lead<'_, K, V>, Fill> {
@@ -250,6 +288,22 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
             return Err(Fill::Present);
         }
         Ok(lead)
+    }
+
+    /// Puts a value that was loaded ahead of need on probation, unless it was overtaken, and hands it to those who wait.
+    fn land_fill(&self, lead: Lead<'_, K, V>, key: K, value: V) {
+        let incoming = self.incoming(self.id(&key), key, value.clone(), None);
+        let mut removed = Removed::new();
+        self.shard(incoming.hash).fill(incoming, &self.common, Some(&lead), &mut removed);
+        lead.land(&value);
+        self.report(removed);
+    }
+
+    /// Counts a lookup of which another caller's load took care.
+    fn waited(&self, hash: u64, key: &K) {
+        let mut removed = Removed::new();
+        self.shard(hash).waited(hash, key, &self.common, &mut removed);
+        self.report(removed);
     }
 
     /// Stores a loaded value, unless it was overtaken, and hands it to those who wait.

@@ -30,6 +30,8 @@ pub enum Cause {
     Refused,
     /// Its time to live, or to be idle, was over.
     Expired,
+    /// It was loaded ahead of need, and nobody asked for it before younger ones needed its place.
+    Unused,
 }
 
 /// What became of an [`insert`](super::Cache::insert).
@@ -71,6 +73,8 @@ pub enum Outcome {
 pub struct Stats {
     /// Lookups that found their entry.
     pub hits: u64,
+    /// Of these, lookups that found it on probation: it had been loaded ahead of need.
+    pub promoted: u64,
     /// Lookups that did not, those that then waited for another's load included.
     pub misses: u64,
     /// Of these, lookups that were then served by another caller's load and caused none of their own.
@@ -83,10 +87,14 @@ pub struct Stats {
     pub expired: u64,
     /// Values not stored because they were too heavy.
     pub refused: u64,
+    /// Entries loaded ahead of need that left without being asked for.
+    pub unused: u64,
     /// Entries now, those included whose time is over and that were not removed yet.
     pub entries: u64,
     /// Sum of their weights.
     pub weight: u64,
+    /// Of this, weight of what was loaded ahead of need and waits to be asked for.
+    pub probation: u64,
     /// The limit of that sum.
     pub capacity: u64,
     /// The policy that was set. [`in_force`](Self::in_force) says whether shards follow it.

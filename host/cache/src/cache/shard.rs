@@ -14,11 +14,13 @@
 //! A policy that cannot name a resident entry to evict has lost track of them. LRU then takes the shard over, which is
 //! [degraded](Shard::is_degraded) until a policy is set again.
 
+mod ahead;
 mod change;
 mod control;
 
 use super::expiry::Expiry;
 use super::flight::Flights;
+use super::probation::Probation;
 use super::read_buffer::ReadBuffer;
 use super::store::{Entry, Store, Stored, short};
 use super::striped_lock::{OrderGuard, ReadGuard, StripedLock};
@@ -41,6 +43,10 @@ pub(super) struct Counters {
     pub(super) evictions: AtomicU64,
     pub(super) expired: AtomicU64,
     pub(super) refused: AtomicU64,
+    /// Lookups that found their entry on probation.
+    pub(super) promoted: AtomicU64,
+    /// Entries that left probation because nobody had asked for them.
+    pub(super) unused: AtomicU64,
     /// How often a policy lost track, and LRU took over.
     pub(super) fallbacks: AtomicU64,
     /// 1 while LRU stands in for the policy that was set.
@@ -48,6 +54,7 @@ pub(super) struct Counters {
     /// Copies of the store's figures, for readers without its lock.
     pub(super) entries: AtomicU64,
     pub(super) weight: AtomicU64,
+    pub(super) probation: AtomicU64,
 }
 
 /// Counts one more. The caller holds the order's lock: nobody else writes, so no atomic addition is needed.
@@ -59,8 +66,21 @@ fn count(counter: &AtomicU64) {
 struct Order {
     policy: Box<dyn Policy>,
     capacity: u64,
+    /// Share of the capacity that probation may take.
+    probation_share: f64,
     /// The limit that holds: the capacity, or the one before while evictions make room for a smaller one.
     limit: u64,
+}
+
+impl Order {
+    /// The most that may wait on probation.
+    #[expect(
+        clippy::as_conversions,
+        reason = "a share of the capacity, rounded down; float to integer saturates"
+    )]
+    fn probation(&self) -> u64 {
+        (self.capacity as f64 * self.probation_share) as u64
+    }
 }
 
 type Guard<'a, K, V> = OrderGuard<'a, ReadBuffer, Order, Store<K, V>>;
@@ -79,13 +99,21 @@ pub(super) struct Shard<K, V> {
 pub(super) enum Lookup<V> {
     Hit(V),
     Miss,
+    /// An entry on probation, to be [taken](Shard::promote) from there; counted as a miss until then.
+    Waiting,
     /// An entry whose time is over, which counts as a miss.
     Expired,
 }
 
 impl<K: Eq, V> Shard<K, V> {
-    pub(super) fn new(policy: &PolicyFactory, capacity: u64, weighed: bool, stripes: usize) -> Self {
-        let order = Order { policy: policy.build(capacity), capacity, limit: capacity };
+    pub(super) fn new(
+        policy: &PolicyFactory,
+        capacity: u64,
+        probation_share: f64,
+        weighed: bool,
+        stripes: usize,
+    ) -> Self {
+        let order = Order { policy: policy.build(capacity), capacity, probation_share, limit: capacity };
         Self {
             address: TableAddress::unknown(),
             lock: StripedLock::new(stripes, ReadBuffer::new, order, Store::new(weighed)),
@@ -111,7 +139,7 @@ impl<K: Eq, V> Shard<K, V> {
         let (store, buffer) = reading.parts();
         let Some((slot, entry)) = store.find(hash, key) else {
             buffer.misses += 1;
-            return Lookup::Miss;
+            return if store.waiting(hash, key).is_some() { Lookup::Waiting } else { Lookup::Miss };
         };
         if let Some(lifetime) = store.lifetime(slot) {
             let now = expiry.now();
@@ -138,7 +166,11 @@ impl<K: Eq, V> Shard<K, V> {
     ) -> Option<R> {
         let mut reading = self.lock.read();
         let (store, _) = reading.parts();
-        let (slot, entry) = store.find(hash, key)?;
+        let Some((slot, entry)) = store.find(hash, key) else {
+            let waiting = store.waiting(hash, key)?;
+            let over = waiting.lifetime.is_some() && waiting.is_expired(expiry.now());
+            return (!over).then(|| look(&waiting.entry.value));
+        };
         let over = store.has_lifetimes() && store.is_expired(slot, expiry.now());
         (!over).then(|| look(&entry.value))
     }
@@ -166,6 +198,11 @@ impl<K: Eq, V> Shard<K, V> {
         for (slot, Entry { key, value }) in store.entries() {
             if !store.is_expired(slot, now) {
                 visit(key, value);
+            }
+        }
+        for waiting in store.probation().into_iter().flat_map(Probation::iter) {
+            if waiting.lifetime.is_none() || !waiting.is_expired(expiry.now()) {
+                visit(&waiting.entry.key, &waiting.entry.value);
             }
         }
     }

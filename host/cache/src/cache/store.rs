@@ -5,12 +5,15 @@
 //! replaced, when the table grows, and when another policy takes over; the number is used again after the entry was
 //! removed. The entry itself lies in the table, so that a lookup needs no register; a policy that names its victim
 //! by slot does. Weights lie apart, and only where there is a weigher.
+//!
+//! Beside them lies the [probation](super::probation), whose entries have no slot. It counts against the same weight.
 #![expect(
     clippy::indexing_slicing,
     reason = "the register has a place for each slot number that was given out"
 )]
 
 use super::expiry::Lifetime;
+use super::probation::{Probation, Waiting};
 use super::table::{Table, TableAddress};
 use crate::index::{NIL, at};
 use crate::prefetch::prefetch;
@@ -66,6 +69,8 @@ pub(super) struct Store<K, V> {
     swept: u32,
     /// The slot that is expected to be removed next, or [`NIL`].
     expected: u32,
+    /// What was loaded ahead of need; `None` as long as nothing ever was, so that a miss looks at one word.
+    probation: Option<Box<Probation<K, V>>>,
 }
 
 /// The register grows by one in so many: what lies idle is small, what is copied for each entry still constant.
@@ -90,16 +95,52 @@ impl<K, V> Store<K, V> {
             lifetimes: None,
             swept: 0,
             expected: NIL,
+            probation: None,
         }
     }
 
-    /// Sum of the weights of the entries.
+    /// Sum of the weights of the entries, those on probation included.
     pub(super) const fn weight(&self) -> u64 {
         self.weight
     }
 
+    /// Entries with a slot.
     pub(super) const fn len(&self) -> usize {
         self.table.len()
+    }
+
+    /// The entries on probation, if there were ever any.
+    #[inline]
+    pub(super) fn probation(&self) -> Option<&Probation<K, V>> {
+        self.probation.as_deref()
+    }
+
+    /// Weight of the entries on probation.
+    pub(super) fn waiting_weight(&self) -> u64 {
+        self.probation().map_or(0, Probation::weight)
+    }
+
+    /// The entry under a key, if it is on probation.
+    #[inline]
+    pub(super) fn waiting<Q: Equivalent<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<&Waiting<K, V>> {
+        self.probation()?.find(hash, key)
+    }
+
+    /// Puts an entry on probation, whose key is not there.
+    pub(super) fn put_on_probation(&mut self, incoming: Incoming<K, V>) {
+        let Incoming { hash, weight, lifetime, entry } = incoming;
+        self.weight += weight;
+        self.probation.get_or_insert_with(|| Box::new(Probation::new())).push(hash, weight, lifetime, entry);
+    }
+
+    /// Takes an entry off probation, as `take` chooses.
+    pub(super) fn take_waiting(
+        &mut self,
+        take: impl FnOnce(&mut Probation<K, V>) -> Option<Waiting<K, V>>,
+    ) -> Option<Waiting<K, V>> {
+        let waiting = take(self.probation.as_deref_mut()?)?;
+        self.weight -= waiting.weight;
+        Some(waiting)
     }
 
     /// How many slot numbers were ever given out.

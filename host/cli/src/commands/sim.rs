@@ -121,6 +121,10 @@ pub(crate) struct Sim {
     #[arg(long, value_name = "TIME", default_value = "1ms", value_parser = humantime::parse_duration)]
     origin_latency: Duration,
 
+    /// With --profile: loads that the origin works on at once, prefetches among them; others wait [default: any number].
+    #[arg(long, value_name = "N", requires = "profile", value_parser = clap::value_parser!(u32).range(1..))]
+    origin_slots: Option<u32>,
+
     /// With --profile or --executor: seed of all random numbers [default: 1; with --executor the scenario's].
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -342,6 +346,7 @@ impl Sim {
             object_size: self.object_size,
             tick_requests,
             origin_latency: self.origin_latency,
+            origin_slots: self.origin_slots,
             memory: MemoryLimit::Ask(half_of_memory),
             seed: self.seed.unwrap_or(SEED),
             ledger: self.ledger.clone(),

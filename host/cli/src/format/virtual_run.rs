@@ -63,6 +63,21 @@ pub(crate) fn print(run: &VirtualReport) -> Result<(), Failure> {
             thousands(prefetch.late),
             thousands(prefetch.wasted)
         )?;
+        if prefetch.withheld > 0 {
+            outln!(
+                "held back to measure: {} of rules in force, {} of them asked for",
+                thousands(prefetch.withheld),
+                thousands(prefetch.withheld_asked)
+            )?;
+        }
+        outln!(
+            "charged: {} loads, {} of them prefetches; {} misses waited {:.3} s for a slot, {} missed what left for prefetches",
+            thousands(run.origin.loads),
+            thousands(prefetch.issued),
+            thousands(run.origin.delayed),
+            run.origin.delay_seconds,
+            thousands(prefetch.caused)
+        )?;
     }
     report::decisions(&run.decisions, &run.rules)?;
     for aside in &run.disabled {

@@ -86,6 +86,21 @@ impl prefetch_control::Host for StoreData {
         Ok(answer(self.context.propose_rule(id, rule)))
     }
 
+    fn propose_stream(&mut self, id: u32, depth: u32) -> Answer {
+        self.charge(2)?;
+        Ok(answer(self.context.propose_rule(id, PrefetchRule::Stream { depth })))
+    }
+
+    fn propose_replay(&mut self, id: u32, depth: u32) -> Answer {
+        self.charge(2)?;
+        Ok(answer(self.context.propose_rule(id, PrefetchRule::Replay { depth })))
+    }
+
+    fn propose_mined(&mut self, id: u32) -> Answer {
+        self.charge(1)?;
+        Ok(answer(self.context.propose_rule(id, PrefetchRule::Mined)))
+    }
+
     fn propose_withdrawal(&mut self, id: u32) -> Answer {
         self.charge(1)?;
         Ok(answer(self.context.propose_withdrawal(id)))

@@ -107,6 +107,25 @@ impl metrics::Host for StoreData {
         })
     }
 
+    fn prefetch_costs(&mut self) -> wasmtime::Result<Vec<metrics::RuleCosts>> {
+        self.charge(self.snapshot.prefetch.rules.len() * RECORD)?;
+        let own = self.snapshot.prefetch.rules.iter().filter(|rule| rule.owner == self.name);
+        let mut costs: Vec<_> = own
+            .map(|rule| metrics::RuleCosts {
+                id: rule.id,
+                caused: rule.caused,
+                again: rule.again,
+                withheld: rule.withheld,
+                withheld_asked: rule.withheld_asked,
+                tried: rule.tried,
+                tried_asked: rule.tried_asked,
+                resting: rule.resting,
+            })
+            .collect();
+        costs.sort_by_key(|rule| rule.id);
+        Ok(costs)
+    }
+
     fn gauges(&mut self) -> wasmtime::Result<Vec<metrics::GaugeInfo>> {
         self.charge(self.tables.gauges.iter().count() * RECORD)?;
         let info = |row: &host_contract::GaugeSpec| metrics::GaugeInfo {

@@ -19,6 +19,7 @@ fn sample(hits: u64, misses: u64, finished: u64) -> Sample {
             cache_share: 0.25,
             max_rules: 16,
             rules: Vec::new(),
+            totals: host_prefetch::Counts::default(),
             owners: Vec::new(),
         },
         accesses: Accesses::default(),
@@ -82,8 +83,8 @@ fn every_gauge_of_a_snapshot_is_in_the_table() {
 fn a_rule_is_shown_with_the_name_of_its_owner() {
     let mut of_two = sample(1, 1, 1);
     of_two.prefetch.owners = vec!["a".to_owned(), "b".to_owned()];
-    of_two.prefetch.rules =
-        vec![RuleStats { owner: 1, id: 7, issued: 3, timely: 1, late: 1, wasted: 1, pending: 0 }];
+    let counts = host_prefetch::Counts { issued: 3, timely: 1, late: 1, wasted: 1, ..Default::default() };
+    of_two.prefetch.rules = vec![RuleStats { owner: 1, id: 7, counts, resting: false }];
     let snapshot = builder().snapshot(Duration::from_secs(1), of_two);
     let rule = &snapshot.prefetch.rules[0];
     assert_eq!((rule.owner.as_str(), rule.id, rule.issued, rule.timely), ("b", 7, 3, 1));

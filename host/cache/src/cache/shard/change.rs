@@ -1,6 +1,7 @@
 //! Changes of single entries: insert, remove, evict, expire.
 
 use super::super::flight::Flight;
+use super::super::probation::Probation;
 use super::super::removed::Removed;
 use super::super::store::{Entry, Incoming, Store, short};
 use super::super::{Cause, Outcome};
@@ -35,7 +36,11 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         let result = change(order, store);
         store.publish(&self.address);
         self.counters.weight.store(store.weight(), Ordering::Release);
-        self.counters.entries.store(u64::try_from(store.len()).unwrap_or(u64::MAX), Ordering::Release);
+        let waiting = store.probation().map_or(0, Probation::len);
+        self.counters
+            .entries
+            .store(u64::try_from(store.len() + waiting).unwrap_or(u64::MAX), Ordering::Release);
+        self.counters.probation.store(store.waiting_weight(), Ordering::Release);
         result
     }
 
@@ -75,7 +80,7 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         })
     }
 
-    fn store(
+    pub(super) fn store(
         &self,
         order: &mut Order,
         store: &mut Store<K, V>,
@@ -85,6 +90,10 @@ impl<K: Eq + Hash, V> Shard<K, V> {
     ) -> Outcome {
         let Incoming { hash, weight, lifetime, entry } = incoming;
         let present = store.find(hash, &entry.key).map(|(slot, _)| slot);
+        // What waited is out of date, and was not asked for.
+        let waited = store.take_waiting(|probation| probation.take(hash, &entry.key));
+        let replaces = waited.is_some();
+        removed.extend(waited.map(|waiting| waiting.entry), Cause::Replaced);
         if weight > order.capacity {
             if let Some(slot) = present {
                 // The old value is out of date whether or not the new one fits.
@@ -112,10 +121,26 @@ impl<K: Eq + Hash, V> Shard<K, V> {
                 return Outcome::Replaced;
             }
         }
+        match self.admit(order, store, Incoming { hash, weight, lifetime, entry }, common, removed) {
+            Outcome::Inserted if replaces => Outcome::Replaced,
+            outcome => outcome,
+        }
+    }
+
+    /// Gives an entry a slot and tells the policy of it, as of a miss that was loaded.
+    pub(super) fn admit(
+        &self,
+        order: &mut Order,
+        store: &mut Store<K, V>,
+        incoming: Incoming<K, V>,
+        common: &Common<impl BuildHasher>,
+        removed: &mut Removed<K, V>,
+    ) -> Outcome {
+        let Incoming { hash, weight, lifetime, entry } = incoming;
         order.policy.on_miss(hash, weight);
         let full = weight > order.capacity.saturating_sub(store.weight());
         while weight > order.capacity.saturating_sub(store.weight()) {
-            self.evict(order, store, common, removed);
+            self.make_room(order, store, common, removed);
         }
         match store.insert(hash, entry, weight, order.capacity) {
             Ok(slot) => {
@@ -136,7 +161,23 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         }
     }
 
-    /// Evicts one entry of a store that has one.
+    /// Takes one entry out of a store that has one: the policy's choice, and where it has none what waits longest.
+    #[inline]
+    pub(super) fn make_room(
+        &self,
+        order: &mut Order,
+        store: &mut Store<K, V>,
+        common: &Common<impl BuildHasher>,
+        removed: &mut Removed<K, V>,
+    ) {
+        if store.len() > 0 {
+            self.evict(order, store, common, removed);
+        } else {
+            self.drop_waiting(store, removed);
+        }
+    }
+
+    /// Evicts one entry of a store that has one with a slot.
     ///
     /// A policy that names no entry, or one that is not there, has lost track. LRU then takes over within the same
     /// call, with all entries, and the limit holds.
@@ -208,10 +249,15 @@ impl<K: Eq + Hash, V> Shard<K, V> {
     ) -> Option<(Entry<K, V>, Cause)> {
         self.change(|order, store| {
             self.flights.overtake(hash, key);
-            let (slot, _) = store.find(hash, key)?;
-            let over = store.has_lifetimes() && store.is_expired(slot, common.expiry.now());
-            order.policy.on_remove(slot);
-            let entry = store.remove(slot)?;
+            let (entry, over) = if let Some((slot, _)) = store.find(hash, key) {
+                let over = store.has_lifetimes() && store.is_expired(slot, common.expiry.now());
+                order.policy.on_remove(slot);
+                (store.remove(slot)?, over)
+            } else {
+                let waiting = store.take_waiting(|probation| probation.take(hash, key))?;
+                let over = waiting.lifetime.is_some() && waiting.is_expired(common.expiry.now());
+                (waiting.entry, over)
+            };
             if over {
                 count(&self.counters.expired);
             }
@@ -220,14 +266,27 @@ impl<K: Eq + Hash, V> Shard<K, V> {
     }
 
     /// Counts a lookup that was served by another's load, and tells the policy of the use: to it, it is one
-    /// like any.
-    pub(in super::super) fn waited<Q: Equivalent<K> + ?Sized>(&self, hash: u64, key: &Q) {
+    /// like any. What was loaded ahead of need leaves probation by it.
+    pub(in super::super) fn waited<Q: Equivalent<K> + ?Sized>(
+        &self,
+        hash: u64,
+        key: &Q,
+        common: &Common<impl BuildHasher>,
+        removed: &mut Removed<K, V>,
+    ) where
+        V: Clone,
+    {
         let mut guard = self.lock.order();
         guard.each_stripe(|order, buffer| buffer.apply(&mut *order.policy));
+        count(&self.counters.waited);
         let (order, store) = guard.parts();
         if let Some((slot, _)) = store.find(hash, key) {
             order.policy.on_hit(slot);
+        } else if store.waiting(hash, key).is_some() {
+            self.change_with(guard, |order, store| {
+                // The value is in the caller's hands already.
+                drop(self.leave_probation(order, store, (hash, key), common, removed));
+            });
         }
-        count(&self.counters.waited);
     }
 }

@@ -1,9 +1,10 @@
 //! Changes of a whole shard: its capacity, its policy, all of its entries; and the check of its books.
 
 use super::super::Cause;
+use super::super::probation::Probation;
 use super::super::removed::Removed;
 use super::super::store::{Entry, Store};
-use super::{Common, Order, Shard};
+use super::{Common, Order, Shard, count};
 use crate::shadow::{Adopted, ShadowState};
 use crate::sync::Ordering;
 #[cfg(test)]
@@ -22,6 +23,9 @@ impl<K: Eq + Hash, V> Shard<K, V> {
             for index in 0..store.slot_count() {
                 removed.extend(store.remove(Slot(index)), Cause::Removed);
             }
+            while let Some(waiting) = store.take_waiting(Probation::take_oldest) {
+                removed.push(waiting.entry, Cause::Removed);
+            }
             order.policy = policy.build(order.capacity);
             self.counters.degraded.store(0, Ordering::Release);
             self.flights.overtake_all();
@@ -37,14 +41,21 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         let mut left = {
             let mut guard = self.lock.order();
             let (_, store) = guard.parts();
-            if store.has_lifetimes() { store.slot_count() } else { 0 }
+            let waits = store.probation().is_some_and(|probation| probation.len() > 0);
+            if store.has_lifetimes() || waits { store.slot_count().max(1) } else { 0 }
         };
         while left > 0 {
             let batch = left.min(BATCH);
             left -= batch;
             let mut removed = Removed::new();
             let now = common.expiry.now();
-            self.change(|order, store| self.sweep(order, store, now, batch, &mut removed));
+            self.change(|order, store| {
+                self.sweep(order, store, now, batch, &mut removed);
+                while let Some(waiting) = store.take_waiting(|probation| probation.take_expired(now)) {
+                    count(&self.counters.expired);
+                    removed.push(waiting.entry, Cause::Expired);
+                }
+            });
             report(removed);
         }
     }
@@ -65,13 +76,20 @@ impl<K: Eq + Hash, V> Shard<K, V> {
                     order.policy.set_capacity(capacity);
                     order.limit = order.limit.max(capacity);
                 }
+                let fits = |order: &Order, store: &Store<K, V>| {
+                    store.weight() <= capacity && store.waiting_weight() <= order.probation()
+                };
                 for _ in 0..BATCH {
-                    if store.weight() <= capacity {
+                    if fits(order, store) {
                         break;
                     }
-                    self.evict(order, store, common, &mut removed);
+                    if store.waiting_weight() > order.probation() {
+                        self.drop_waiting(store, &mut removed);
+                    } else {
+                        self.make_room(order, store, common, &mut removed);
+                    }
                 }
-                let fits = store.weight() <= capacity;
+                let fits = fits(order, store);
                 if fits {
                     order.limit = capacity;
                 }
@@ -82,6 +100,16 @@ impl<K: Eq + Hash, V> Shard<K, V> {
                 return;
             }
         }
+    }
+
+    /// Changes the share of the capacity that probation may take, and drops what no longer may wait there.
+    pub(in super::super) fn set_probation_share(&self, share: f64, removed: &mut Removed<K, V>) {
+        self.change(|order, store| {
+            order.probation_share = share;
+            while store.waiting_weight() > order.probation() {
+                self.drop_waiting(store, removed);
+            }
+        });
     }
 
     /// Puts another policy in charge of the same entries. Lookups go on meanwhile.
@@ -115,7 +143,12 @@ impl<K: Eq + Hash, V> Shard<K, V> {
     pub(in super::super) fn check(&self) -> Result<(), String> {
         let mut guard = self.lock.order();
         let (order, store) = guard.parts();
-        let sum: u64 = store.entries().map(|(slot, _)| store.weight_of(slot)).sum();
+        let waiting: u64 = store.probation().into_iter().flat_map(Probation::iter).map(|w| w.weight).sum();
+        if waiting != store.waiting_weight() || waiting > order.probation() {
+            let (told, most) = (store.waiting_weight(), order.probation());
+            return Err(format!("{waiting} wait on probation, it says {told}, at most {most} may"));
+        }
+        let sum: u64 = store.entries().map(|(slot, _)| store.weight_of(slot)).sum::<u64>() + waiting;
         let told = self.counters.weight.load(Ordering::Acquire);
         let entries = store.entries().count();
         let mut ordered: Vec<Slot> = order.policy.export().iter().map(|entry| entry.slot).collect();

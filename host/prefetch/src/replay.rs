@@ -1,0 +1,202 @@
+//! Follows what came after a key the last time: a stream in time, whatever the keys are.
+//!
+//! As temporal streaming does for processors (Wenisch and others, 2005): a history of the last keys, and for each where it
+//! came last. A key that is not expected begins to follow what came after it then. A follower that comes true is trusted
+//! more with each key, by as many steps as it was right in a row; how far each trust reaches is for the gates to measure.
+//! Several are kept, so that streams which interleave do not end each other, and one passes over up to [`SKIPPED`] keys that
+//! did not come this time. So one repetition of a long sequence is enough, where counting pairs needs several.
+//!
+//! Memory: [`HISTORY`] keys and as many places in the index, some 2 MB once there were as many requests. Nothing is kept
+//! without such a rule.
+
+use hashbrown::HashMap;
+
+/// Keys that are remembered.
+const HISTORY: usize = 1 << 16;
+/// Followers at once.
+const FOLLOWERS: usize = 16;
+/// Keys that a follower passes over at once.
+const SKIPPED: u64 = 3;
+/// Turns without a key after which a follower is trusted half.
+const PATIENCE: u64 = 32;
+const MOST_TRUST: u32 = 255;
+
+#[derive(Debug, Clone, Copy)]
+struct Follower {
+    /// Which key of the history it expects, counted from the first ever.
+    at: u64,
+    trust: u32,
+    used: u64,
+}
+
+/// History, index and followers.
+#[derive(Debug, Default)]
+pub(crate) struct Replay {
+    history: Vec<u64>,
+    /// Keys so far.
+    len: u64,
+    last: HashMap<u64, u64>,
+    followers: Vec<Follower>,
+}
+
+/// A key that is expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Expected {
+    pub(crate) key: u64,
+    /// How often the follower was right in a row.
+    pub(crate) trust: u32,
+    /// Keys ahead, 1 for the next.
+    pub(crate) distance: u32,
+}
+
+impl Replay {
+    /// Notes an access, and adds what is expected after it: up to `depth` keys.
+    pub(crate) fn access(&mut self, key: u64, depth: u32, expected: &mut Vec<Expected>) {
+        if self.len.checked_sub(1).and_then(|at| self.key(at)) == Some(key) {
+            return;
+        }
+        let now = self.len;
+        let mut best: Option<Follower> = None;
+        for number in 0..self.followers.len() {
+            let Some(mut follower) = self.followers.get(number).copied() else { continue };
+            let Some(skipped) = (0..=SKIPPED).find(|skip| self.key(follower.at + skip) == Some(key)) else {
+                continue;
+            };
+            if now - follower.used > PATIENCE {
+                follower.trust /= 2;
+            }
+            follower.trust =
+                if skipped == 0 { (follower.trust + 1).min(MOST_TRUST) } else { follower.trust / 2 };
+            (follower.at, follower.used) = (follower.at + skipped + 1, now);
+            if let Some(place) = self.followers.get_mut(number) {
+                *place = follower;
+            }
+            if best.is_none_or(|best| best.trust < follower.trust) {
+                best = Some(follower);
+            }
+        }
+        if let Some(best) = best {
+            // Those that follow the same way are one.
+            self.followers.retain(|other| other.at != best.at || other.trust == best.trust);
+            self.followers.dedup_by_key(|other| other.at);
+        } else if let Some(&before) = self.last.get(&key) {
+            let follower = Follower { at: before + 1, trust: 0, used: now };
+            self.begin(follower);
+            best = Some(follower);
+        }
+        self.remember(key);
+        let Some(follower) = best else { return };
+        for distance in 1..=depth {
+            // What was remembered since the key itself is no past.
+            let at = follower.at + u64::from(distance) - 1;
+            let Some(next) = self.key(at).filter(|_| at < now) else { break };
+            if next != key {
+                expected.push(Expected { key: next, trust: follower.trust, distance });
+            }
+        }
+    }
+
+    fn begin(&mut self, follower: Follower) {
+        if self.followers.len() < FOLLOWERS {
+            self.followers.push(follower);
+        } else if let Some(place) = self.followers.iter_mut().min_by_key(|follower| follower.used) {
+            *place = follower;
+        }
+    }
+
+    /// A key of the history, if it is remembered.
+    fn key(&self, at: u64) -> Option<u64> {
+        let kept = at < self.len && self.len - at <= to_u64(HISTORY);
+        self.history.get(place(at)).copied().filter(|_| kept)
+    }
+
+    fn remember(&mut self, key: u64) {
+        if let Some(oldest) = self.history.get_mut(place(self.len)) {
+            let gone = self.len - to_u64(HISTORY);
+            if self.last.get(oldest) == Some(&gone) {
+                self.last.remove(oldest);
+            }
+            *oldest = key;
+        } else {
+            self.history.push(key);
+        }
+        self.last.insert(key, self.len);
+        self.len += 1;
+    }
+}
+
+fn place(at: u64) -> usize {
+    usize::try_from(at % to_u64(HISTORY)).unwrap_or(0)
+}
+
+fn to_u64(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expected(replay: &mut Replay, key: u64, depth: u32) -> Vec<(u64, u32)> {
+        let mut expected = Vec::new();
+        replay.access(key, depth, &mut expected);
+        expected.into_iter().map(|expected| (expected.key, expected.trust)).collect()
+    }
+
+    fn all(replay: &mut Replay, keys: &[u64]) {
+        keys.iter().for_each(|&key| drop(expected(replay, key, 4)));
+    }
+
+    #[test]
+    fn one_repetition_is_enough_and_trust_grows() {
+        let mut replay = Replay::default();
+        all(&mut replay, &[5, 90, 3, 77, 12, 41]);
+        assert_eq!(expected(&mut replay, 5, 2), [(90, 0), (3, 0)]);
+        assert_eq!(expected(&mut replay, 90, 2), [(3, 1), (77, 1)]);
+        assert_eq!(expected(&mut replay, 3, 9), [(77, 2), (12, 2), (41, 2), (5, 2), (90, 2)]);
+    }
+
+    #[test]
+    fn a_loop_is_followed_around_its_turn() {
+        let mut replay = Replay::default();
+        let round: Vec<u64> = (0..50).map(|n| n * 7919 % 1000).collect();
+        all(&mut replay, &round);
+        for turn in 0..200 {
+            let found = expected(&mut replay, round[turn % 50], 3);
+            assert_eq!(found.first().map(|found| found.0), Some(round[(turn + 1) % 50]), "{turn}");
+        }
+    }
+
+    #[test]
+    fn what_did_not_come_this_time_is_passed_over() {
+        let mut replay = Replay::default();
+        all(&mut replay, &[1, 20, 3, 40, 5, 60, 7, 80]);
+        all(&mut replay, &[1, 20, 3]);
+        assert_eq!(expected(&mut replay, 60, 1), [(7, 1)], "40 and 5 were left out");
+    }
+
+    #[test]
+    fn streams_that_interleave_do_not_end_each_other() {
+        let mut replay = Replay::default();
+        let (one, other): (Vec<u64>, Vec<u64>) = ((100..120).collect(), (500..520).rev().collect());
+        all(&mut replay, &one);
+        all(&mut replay, &other);
+        let mut trusted = 0;
+        for (a, b) in one.iter().zip(&other) {
+            trusted = expected(&mut replay, *a, 1).first().map_or(0, |found| found.1);
+            expected(&mut replay, *b, 1);
+        }
+        assert!(trusted >= 18 - 1, "{trusted}");
+    }
+
+    #[test]
+    fn a_repeated_key_is_no_news_and_memory_is_bounded() {
+        let mut replay = Replay::default();
+        all(&mut replay, &[1, 2, 3]);
+        assert_eq!(expected(&mut replay, 3, 4), []);
+        for key in 0..3 * to_u64(HISTORY) {
+            expected(&mut replay, key % (2 * to_u64(HISTORY)), 1);
+        }
+        assert!(replay.history.len() == HISTORY && replay.last.len() <= HISTORY);
+    }
+}
