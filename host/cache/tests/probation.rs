@@ -18,6 +18,10 @@ impl Random {
         (self.0 >> 33) % end
     }
 
+    fn index(&mut self, end: u64) -> usize {
+        usize::try_from(self.below(end)).unwrap_or(0)
+    }
+
     /// Small numbers more often than large ones.
     fn skewed(&mut self, end: u64) -> u64 {
         let most = self.below(end) + 1;
@@ -94,8 +98,8 @@ fn every_policy_keeps_its_books_and_the_limits_hold() {
                 4 => drop(cache.remove(&key)),
                 5 => drop(cache.insert(key, key)),
                 6 if turn % 64 == 0 => cache.set_capacity(300 + random.below(1_000)),
-                6 if turn % 65 == 0 => cache.set_probation_share(random.below(60) as f64 / 100.0),
-                6 if turn % 66 == 0 => cache.set_policy(&builtin::ALL[random.below(5) as usize]),
+                6 if turn % 65 == 0 => cache.set_probation_share([0.0, 0.05, 0.2, 0.6][random.index(4)]),
+                6 if turn % 66 == 0 => cache.set_policy(&builtin::ALL[random.index(5)]),
                 _ => drop(request(&cache, key)),
             }
             assert!(cache.weight() <= cache.capacity(), "{policy}");
