@@ -48,7 +48,7 @@ struct Course {
     slow: bool,
     /// Whether another dial was turned since.
     disturbed: bool,
-    /// Ticks in a row that were far below those before.
+    /// Ticks in a row, wash-in included, that were far below those before.
     low: u64,
 }
 
@@ -79,6 +79,8 @@ pub(crate) struct Switchback {
     /// Ticks at what stands now, wash-in left out.
     standing: VecDeque<Seen>,
     compared: BTreeMap<Dial, VecDeque<Compared>>,
+    /// What the last tick saw, wash-in or not.
+    last: Option<Seen>,
     /// Ticks so far, and how many of them trials have cost.
     ticks: f64,
     spent: f64,
@@ -191,6 +193,7 @@ impl Switchback {
         }
         let effect = self.unjudged(&course, snapshot, Found::MovedOn, "a further change took its place");
         course.decision = decision;
+        course.low = 0;
         course.authors.extend(authors);
         course.moved = snapshot.tick;
         self.courses.insert(dial, course);
@@ -242,11 +245,17 @@ impl Switchback {
             self.seen |= self.standing.len() >= FEWEST;
         }
         if self.trial.is_some() {
+            self.last = seen;
             return self.step(snapshot, seen, values, plan, rests);
         }
-        if let Some(seen) = fresh
-            && let Some(left) = self.guarded(metric, seen)
+        let last = std::mem::replace(&mut self.last, seen);
+        if let Some(left) = seen.and_then(|seen| self.guarded(metric, seen))
+            && let Some(fresh) = fresh
         {
+            if self.standing.len() == 1 {
+                // Two low ticks set off the guard. What one of them saw may be of the other value still.
+                self.standing = last.into_iter().chain([fresh]).collect();
+            }
             return self.try_since(left, snapshot, values, plan);
         }
         let mut orders = self.close_slow(snapshot);

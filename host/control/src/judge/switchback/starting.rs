@@ -13,6 +13,8 @@ use crate::judge::trial::{OnTrial, Start, Trial};
 
 /// Standard deviations of the ticks before that a fall has to exceed to set off the guard.
 const DEVIATIONS: f64 = 4.0;
+/// Such ticks in a row, wash-in included.
+const LOW: u64 = 2;
 /// Times as long as settling that a strategy may move without rest before it is tried.
 const PATIENCE: u64 = 3;
 /// Ticks after a change in which the cause of a fall may be a cache that shrank.
@@ -30,8 +32,8 @@ impl Switchback {
             let (mean, variance) = moments(&before);
             let fell = before.len() >= FEWEST && level < mean - FALL.max(DEVIATIONS * variance.sqrt());
             course.low = if fell { course.low + 1 } else { 0 };
-            // A cache that fills anew has single bad ticks of its own.
-            if course.low >= if course.slow { 2 } else { 1 } {
+            // A single one may be a stall of the machine.
+            if course.low >= LOW {
                 since = Some(since.map_or(course.left, |left| left.min(course.left)));
             }
         }
