@@ -340,3 +340,42 @@ fn what_is_no_strategy_is_told_apart() {
     assert_eq!(list.matches("cannot be loaded").count(), 4, "{list}");
     assert!(list.contains("cache-policy"), "{list}");
 }
+
+/// A strategy that proposes the worst for ever is undone by the host, and the dials end where they were.
+#[test]
+fn one_that_proposes_the_worst_is_undone() {
+    let dir = plugin_dir(&["worst"]);
+    let trace = trace(dir.path(), 30_000);
+    let file = dir.path().join("ledger.jsonl");
+    let output = host()
+        .args(["run", "--json", "--origin-latency", "2ms", "--capacity", "50"])
+        .args(["--set", &format!("strategies.worst.{ALL}")])
+        .args(["--set", "strategies.worst.settings.how=workers", "--set", "control.tick=20ms"])
+        .args(["--set", "control.tick-requests=0", "--set", "cache.shadows=false"])
+        .args(
+            ["cache-policy", "worker-sizing", "prefetch-rules"]
+                .map(|n| format!("--set=strategies.{n}.enabled=false")),
+        )
+        .arg("--plugin-dir")
+        .arg(dir.path())
+        .arg("--ledger")
+        .arg(&file)
+        .arg(&trace)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let ledger = ledger(&file);
+    let decisions = of_type(&ledger, "decision");
+    let undone: Vec<_> = decisions
+        .iter()
+        .filter(|d| d["dial"] == "io-workers" && d["by"][0] == "host" && d["to"] == 8)
+        .collect();
+    assert!(!undone.is_empty(), "{decisions:?}");
+    assert!(undone[0]["reason"].as_str().unwrap().starts_with("undone: worse, "), "{}", undone[0]);
+    let blocks = of_type(&ledger, "block");
+    assert!(blocks.iter().all(|block| block["probability"].as_f64().unwrap() > 0.0) && !blocks.is_empty());
+    let worse = of_type(&ledger, "effect");
+    assert!(worse.iter().any(|effect| effect["verdict"] == "worse" && effect["pairs"] == 1), "{worse:?}");
+    assert_eq!(report["tuned"]["io_workers"], 8);
+}

@@ -148,6 +148,12 @@ impl ControlLoop {
         self.config = config;
     }
 
+    /// Whether the shadows have to stay at the capacity where they are: one stands for what a change of it has left.
+    #[must_use]
+    pub fn keeps_shadows(&self) -> bool {
+        self.judge.keeps_shadows()
+    }
+
     /// How soon the next tick is wanted; none where the profile's interval will do.
     #[must_use]
     pub fn pace(&self) -> Option<std::time::Duration> {

@@ -64,7 +64,7 @@ impl Default for Plan {
             window_ticks: 4,
             settle_ticks: 6,
             wash_in_ticks: 1,
-            block_ticks: 2,
+            block_ticks: 3,
             blocks: 40,
             cost: 0.02,
         }
@@ -145,6 +145,12 @@ impl Judge {
         held.max(self.rests.until(author, spec.dial))
     }
 
+    /// Whether the shadows have to stay at the capacity where they are, until a change of it is judged.
+    #[must_use]
+    pub fn keeps_shadows(&self) -> bool {
+        self.windows.iter().any(Window::keeps_shadows)
+    }
+
     /// How soon the next tick is wanted; none where any time will do.
     #[must_use]
     pub fn pace(&self) -> Option<Duration> {
@@ -188,7 +194,12 @@ impl Judge {
         self.plan.enabled
             && match (change.judged, &change.from, &change.to) {
                 (Judged::Throughput | Judged::Guarded, ..) => true,
-                (Judged::Capacity, Value::Count(from), Value::Count(to)) => !shadowed(snapshot, *from, *to),
+                (Judged::Capacity, Value::Count(from), _) => {
+                    window::near(snapshot, &snapshot.cache.policy, *from).is_none()
+                }
+                (Judged::Policy, Value::Name(from), Value::Name(to)) => {
+                    !(followed(snapshot, from) && followed(snapshot, to))
+                }
                 _ => false,
             }
     }
@@ -246,7 +257,10 @@ impl Judge {
         snapshot: &Snapshot,
         values: &dyn Fn(Dial) -> Option<Value>,
     ) -> Vec<Order> {
-        let Closed { change, effect, cost } = closed;
+        let Closed { change, mut effect, cost } = closed;
+        if effect.verdict == Found::Worse && gives_up_hits(&change, snapshot) {
+            effect.verdict = Found::NotTested;
+        }
         let verdict = effect.verdict;
         let mut orders = vec![Order::Effect(effect.clone())];
         let Some(dial) = change.dial.filter(|_| self.plan.enabled) else { return orders };
@@ -254,7 +268,7 @@ impl Judge {
             change.authors.iter().for_each(|author| self.rests.won(*author, dial));
         }
         let stands = values(dial).as_ref() == Some(&change.to);
-        if verdict != Found::Worse || !stands || change.authors.is_empty() || saves(&change, snapshot) {
+        if verdict != Found::Worse || !stands || change.authors.is_empty() {
             return orders;
         }
         let (rests, allowed, tick) = (&mut self.rests, self.plan.cost, snapshot.tick);
@@ -272,19 +286,19 @@ impl Judge {
     }
 }
 
-/// Whether a change gives up hits for what the operator wants more.
-fn saves(change: &Change, snapshot: &Snapshot) -> bool {
+/// Whether a change may give up hits for what the operator wants more: memory, or bytes from the origin.
+fn gives_up_hits(change: &Change, snapshot: &Snapshot) -> bool {
     let smaller = matches!((&change.from, &change.to), (Value::Count(from), Value::Count(to)) if to < from);
-    change.judged == Judged::Capacity && smaller && snapshot.run.objective == Objective::Memory
+    match snapshot.run.objective {
+        Objective::Memory => change.judged == Judged::Capacity && smaller,
+        Objective::Bandwidth => matches!(change.judged, Judged::Policy | Judged::Capacity),
+        Objective::Throughput | Objective::Latency => false,
+    }
 }
 
-/// Whether, once the cache has the capacity `to`, a shadow of the policy in force will stand near `from`: shadows follow the
-/// cache at fixed multiples of its capacity.
-fn shadowed(snapshot: &Snapshot, from: u64, to: u64) -> bool {
-    use host_contract::number::to_f64;
-    let of_policy = snapshot.shadows.iter().filter(|shadow| shadow.policy == snapshot.cache.policy);
-    let (from, to) = (to_f64(from), to_f64(to));
-    of_policy.map(|shadow| shadow.capacity_factor * to).any(|near| (near - from).abs() <= from / 8.0)
+/// Whether a shadow follows a policy.
+fn followed(snapshot: &Snapshot, policy: &str) -> bool {
+    snapshot.shadows.iter().any(|shadow| shadow.policy == policy)
 }
 
 /// Nobody asked: the host decided.

@@ -118,12 +118,12 @@ fn a_climb_is_tried_once_it_rests_and_not_a_second_time() {
     let climb = steps(IO_WORKERS, |tick| match tick {
         0..=5 => 10,
         6..=8 => 12,
-        9..=150 => 14,
+        9..=200 => 14,
         // The same pair of values under the same load.
         _ => 8,
     });
     let plan = Plan { cost: 1.0, settle_ticks: 4, ..Plan::default() };
-    let run = Plant::new(3).noise(0.03).run(plan, vec![climb], 180);
+    let run = Plant::new(3).noise(0.03).run(plan, vec![climb], 240);
     let expected = [Found::MovedOn, Found::MovedOn, Found::NoDifference, Found::NotTested];
     assert_eq!((found(&run), run.io()), (expected.to_vec(), 8), "{}", run.told());
 }

@@ -41,6 +41,8 @@ pub(crate) struct ControlPlane {
     /// The policies that cache and shadows can follow.
     pub(crate) policies: Arc<Registry>,
     pub(crate) shadows: Option<Shadows>,
+    /// The capacity whose multiples the shadows run at.
+    pub(crate) shadow_capacity: u64,
     /// Policies that the shadows may follow at once.
     pub(crate) shadow_budget: u32,
     pub(crate) actuators: Actuators,
@@ -129,10 +131,13 @@ impl ControlPlane {
         self.adopt_shadow(&before);
         // The shadows follow the capacity, so that an estimate always speaks of multiples of the present one.
         let capacity = self.cache.capacity();
-        if capacity != snapshot.cache.capacity_bytes
+        // All but those that stand for a capacity that was left, until that is judged.
+        if capacity != self.shadow_capacity
+            && !self.control.keeps_shadows()
             && let Some(shadows) = &mut self.shadows
         {
             shadows.set_capacity(capacity);
+            self.shadow_capacity = capacity;
         }
         self.last = Arc::clone(&snapshot);
         snapshot
@@ -201,7 +206,8 @@ impl ControlPlane {
             }
         }
         if let Some(shadows) = &mut self.shadows {
-            shadows.set_capacity(self.cache.capacity());
+            self.shadow_capacity = self.cache.capacity();
+            shadows.set_capacity(self.shadow_capacity);
         }
         if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
     }
@@ -221,6 +227,8 @@ impl ControlPlane {
     }
 
     fn look(&mut self, now: Duration, plane: &DataPlane) -> Arc<Snapshot> {
+        // Together with the time: what follows takes milliseconds, in which requests go on to finish.
+        let finished = plane.metrics.count();
         self.feed(plane);
         let (system, mut gauges) = self.machine.sample();
         gauges.extend(plane.metrics.take_origin_p99().map(|p99| ("origin-latency-p99", p99)));
@@ -237,7 +245,7 @@ impl ControlPlane {
             },
             prefetch: self.prefetch(),
             accesses: plane.metrics.accesses.recent(&self.last.accesses),
-            finished: plane.metrics.count(),
+            finished,
             latency: plane.metrics.take_window(),
             gauges,
         };

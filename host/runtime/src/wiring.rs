@@ -165,6 +165,7 @@ impl Parts {
             latency_target: settings.executor.latency_target,
             policies: Arc::clone(policies),
             shadows,
+            shadow_capacity: *capacity,
             shadow_budget: settings.cache.shadow_policies,
             actuators,
             rules: Rules::new(Arc::clone(&prefetcher), rule_limit(settings)),

@@ -35,6 +35,17 @@ const MARGIN: f64 = 0.025;
 /// Standard errors that are kept from [`MARGIN`] before a difference is called of no account.
 const ERRORS: f64 = 2.0;
 
+/// Pairs, or blocks, from which the middle of them tells what is far out.
+const ENOUGH: usize = 5;
+
+/// Deviations that a pair may be from the middle; the deviation for a median of distances in a normal distribution; and the
+/// median of the variances of three ticks for a variance of 1, a little below.
+const CLIP: f64 = 2.5;
+const NORMAL: f64 = 1.4826;
+/// What clipping takes off the variance of a normal distribution, and the middle that is itself drawn.
+const CLIPPED: f64 = 1.1;
+const MEDIAN_OF_VARIANCES: f64 = 0.6;
+
 /// Pairs below which nothing is called of no account.
 const FEWEST: usize = 4;
 
@@ -43,8 +54,8 @@ const FEWEST: usize = 4;
 pub(crate) struct Evidence {
     /// Differences of pairs, present minus reference.
     pairs: Vec<f64>,
-    /// Sum of squares, and degrees of freedom, of ticks inside of their blocks.
-    inside: (f64, f64),
+    /// Variance of the ticks inside of each block, with its degrees of freedom.
+    inside: Vec<(f64, f64)>,
     /// Ticks and requests of a block, summed, and blocks.
     ticks: f64,
     requests: f64,
@@ -81,8 +92,9 @@ impl Evidence {
             return;
         }
         let freedom = count(levels.len()) - 1.0;
-        self.inside.0 += moments(&levels).1 * freedom;
-        self.inside.1 += freedom;
+        if freedom > 0.0 {
+            self.inside.push((moments(&levels).1, freedom));
+        }
         self.ticks += count(levels.len());
         self.requests += block.requests().max(1.0);
         self.blocks += 1.0;
@@ -111,20 +123,38 @@ impl Evidence {
             return None;
         }
         let blocks = self.blocks.max(1.0);
-        let inside = self.inside.0 / self.inside.1.max(1.0) * blocks / self.ticks.max(1.0);
+        let inside = self.inside() * blocks / self.ticks.max(1.0);
         // A count of requests has a variance of its own, which a pair of quiet ticks would not show.
         let counted = blocks / self.requests.max(1.0);
         let variance = (INFLATION * 2.0 * inside.max(counted)).max(FLOOR.powi(2));
-        let freedom = PRIOR + self.between.1;
-        let prior = PRIOR * variance + self.between.0;
+        // One load that changed between the two says little once there are pairs enough to tell their own variance.
+        let (between, more) = if self.pairs.len() < ENOUGH { self.between } else { (0.0, 0.0) };
+        let freedom = PRIOR + more;
+        let prior = PRIOR * variance + between;
 
         let n = count(self.pairs.len());
-        let (mean, own) = moments(&self.pairs);
-        let square: f64 = self.pairs.iter().map(|d| d.powi(2)).sum();
+        let pairs = clipped(&self.pairs, variance.sqrt());
+        let (mean, own) = moments(&pairs);
+        let own = if pairs.len() < ENOUGH { own } else { own * CLIPPED };
+        let square = own * (n - 1.0) + n * mean.powi(2);
         let explained = n.powi(2) * SPREAD * mean.powi(2) / (1.0 + n * SPREAD);
         let likelihood = ((prior + square) / (prior + square - explained)).powf((freedom + n) / 2.0);
         let error = ((prior + own * (n - 1.0)) / (freedom + n - 1.0) / n).sqrt();
         Some(Finding { statistic: likelihood / (1.0 + n * SPREAD).sqrt(), difference: mean, error })
+    }
+
+    /// Variance of a tick inside of its block. Once there are some blocks, one that a stall fell into has no say.
+    fn inside(&self) -> f64 {
+        let (squares, freedom) = self
+            .inside
+            .iter()
+            .fold((0.0, 0.0), |(sum, all), (variance, freedom)| (sum + variance * freedom, all + freedom));
+        let pooled = squares / f64::max(freedom, 1.0);
+        if self.inside.len() < ENOUGH {
+            return pooled;
+        }
+        let variances: Vec<f64> = self.inside.iter().map(|(variance, _)| *variance).collect();
+        pooled.min(median(&variances) / MEDIAN_OF_VARIANCES)
     }
 
     /// What follows; none while it does not speak.
@@ -136,6 +166,25 @@ impl Evidence {
         let small = found.difference.abs() + ERRORS * found.error < MARGIN;
         (small && self.pairs.len() >= FEWEST).then_some(Conclusion::Same)
     }
+}
+
+/// The pairs, with those that are far out brought in: a stall of the machine falls on one side of one pair, and says nothing
+/// of either setting. Both sides are cut alike, so that without a difference the mean stays without one.
+fn clipped(pairs: &[f64], deviation: f64) -> Vec<f64> {
+    if pairs.len() < ENOUGH {
+        return pairs.to_vec();
+    }
+    let middle = median(pairs);
+    let off: Vec<f64> = pairs.iter().map(|d| (d - middle).abs()).collect();
+    let reach = CLIP * (NORMAL * median(&off)).max(deviation);
+    pairs.iter().map(|d| d.clamp(middle - reach, middle + reach)).collect()
+}
+
+fn median(of: &[f64]) -> f64 {
+    let mut sorted = of.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let at = |at: usize| sorted.get(at).copied().unwrap_or(0.0);
+    f64::midpoint(at(sorted.len().saturating_sub(1) / 2), at(sorted.len() / 2))
 }
 
 impl Finding {

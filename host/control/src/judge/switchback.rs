@@ -51,7 +51,7 @@ struct Course {
     slow: bool,
     /// Whether another dial was turned since.
     disturbed: bool,
-    /// Ticks in a row that were far below those before.
+    /// Ticks in a row, wash-in included, that were far below those before.
     low: u64,
 }
 
@@ -82,6 +82,8 @@ pub(crate) struct Switchback {
     /// Ticks at what stands now, wash-in left out.
     standing: VecDeque<Seen>,
     compared: BTreeMap<Dial, VecDeque<Compared>>,
+    /// What the last tick saw, wash-in or not.
+    last: Option<Seen>,
     /// Ticks so far, and how many of them trials have cost.
     ticks: f64,
     spent: f64,
@@ -254,14 +256,16 @@ impl Switchback {
             self.seen |= self.standing.len() >= FEWEST;
         }
         if self.trial.is_some() {
+            self.last = seen;
             return self.step(snapshot, seen, values, plan, rests);
         }
+        let last = std::mem::replace(&mut self.last, seen);
         if let Some(seen) = seen
-            && let Some(left) = self.guarded(metric, seen, snapshot.tick, plan)
+            && let Some(left) = self.guarded(metric, seen)
         {
-            // Of an author that never rests there is no tick without the one before in it.
-            if self.standing.is_empty() {
-                self.standing.push_back(seen);
+            // Low ticks set off the guard. Of an author that never rests there is none without the one before in it.
+            if self.standing.len() <= 1 {
+                self.standing = last.into_iter().chain([seen]).collect();
             }
             return self.try_since(left, snapshot, values, plan);
         }

@@ -37,7 +37,8 @@ const COSTLY_BLOCKS: usize = 2;
 /// Ticks at the reference that stand for it afterwards.
 const LAST: usize = 4;
 
-/// Change of both sides from which the load has changed, on the logarithmic scale; and pairs that are looked at before.
+/// Change of a side, or of both, from which the load has changed, on the logarithmic scale; and pairs that are looked at
+/// before.
 const MOVED: f64 = 0.3;
 const MOVED_PAIRS: usize = 3;
 
@@ -138,6 +139,8 @@ pub(crate) struct Trial {
     wash: u64,
     /// Whether a return has to wait until a cache has filled again, and for how long it has.
     slow: Option<u64>,
+    /// Ticks of work that a cache which fills again has cost.
+    pub(crate) refilled: f64,
     idle: u64,
     running: Block,
     /// Levels of whole blocks, by side.
@@ -186,6 +189,7 @@ impl Trial {
             phase: Phase::Return,
             wash: plan.wash_in_ticks,
             slow: slow.then_some(0),
+            refilled: 0.0,
             idle: 0,
             running: Block::default(),
             levels: [Vec::new(), Vec::new()],
@@ -270,12 +274,18 @@ impl Trial {
             return false;
         };
         *waited += 1;
+        self.refilled += (1.0 - (level - before).exp()).clamp(0.0, 1.0);
         level < before - RECOVERED && *waited <= SLOW
     }
 
     fn compare(&mut self) -> Step {
         let Some(level) = self.running.level(self.metric) else { return Step::Stay };
         let whole = count(self.running.len()) >= host_contract::number::to_f64(self.plan.block_ticks);
+        // What was seen before is of another load: the return says nothing of it.
+        let stale = self.before.is_some_and(|before| (before - level).abs() > MOVED);
+        if whole && stale && self.phase == Phase::Return {
+            self.before = None;
+        }
         let first = match (self.phase, self.before) {
             (Phase::Return, Some(before)) => {
                 Some((self.present - f64::midpoint(before, level), before - level))

@@ -6,6 +6,10 @@
 //! the requests, and the difference is taken off the measured hit ratio. That is exact without prefetching; with it, an
 //! entry that both the new policy and the prefetcher would have kept counts for the policy.
 //!
+//! Shadows follow the cache at fixed multiples of its capacity, so that often none stands where it comes from. Then they
+//! stay there until the window is over ([`Window::keeps_shadows`]), and what was measured is held against the one of the
+//! capacity that was left. Prefetching would then count for the new capacity; a cache that shrinks gets no better by it.
+//!
 //! A change of prefetching is held against the shadow of the setting in force: it says what the window would have given
 //! without any prefetching. Where nothing can tell, there is no counterfactual, and the basis says why.
 //!
@@ -27,6 +31,9 @@ const ERRORS: f64 = 2.0;
 
 /// Share of the requests by which a setting may be worse and still stand.
 const MARGIN: f64 = 0.02;
+
+/// The same where a shadow is held against the cache itself: the two differ a little by themselves.
+const MARGIN_OF_CACHE: f64 = 0.05;
 
 /// What is judged: one change of a dial or of the rule book.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,13 +69,28 @@ pub(crate) struct Window {
     throughput_before: f64,
     throughput_sum: f64,
     ticks: u32,
+    /// Whether the shadows have to stay at the capacity that was left.
+    kept: bool,
 }
 
 impl Window {
     /// The window of a change made in the tick of `snapshot`, to be judged after `ticks`.
     pub(crate) fn open(change: Change, snapshot: &Arc<Snapshot>, ticks: u64) -> Self {
         let throughput_before = recent_throughput(snapshot, ticks);
-        Self { change, since: Arc::clone(snapshot), throughput_before, throughput_sum: 0.0, ticks: 0 }
+        let kept = match (change.judged, &change.from, &change.to) {
+            // The host moves it within the memory that is left, and is not held against anything.
+            (Judged::Capacity, Value::Count(from), Value::Count(to)) if !change.authors.is_empty() => {
+                !follows(snapshot, *from, *to)
+            }
+            _ => false,
+        };
+        let since = Arc::clone(snapshot);
+        Self { change, since, throughput_before, throughput_sum: 0.0, ticks: 0, kept }
+    }
+
+    /// Whether the shadows have to stay at the capacity where they are.
+    pub(crate) fn keeps_shadows(&self) -> bool {
+        self.kept
     }
 
     /// The dial; none for the rule book.
@@ -128,9 +150,23 @@ impl Window {
         Some(Closed { change: self.change, effect, cost })
     }
 
+    /// What the cache itself counted in the window.
+    fn cache_requests(&self, now: &Snapshot) -> Counted {
+        let (before, after) = (&self.since.cache, &now.cache);
+        let misses = after.misses.saturating_sub(before.misses);
+        Counted { requests: after.hits.saturating_sub(before.hits).saturating_add(misses), misses }
+    }
+
     /// The hit ratio that the setting which was left would have given, and how that is known; or why it is not.
     fn counterfactual(&self, now: &Snapshot, measured: f64) -> Result<Told, String> {
         let (policy, capacity) = (now.cache.policy.as_str(), now.cache.capacity_bytes);
+        if let (true, Value::Count(left)) = (self.kept, &self.change.from) {
+            let shadow = counted(&self.since, now, policy, *left)?;
+            let requests = self.cache_requests(now);
+            let test = Test::of(shadow, requests, MARGIN_OF_CACHE);
+            let basis = format!("a capacity of {left}, by its shadow");
+            return Ok(Told { figure: shadow.hit_ratio(), basis, test: Some(test) });
+        }
         let in_force = counted(&self.since, now, policy, capacity)?;
         let (left, setting) = match (self.change.judged, &self.change.from) {
             (Judged::Prefetching, _) => {
@@ -144,9 +180,17 @@ impl Window {
             _ => return Err("the setting that was left is none that a shadow follows".to_owned()),
         };
         let figure = (measured + (left.hit_ratio() - in_force.hit_ratio())).clamp(0.0, 1.0);
-        let test = Some(Test::of(left, in_force));
+        let test = Some(Test::of(left, in_force, MARGIN));
         Ok(Told { figure, basis: format!("{setting}, by the shadows"), test })
     }
+}
+
+/// Whether, once the cache has the capacity `to`, a shadow of the policy in force will stand near `from`: shadows follow the
+/// cache at fixed multiples of its capacity.
+fn follows(snapshot: &Snapshot, from: u64, to: u64) -> bool {
+    let of_policy = snapshot.shadows.iter().filter(|shadow| shadow.policy == snapshot.cache.policy);
+    let (from, to) = (to_f64(from), to_f64(to));
+    of_policy.map(|shadow| shadow.capacity_factor * to).any(|near| (near - from).abs() <= from / 8.0)
 }
 
 /// A counterfactual, how it is known, and how sure the difference is where that can be told.
@@ -162,12 +206,14 @@ struct Test {
     difference: f64,
     /// The same in standard errors.
     errors: f64,
+    /// By how much it may be worse beyond them.
+    margin: f64,
     /// Share of the time that was lost, were loads all that takes time.
     cost: f64,
 }
 
 impl Test {
-    fn of(left: Counted, in_force: Counted) -> Self {
+    fn of(left: Counted, in_force: Counted, margin: f64) -> Self {
         let variance = |of: Counted| {
             // One more hit and one more miss than there were: a window without either is not without error.
             let share = (to_f64(of.misses) + 1.0) / (to_f64(of.requests) + 2.0);
@@ -176,14 +222,14 @@ impl Test {
         let difference = in_force.hit_ratio() - left.hit_ratio();
         let errors = difference / (variance(left) + variance(in_force)).sqrt();
         let cost = ratio(left.misses, in_force.misses).map_or(0.0, |share| (1.0 - share).max(0.0));
-        Self { difference, errors, cost }
+        Self { difference, errors, margin, cost }
     }
 
     fn verdict(&self) -> Found {
         let error = if self.errors == 0.0 { 0.0 } else { self.difference / self.errors };
-        if self.errors > ERRORS {
+        if self.errors > ERRORS && self.difference > self.margin - MARGIN {
             Found::Better
-        } else if self.difference < -(MARGIN + ERRORS * error) {
+        } else if self.difference < -(self.margin + ERRORS * error) {
             Found::Worse
         } else {
             Found::NoDifference

@@ -124,7 +124,7 @@ impl Switchback {
                 continue;
             }
             let until = |author: &usize| {
-                let ticks = to_f64(of.away + trial.again) * lost;
+                let ticks = to_f64(of.away + trial.again) * lost + trial.refilled;
                 rests.lost(*author, of.dial, tick, ticks, plan.cost)
             };
             let until = (ending == Ending::Worse).then(|| of.authors.iter().map(until).max()).flatten();

@@ -13,7 +13,9 @@ use crate::judge::trial::{OnTrial, Start, Trial};
 
 /// Standard deviations of the ticks before that a fall has to exceed to set off the guard.
 const DEVIATIONS: f64 = 4.0;
-/// A fall, on the logarithmic scale, after which nobody is waited for.
+/// Such ticks in a row, wash-in included: a single one may be a stall of the machine.
+const LOW: u64 = 2;
+/// A fall, on the logarithmic scale, below which one more is waited for: whoever tries a value takes a bad one back.
 const COLLAPSE: f64 = 0.5;
 /// Times as long as settling that a strategy may move without rest before it is tried.
 const PATIENCE: u64 = 3;
@@ -28,19 +30,15 @@ const OTHER_LOAD: f64 = 0.4;
 
 impl Switchback {
     /// The tick since which the dials have to be tried together, because requests fell far below what they were before.
-    pub(super) fn guarded(&mut self, metric: Metric, seen: Seen, tick: u64, plan: Plan) -> Option<u64> {
+    pub(super) fn guarded(&mut self, metric: Metric, seen: Seen) -> Option<u64> {
         let level = Block(vec![seen]).level(metric)?;
         let mut since: Option<u64> = None;
-        // All that was seen since the reference was left is its author's doing, wherever the dial went meanwhile.
-        let own = |course: &&mut Course| tick > course.left.saturating_add(plan.wash_in_ticks);
-        for course in self.courses.values_mut().filter(own) {
+        for course in self.courses.values_mut() {
             let before = course.before.levels(metric);
             let (mean, variance) = moments(&before);
             let fell = before.len() >= FEWEST && level < mean - FALL.max(DEVIATIONS * variance.sqrt());
             course.low = if fell { course.low + 1 } else { 0 };
-            // A cache that fills anew has single bad ticks of its own, and whoever tries a value takes a bad one back.
-            let lasts = course.slow || level > mean - COLLAPSE;
-            if course.low >= if lasts { 2 } else { 1 } {
+            if course.low >= if level > mean - COLLAPSE { LOW + 1 } else { LOW } {
                 since = Some(since.map_or(course.left, |left| left.min(course.left)));
             }
         }

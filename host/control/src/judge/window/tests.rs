@@ -135,6 +135,43 @@ fn a_change_of_the_same_dial_closes_the_window_early() {
 }
 
 #[test]
+fn what_no_shadow_stands_for_is_left_to_the_turns() {
+    let shadows: &[Counted] = &[("arc", 0.5, 0, 0), ("arc", 1.0, 0, 0), ("lru", 1.0, 0, 0)];
+    let metric = |judged: Judged, from: Value, to: Value| {
+        let mut judge = Judge::new(Plan::default());
+        let change = Change { decision: 7, dial: Some(DIAL), judged, from, to, authors: [0].into() };
+        judge.watch(change, &snapshot(1, "arc", (0, 0), shadows));
+        judge.finish(&snapshot(2, "arc", (1, 1), shadows)).remove(0).metric
+    };
+    let name = |name: &str| Value::Name(name.to_owned());
+    assert_eq!(metric(Judged::Policy, name("lru"), name("arc")), "hit-ratio");
+    assert_eq!(metric(Judged::Policy, name("lru"), name("lirs(hir=0.9)")), "throughput");
+    // A shadow at half the capacity stands for the one that was left.
+    assert_eq!(metric(Judged::Capacity, Value::Count(500), Value::Count(1_000)), "hit-ratio");
+    // So does the one of now, which stays.
+    assert_eq!(metric(Judged::Capacity, Value::Count(1_000), Value::Count(50)), "hit-ratio");
+    assert_eq!(metric(Judged::Capacity, Value::Count(3_000), Value::Count(50)), "throughput");
+}
+
+#[test]
+fn a_shadow_stays_where_the_capacity_was_until_that_is_judged() {
+    let mut judge = Judge::new(Plan { window_ticks: 1, ..Plan::default() });
+    let (from, to) = (Value::Count(1_000), Value::Count(50));
+    let change =
+        Change { decision: 7, dial: Some(DIAL), judged: Judged::Capacity, from, to, authors: [0].into() };
+    judge.watch(change, &snapshot(1, "arc", (0, 0), &[("arc", 1.0, 0, 0)]));
+    assert!(judge.keeps_shadows());
+    // The shadow at what was left hits 800 of 1,000, the cache 300.
+    let now = snapshot(2, "arc", (300, 700), &[("arc", 1.0, 1_000, 200)]);
+    let orders = judge.tick(&now, &|_| Some(Value::Count(50)));
+    assert!(!judge.keeps_shadows());
+    let [Order::Effect(effect), Order::RollBack(undone)] = orders.as_slice() else { panic!("{orders:?}") };
+    assert_eq!((effect.measured, effect.counterfactual), (0.3, Some(0.8)));
+    assert_eq!((effect.verdict, effect.basis.as_str()), (Found::Worse, "a capacity of 1000, by its shadow"));
+    assert_eq!((undone.to.clone(), undone.until.is_some()), (Value::Count(1_000), true));
+}
+
+#[test]
 fn what_nothing_measures_is_not_judged() {
     let mut judge = watching(1);
     judge.watch(change(Judged::Nothing, Value::Count(8)), &snapshot(1, "lru", (0, 0), &[]));
