@@ -45,6 +45,10 @@ bench-shadows:
 bench-simulators:
     bench/simulators/run
 
+# What prefetching removes of the misses and what it costs on every trace; writes docs/prefetch.md.
+prefetch:
+    bench/prefetch/run
+
 # What choosing a policy costs and gains on every trace; writes docs/choosing.md.
 choosing:
     bench/choosing/run
