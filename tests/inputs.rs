@@ -78,7 +78,9 @@ fn prefetches_are_charged_and_misses_wait_behind_them() {
     let count = |what: &Value| what.as_u64().unwrap();
     let issued = count(&on["prefetch"]["issued"]);
     assert_eq!(count(&on["origin"]["loads"]), count(&on["misses"]) + issued);
-    assert_eq!(count(&on["origin"]["weight"]), count(&on["misses"]) + issued);
+    // What a load weighs is known when it ends: up to eight are under way when the run does.
+    let (weight, loads) = (count(&on["origin"]["weight"]), count(&on["origin"]["loads"]));
+    assert!((loads - 8..=loads).contains(&weight), "{weight} of {loads}");
     assert!(count(&on["origin"]["delayed"]) > 100, "{}", on["origin"]);
     let used = count(&on["prefetch"]["timely"]) + count(&on["prefetch"]["late"]);
     assert!(used > 10_000 && count(&on["prefetch"]["withheld"]) > issued / 30, "{}", on["prefetch"]);
