@@ -57,12 +57,12 @@ impl Settings {
 /// One law a pool.
 struct WorkerSizing {
     settings: Settings,
-    cpu: Sized,
-    io: Sized,
+    cpu: Pool,
+    io: Pool,
 }
 
-/// A pool, its law, and the limit that was told last.
-struct Sized {
+/// A pool and its law.
+struct Pool {
     law: Law,
     dial: &'static str,
     propose: fn(u32) -> Result<Acceptance, ControlError>,
@@ -80,9 +80,9 @@ impl Strategy for WorkerSizing {
 
     fn new(settings: Settings) -> Result<Self, TickError> {
         let settings = settings.heeding(run::objective());
-        let sized = |pool, dial, propose| Sized { law: Law::new(pool, settings.clone()), dial, propose };
-        let cpu = sized("CPU", dial::CPU_WORKERS, executor::propose_cpu_workers as fn(u32) -> _);
-        let io = sized("IO", dial::IO_WORKERS, executor::propose_io_workers);
+        let law = |pool| Law::new(pool, settings.clone());
+        let cpu = Pool { law: law("CPU"), dial: dial::CPU_WORKERS, propose: executor::propose_cpu_workers };
+        let io = Pool { law: law("IO"), dial: dial::IO_WORKERS, propose: executor::propose_io_workers };
         Ok(Self { cpu, io, settings })
     }
 
@@ -131,7 +131,7 @@ impl Strategy for WorkerSizing {
     }
 }
 
-impl Sized {
+impl Pool {
     /// Asks the law for its step and proposes it. A refusal is told to the law, which looks again from where the pool
     /// really is.
     fn tick(&mut self, now: &Observation, rest_ticks: u64) {
