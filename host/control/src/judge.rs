@@ -1,10 +1,10 @@
 //! What a decision changed, and what follows from it.
 //!
 //! Every decision of a strategy has a counterfactual. Where a shadow stands for the setting that was left, it is the shadow
-//! ([`window`]). Where there is none, as for workers, the host itself goes back to what was left and returns, in blocks
-//! of some ticks ([`switchback`]); what came before a change is never held against what came after it alone. A change
+//! (`judge/window.rs`). Where there is none, as for workers, the host itself goes back to what was left and returns, in blocks
+//! of some ticks (`judge/switchback.rs`); what came before a change is never held against what came after it alone. A change
 //! that turns out worse beyond noise is undone, and the strategies that asked for it have to leave the dial alone for as long
-//! as the loss was large ([`rests`]).
+//! as the loss was large (`judge/rests.rs`).
 //!
 //! Pure: it says what to turn as [`Order`]s, and the loop turns it. All chance comes from the run's seed.
 
