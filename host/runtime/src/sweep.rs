@@ -5,7 +5,7 @@
 //! far: IO workers, CPU workers, policy, prefetching. Then the best and the tuned run take turns, because a machine drifts;
 //! their medians are compared, and a difference is claimed only beyond what runs of one setting differ by.
 
-use host_cache::builtin;
+use host_cache::{PolicyFactory, builtin};
 use host_contract::dial::{CPU_WORKERS, IO_WORKERS};
 use host_contract::{Dial, Objective, Value};
 use host_profile::Settings;
@@ -207,8 +207,19 @@ fn cpu_workers(settings: &Settings, cores: u32, best: &FixedSettings) -> Vec<Fix
     vec![FixedSettings { cpu_workers: cores.clamp(executor.min_cpu_workers, most), ..best.clone() }]
 }
 
+/// The policies that are best somewhere among those of real traces (docs/choosing.md).
+const POLICIES: [PolicyFactory; 7] = [
+    builtin::LRU,
+    builtin::LFU,
+    builtin::ARC,
+    builtin::S3_FIFO,
+    builtin::W_TINYLFU,
+    builtin::LIRS,
+    builtin::TWO_Q,
+];
+
 fn policies(_: &Settings, _: u32, best: &FixedSettings) -> Vec<FixedSettings> {
-    builtin::BASIC.iter().map(|policy| FixedSettings { policy: policy.to_string(), ..best.clone() }).collect()
+    POLICIES.iter().map(|policy| FixedSettings { policy: policy.to_string(), ..best.clone() }).collect()
 }
 
 fn prefetching(settings: &Settings, _: u32, best: &FixedSettings) -> Vec<FixedSettings> {

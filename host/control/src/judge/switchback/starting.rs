@@ -13,6 +13,8 @@ use crate::judge::trial::{OnTrial, Start, Trial};
 
 /// Standard deviations of the ticks before that a fall has to exceed to set off the guard.
 const DEVIATIONS: f64 = 4.0;
+/// A fall that sets it off whatever the noise: short ticks waver much.
+const MOST_FALL: f64 = 0.6;
 /// Such ticks in a row, wash-in included: a single one may be a stall of the machine.
 const LOW: u64 = 2;
 /// A fall, on the logarithmic scale, below which one more is waited for: whoever tries a value takes a bad one back.
@@ -36,9 +38,11 @@ impl Switchback {
         for course in self.courses.values_mut() {
             let before = course.before.levels(metric);
             let (mean, variance) = moments(&before);
-            let fell = before.len() >= FEWEST && level < mean - FALL.max(DEVIATIONS * variance.sqrt());
+            let fell = before.len() >= FEWEST
+                && level < mean - FALL.max(DEVIATIONS * variance.sqrt()).min(MOST_FALL);
             course.low = if fell { course.low + 1 } else { 0 };
-            if course.low >= if level > mean - COLLAPSE { LOW + 1 } else { LOW } {
+            let mild = !course.slow && level > mean - COLLAPSE;
+            if course.low >= if mild { LOW + 1 } else { LOW } {
                 since = Some(since.map_or(course.left, |left| left.min(course.left)));
             }
         }
