@@ -35,6 +35,8 @@ const KEPT: usize = 4;
 const FEWEST: usize = 2;
 /// The least fall that sets off the guard, on the logarithmic scale: a fifth.
 const FALL: f64 = 0.22;
+/// A fall, on the logarithmic scale, after which nobody is waited for.
+const COLLAPSE: f64 = 0.5;
 /// The first ticks, in which no dial of this kind is turned before it was seen where it stands.
 const UNSEEN: u64 = 8;
 
@@ -193,8 +195,13 @@ impl Switchback {
         if to == course.reference {
             // What was far below and taken back before the guard could look costs as much as what the guard undoes.
             let metric = Metric::of(snapshot.run.objective);
-            if let Some((before, now)) = course.before.level(metric).zip(self.before.level(metric))
-                && before - now > FALL
+            // Of what was taken back within a tick there is that tick alone.
+            let (now, least) = match (self.before.level(metric), self.last) {
+                (Some(level), _) => (Some(level), FALL),
+                (None, last) => (last.and_then(|seen| Block(vec![seen]).level(metric)), COLLAPSE),
+            };
+            if let Some((before, now)) = course.before.level(metric).zip(now)
+                && before - now > least
             {
                 let ticks = to_f64(snapshot.tick.saturating_sub(course.left)) * (1.0 - (now - before).exp());
                 for author in &course.authors {

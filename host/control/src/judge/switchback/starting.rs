@@ -5,7 +5,7 @@ use host_contract::split_mix::mix;
 use host_contract::{Dial, Snapshot, Value};
 
 use super::ending::taken;
-use super::{Compared, Course, FALL, FEWEST, Plan, Switchback};
+use super::{COLLAPSE, Compared, Course, FALL, FEWEST, Plan, Switchback};
 use crate::effect::Found;
 use crate::judge::Order;
 use crate::judge::seen::{Block, Metric, Seen, moments};
@@ -15,10 +15,10 @@ use crate::judge::trial::{OnTrial, Start, Trial};
 const DEVIATIONS: f64 = 4.0;
 /// A fall that sets it off whatever the noise: short ticks waver much.
 const MOST_FALL: f64 = 0.6;
+/// The same where what a value does lasts: there is no search that would be disturbed.
+const MOST_LASTING: f64 = 0.25;
 /// Such ticks in a row, wash-in included: a single one may be a stall of the machine.
 const LOW: u64 = 2;
-/// A fall, on the logarithmic scale, below which one more is waited for: whoever tries a value takes a bad one back.
-const COLLAPSE: f64 = 0.5;
 /// Times as long as settling that a strategy may move without rest before it is tried.
 const PATIENCE: u64 = 3;
 /// Ticks after a change in which the cause of a fall may be a cache that shrank.
@@ -39,8 +39,15 @@ impl Switchback {
             let before = course.before.levels(metric);
             let (mean, variance) = moments(&before);
             let fell = before.len() >= FEWEST
-                && level < mean - FALL.max(DEVIATIONS * variance.sqrt()).min(MOST_FALL);
+                && level
+                    < mean
+                        - FALL.max(DEVIATIONS * variance.sqrt()).min(if course.slow {
+                            MOST_LASTING
+                        } else {
+                            MOST_FALL
+                        });
             course.low = if fell { course.low + 1 } else { 0 };
+            // Whoever tries a value takes a bad one back.
             let mild = !course.slow && level > mean - COLLAPSE;
             if course.low >= if mild { LOW + 1 } else { LOW } {
                 since = Some(since.map_or(course.left, |left| left.min(course.left)));
