@@ -54,7 +54,7 @@ pub use run::run;
 pub use run_options::{Against, Input, RunOptions};
 pub use scenario_run::report::{BestFixed, Figures, PhaseFigures, SETTLE_TICKS, ScenarioReport, TickFigures};
 pub use scenario_run::sweep::Tried;
-pub use scenario_run::{Compared, ScenarioOptions, Sizing, run_scenario};
+pub use scenario_run::{Reference, ScenarioOptions, Sizing, run_scenario};
 pub use value::Value;
 pub use virtual_run::{Charged, Fixed, VirtualInput, VirtualOptions, VirtualReport, run_virtual};
 pub use wiring::executor;

@@ -44,7 +44,7 @@ pub struct ScenarioOptions {
     /// Workers at the start, moved into the scenario's range; none: as the settings say.
     pub workers: Option<u32>,
     /// What the run is held against.
-    pub against: Compared,
+    pub against: Reference,
     /// Where the ledger is written.
     pub ledger: Option<PathBuf>,
 }
@@ -62,7 +62,7 @@ pub enum Sizing {
 
 /// What a run is held against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compared {
+pub enum Reference {
     /// Nothing.
     Nothing,
     /// So many workers all the time.
@@ -114,12 +114,12 @@ pub fn run_scenario(
     progress.end(&format!("{} ticks played", played.ticks()));
 
     let best = match options.against {
-        Compared::Nothing => None,
+        Reference::Nothing => None,
         _ if stop.asked() => None,
-        Compared::Workers(workers) => {
+        Reference::Workers(workers) => {
             Some(BestFixed::new(scenario, workers, sweep::fixed(scenario, workers), Vec::new()))
         }
-        Compared::BestFixed => sweep::best(scenario, progress, stop),
+        Reference::BestFixed => sweep::best(scenario, progress, stop),
     };
     let mut report = ScenarioReport::new(options, workers, played, best);
     report.decisions = finished.decisions;

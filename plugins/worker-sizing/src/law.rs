@@ -302,8 +302,9 @@ impl Law {
     /// What to try upwards.
     fn above(&mut self, base: &Sample, now: &Observation) -> Option<u32> {
         let held = f64::from(self.held);
-        let first = self.base.is_none_or(|_| self.load.curve.error().is_none());
-        let prior = now.prior.filter(|_| first).unwrap_or(0.0).min(held * FURTHEST);
+        // The formula says where to look while nothing was tried.
+        let untried = self.load.curve.error().is_none();
+        let prior = now.prior.filter(|_| untried).unwrap_or(0.0).min(held * FURTHEST);
         let to = match self.up.bound {
             Some(bound) if bound > self.held => (held * f64::from(bound)).sqrt(),
             _ => (held * self.up.ratio).max(prior),

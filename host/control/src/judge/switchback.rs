@@ -262,11 +262,10 @@ impl Switchback {
             }
             self.seen |= self.standing.len() >= FEWEST;
         }
+        let last = std::mem::replace(&mut self.last, seen);
         if self.trial.is_some() {
-            self.last = seen;
             return self.step(snapshot, seen, values, plan, rests);
         }
-        let last = std::mem::replace(&mut self.last, seen);
         if let Some(seen) = seen
             && let Some(left) = self.guarded(metric, seen)
         {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
 use host_profile::Settings;
-use host_runtime::{Compared, ScenarioOptions, Sizing, run_scenario};
+use host_runtime::{Reference, ScenarioOptions, Sizing, run_scenario};
 use host_scenario::bundled;
 
 use crate::commands::print_json;
@@ -78,9 +78,9 @@ impl Executor {
             },
             workers: self.fixed.or(self.workers),
             against: match self.against {
-                Some(workers) => Compared::Workers(workers),
-                None if self.sweep => Compared::BestFixed,
-                None => Compared::Nothing,
+                Some(workers) => Reference::Workers(workers),
+                None if self.sweep => Reference::BestFixed,
+                None => Reference::Nothing,
             },
             ledger,
         };
