@@ -7,7 +7,7 @@
 //! ```
 //!
 //! One JSON object a line. A run has a strategy that turns `io-workers` once, and ends with what the judge found. `live` is
-//! a host with its real IO pool, in front of an origin that takes about [`LATENCY`]: with more clients than workers, a worker
+//! a host with its real IO pool, in front of an origin that takes about 200 microseconds: with more clients than workers, a worker
 //! more is a worker's share of throughput more; with fewer (`--clients`), no count of workers makes a difference. In
 //! `virtual` the throughput is that of the model, times noise that is handed in as `noise` has measured it.
 //!
