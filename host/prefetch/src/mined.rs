@@ -18,7 +18,7 @@ const KEYS: usize = 1 << 18;
 /// Misses of a key that are remembered.
 const STAMPS: usize = 4;
 /// How many misses later the other key may come.
-const REACH: u32 = 20;
+pub(crate) const REACH: u32 = 20;
 /// How many misses later it may come to be associated without having done so before.
 const NEAR: usize = 2;
 /// Associations of a key; the least supported gives way.
@@ -60,21 +60,19 @@ pub(crate) struct Mined {
 }
 
 impl Mined {
-    /// Notes an access, and adds what goes with its key, most supported first.
-    pub(crate) fn access(&mut self, key: u64, missed: bool, found: &mut Vec<Associated>) {
-        if missed {
-            self.missed(key);
-        }
-        if let Some(known) = self.known(key) {
-            let targets = known.targets.iter().zip(&known.levels);
-            found.extend(targets.filter_map(|(&key, &level)| {
+    /// What goes with a key, most supported first.
+    pub(crate) fn associated(&self, key: u64) -> impl Iterator<Item = Associated> + '_ {
+        let known = self.places.get(&key).and_then(|place| self.known.get(usize::try_from(*place).ok()?));
+        known.into_iter().flat_map(|known| known.targets.iter().zip(&known.levels)).filter_map(
+            |(&key, &level)| {
                 let level = u32::from(level).checked_sub(1)?;
                 Some(Associated { key, level })
-            }));
-        }
+            },
+        )
     }
 
-    fn missed(&mut self, key: u64) {
+    /// Notes a miss.
+    pub(crate) fn missed(&mut self, key: u64) {
         self.now = self.now.wrapping_add(1).max(1);
         let earlier = self.known(key).map_or([0; STAMPS], |known| known.stamps);
         let known_before = earlier.iter().any(|stamp| *stamp > 0);
@@ -169,14 +167,12 @@ impl Known {
 mod tests {
     use super::*;
 
-    fn found(mined: &mut Mined, key: u64) -> Vec<(u64, u32)> {
-        let mut found = Vec::new();
-        mined.access(key, false, &mut found);
-        found.into_iter().map(|associated| (associated.key, associated.level)).collect()
+    fn found(mined: &Mined, key: u64) -> Vec<(u64, u32)> {
+        mined.associated(key).map(|associated| (associated.key, associated.level)).collect()
     }
 
     fn miss(mined: &mut Mined, keys: impl IntoIterator<Item = u64>) {
-        keys.into_iter().for_each(|key| mined.access(key, true, &mut Vec::new()));
+        keys.into_iter().for_each(|key| mined.missed(key));
     }
 
     #[test]
@@ -184,12 +180,12 @@ mod tests {
         let mut mined = Mined::default();
         miss(&mut mined, [1, 100, 101, 2]);
         miss(&mut mined, 1_000..1_100);
-        assert_eq!(found(&mut mined, 1), [(101, 0), (100, 0)], "near, once");
+        assert_eq!(found(&mined, 1), [(101, 0), (100, 0)], "near, once");
         miss(&mut mined, [1, 200, 201, 202, 203, 2]);
-        assert_eq!(found(&mut mined, 1).first(), Some(&(2, 2)), "both of its misses");
+        assert_eq!(found(&mined, 1).first(), Some(&(2, 2)), "both of its misses");
         miss(&mut mined, 2_000..2_100);
         miss(&mut mined, [1, 300, 2]);
-        assert_eq!(found(&mut mined, 1).first(), Some(&(2, 4)));
+        assert_eq!(found(&mined, 1).first(), Some(&(2, 4)));
     }
 
     #[test]
@@ -200,10 +196,10 @@ mod tests {
             miss(&mut mined, round * 1_000..round * 1_000 + u64::from(REACH));
             miss(&mut mined, [2]);
         }
-        assert!(found(&mut mined, 1).iter().all(|(key, _)| *key != 2));
+        assert!(found(&mined, 1).iter().all(|(key, _)| *key != 2));
         for _ in 0..4 {
-            assert_eq!(found(&mut mined, 7), []);
-            assert_eq!(found(&mut mined, 8), []);
+            assert_eq!(found(&mined, 7), []);
+            assert_eq!(found(&mined, 8), []);
         }
     }
 
@@ -217,7 +213,7 @@ mod tests {
         miss(&mut mined, [1, 9]);
         miss(&mut mined, 9_000..9_100);
         miss(&mut mined, [1, 9]);
-        let levels: Vec<u32> = found(&mut mined, 1).into_iter().map(|(_, level)| level).collect();
+        let levels: Vec<u32> = found(&mined, 1).into_iter().map(|(_, level)| level).collect();
         assert!(levels.len() == 4 && levels.is_sorted_by(|one, other| one >= other), "{levels:?}");
         for key in 0..3 * u64::try_from(KEYS).unwrap() {
             miss(&mut mined, [key]);

@@ -17,14 +17,14 @@ mod measure;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use parking_lot::Mutex;
 
 use crate::budget::Account;
-use crate::gate::{ASKED, Family, Place, UNASKED};
+use crate::gate::{ASKED, Family, Gate, Place, UNASKED};
 use crate::ghost::Ghost;
 use crate::stats::{Held, Outcome, Record};
 
@@ -40,9 +40,13 @@ pub(crate) struct Source {
 }
 
 impl Source {
+    /// The gate of the rule, if it has one, and the one of its kind.
+    fn gates(&self) -> impl Iterator<Item = &Gate> {
+        self.record.gate.iter().chain([self.family.gate(self.place)])
+    }
+
     fn score(&self, score: f64) {
-        self.record.gate.score(score);
-        self.family.gate(self.place).score(score);
+        self.gates().for_each(|gate| gate.score(score));
     }
 
     /// A key that was held back was asked for or not.
@@ -50,24 +54,24 @@ impl Source {
         if asked {
             self.record.held_asked(why);
         }
-        self.score(if asked { ASKED } else { UNASKED });
+        let score = if asked { ASKED } else { UNASKED };
+        if why == Held::Place {
+            // The rule is not to blame for what was tried of its kind.
+            self.family.gate(self.place).score(score);
+        } else {
+            self.score(score);
+        }
     }
 
     fn decide(&self, outcome: Outcome) {
         self.record.decide(outcome);
         let score = if outcome == Outcome::Wasted { UNASKED } else { ASKED };
-        self.record.gate.close(score);
-        self.family.gate(self.place).close(score);
+        self.gates().for_each(|gate| gate.close(score));
     }
 
     fn issue(&self) {
         self.record.issue();
-        self.record.gate.open();
-        self.family.gate(self.place).open();
-    }
-
-    fn dares(&self) -> bool {
-        self.record.gate.dares() && self.family.gate(self.place).dares()
+        self.gates().for_each(Gate::open);
     }
 }
 
@@ -127,6 +131,10 @@ pub(crate) struct Pending {
     /// Keys decided, held back or not, and those of them that were asked for.
     decided: AtomicU64,
     asked: AtomicU64,
+    /// Whether keys were held back that the next trigger may load.
+    again: AtomicBool,
+    /// Arrivals for which a key that found no room is still wanted.
+    short: AtomicU32,
     /// Evicted while entries waited unused.
     displaced: Ghost,
     /// Wasted lately.
@@ -154,6 +162,8 @@ impl Pending {
             none_lapses_until: AtomicU64::new(u64::MAX),
             decided: AtomicU64::new(0),
             asked: AtomicU64::new(0),
+            again: AtomicBool::new(false),
+            short: AtomicU32::new(0),
             displaced: Ghost::default(),
             wasted: Ghost::default(),
             to_drop: Mutex::default(),

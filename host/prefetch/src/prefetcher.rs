@@ -8,7 +8,8 @@
 //!   budget and the counts of rules are atomic numbers, which is all that `stats`, `in_flight` and the
 //!   setters of the budget touch.
 //! - `finders` is taken by requests alone, for one look through their tables, and only where there is a rule
-//!   that goes by the order of accesses: they are found in the order in which requests arrive, so they share it.
+//!   that goes by the order of accesses: they are found in the order in which requests arrive, so they share it. A
+//!   request that missed takes it again, where misses are mined.
 //!
 //! Nothing of the caller's runs under any of them: `resident` is asked between two look-ups, because the
 //! caller may take a lock of its cache there, and may report evictions while it holds that one.
@@ -19,11 +20,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 
 use crate::budget::{Account, Budget};
-use crate::finders::{Finders, Wanted, associated};
-use crate::gate::{Family, Place};
-use crate::pending::{Pending, Source};
+use crate::finders::{Asked, Finders};
+use crate::gate::Family;
+use crate::pending::Pending;
 use crate::rule::{InForce, Installed, Kind, Rule, RuleError, RuleKey, RuleSet};
 use crate::stats::{Counts, Record, RuleStats};
 
@@ -116,9 +118,10 @@ impl Prefetcher {
             return Err(RuleError::TooMany { id, most: self.most_rules });
         }
         let mut rules = present.rules.clone();
-        let family = retired.families.entry((owner, rule.kind())).or_insert_with(|| Arc::new(Family::new()));
+        let kind = rule.kind();
+        let family = retired.families.entry((owner, kind)).or_insert_with(|| Arc::new(Family::new()));
         let family = Arc::clone(family);
-        let in_force = InForce { rule: Arc::new(rule), record: Arc::default(), family };
+        let in_force = InForce { rule: Arc::new(rule), record: Arc::new(Record::new(kind)), family };
         let replaced = rules.insert((owner, id), in_force);
         self.swap(&mut retired, &present, rules, replaced.as_ref());
         Ok(if replaced.is_some() { Installed::Replaced } else { Installed::New })
@@ -197,46 +200,41 @@ impl Prefetcher {
     /// weight it can be off by the difference.
     pub fn arrived(&self, key: u64, resident: impl Fn(u64) -> bool, out: &mut Vec<Load>) {
         let served = !self.pending.is_empty() && self.pending.arrived(key);
-        if self.rule_count.load(Ordering::Relaxed) == 0 {
+        if self.rule_count.load(Ordering::Relaxed) == 0 || self.pending.account.max_in_flight() == 0 {
             return;
         }
         let rules = self.rules.load();
-        // What a prefetch serves would have been a miss.
-        let missed = !rules.mined.is_empty() && (served || !resident(key));
-        let mut wanted = self.wanted(&rules, key, missed);
-        wanted.retain(|wanted| !resident(wanted.target));
+        let mut asked = Asked {
+            rules: &rules,
+            key,
+            served,
+            deepest: self.pending.deepest(),
+            short: self.pending.was_short(),
+            again: self.pending.takes_again(),
+            measured: self.pending.measures(),
+            wanted: SmallVec::new(),
+        };
+        asked.associated();
+        if rules.follows_order() {
+            self.finders.lock().follow(&mut asked);
+        }
+        asked.wanted.sort_by_key(|wanted| (wanted.rule, wanted.distance));
         // One trigger of a rule in twenty is held back, with all that it wants.
-        let mut drawn = None;
-        for Wanted { rule, target, confidence, distance } in wanted {
-            let Some(InForce { record, family, .. }) = rules.rules.get(&rule) else { continue };
-            let place = Place::new(confidence, distance);
-            let source = Source { record: Arc::clone(record), family: Arc::clone(family), place };
-            let control = match drawn {
-                Some((of, control)) if of == rule => control,
-                _ => self.pending.draws_control(),
-            };
-            drawn = Some((rule, control));
-            if self.pending.offer(target, source, control) {
-                let (owner, id) = rule;
-                out.push(Load { key: target, owner, id });
+        let mut control = None;
+        let mut last = None;
+        for wanted in asked.wanted {
+            if last.replace(wanted.rule) != Some(wanted.rule) {
+                control = None;
+            }
+            if !self.pending.contains(wanted.target)
+                && !resident(wanted.target)
+                && let Some(in_force) = rules.rules.get(&wanted.rule)
+                && self.pending.offer(&wanted, in_force, &mut control)
+            {
+                let (owner, id) = wanted.rule;
+                out.push(Load { key: wanted.target, owner, id });
             }
         }
-    }
-
-    /// First half of an arrival: follows the order of accesses, and lists what the rules ask for and is not pending.
-    fn wanted(&self, rules: &RuleSet, key: u64, missed: bool) -> Vec<Wanted> {
-        let mut wanted = Vec::new();
-        associated(rules, key, &mut wanted);
-        if rules.follows_order() {
-            self.finders.lock().follow(rules, key, missed, &mut wanted);
-        }
-        if self.pending.account.max_in_flight() == 0 {
-            wanted.clear();
-        }
-        let deepest = self.pending.deepest();
-        wanted.retain(|wanted| wanted.distance <= deepest && !self.pending.contains(wanted.target));
-        wanted.sort_by_key(|wanted| (wanted.rule, wanted.distance));
-        wanted
     }
 
     /// Reports that a load has ended, with the weight of the entry in bytes. Of a key not in flight: ignored.
@@ -264,6 +262,9 @@ impl Prefetcher {
     /// Reports that a request missed, and had to load.
     pub fn missed(&self, key: u64) {
         self.pending.missed(key);
+        if self.rule_count.load(Ordering::Relaxed) > 0 && !self.rules.load().mined.is_empty() {
+            self.finders.lock().missed(key);
+        }
     }
 
     /// The keys of entries that were wasted by their age, or to make room for others, since the last call, where rules are
@@ -282,11 +283,11 @@ impl Prefetcher {
     #[must_use]
     pub fn stats(&self) -> Vec<RuleStats> {
         let rules = self.rules.load();
-        let of_rule = |(&(owner, id), InForce { record, .. }): (&RuleKey, &InForce)| RuleStats {
+        let of_rule = |(&(owner, id), in_force): (&RuleKey, &InForce)| RuleStats {
             owner,
             id,
-            counts: record.counts(),
-            resting: record.gate.is_resting(),
+            counts: in_force.record.counts(),
+            resting: in_force.is_resting(),
         };
         rules.rules.iter().map(of_rule).collect()
     }

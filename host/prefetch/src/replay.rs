@@ -11,6 +11,8 @@
 
 use hashbrown::HashMap;
 
+use crate::finders::is_step;
+
 /// Keys that are remembered.
 const HISTORY: usize = 1 << 16;
 /// Followers at once.
@@ -27,6 +29,8 @@ struct Follower {
     at: u64,
     trust: u32,
     used: u64,
+    /// What it expected next when it was the most trusted last.
+    led: Option<u64>,
 }
 
 /// History, index and followers.
@@ -39,24 +43,27 @@ pub(crate) struct Replay {
     followers: Vec<Follower>,
 }
 
-/// A key that is expected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Expected {
-    pub(crate) key: u64,
+/// The place in the history that a key has led to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Led {
+    /// Where the next key is.
+    at: u64,
+    /// What came since is no past.
+    before: u64,
     /// How often the follower was right in a row.
     pub(crate) trust: u32,
-    /// Keys ahead, 1 for the next.
-    pub(crate) distance: u32,
+    /// Whether it went on by one key, trusted about as much.
+    pub(crate) steady: bool,
 }
 
 impl Replay {
-    /// Notes an access, and adds what is expected after it: up to `depth` keys.
-    pub(crate) fn access(&mut self, key: u64, depth: u32, expected: &mut Vec<Expected>) {
+    /// Notes an access, and says where it leads.
+    pub(crate) fn access(&mut self, key: u64) -> Option<Led> {
         if self.len.checked_sub(1).and_then(|at| self.key(at)) == Some(key) {
-            return;
+            return None;
         }
         let now = self.len;
-        let mut best: Option<Follower> = None;
+        let mut best: Option<(usize, Follower)> = None;
         for number in 0..self.followers.len() {
             let Some(mut follower) = self.followers.get(number).copied() else { continue };
             let Some(skipped) = (0..=SKIPPED).find(|skip| self.key(follower.at + skip) == Some(key)) else {
@@ -71,29 +78,33 @@ impl Replay {
             if let Some(place) = self.followers.get_mut(number) {
                 *place = follower;
             }
-            if best.is_none_or(|best| best.trust < follower.trust) {
-                best = Some(follower);
+            if best.is_none_or(|(_, best)| best.trust < follower.trust) {
+                best = Some((number, follower));
             }
         }
-        if let Some(best) = best {
+        let mut led = None;
+        if let Some((number, Follower { at, trust, led: before, .. })) = best {
+            let steady = before.is_some_and(|before| before + 1 == at) && !is_step(trust);
+            led = Some(Led { at, before: now, trust, steady });
+            if let Some(place) = self.followers.get_mut(number) {
+                place.led = Some(at);
+            }
             // Those that follow the same way are one.
-            self.followers.retain(|other| other.at != best.at || other.trust == best.trust);
+            self.followers.retain(|other| other.at != at || other.trust == trust);
             self.followers.dedup_by_key(|other| other.at);
         } else if let Some(&before) = self.last.get(&key) {
-            let follower = Follower { at: before + 1, trust: 0, used: now };
-            self.begin(follower);
-            best = Some(follower);
+            let at = before + 1;
+            self.begin(Follower { at, trust: 0, used: now, led: Some(at) });
+            led = Some(Led { at, before: now, trust: 0, steady: false });
         }
         self.remember(key);
-        let Some(follower) = best else { return };
-        for distance in 1..=depth {
-            // What was remembered since the key itself is no past.
-            let at = follower.at + u64::from(distance) - 1;
-            let Some(next) = self.key(at).filter(|_| at < now) else { break };
-            if next != key {
-                expected.push(Expected { key: next, trust: follower.trust, distance });
-            }
-        }
+        led
+    }
+
+    /// The key that is expected so many keys ahead, 1 for the next.
+    pub(crate) fn expected(&self, led: Led, distance: u32) -> Option<u64> {
+        let at = led.at + u64::from(distance) - 1;
+        self.key(at).filter(|_| at < led.before)
     }
 
     fn begin(&mut self, follower: Follower) {
@@ -138,9 +149,8 @@ mod tests {
     use super::*;
 
     fn expected(replay: &mut Replay, key: u64, depth: u32) -> Vec<(u64, u32)> {
-        let mut expected = Vec::new();
-        replay.access(key, depth, &mut expected);
-        expected.into_iter().map(|expected| (expected.key, expected.trust)).collect()
+        let Some(led) = replay.access(key) else { return Vec::new() };
+        (1..=depth).filter_map(|distance| Some((replay.expected(led, distance)?, led.trust))).collect()
     }
 
     fn all(replay: &mut Replay, keys: &[u64]) {

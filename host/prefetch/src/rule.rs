@@ -9,7 +9,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use thiserror::Error;
 
-use crate::gate::Family;
+use crate::gate::{Family, Gate, Phase, Place};
 use crate::stats::Record;
 
 /// The farthest a sequential rule may stay ahead.
@@ -147,6 +147,24 @@ pub(crate) struct InForce {
     pub(crate) record: Arc<Record>,
     /// What the rules of this kind and owner have shown together.
     pub(crate) family: Arc<Family>,
+}
+
+impl InForce {
+    /// Whether the rule may have another key open at this place.
+    pub(crate) fn dares(&self, place: Place) -> bool {
+        self.record.gate.as_ref().is_none_or(Gate::dares) && self.family.gate(place).dares()
+    }
+
+    /// A trigger at this place: what the gates let through.
+    pub(crate) fn trigger(&self, place: Place) -> Phase {
+        let own = self.record.gate.as_ref().map_or(Phase::Live, Gate::trigger);
+        if own == Phase::Rest { own } else { own.min(self.family.trigger(place)) }
+    }
+
+    /// Whether the rule is kept from loading.
+    pub(crate) fn is_resting(&self) -> bool {
+        self.record.gate.as_ref().map_or_else(|| self.family.is_resting(), Gate::is_resting)
+    }
 }
 
 /// All rules in force, arranged for look-up at an access.

@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::gate::Gate;
+use crate::rule::Kind;
 
 /// Keys prefetched, by what became of them; and keys that were held back, to measure what prefetching saves.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -61,8 +62,10 @@ pub(crate) enum Outcome {
 pub(crate) enum Held {
     /// To measure a rule in force.
     Control,
-    /// To measure one that is not.
-    Trial,
+    /// To measure a rule that is not.
+    Rule,
+    /// To measure what rules of its kind do with such a confidence and distance.
+    Place,
 }
 
 /// The counts of one installation of a rule.
@@ -78,8 +81,8 @@ pub(crate) struct Record {
     withheld_asked: AtomicU64,
     tried: AtomicU64,
     tried_asked: AtomicU64,
-    /// Whether the rule may load.
-    pub(crate) gate: Gate,
+    /// Whether the rule may load; none where what it asks for differs in how sure it is, and the gates of its kind say so.
+    pub(crate) gate: Option<Gate>,
 }
 
 fn one_more(count: &AtomicU64) {
@@ -87,6 +90,14 @@ fn one_more(count: &AtomicU64) {
 }
 
 impl Record {
+    pub(crate) fn new(kind: Kind) -> Self {
+        let gate = match kind {
+            Kind::Sequential | Kind::Association => Some(Gate::default()),
+            Kind::Stream | Kind::Mined | Kind::Replay => None,
+        };
+        Self { gate, ..Self::default() }
+    }
+
     pub(crate) fn issue(&self) {
         one_more(&self.issued);
     }
@@ -112,14 +123,14 @@ impl Record {
     pub(crate) fn hold(&self, held: Held) {
         one_more(match held {
             Held::Control => &self.withheld,
-            Held::Trial => &self.tried,
+            Held::Rule | Held::Place => &self.tried,
         });
     }
 
     pub(crate) fn held_asked(&self, held: Held) {
         one_more(match held {
             Held::Control => &self.withheld_asked,
-            Held::Trial => &self.tried_asked,
+            Held::Rule | Held::Place => &self.tried_asked,
         });
     }
 

@@ -4,7 +4,7 @@
 //! taken for the first or the second of one at the distance that came true last; whether such guesses pay is for the gates. A
 //! table of streams, the least recently used of which gives way, waits for the next key of each. One key may be left out:
 //! it was in a nearer cache. The cost of a key that belongs to no stream is a look for each of the last [`RECENT`] keys
-//! through all of them, some hundred nanoseconds.
+//! a count of their hashes, and where that says so through all of them.
 //!
 //! Distances mean something only where keys keep an order. Requests that name a client or a session would have a table
 //! each, because theirs interleave; none does yet.
@@ -15,6 +15,8 @@ use std::collections::VecDeque;
 const RECENT: usize = 24;
 /// Streams that are followed at once.
 const STREAMS: usize = 32;
+/// Counts of hashes of the last keys: most keys that are not among them have none.
+const HASHES: usize = 256;
 /// The farthest that keys of a stream are apart.
 const MOST_STRIDE: u64 = 1 << 20;
 
@@ -29,10 +31,12 @@ struct Stream {
 }
 
 /// The tables.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Streams {
     /// Oldest first.
     recent: VecDeque<u64>,
+    /// How many of them have each hash.
+    hashes: [u8; HASHES],
     last: Option<u64>,
     /// The stride that came true last.
     usual: Option<i64>,
@@ -46,6 +50,21 @@ pub(crate) struct Continued {
     pub(crate) stride: i64,
     /// Keys so far: 1 and 2 are guesses.
     pub(crate) length: u32,
+    /// Whether it is the next key, and not the one after it.
+    pub(crate) next: bool,
+}
+
+impl Default for Streams {
+    fn default() -> Self {
+        Self {
+            recent: VecDeque::new(),
+            hashes: [0; HASHES],
+            last: None,
+            usual: None,
+            streams: Vec::new(),
+            turn: 0,
+        }
+    }
 }
 
 impl Streams {
@@ -68,7 +87,7 @@ impl Streams {
         continued.or_else(|| {
             let stride = self.usual?;
             let second = last.is_some() && last == key.checked_add_signed(stride.checked_neg()?);
-            Some(Continued { stride, length: if second { 2 } else { 1 } })
+            Some(Continued { stride, length: if second { 2 } else { 1 }, next: true })
         })
     }
 
@@ -78,6 +97,7 @@ impl Streams {
         };
         let place =
             self.streams.iter_mut().filter(comes).max_by_key(|stream| (stream.length, stream.used))?;
+        let next = place.next == key;
         place.length = place.length.saturating_add(1);
         place.used = self.turn;
         let stream = *place;
@@ -86,7 +106,7 @@ impl Streams {
             // The edge of the number range.
             None => self.streams.retain(|other| other.used != stream.used),
         }
-        Some(Continued { stride: stream.stride, length: stream.length })
+        Some(Continued { stride: stream.stride, length: stream.length, next })
     }
 
     /// The distance at which the key is the third.
@@ -95,7 +115,7 @@ impl Streams {
             let stride = key.checked_signed_diff(before)?;
             let first = before.checked_add_signed(stride.checked_neg()?)?;
             let near = stride != 0 && stride.unsigned_abs() <= MOST_STRIDE;
-            (near && self.recent.contains(&first)).then_some(stride)
+            (near && self.may_contain(first) && self.recent.contains(&first)).then_some(stride)
         });
         strides.next()
     }
@@ -108,12 +128,26 @@ impl Streams {
         }
     }
 
+    fn may_contain(&self, key: u64) -> bool {
+        self.hashes.get(hash(key)).is_some_and(|count| *count > 0)
+    }
+
     fn remember(&mut self, key: u64) {
-        if self.recent.len() == RECENT {
-            self.recent.pop_front();
+        if self.recent.len() == RECENT
+            && let Some(oldest) = self.recent.pop_front()
+            && let Some(count) = self.hashes.get_mut(hash(oldest))
+        {
+            *count -= 1;
         }
         self.recent.push_back(key);
+        if let Some(count) = self.hashes.get_mut(hash(key)) {
+            *count += 1;
+        }
     }
+}
+
+fn hash(key: u64) -> usize {
+    usize::try_from(key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56).unwrap_or(0)
 }
 
 #[cfg(test)]

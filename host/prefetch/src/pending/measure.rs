@@ -4,13 +4,16 @@
 //! entry would leave the cache: when as many came after it as there is room for, or when it has grown old.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use hashbrown::hash_map::Entry;
 use host_contract::split_mix::mix;
 
 use super::{Age, Loaded, Pending, Source, Stage};
+use crate::finders::Wanted;
 use crate::gate::{CAUSED, Phase};
+use crate::rule::InForce;
 use crate::stats::Held;
 
 /// Held back at once, at the most.
@@ -19,6 +22,8 @@ const MOST_HELD: usize = 4_096;
 const LEAST_USUAL: u64 = 64;
 /// Of the triggers of rules in force, one in so many is held back.
 const CONTROL: u64 = 20;
+/// Arrivals after which a key that found no room is given up.
+const SHORT: u32 = 64;
 
 impl Pending {
     /// How many keys ahead an entry may be, so that those before it are not dropped for it.
@@ -29,31 +34,57 @@ impl Pending {
         }
     }
 
-    /// Settles what becomes of a key that a rule asks for and that is not on the table: puts it there and answers true,
-    /// where it is to be loaded and the budget has room.
-    pub(crate) fn offer(&self, key: u64, source: Source, control: bool) -> bool {
-        if self.seed.is_none() {
-            return self.issue(key, source);
+    /// Settles what becomes of a key that a rule asks for and that is not there: puts it on the table and answers true, where it
+    /// is to be loaded and the budget has room. `control` is whether the rule is held back this time, once it was drawn.
+    pub(crate) fn offer(&self, wanted: &Wanted, of: &InForce, control: &mut Option<bool>) -> bool {
+        let place = wanted.place;
+        let source = || Source { record: Arc::clone(&of.record), family: Arc::clone(&of.family), place };
+        if wanted.phase != Phase::Live {
+            let own = of.record.gate.as_ref().is_some_and(|gate| gate.phase() == Phase::Trial);
+            let why = if own { Held::Rule } else { Held::Place };
+            self.hold(wanted.target, source(), why);
+            return false;
         }
-        let why = match (source.record.gate.trigger(), source.family.trigger(source.place)) {
-            (Phase::Rest, _) | (_, Phase::Rest) => return false,
-            (Phase::Trial, _) | (_, Phase::Trial) => Held::Trial,
-            (Phase::Live, Phase::Live) => {
-                if !self.account.may_load() || !source.dares() {
-                    return false;
-                }
-                if !control {
-                    return self.issue(key, source);
-                }
-                Held::Control
+        if self.measures() {
+            if !self.account.may_load() || !of.dares(place) {
+                self.short.store(SHORT, Ordering::Relaxed);
+                return false;
             }
-        };
-        self.hold(key, source, why);
-        false
+            if *control.get_or_insert_with(|| self.draws_control()) {
+                // The next trigger may load it.
+                self.again.store(true, Ordering::Relaxed);
+                self.hold(wanted.target, source(), Held::Control);
+                return false;
+            }
+        }
+        let issued = self.issue(wanted.target, source());
+        if !issued {
+            self.short.store(SHORT, Ordering::Relaxed);
+        }
+        issued
+    }
+
+    /// Whether keys were held back to measure a rule since this was asked last.
+    pub(crate) fn takes_again(&self) -> bool {
+        self.again.load(Ordering::Relaxed) && self.again.swap(false, Ordering::Relaxed)
+    }
+
+    /// Whether the budget had no room for a key a moment ago.
+    pub(crate) fn was_short(&self) -> bool {
+        let left = self.short.load(Ordering::Relaxed);
+        if left > 0 {
+            self.short.store(left - 1, Ordering::Relaxed);
+        }
+        left > 0
+    }
+
+    /// Whether rules are measured.
+    pub(crate) fn measures(&self) -> bool {
+        self.seed.is_some()
     }
 
     /// Whether a trigger is to be held back.
-    pub(crate) fn draws_control(&self) -> bool {
+    fn draws_control(&self) -> bool {
         let draw = || self.draws.fetch_add(1, Ordering::Relaxed);
         self.seed.is_some_and(|seed| mix(seed ^ mix(draw())).is_multiple_of(CONTROL))
     }
