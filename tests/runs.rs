@@ -120,7 +120,7 @@ fn the_right_policy_is_chosen_live() {
         let workers = format!("executor.io-workers={workers}");
         let arguments = ["run", "--json", "--profile", "medium", "--set", &workers, "--set"];
         // Nothing but the choice: prefetching would hide it.
-        let fixed = ["strategies.worker-sizing.enabled=false", "--set", "prefetch.enabled=false", path];
+        let fixed = ["strategies.worker-sizing.enabled=false", "--set", "prefetch.mode=on-demand", path];
         let report = json(&succeed([&arguments[..], &fixed].concat()));
         let tuned = report["tuned"]["misses"].as_f64().unwrap();
         let over = (tuned - best) / requests * 100.0;

@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use crate::key::{Key, Kind, bound, key};
+use crate::settings::PrefetchMode;
 use crate::{builtin, dial_keys};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -24,7 +25,7 @@ const OTHERS: [Key; 30] = [
     key("cache.shadow-policies", Kind::Count(1, 16)),
     bound("executor.queue", Kind::Count(1, 1_000_000)),
     key("executor.latency-target", Kind::Span(Duration::ZERO, Duration::from_secs(3_600))),
-    key("prefetch.enabled", Kind::Flag),
+    key("prefetch.mode", Kind::Choice(&PrefetchMode::NAMES)),
     bound("prefetch.max-rules", Kind::Count(0, 65_536)),
     key("control.enabled", Kind::Flag),
     key("control.tick", Kind::Span(MILLISECOND, Duration::from_secs(3_600))),

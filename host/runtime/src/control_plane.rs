@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use host_cache::{PolicyFactory, Registry, Shadows};
-use host_contract::dial::{CPU_WORKERS, IO_WORKERS};
+use host_contract::dial::{CPU_WORKERS, IO_WORKERS, PREFETCH_IN_FLIGHT};
 use host_contract::gauge::Values;
 use host_contract::number::to_f64;
 use host_contract::snapshot::{self, Snapshot, System};
@@ -23,7 +23,7 @@ use crate::data_plane::{DataPlane, Store};
 use crate::fallbacks;
 use crate::ledger::Ledger;
 use crate::modelled::Modelled;
-use crate::ranges::{loop_config, ranges, rule_limit};
+use crate::ranges::{loop_config, prefetches, ranges};
 use crate::report;
 use crate::rule_book::Rules;
 use crate::shadow_control::Following;
@@ -195,7 +195,12 @@ impl ControlPlane {
         let before = self.actuators.values();
         self.actuators =
             crate::actuators::actuators(&self.cache, &self.prefetcher, self.executor.as_ref(), &ranges);
-        self.rules.set_limit(rule_limit(settings));
+        self.rules.reload(settings);
+        match (before.contains_key(&PREFETCH_IN_FLIGHT), prefetches(settings)) {
+            (true, false) => self.prefetcher.set_max_in_flight(0),
+            (false, true) => self.prefetcher.set_max_in_flight(settings.prefetch.max_in_flight),
+            _ => {}
+        }
         self.latency_target = settings.executor.latency_target;
         let mut failed = Vec::new();
         for (dial, value) in before {

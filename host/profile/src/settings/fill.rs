@@ -8,7 +8,7 @@ use host_contract::Objective;
 
 use super::{
     CacheSettings, ControlSettings, ExecutorSettings, JudgeSettings, LimitSettings, MemorySettings,
-    PluginSettings, PrefetchSettings, Row, Settings, StrategySettings,
+    PluginSettings, PrefetchMode, PrefetchSettings, Row, Settings, StrategySettings,
 };
 use crate::bytes::Bytes;
 use crate::dials;
@@ -62,7 +62,7 @@ impl Settings {
                 latency_target: Some(get.span("executor.latency-target")?).filter(|span| !span.is_zero()),
             },
             prefetch: PrefetchSettings {
-                enabled: get.flag("prefetch.enabled")?,
+                mode: PrefetchMode::from_name(&get.text("prefetch.mode")?).unwrap_or_default(),
                 max_in_flight: get.count("prefetch.max-in-flight")?,
                 max_in_flight_limit: get.count("prefetch.max-in-flight-limit")?,
                 cache_share: get.ratio("prefetch.cache-share")?,
