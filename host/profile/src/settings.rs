@@ -134,6 +134,10 @@ impl PrefetchMode {
 pub struct PrefetchSettings {
     /// What is loaded before it is asked for.
     pub mode: PrefetchMode,
+    /// With [`PrefetchMode::Full`]: a file of hot keys or a recording to warm from, which need not be there yet.
+    pub warm: Option<PathBuf>,
+    /// Where the hottest keys are saved at the end of a run.
+    pub save_hot: Option<PathBuf>,
     /// Loads under way at once, at the start; 0 to `max_in_flight_limit`.
     pub max_in_flight: u32,
     /// The most a strategy may raise it to.

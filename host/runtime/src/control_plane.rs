@@ -28,6 +28,7 @@ use crate::report;
 use crate::rule_book::Rules;
 use crate::shadow_control::Following;
 use crate::snapshot_builder::{Prefetch, Sample, SnapshotBuilder};
+use crate::warm::hot::Hot;
 
 /// What a tick reads and turns.
 pub(crate) struct ControlPlane {
@@ -50,6 +51,8 @@ pub(crate) struct ControlPlane {
     pub(crate) machine: Machine,
     pub(crate) builder: SnapshotBuilder,
     pub(crate) ledger: Ledger,
+    /// Which keys are asked for most, where anybody wants to know.
+    pub(crate) hot: Option<Hot>,
     /// What the last tick saw.
     pub(crate) last: Arc<Snapshot>,
 }
@@ -77,6 +80,9 @@ pub struct Finished {
     pub cost: report::Cost,
     /// The last snapshot.
     pub last: Arc<Snapshot>,
+    /// The keys that were asked for most, with the requests for each that ticks saw, the hottest first. Nothing where they
+    /// were not [counted](crate::Options::count_hot).
+    pub hot: Vec<(u64, u64)>,
     /// What the operator should know: proposals refused, a ledger that is not whole.
     pub notes: Vec<String>,
 }
@@ -179,7 +185,8 @@ impl ControlPlane {
         let (decisions, rules) = (control.decisions().to_vec(), control.rule_changes().to_vec());
         let disabled = control.disabled().cloned().collect();
         notes.extend(self.ledger.finish().map(|error| format!("the ledger is not whole: {error}")));
-        Finished { decisions, rules, disabled, cost, last, notes }
+        let hot = self.hot.take().map(Hot::hottest).unwrap_or_default();
+        Finished { decisions, rules, disabled, cost, last, hot, notes }
     }
 
     /// Puts on the ledger that somebody told the host to do something.
@@ -254,6 +261,9 @@ impl ControlPlane {
             latency: plane.metrics.take_window(),
             gauges,
         };
+        if let Some(hot) = &mut self.hot {
+            hot.note(&sample.accesses);
+        }
         Arc::new(self.builder.snapshot(now, sample))
     }
 

@@ -172,6 +172,7 @@ impl Parts {
             machine,
             builder: SnapshotBuilder::new(policy_names(policies), *run),
             ledger,
+            hot: None,
             last: Arc::default(),
         };
         control.begin(&settings.profile, workload);
