@@ -17,7 +17,7 @@ fn json(arguments: &[&str]) -> Value {
 /// 60 keys that are asked for again and again, and 400 that are asked for once or twice.
 fn recording(dir: &Path) -> PathBuf {
     let path = dir.join("requests.csv");
-    let key = |n: u64| if n % 3 == 0 { 1_000 + n / 3 % 400 } else { n * n % 61 };
+    let key = |n: u64| if n.is_multiple_of(3) { 1_000 + n / 3 % 400 } else { n * n % 61 };
     let rows: String = (0..1_500).map(|n| format!("{}\n", key(n))).collect();
     std::fs::write(&path, format!("key\n{rows}")).unwrap();
     path

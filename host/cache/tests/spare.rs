@@ -62,7 +62,9 @@ fn every_request_hits_that_would_hit_without_it_and_the_others_are_those_that_it
 #[test]
 fn spare_room_is_given_up_the_latest_first_and_before_what_was_prefetched() {
     let (heard, left) = mpsc::channel();
-    let listener = move |&key: &u64, _: &u64, cause| drop(heard.send((key, cause)));
+    let listener = move |&key: &u64, _: &u64, cause| {
+        heard.send((key, cause)).ok();
+    };
     let cache = Cache::builder(10).shards(1).listener(listener).build();
     cache.set_probation_share(0.2);
     cache.fill(100, 0);
