@@ -81,9 +81,11 @@ fn a_changed_file_is_read_again() {
     });
     assert!(output.status.success());
     let report = json(std::str::from_utf8(&output.stdout).unwrap());
-    let misses = report["tuned"]["misses"].as_u64().unwrap();
-    assert!(misses > 401, "401 files, and the one that changes again: {misses}");
-    assert!(misses <= 401 + 39, "no other file was read twice: {misses}");
+    // A file that was read ahead of its request is no miss.
+    let figure = |name: &str| report["tuned"][name].as_u64().unwrap();
+    let read = figure("misses") + figure("prefetched");
+    assert!(read > 401, "401 files, and the one that changes again: {read}");
+    assert!(read <= 401 + 39, "no other file was read twice: {read}");
 }
 
 #[test]
