@@ -114,12 +114,15 @@ fn in_virtual_time_warming_takes_its_misses_away_and_adds_none_the_same_bytes_tw
     let report =
         |policy: &str, more: &[&str]| serde_json::from_str::<Value>(&arguments(policy, more)).unwrap();
     report("lru", &["--save-hot", text(&hot)]);
+    let saved = std::fs::read_to_string(&hot).unwrap();
+    std::fs::write(&hot, format!("{saved}123456789,1\n")).unwrap();
     for policy in ["lru", "lfu", "arc", "lirs", "w-tinylfu", "sieve"] {
         let cold = report(policy, &[]);
         let warm = report(policy, &["--warm", text(&hot)]);
         let of = |what: &str| warm["warming"][what].as_u64().unwrap();
         assert_eq!((of("loaded"), of("loaded_before")), (40, 40), "{policy}: {}", warm["warming"]);
         assert!(of("asked") > 10, "{policy}: {}", warm["warming"]);
+        assert_eq!((of("unknown"), of("not_reached")), (1, 0), "{policy}: {}", warm["warming"]);
         let misses = |report: &Value| report["misses"].as_u64().unwrap();
         assert_eq!(misses(&warm) + of("asked"), misses(&cold), "{policy}");
         assert_eq!(warm["origin"]["loads"].as_u64(), Some(misses(&warm) + of("loaded")), "{policy}");

@@ -9,6 +9,7 @@
 mod fixed;
 pub(crate) mod served;
 mod steps;
+mod warmed;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -41,7 +42,6 @@ use crate::report::{self, Warming};
 use crate::strategies;
 use crate::value::Value;
 use crate::virtual_clock::VirtualClock;
-use crate::warm::Tally;
 use crate::warm::hot::Hot;
 use crate::warm::save::{HotFile, Rows};
 use crate::warm::source::{HotKeys, Known, ToWarm};
@@ -49,6 +49,7 @@ use crate::wiring::{self, Parts};
 use fixed::Alone;
 use served::Served;
 use steps::{Step, Steps};
+use warmed::Warmed;
 
 pub use fixed::Fixed;
 
@@ -248,8 +249,7 @@ struct Replay<'a> {
     in_flight: HashMap<u64, Duration, RandomState>,
     origin: Origin,
     charged: Charged,
-    /// What was loaded before the first request, and how long that took.
-    warmed: Option<(Tally, Duration)>,
+    warmed: Option<Warmed>,
 }
 
 impl<'a> Replay<'a> {
@@ -274,34 +274,6 @@ impl<'a> Replay<'a> {
             charged: Charged::default(),
             warmed: None,
         }
-    }
-
-    /// Loads the hottest keys before the first request, as many at once as the budget and the origin's slots allow. The run's
-    /// time begins after it.
-    fn warm(&mut self, keys: &[u64]) {
-        let at_once =
-            self.plane.prefetcher.max_in_flight().min(self.options.origin_slots.unwrap_or(u32::MAX));
-        let (tally, mut loads) = (Tally::new(keys.len(), 0), 0);
-        // Where the budget is nothing, none is reached.
-        for &number in keys.iter().take(if at_once == 0 { 0 } else { keys.len() }) {
-            let (key, weight) = (Key::Number(number), self.steps.weight(number));
-            let Some(weight) = weight.filter(|_| tally.takes(&self.plane, &key, weight)) else { continue };
-            let value = self.loaded(weight);
-            self.charged.prefetched_weight += weight;
-            self.plane.cache.fill_spare(key, value);
-            tally.one_loaded();
-            loads += 1;
-        }
-        self.charged.loads += loads;
-        let turns = u32::try_from(loads.div_ceil(u64::from(at_once.max(1)))).unwrap_or(u32::MAX);
-        self.warmed = Some((tally, self.options.origin_latency * turns));
-    }
-
-    /// What warming came to.
-    fn warming(&self) -> Option<Warming> {
-        let (tally, took) = self.warmed.as_ref()?;
-        let report = tally.report(&self.plane, self.options.origin_latency.as_secs_f64() * 1e6);
-        Some(Warming { loaded_before: report.loaded, before_seconds: took.as_secs_f64(), ..report })
     }
 
     /// Works through the input.

@@ -1,8 +1,8 @@
 //! Warming: what was asked for most before is loaded before anybody asks for it again.
 //!
 //! Keys come in the order of their heat. A load is issued only in a quiet period: no request waits in a queue of the pools,
-//! and demand loads take less than half of the IO workers. That is looked at each time a load ends, and else every [`LOOK`];
-//! all figures are atomic numbers, so that no request waits for a look. Before the first request it is always quiet. A load
+//! and demand loads take less than half of the IO workers. That is looked at each time a load ends, and else every [`LOOK`],
+//! without a lock that a request takes. Before the first request it is always quiet. A load
 //! takes its place in the prefetch budget.
 //!
 //! An entry goes to spare room of the cache (`cache/probation.rs`), where no policy sees it and nothing is evicted for it. So
