@@ -71,7 +71,7 @@ fn prefetches_are_charged_and_misses_wait_behind_them() {
         "loop.csv",
         &format!("key\n{}", keys.map(|k| format!("{k}\n")).collect::<String>()),
     );
-    let off = prefetching_run(&path, &["--set", "prefetch.enabled=false", "--origin-slots", "2"]);
+    let off = prefetching_run(&path, &["--set", "prefetch.mode=on-demand", "--origin-slots", "2"]);
     assert_eq!((&off["misses"], &off["origin"]["loads"]), (&20_000.into(), &20_000.into()));
     assert_eq!(off["origin"]["delayed"], 0, "one request at a time");
     let on = prefetching_run(&path, &["--origin-slots", "2"]);
@@ -98,7 +98,7 @@ fn prefetching_costs_nothing_where_keys_come_at_random() {
         format!("{}\n", (state >> 33) % 2_000)
     });
     let path = write(dir.path(), "random.csv", &format!("key\n{}", random.take(40_000).collect::<String>()));
-    let off = prefetching_run(&path, &["--set", "prefetch.enabled=false"])["misses"].as_u64().unwrap();
+    let off = prefetching_run(&path, &["--set", "prefetch.mode=on-demand"])["misses"].as_u64().unwrap();
     let on = prefetching_run(&path, &[]);
     assert!(on["misses"].as_u64().unwrap() <= off + off / 200, "{off} without, {}", on["prefetch"]);
 }

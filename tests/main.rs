@@ -33,3 +33,5 @@ mod support;
 mod traces;
 #[cfg(test)]
 mod views;
+#[cfg(test)]
+mod warming;

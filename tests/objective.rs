@@ -12,7 +12,7 @@ fn run(dir: &Path, trace: &Path, objective: &str) -> (Vec<(u64, u64)>, f64) {
     let wanted = format!("optimise={objective}");
     let arguments = ["sim", trace.to_str().unwrap(), "--json", "--profile", "medium", "--capacity", "2000"];
     // Nothing but the capacity: prefetched entries would take some of it.
-    let fixed = ["--set", &wanted, "--set", "prefetch.enabled=false", "--ledger", file.to_str().unwrap()];
+    let fixed = ["--set", &wanted, "--set", "prefetch.mode=on-demand", "--ledger", file.to_str().unwrap()];
     let report: Value = serde_json::from_str(&succeed([&arguments[..], &fixed].concat())).unwrap();
     let ledger = ledger(&file);
     let changes = of_type(&ledger, "decision")
@@ -41,7 +41,7 @@ fn capacity_that_brings_nothing_is_given_up_for_memory_and_kept_for_throughput()
 fn missed(trace: &Path, objective: &str) -> [f64; 2] {
     let wanted = format!("optimise={objective}");
     let arguments = ["sim", trace.to_str().unwrap(), "--json", "--profile", "medium", "--capacity", "3MB"];
-    let fixed = ["--set", &wanted, "--set", "prefetch.enabled=false"];
+    let fixed = ["--set", &wanted, "--set", "prefetch.mode=on-demand"];
     let report: Value = serde_json::from_str(&succeed([&arguments[..], &fixed].concat())).unwrap();
     ["miss_ratio", "byte_miss_ratio"].map(|ratio| report[ratio].as_f64().unwrap())
 }

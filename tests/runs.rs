@@ -81,9 +81,11 @@ fn a_changed_file_is_read_again() {
     });
     assert!(output.status.success());
     let report = json(std::str::from_utf8(&output.stdout).unwrap());
-    let misses = report["tuned"]["misses"].as_u64().unwrap();
-    assert!(misses > 401, "401 files, and the one that changes again: {misses}");
-    assert!(misses <= 401 + 39, "no other file was read twice: {misses}");
+    // A file that was read ahead of its request is no miss.
+    let figure = |name: &str| report["tuned"][name].as_u64().unwrap();
+    let read = figure("misses") + figure("prefetched");
+    assert!(read > 401, "401 files, and the one that changes again: {read}");
+    assert!(read <= 401 + 39, "no other file was read twice: {read}");
 }
 
 #[test]
@@ -120,7 +122,7 @@ fn the_right_policy_is_chosen_live() {
         let workers = format!("executor.io-workers={workers}");
         let arguments = ["run", "--json", "--profile", "medium", "--set", &workers, "--set"];
         // Nothing but the choice: prefetching would hide it.
-        let fixed = ["strategies.worker-sizing.enabled=false", "--set", "prefetch.enabled=false", path];
+        let fixed = ["strategies.worker-sizing.enabled=false", "--set", "prefetch.mode=on-demand", path];
         let report = json(&succeed([&arguments[..], &fixed].concat()));
         let tuned = report["tuned"]["misses"].as_f64().unwrap();
         let over = (tuned - best) / requests * 100.0;

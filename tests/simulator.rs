@@ -108,7 +108,7 @@ fn over_the_best(path: &Path, capacity: &str, more: &[&str]) -> f64 {
         "--capacity",
         capacity,
         "--set",
-        "prefetch.enabled=false",
+        "prefetch.mode=on-demand",
         "--json",
     ];
     let text = succeed([&["sim", path.to_str().unwrap()], &arguments[..], more].concat());

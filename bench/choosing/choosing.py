@@ -104,7 +104,7 @@ def chooser():
 
 def chosen(path, capacity, settings):
     """The misses of a run under the profile."""
-    sets = [part for setting in ["prefetch.enabled=false", *CHOOSER, *settings] for part in ("--set", setting)]
+    sets = [part for setting in ["prefetch.mode=on-demand", *CHOOSER, *settings] for part in ("--set", setting)]
     report = host("sim", path, "--hash-keys", "--profile", "medium", "--unit", "objects", "--capacity", capacity, "--json", *sets)
     if report["disabled"] or report["interrupted"]:
         sys.exit(f"{path} at {capacity}: {report['disabled'] or 'interrupted'}")
@@ -287,7 +287,7 @@ def by_bytes(inputs, pool):
     lines = ["| trace | capacity | LRU | best followed policy | choosing by misses | choosing by bytes |", "|---|---:|---:|---:|---:|---:|"]
 
     def report(path, capacity, objective):
-        sets = [part for setting in ["prefetch.enabled=false", f"optimise={objective}"] for part in ("--set", setting)]
+        sets = [part for setting in ["prefetch.mode=on-demand", f"optimise={objective}"] for part in ("--set", setting)]
         return host("sim", path, "--hash-keys", "--profile", "medium", "--capacity", capacity, "--json", *sets)
 
     asked = [(name, path, capacity) for name, path in inputs for capacity in SIZED_CAPACITIES]

@@ -78,7 +78,7 @@ class Bench:
         return json.loads(output(command))
 
     def ours(self, name: str, capacity: str, sets: list[str]) -> dict:
-        off = self.sim(name, capacity, [*sets, "prefetch.enabled=false"])
+        off = self.sim(name, capacity, [*sets, "prefetch.mode=on-demand"])
         on = self.sim(name, capacity, sets)
         prefetch = on["prefetch"]
         used = prefetch["timely"] + prefetch["late"]

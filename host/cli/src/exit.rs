@@ -67,7 +67,7 @@ fn is_closed_pipe(error: &(dyn Error + 'static)) -> bool {
 fn is_setting(error: &(dyn Error + 'static)) -> bool {
     match error.downcast_ref::<RunError>() {
         Some(RunError::Profile(error)) => is_written_wrong(error),
-        Some(RunError::Setting { .. }) => true,
+        Some(RunError::Setting { .. } | RunError::WarmLeftOut(_)) => true,
         Some(_) => false,
         None => match error.downcast_ref::<LogError>() {
             Some(error) => !matches!(error, LogError::Listening(_)),

@@ -11,6 +11,7 @@ pub(crate) mod sweep;
 pub(crate) mod table;
 pub(crate) mod trace;
 pub(crate) mod virtual_run;
+pub(crate) mod warming;
 pub(crate) mod window;
 
 /// The algorithm of a digest and its start: enough to tell components apart by eye.

@@ -23,7 +23,7 @@ pub(crate) struct Layers {
 }
 
 /// The layers above the profile.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Settings")]
 pub(crate) struct Above {
     /// A file with settings that win over the profile's [default: host/host.toml in the configuration
@@ -45,6 +45,11 @@ pub(crate) struct Above {
 }
 
 impl Layers {
+    /// The same; where a run is `warm`ed, with the mode that takes it, unless a flag sets another.
+    pub(crate) fn warmed(&self, warm: bool) -> Self {
+        Self { profile: self.profile.clone(), above: self.above.warmed(warm) }
+    }
+
     /// The effective configuration on this machine, for work below `path`.
     pub(crate) fn load(&self, path: &Path) -> Result<Settings, Failure> {
         self.above.load(&self.profile, &Machine::read(path))
@@ -52,6 +57,15 @@ impl Layers {
 }
 
 impl Above {
+    /// As [`Layers::warmed`].
+    pub(crate) fn warmed(&self, warm: bool) -> Self {
+        let mut above = self.clone();
+        if warm && !above.set.iter().any(|set| set.trim_start().starts_with("prefetch.mode")) {
+            above.set.push("prefetch.mode=full".to_owned());
+        }
+        above
+    }
+
     /// The effective configuration for virtual time, where no machine lowers anything.
     pub(crate) fn load_for_virtual_time(&self, profile: &str) -> Result<Settings, Failure> {
         let mut nowhere = Machine::read(Path::new("."));

@@ -92,7 +92,7 @@ pub const BUILT_IN: &[GaugeSpec] = &[
     row(
         "prefetch-waiting",
         "bytes",
-        "what prefetched entries take that were not asked for yet, in the unit of the capacity",
+        "what prefetched and warmed entries take that were not asked for yet, in the unit of the capacity",
     ),
     row("process-cpu-cores", "cores", "CPU that this process used in the window"),
     row("process-memory", "bytes", "resident memory of this process"),

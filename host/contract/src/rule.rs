@@ -44,6 +44,16 @@ pub enum PrefetchRule {
 }
 
 impl PrefetchRule {
+    /// Whether it continues the order of what is asked for: a run, a stream, a repetition. The others load what belongs to a
+    /// key, in whatever order.
+    #[must_use]
+    pub fn continues_order(&self) -> bool {
+        match self {
+            Self::Sequential { .. } | Self::Stream { .. } | Self::Replay { .. } => true,
+            Self::Association { .. } | Self::Mined => false,
+        }
+    }
+
     /// The rule within its limits.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use host_contract::{Acceptance, Dial, DialSpec, Grant, Names, PrefetchRule, Rang
 use serde::Serialize;
 
 use crate::outcome::Outcome;
-use crate::rule_book::RuleChange;
+use crate::rule_book::{RuleChange, RuleKinds};
 
 /// Proposals of one strategy in one tick that the host listens to.
 pub const MAX_PROPOSALS: u32 = 256;
@@ -32,6 +32,10 @@ pub struct DialState {
     pub free_from_tick: u64,
 }
 
+/// The answer to a rule that the run does not take.
+const LEFT_OUT: &str = "rules for keys that belong together are left out of this run (prefetch.mode), those that continue \
+    an order are taken";
+
 /// What can be proposed in one tick, by whomever.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Offer {
@@ -41,6 +45,8 @@ pub struct Offer {
     pub dials: Vec<DialState>,
     /// Prefetch rules that a strategy may have installed; none where the run cannot prefetch.
     pub rule_limit: Option<u32>,
+    /// Which of them the run takes.
+    pub rule_kinds: RuleKinds,
     /// Policies that the shadows follow.
     pub followed: Vec<String>,
     /// Policies that they can follow; none where the run has no shadows.
@@ -188,6 +194,9 @@ impl ProposalContext {
         self.listen()?;
         let asked = RuleChange::Install(rule.clone());
         let admitted = self.may_change_rules().and_then(|limit| {
+            if !self.offer.rule_kinds.take(&rule) {
+                return Err(Refusal::Invalid(LEFT_OUT.to_owned()));
+            }
             if !self.rules.contains(&id) && self.rules_left() == 0 {
                 return Err(Refusal::TooMany(limit));
             }

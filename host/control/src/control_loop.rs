@@ -196,6 +196,7 @@ impl ControlLoop {
             tick,
             dials: self.config.dials.iter().map(state).collect(),
             rule_limit: controls.rules.limit(),
+            rule_kinds: controls.rules.kinds(),
             followed: controls.shadows.followed(),
             policies: controls.shadows.known(),
             shadow_budget: controls.shadows.budget(),

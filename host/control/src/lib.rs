@@ -33,6 +33,6 @@ pub use context::{DialState, Offer, ProposalContext};
 pub use control_loop::{Budget, Config, ControlLoop, Controls, HOST, NoSuchStrategy};
 pub use outcome::{Outcome, Verdict};
 pub use registration::Registration;
-pub use rule_book::{NoRules, RuleBook, RuleChange};
+pub use rule_book::{NoRules, RuleBook, RuleChange, RuleKinds};
 pub use shadow_control::{NoShadows, ShadowControl};
 pub use strategy::{Fault, Identity, LogLine, Response, Strategy, Usage};

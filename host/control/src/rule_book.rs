@@ -16,10 +16,36 @@ pub enum RuleChange {
     Withdraw,
 }
 
+/// Which rules a run takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RuleKinds {
+    /// All.
+    #[default]
+    All,
+    /// Those that [continue an order](PrefetchRule::continues_order).
+    InOrder,
+}
+
+impl RuleKinds {
+    /// Whether a rule is among them.
+    #[must_use]
+    pub fn take(self, rule: &PrefetchRule) -> bool {
+        match self {
+            Self::All => true,
+            Self::InOrder => rule.continues_order(),
+        }
+    }
+}
+
 /// Keeps prefetch rules by owner and id.
 pub trait RuleBook: Send {
     /// Rules that one owner may have installed; none where this run cannot prefetch.
     fn limit(&self) -> Option<u32>;
+
+    /// Which rules this run takes.
+    fn kinds(&self) -> RuleKinds {
+        RuleKinds::All
+    }
 
     /// Rules installed, of all owners.
     fn count(&self) -> u64;

@@ -18,7 +18,7 @@ use crate::error::{ExecutorError, TaskError};
 use crate::io::IoPool;
 use crate::pool_window::PoolWindow;
 use crate::recorder::{ClassId, Outcome, Pool, Recorder};
-use crate::stats::ExecutorStats;
+use crate::stats::{Demand, ExecutorStats};
 
 /// How long dropping waits for IO tasks that run.
 const GRACE: Duration = Duration::from_secs(2);
@@ -205,6 +205,12 @@ impl Executor {
     pub fn resize_io(&self, workers: u32) -> u32 {
         let workers = workers.clamp(1, self.config.max_io_workers);
         self.io.resize(workers, |now| tell_resized("io", self.io_window.resized(now), now))
+    }
+
+    /// What the pools have to do now. It takes no lock that a task takes.
+    #[must_use]
+    pub fn demand(&self) -> Demand {
+        Demand { cpu_queued: self.cpu.queued(), io_queued: self.io.queued(), io_workers: self.io.workers() }
     }
 
     /// What happened since the last call, or since the start.

@@ -34,7 +34,7 @@ struct Shared {
 pub(crate) struct IoPool {
     shared: Arc<Shared>,
     queue: u32,
-    /// Present number of workers. Held while resizing only.
+    /// Present number of workers. Held while resizing, and to read it.
     size: Mutex<u32>,
     /// None once shut down.
     runtime: Option<Runtime>,
@@ -105,6 +105,10 @@ impl IoPool {
             return Ok(Some(Permit { shared: Arc::clone(&self.shared), kind: PermitKind::Worker }));
         }
         Ok(self.shared.room.try_acquire()?.map(|()| Permit::queued(&self.shared)))
+    }
+
+    pub(crate) fn workers(&self) -> u32 {
+        *self.size.lock()
     }
 
     pub(crate) fn queued(&self) -> u64 {

@@ -39,4 +39,4 @@ pub use config::Config;
 pub use error::{ExecutorError, TaskError};
 pub use executor::{Executor, Pending};
 pub use recorder::ClassId;
-pub use stats::{ClassStats, ExecutorStats, PoolStats};
+pub use stats::{ClassStats, Demand, ExecutorStats, PoolStats};

@@ -13,6 +13,17 @@ pub struct ExecutorStats {
     pub classes: Vec<ClassStats>,
 }
 
+/// What the pools have to do at a moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Demand {
+    /// Tasks waiting in the CPU pool's queue.
+    pub cpu_queued: u64,
+    /// Tasks waiting in the IO pool's queue.
+    pub io_queued: u64,
+    /// Tasks that the IO pool runs at once.
+    pub io_workers: u32,
+}
+
 /// A pool in the window.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct PoolStats {

@@ -99,12 +99,19 @@ impl Account {
         self.in_flight() < self.max_in_flight()
     }
 
+    /// Takes a place among the loads under way, and nothing of the cache; false where there is none.
+    pub(crate) fn begin(&self) -> bool {
+        let most = self.max_in_flight();
+        let one_more = |now: u32| (now < most).then(|| now + 1);
+        self.in_flight.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok()
+    }
+
     /// Takes one load from the budget, and answers how many bytes are reserved for it. None where there is
     /// no room.
     pub(crate) fn reserve(&self) -> Option<u64> {
-        let most = self.max_in_flight();
-        let one_more = |now: u32| (now < most).then(|| now + 1);
-        self.in_flight.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
+        if !self.begin() {
+            return None;
+        }
         let expected = self.expected();
         let limit = self.limit_bytes();
         let with_it = |taken: u64| (taken < limit && expected <= limit - taken).then(|| taken + expected);

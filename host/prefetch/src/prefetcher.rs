@@ -274,6 +274,18 @@ impl Prefetcher {
         self.pending.take_drops()
     }
 
+    /// Takes a place in the budget for a load that no rule asked for; false where there is none. It is to be given back with
+    /// [`end_load`](Self::end_load).
+    #[must_use]
+    pub fn begin_load(&self) -> bool {
+        self.pending.account.begin()
+    }
+
+    /// A load that [`begin_load`](Self::begin_load) began has ended.
+    pub fn end_load(&self) {
+        self.pending.account.land();
+    }
+
     /// Ends the run: what nobody asked for counts as wasted. Loads that end later are ignored.
     pub fn finish(&self) {
         self.pending.finish();

@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use crate::key::{Key, Kind, bound, key};
+use crate::settings::PrefetchMode;
 use crate::{builtin, dial_keys};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -16,7 +17,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// The keys that belong to no dial. Caches are measured in megabytes; the floor of the cap only excludes slips of the
 /// unit.
-const OTHERS: [Key; 30] = [
+const OTHERS: [Key; 32] = [
     key("summary", Kind::Text),
     key("optimise", Kind::Choice(&["throughput", "latency", "memory", "bandwidth"])),
     bound("memory.cap", Kind::Bytes(1_000, 1_000_000_000_000_000)),
@@ -24,7 +25,9 @@ const OTHERS: [Key; 30] = [
     key("cache.shadow-policies", Kind::Count(1, 16)),
     bound("executor.queue", Kind::Count(1, 1_000_000)),
     key("executor.latency-target", Kind::Span(Duration::ZERO, Duration::from_secs(3_600))),
-    key("prefetch.enabled", Kind::Flag),
+    key("prefetch.mode", Kind::Choice(&PrefetchMode::NAMES)),
+    key("prefetch.warm", Kind::Text),
+    key("prefetch.save-hot", Kind::Text),
     bound("prefetch.max-rules", Kind::Count(0, 65_536)),
     key("control.enabled", Kind::Flag),
     key("control.tick", Kind::Span(MILLISECOND, Duration::from_secs(3_600))),

@@ -93,11 +93,51 @@ pub struct ExecutorSettings {
     pub latency_target: Option<Duration>,
 }
 
+/// What is loaded before it is asked for. Each takes what the one before it takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PrefetchMode {
+    /// Nothing.
+    OnDemand,
+    /// What continues the order of what is being read: runs, streams, repetitions.
+    Progressive,
+    /// Also what belongs to a key in whatever order: associations, those that the host mines among them.
+    #[default]
+    Predictive,
+    /// Also what was asked for most in a recording or the last run, in quiet periods.
+    Full,
+}
+
+impl PrefetchMode {
+    /// The names, in the order of the modes.
+    pub(crate) const NAMES: [&str; 4] = ["on-demand", "progressive", "predictive", "full"];
+
+    /// The mode of that name.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        let modes = [Self::OnDemand, Self::Progressive, Self::Predictive, Self::Full];
+        Self::NAMES.iter().zip(modes).find_map(|(known, mode)| (*known == name).then_some(mode))
+    }
+
+    /// Its name in a profile.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OnDemand => "on-demand",
+            Self::Progressive => "progressive",
+            Self::Predictive => "predictive",
+            Self::Full => "full",
+        }
+    }
+}
+
 /// Prefetching.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PrefetchSettings {
-    /// Whether rules are applied at all.
-    pub enabled: bool,
+    /// What is loaded before it is asked for.
+    pub mode: PrefetchMode,
+    /// With [`PrefetchMode::Full`]: a file of hot keys or a recording to warm from, which need not be there yet.
+    pub warm: Option<PathBuf>,
+    /// Where the hottest keys are saved at the end of a run.
+    pub save_hot: Option<PathBuf>,
     /// Loads under way at once, at the start; 0 to `max_in_flight_limit`.
     pub max_in_flight: u32,
     /// The most a strategy may raise it to.

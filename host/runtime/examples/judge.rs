@@ -292,7 +292,7 @@ fn host(
         format!("control.tick={}ms", TICK.as_millis()),
         "control.tick-requests=0".to_owned(),
         "cache.shadows=false".to_owned(),
-        "prefetch.enabled=false".to_owned(),
+        "prefetch.mode=on-demand".to_owned(),
         "executor.cpu-workers=1".to_owned(),
     ];
     let loader = host_profile::Loader::new().profile("medium").user_file(None);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use host_cache::{PolicyFactory, Registry, Shadows};
-use host_contract::dial::{CPU_WORKERS, IO_WORKERS};
+use host_contract::dial::{CPU_WORKERS, IO_WORKERS, PREFETCH_IN_FLIGHT};
 use host_contract::gauge::Values;
 use host_contract::number::to_f64;
 use host_contract::snapshot::{self, Snapshot, System};
@@ -23,11 +23,12 @@ use crate::data_plane::{DataPlane, Store};
 use crate::fallbacks;
 use crate::ledger::Ledger;
 use crate::modelled::Modelled;
-use crate::ranges::{loop_config, ranges, rule_limit};
+use crate::ranges::{loop_config, prefetches, ranges};
 use crate::report;
 use crate::rule_book::Rules;
 use crate::shadow_control::Following;
 use crate::snapshot_builder::{Prefetch, Sample, SnapshotBuilder};
+use crate::warm::hot::Hot;
 
 /// What a tick reads and turns.
 pub(crate) struct ControlPlane {
@@ -50,6 +51,8 @@ pub(crate) struct ControlPlane {
     pub(crate) machine: Machine,
     pub(crate) builder: SnapshotBuilder,
     pub(crate) ledger: Ledger,
+    /// Which keys are asked for most, where anybody wants to know.
+    pub(crate) hot: Option<Hot>,
     /// What the last tick saw.
     pub(crate) last: Arc<Snapshot>,
 }
@@ -77,6 +80,9 @@ pub struct Finished {
     pub cost: report::Cost,
     /// The last snapshot.
     pub last: Arc<Snapshot>,
+    /// The keys that were asked for most, with the requests for each that ticks saw, the hottest first. Nothing where they
+    /// were not [counted](crate::Options::count_hot).
+    pub hot: Vec<(u64, u64)>,
     /// What the operator should know: proposals refused, a ledger that is not whole.
     pub notes: Vec<String>,
 }
@@ -179,7 +185,8 @@ impl ControlPlane {
         let (decisions, rules) = (control.decisions().to_vec(), control.rule_changes().to_vec());
         let disabled = control.disabled().cloned().collect();
         notes.extend(self.ledger.finish().map(|error| format!("the ledger is not whole: {error}")));
-        Finished { decisions, rules, disabled, cost, last, notes }
+        let hot = self.hot.take().map(Hot::hottest).unwrap_or_default();
+        Finished { decisions, rules, disabled, cost, last, hot, notes }
     }
 
     /// Puts on the ledger that somebody told the host to do something.
@@ -195,7 +202,12 @@ impl ControlPlane {
         let before = self.actuators.values();
         self.actuators =
             crate::actuators::actuators(&self.cache, &self.prefetcher, self.executor.as_ref(), &ranges);
-        self.rules.set_limit(rule_limit(settings));
+        self.rules.reload(settings);
+        match (before.contains_key(&PREFETCH_IN_FLIGHT), prefetches(settings)) {
+            (true, false) => self.prefetcher.set_max_in_flight(0),
+            (false, true) => self.prefetcher.set_max_in_flight(settings.prefetch.max_in_flight),
+            _ => {}
+        }
         self.latency_target = settings.executor.latency_target;
         let mut failed = Vec::new();
         for (dial, value) in before {
@@ -249,6 +261,9 @@ impl ControlPlane {
             latency: plane.metrics.take_window(),
             gauges,
         };
+        if let Some(hot) = &mut self.hot {
+            hot.note(&sample.accesses);
+        }
         Arc::new(self.builder.snapshot(now, sample))
     }
 

@@ -6,6 +6,7 @@
 pub(crate) mod builtin;
 pub(crate) mod directory;
 pub(crate) mod trace;
+mod warm_up;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -16,8 +17,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::live::Live;
 use crate::progress::{Progress, Stop};
-use crate::report::Phase;
+use crate::report::{Phase, Warming};
 use crate::snapshot_builder::served;
+
+pub(crate) use warm_up::WarmUp;
 
 /// Clients, each asking again when it was answered. More than the workers of any profile, so that a pool that is too
 /// small shows as a queue.
@@ -35,6 +38,7 @@ pub(crate) struct Drive<'a> {
     pub(crate) progress: &'a dyn Progress,
     pub(crate) stop: &'a Stop,
     clients: Arc<Semaphore>,
+    warm_up: WarmUp,
 }
 
 /// A client that is free: it asks once, and is free again when this is dropped.
@@ -62,8 +66,10 @@ impl<'a> Drive<'a> {
         executor: Arc<Executor>,
         progress: &'a dyn Progress,
         stop: &'a Stop,
+        warm_up: WarmUp,
     ) -> Self {
         Self {
+            warm_up,
             request_class: executor.class("request"),
             compute_class: executor.class("compute"),
             clients: Arc::new(Semaphore::new(usize::try_from(CLIENTS).unwrap_or(usize::MAX))),
@@ -72,6 +78,17 @@ impl<'a> Drive<'a> {
             progress,
             stop,
         }
+    }
+
+    /// Begins to warm the cache, before the first request: for so long as it may hold up the run, then beside it. `find` gives
+    /// the number of a key that is known by name.
+    pub(crate) async fn warm_up(&self, find: impl Fn(&[u8]) -> Option<u64>) {
+        self.warm_up.begin(self, find).await;
+    }
+
+    /// What warming came to; none where nothing was to be warmed. It goes no further.
+    pub(crate) fn warmed(&self) -> Option<Warming> {
+        self.warm_up.end(self)
     }
 
     /// Begins a phase.
@@ -100,9 +117,10 @@ impl<'a> Drive<'a> {
 
     fn counters(&self) -> Counters {
         let plane = &self.live.plane;
-        let (hits, misses) = served(&plane.cache.stats());
+        let stats = plane.cache.stats();
+        let (hits, misses) = served(&stats);
         let prefetch = plane.prefetcher.totals();
-        let prefetched = prefetch.timely + prefetch.late;
+        let prefetched = prefetch.timely + prefetch.late + stats.spare_asked;
         // A request that a prefetch served is a hit of the prefetch, and not of the cache.
         Counters {
             finished: plane.metrics.count(),

@@ -106,6 +106,19 @@ pub enum RunError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The hot keys cannot be saved.
+    #[error("{}: hot keys cannot be saved there: {source}", path.display())]
+    HotKeys {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Warming was asked for, and the settings leave it out.
+    #[error(
+        "--warm loads what was hot before, which prefetch.mode={0} leaves out: prefetch.mode=full takes it"
+    )]
+    WarmLeftOut(&'static str),
 }
 
 impl From<SimError> for RunError {

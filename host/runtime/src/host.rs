@@ -31,6 +31,7 @@ use host_cache::Outcome;
 use host_contract::Snapshot;
 use host_control::ledger::Record;
 use host_executor::Executor;
+use parking_lot::Mutex;
 use tokio::sync::{broadcast, oneshot};
 
 use crate::command::Command;
@@ -42,7 +43,10 @@ use crate::ledger::{Ledger, Subscription};
 use crate::live::Live;
 use crate::options::Options;
 use crate::origin::OriginError;
+use crate::report::Warming;
 use crate::value::Value;
+use crate::warm::Warmer;
+use crate::warm::hot::Hot;
 use crate::wiring;
 
 /// Figures of a running host since its start.
@@ -71,6 +75,7 @@ pub struct Host {
     control: control_thread::Handle,
     latest: Arc<ArcSwap<Snapshot>>,
     subscribers: broadcast::Sender<Arc<Record>>,
+    warmer: Mutex<Option<Warmer>>,
 }
 
 impl Host {
@@ -85,8 +90,9 @@ impl Host {
         };
         let ledger = Ledger::new(options.ledger);
         let subscribers = ledger.subscribers();
-        let parts = wiring::Parts::live(&options.scope, &executor, options.registrations, ledger)?;
-        let live = Arc::new(Live { plane: parts.plane, origin: options.origin, runtime: executor.handle() });
+        let mut parts = wiring::Parts::live(&options.scope, &executor, options.registrations, ledger)?;
+        parts.control.hot = options.count_hot.then(Hot::new);
+        let live = Arc::new(Live::new(parts.plane, options.origin, executor.handle()));
         let latest = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
         let control = ControlThread {
             control: parts.control,
@@ -96,7 +102,7 @@ impl Host {
         }
         .start()
         .map_err(HostError::Thread)?;
-        Ok(Self { live, executor, control, latest, subscribers })
+        Ok(Self { live, executor, control, latest, subscribers, warmer: Mutex::default() })
     }
 
     /// The value of `key`, if the cache holds it. Counts as a request.
@@ -121,6 +127,19 @@ impl Host {
     /// Removes the value of `key` and returns it.
     pub fn remove(&self, key: impl Into<Key>) -> Option<Value> {
         self.live.plane.cache.remove(&key.into())
+    }
+
+    /// Begins to load these keys, which were asked for most before, the hottest first: in quiet periods, and into room that
+    /// nobody needs, so that nothing is evicted for them. [`Finished::hot`] of the last run names them. What an earlier call
+    /// has not reached yet is given up.
+    pub fn warm(&self, keys: Vec<u64>) {
+        *self.warmer.lock() = Some(Warmer::start(&self.live, &self.executor, keys, 0));
+    }
+
+    /// What warming has come to; none before the first call of [`warm`](Self::warm).
+    #[must_use]
+    pub fn warming(&self) -> Option<Warming> {
+        self.warmer.lock().as_ref().map(|warmer| warmer.report(&self.live.plane))
     }
 
     /// Figures since the start.

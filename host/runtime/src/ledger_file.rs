@@ -55,7 +55,7 @@ impl LedgerFile {
 
 /// Whether both names lead to one file. Neither is opened: a FIFO would wait for its other end.
 #[cfg(unix)]
-fn same_file(a: &Path, b: &Path) -> bool {
+pub(crate) fn same_file(a: &Path, b: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     let id = |path: &Path| std::fs::metadata(path).map(|about| (about.dev(), about.ino())).ok();
     id(a).is_some_and(|a| Some(a) == id(b))
@@ -63,7 +63,7 @@ fn same_file(a: &Path, b: &Path) -> bool {
 
 /// Whether both names lead to one file.
 #[cfg(not(unix))]
-fn same_file(a: &Path, b: &Path) -> bool {
+pub(crate) fn same_file(a: &Path, b: &Path) -> bool {
     a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b))
 }
 

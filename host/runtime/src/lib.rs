@@ -38,6 +38,7 @@ mod snapshot_builder;
 mod value;
 mod virtual_clock;
 mod virtual_run;
+mod warm;
 mod wiring;
 
 pub use command::Command;
@@ -51,7 +52,7 @@ pub use origin::{Load, Origin, OriginError};
 pub use progress::{Progress, Stop};
 pub use report::Report;
 pub use run::run;
-pub use run_options::{Against, Input, RunOptions};
+pub use run_options::{Against, Input, RunOptions, WarmOptions};
 pub use scenario_run::report::{BestFixed, Figures, PhaseFigures, SETTLE_TICKS, ScenarioReport, TickFigures};
 pub use scenario_run::sweep::Tried;
 pub use scenario_run::{Reference, ScenarioOptions, Sizing, run_scenario};

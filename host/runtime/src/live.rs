@@ -1,6 +1,7 @@
 //! Requests in wall time: a key is looked up, else loaded from the origin, once for all who ask.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use host_cache::{Fill, Outcome, Served};
@@ -16,6 +17,8 @@ pub(crate) struct Live {
     pub(crate) plane: DataPlane,
     pub(crate) origin: Arc<dyn Origin>,
     pub(crate) runtime: Handle,
+    /// Loads under way that requests wait for.
+    demand_loads: AtomicU64,
 }
 
 /// A request that has arrived, with the time since when it waits.
@@ -26,6 +29,15 @@ pub(crate) struct Request {
 }
 
 impl Live {
+    pub(crate) fn new(plane: DataPlane, origin: Arc<dyn Origin>, runtime: Handle) -> Self {
+        Self { plane, origin, runtime, demand_loads: AtomicU64::new(0) }
+    }
+
+    /// Loads under way that requests wait for.
+    pub(crate) fn demand_loads(&self) -> u64 {
+        self.demand_loads.load(Ordering::Relaxed)
+    }
+
     /// A request has arrived: logs it, and starts what the rules want prefetched. Its time runs from here on, the wait in
     /// a queue included.
     pub(crate) fn arrive(self: &Arc<Self>, key: Key) -> Request {
@@ -44,7 +56,10 @@ impl Live {
     pub(crate) async fn serve(&self, request: Request) -> Result<Value, OriginError> {
         let Request { arrival, arrived } = request;
         self.plane.demanded(arrival.key.number());
-        let load = self.load(&arrival.key);
+        let load = async {
+            let _under_way = UnderWay::one_of(&self.demand_loads);
+            self.load(&arrival.key).await
+        };
         let result = self.plane.cache.get_or_try_insert_async(arrival.key.clone(), load).await;
         if let Ok((value, served)) = &result {
             self.plane.served(&arrival, value, *served != Served::Loaded);
@@ -89,6 +104,11 @@ impl Live {
         result
     }
 
+    /// Loads into room that nobody needs, unless the key is there or being loaded.
+    pub(crate) async fn warm(&self, key: Key) -> Result<Fill, OriginError> {
+        self.plane.cache.try_fill_spare_async(key.clone(), self.load(&key)).await
+    }
+
     /// Prefetches in a task of its own, bounded by the prefetch budget: behind the requests that wait in the queue it would
     /// always come too late.
     fn prefetch(self: &Arc<Self>, number: u64) {
@@ -106,6 +126,22 @@ impl Live {
             }
         };
         self.runtime.spawn(task);
+    }
+}
+
+/// One of the loads under way; also of a load that is dropped before its end.
+struct UnderWay<'a>(&'a AtomicU64);
+
+impl<'a> UnderWay<'a> {
+    fn one_of(loads: &'a AtomicU64) -> Self {
+        loads.fetch_add(1, Ordering::Relaxed);
+        Self(loads)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -142,7 +178,7 @@ mod tests {
         let settings = host_profile::Loader::new().user_file(None).load(&machine).unwrap();
         let scope = Scope { capacity: 100, mean_weight: 1, ..Options::new(settings).scope };
         let parts = Parts::in_virtual_time(&scope, &Arc::default(), Vec::new(), Ledger::new(None)).unwrap();
-        Arc::new(Live { plane: parts.plane, origin: Arc::new(Numbers), runtime })
+        Arc::new(Live::new(parts.plane, Arc::new(Numbers), runtime))
     }
 
     #[test]

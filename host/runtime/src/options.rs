@@ -35,6 +35,7 @@ pub struct Options {
     pub(crate) origin: Arc<dyn Origin>,
     pub(crate) executor: Option<Arc<Executor>>,
     pub(crate) ledger: Option<Box<dyn Write + Send>>,
+    pub(crate) count_hot: bool,
 }
 
 impl Options {
@@ -57,7 +58,14 @@ impl Options {
             run,
             workload: "a host".to_owned(),
         };
-        Self { scope, registrations: Vec::new(), origin: Arc::new(Nothing), executor: None, ledger: None }
+        Self {
+            scope,
+            registrations: Vec::new(),
+            origin: Arc::new(Nothing),
+            executor: None,
+            ledger: None,
+            count_hot: false,
+        }
     }
 
     /// The same within another scope, which brings its own settings and policies.
@@ -111,6 +119,13 @@ impl Options {
     #[must_use]
     pub fn executor(mut self, executor: Arc<Executor>) -> Self {
         self.executor = Some(executor);
+        self
+    }
+
+    /// Counts which keys are asked for most, as far as ticks see them, for [`Finished::hot`](crate::Finished::hot).
+    #[must_use]
+    pub fn count_hot(mut self) -> Self {
+        self.count_hot = true;
         self
     }
 

@@ -8,8 +8,8 @@ use host_cache::{Registry, UnknownPolicy};
 use host_contract::dial::CACHE_CAPACITY;
 use host_contract::{Dial, Dials, Names, Refusal, Value};
 use host_control::judge::Plan;
-use host_control::{Budget, Config};
-use host_profile::{DialSettings, JudgeSettings, Settings};
+use host_control::{Budget, Config, RuleKinds};
+use host_profile::{DialSettings, JudgeSettings, PrefetchMode, Settings};
 
 /// What the settings allow each dial.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,7 +53,7 @@ pub(crate) fn ranges(settings: &Settings, capacity: u64, policies: &Arc<Registry
         policies: Arc::clone(policies),
         capacity: ordered(scaled(cache.min_capacity.get()).max(1), scaled(cache.max_capacity.get())),
         dials: settings.dials.clone(),
-        prefetch_in_flight: settings.prefetch.enabled.then_some(settings.prefetch.max_in_flight_limit),
+        prefetch_in_flight: prefetches(settings).then_some(settings.prefetch.max_in_flight_limit),
     }
 }
 
@@ -85,7 +85,17 @@ fn ordered(least: u64, most: u64) -> RangeInclusive<u64> {
 
 /// Rules that one strategy may have installed; none where the settings switch prefetching off.
 pub(crate) fn rule_limit(settings: &Settings) -> Option<u32> {
-    settings.prefetch.enabled.then_some(settings.prefetch.max_rules)
+    prefetches(settings).then_some(settings.prefetch.max_rules)
+}
+
+/// Which rules the settings take.
+pub(crate) fn rule_kinds(settings: &Settings) -> RuleKinds {
+    if settings.prefetch.mode < PrefetchMode::Predictive { RuleKinds::InOrder } else { RuleKinds::All }
+}
+
+/// Whether anything may be loaded before it is asked for.
+pub(crate) fn prefetches(settings: &Settings) -> bool {
+    settings.prefetch.mode != PrefetchMode::OnDemand
 }
 
 fn judge_plan(judge: JudgeSettings) -> Plan {

@@ -105,7 +105,7 @@ pub struct Figures {
     /// Requests that the cache served by itself: they caused no load of their own, and no prefetch had loaded for them.
     /// Those that waited for a load under way are among them.
     pub hits: u64,
-    /// Requests that a prefetch served: loaded in time, or still under way and waited for.
+    /// Requests that a prefetch or warming served: loaded in time, or still under way and waited for.
     pub prefetched: u64,
     /// Requests that waited for another one's load.
     pub waited: u64,
@@ -137,6 +137,9 @@ pub struct Figures {
     pub io_workers: u32,
     /// Prefetched entries, and what became of them.
     pub prefetch: Prefetch,
+    /// Entries that were warmed, and what became of them; none where nothing was to be warmed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warming: Option<Warming>,
     /// The parts of the run.
     pub phases: Vec<Phase>,
 }
@@ -183,6 +186,38 @@ impl Prefetch {
     }
 }
 
+/// Entries that were loaded before anybody asked, because their keys were hot before. `loaded = asked + wasted + waiting`;
+/// `named` is the sum of `loaded` and of all that was not loaded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Warming {
+    /// Keys that the file names, as many as are warmed at the most.
+    pub named: u64,
+    /// Of them, loaded into room that nobody needed.
+    pub loaded: u64,
+    /// Of these, loaded before the first request.
+    pub loaded_before: u64,
+    /// Time that this took, which is in no other figure. Seconds.
+    pub before_seconds: f64,
+    /// Of the loaded, requested: each would have been a miss.
+    pub asked: u64,
+    /// Of the loaded, gone before they were requested.
+    pub wasted: u64,
+    /// Of the loaded, neither at the end.
+    pub waiting: u64,
+    /// `asked` times the mean time of a load: what requests did not wait. Seconds.
+    pub saved_seconds: f64,
+    /// Not loaded: in the cache or being loaded already.
+    pub there: u64,
+    /// Not loaded: the origin has nothing under the key.
+    pub unknown: u64,
+    /// Not loaded: there was no room left.
+    pub no_room: u64,
+    /// Not loaded: the load failed.
+    pub failed: u64,
+    /// Not loaded: no quiet period came.
+    pub not_reached: u64,
+}
+
 /// One part of a run: a phase of the built-in workload, a pass over a directory, a trace.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Phase {
@@ -192,7 +227,7 @@ pub struct Phase {
     pub requests: u64,
     /// Requests that the cache served by itself.
     pub hits: u64,
-    /// Requests that a prefetch served.
+    /// Requests that a prefetch or warming served.
     pub prefetched: u64,
     /// Requests to the cache that had to load.
     pub misses: u64,

@@ -89,6 +89,12 @@ impl RequestMetrics {
         (loads.count > 0).then_some(loads.p99_us)
     }
 
+    /// Mean time of the origin's loads since the start, microseconds; 0 where there was none.
+    #[must_use]
+    pub(crate) fn mean_load_us(&self) -> f64 {
+        self.loads.total().percentiles().mean_us
+    }
+
     /// Requests finished since the start.
     #[must_use]
     pub(crate) fn count(&self) -> u64 {

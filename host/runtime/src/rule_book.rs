@@ -3,30 +3,39 @@
 use std::sync::Arc;
 
 use host_contract::PrefetchRule;
-use host_control::RuleBook;
+use host_control::{RuleBook, RuleKinds};
 use host_prefetch::{Prefetcher, Rule};
+use host_profile::Settings;
+
+use crate::ranges::{rule_kinds, rule_limit};
 
 /// The rules of a run.
 pub(crate) struct Rules {
     prefetcher: Arc<Prefetcher>,
+    /// None where the run cannot prefetch.
     limit: Option<u32>,
+    kinds: RuleKinds,
 }
 
 impl Rules {
-    /// The rules of a prefetcher, of which one owner may have `limit`; none where the run cannot prefetch.
-    pub(crate) fn new(prefetcher: Arc<Prefetcher>, limit: Option<u32>) -> Self {
-        Self { prefetcher, limit }
+    /// The rules of a prefetcher, as many and of such kinds as the settings take.
+    pub(crate) fn new(prefetcher: Arc<Prefetcher>, settings: &Settings) -> Self {
+        Self { prefetcher, limit: rule_limit(settings), kinds: rule_kinds(settings) }
     }
 
-    /// Another limit. Rules beyond it stay until their owner withdraws them.
-    pub(crate) fn set_limit(&mut self, limit: Option<u32>) {
-        self.limit = limit;
+    /// Other settings. Rules that they would not take stay until their owner withdraws them.
+    pub(crate) fn reload(&mut self, settings: &Settings) {
+        (self.limit, self.kinds) = (rule_limit(settings), rule_kinds(settings));
     }
 }
 
 impl RuleBook for Rules {
     fn limit(&self) -> Option<u32> {
         self.limit
+    }
+
+    fn kinds(&self) -> RuleKinds {
+        self.kinds
     }
 
     fn count(&self) -> u64 {
@@ -64,7 +73,7 @@ mod tests {
     #[test]
     fn rules_belong_to_their_owner() {
         let prefetcher = Arc::new(Prefetcher::new(Budget { max_in_flight: 4, cache_share: 0.25 }, 8));
-        let mut rules = Rules::new(prefetcher, Some(8));
+        let mut rules = Rules { prefetcher, limit: Some(8), kinds: RuleKinds::All };
         let sequential = PrefetchRule::Sequential { stride: 1, depth: 4 };
         let association = PrefetchRule::Association { key: 7, targets: vec![70] };
         rules.install(0, 1, &sequential).unwrap();

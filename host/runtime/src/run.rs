@@ -15,9 +15,10 @@ use host_contract::{Clock, Grant, RunInfo, Unit};
 use host_control::Registration;
 use host_plugin::Time;
 use host_profile::Settings;
+use host_workload::trace;
 
 use crate::control_plane::Finished;
-use crate::drive::{self, Drive};
+use crate::drive::{self, Drive, WarmUp};
 use crate::error::RunError;
 use crate::host::Host;
 use crate::input::{Kind, Prepared, Source};
@@ -25,10 +26,12 @@ use crate::ledger_file::LedgerFile;
 use crate::live::Live;
 use crate::options::{Options, Scope};
 use crate::progress::{Progress, Stop};
-use crate::report::{Cost, Figures, Phase, Report, Totals};
-use crate::run_options::{Against, RunOptions};
+use crate::report::{Cost, Figures, Phase, Report, Totals, Warming};
+use crate::run_options::{Against, Input, RunOptions};
 use crate::strategies;
 use crate::sweep::{self, Compared, FixedSettings, Sweep};
+use crate::warm::save::{HotFile, Rows};
+use crate::warm::source::{HotKeys, Known, ToWarm};
 use crate::wiring;
 
 /// How long the end of a run may wait for the control thread: a strategy may use its deadline once more.
@@ -43,12 +46,21 @@ pub fn run(options: &RunOptions, progress: &dyn Progress, stop: &Stop) -> Result
     let settings = &options.settings;
     let ledger = LedgerFile::open(options.ledger.as_deref(), options.input.path(), progress)?;
     let loaded = strategies::load(settings, Time::Machine, options.seed, progress)?;
+    let save = options.warm.save.as_deref().or(settings.prefetch.save_hot.as_deref());
+    let save = HotFile::open(save, options.input.path())?;
+    let known = match &options.input {
+        Input::BuiltIn => Known::ByNumber(&trace::Options::default()),
+        Input::Trace(_, how) => Known::ByNumber(how),
+        Input::Directory(_) => Known::ByName,
+    };
+    let to_warm = ToWarm::read(settings, options.warm.from.as_deref(), known, stop)?;
     let prepared = Prepared::new(options, progress, stop)?;
     let ledger = ledger.map(LedgerFile::begin).transpose()?;
 
     let mut notes = settings.notes.clone();
     notes.extend(prepared.notes.iter().cloned());
     notes.extend(loaded.notes);
+    notes.extend(to_warm.notes);
     let report = Report {
         profile: settings.profile.clone(),
         workload: prepared.workload(options),
@@ -63,7 +75,7 @@ pub fn run(options: &RunOptions, progress: &dyn Progress, stop: &Stop) -> Result
         notes,
         interrupted: false,
     };
-    let mut runs = Runs { options, prepared: &prepared, progress, stop, report };
+    let mut runs = Runs { options, prepared: &prepared, progress, stop, report, hot: to_warm.keys, save };
     match options.against {
         Against::Nothing => runs.tuned(loaded.registrations, ledger)?,
         Against::Start => {
@@ -89,6 +101,10 @@ struct Runs<'a> {
     progress: &'a dyn Progress,
     stop: &'a Stop,
     report: Report,
+    /// What tuned runs are warmed with.
+    hot: Option<HotKeys>,
+    /// Where the hottest keys of the first tuned run go.
+    save: Option<HotFile>,
 }
 
 impl Runs<'_> {
@@ -97,10 +113,13 @@ impl Runs<'_> {
         settings: &Settings,
         registrations: Vec<Registration>,
         ledger: Option<Box<dyn Write + Send>>,
+        kind: Tuned,
     ) -> Result<Done, RunError> {
-        let Self { options, prepared, progress, stop, ref report } = *self;
+        let Self { options, prepared, progress, stop, ref report, ref hot, ref save } = *self;
         let header = report.workload.header();
-        let side = Side { options, settings, prepared, progress, stop, header };
+        let hot = if kind == Tuned::No { None } else { hot.clone() };
+        let save = save.as_ref().filter(|_| kind == Tuned::First);
+        let side = Side { options, settings, prepared, progress, stop, header, hot, save };
         let mut done = side.run(registrations, ledger)?;
         if let Some(totals) = done.totals.take() {
             self.report.workload.totals = Some(totals);
@@ -114,7 +133,7 @@ impl Runs<'_> {
             return Ok(None);
         }
         self.progress.say(what);
-        Ok(Some(self.run(&self.options.settings, Vec::new(), None)?.figures))
+        Ok(Some(self.run(&self.options.settings, Vec::new(), None, Tuned::No)?.figures))
     }
 
     /// The run with strategies on, which the report is about.
@@ -123,7 +142,7 @@ impl Runs<'_> {
         registrations: Vec<Registration>,
         ledger: Option<Box<dyn Write + Send>>,
     ) -> Result<(), RunError> {
-        let done = self.run(&self.options.settings, registrations, ledger)?;
+        let done = self.run(&self.options.settings, registrations, ledger, Tuned::First)?;
         let report = &mut self.report;
         report.tuned = Some(done.figures);
         report.decisions = done.finished.decisions;
@@ -161,7 +180,7 @@ impl Runs<'_> {
                     self.tuned(registrations, ledger)?;
                     self.report.tuned.as_ref().map(|figures| compared.of(figures))
                 }
-                None => Some(compared.of(&self.run(settings, self.load()?, None)?.figures)),
+                None => Some(compared.of(&self.run(settings, self.load()?, None, Tuned::Again)?.figures)),
             };
             if self.stop.asked() {
                 break;
@@ -189,7 +208,7 @@ impl Runs<'_> {
             });
         }
         let settings = fixed.within(&self.options.settings);
-        let figures = self.run(&settings, registrations, None)?.figures;
+        let figures = self.run(&settings, registrations, None, Tuned::No)?.figures;
         // Part of an input is no run of it.
         Ok((!self.stop.asked()).then_some(figures))
     }
@@ -199,6 +218,14 @@ impl Runs<'_> {
         let RunOptions { settings, seed, .. } = self.options;
         Ok(strategies::load(settings, Time::Machine, *seed, &Quiet)?.registrations)
     }
+}
+
+/// Whether a run is a tuned one, which is warmed; the first leaves its hottest keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tuned {
+    No,
+    First,
+    Again,
 }
 
 /// What was told once is not told again.
@@ -223,6 +250,8 @@ struct Side<'a> {
     progress: &'a dyn Progress,
     stop: &'a Stop,
     header: String,
+    hot: Option<HotKeys>,
+    save: Option<&'a HotFile>,
 }
 
 struct Done {
@@ -262,6 +291,7 @@ impl Side<'_> {
             Some(ledger) => options.ledger(ledger),
             None => options,
         };
+        let options = if self.save.is_some() { options.count_hot() } else { options };
         // Where the system cannot, the figure is that of all runs so far.
         let _separate = host_telemetry::restart_peak_memory();
         let host = Host::start(options)?;
@@ -270,18 +300,33 @@ impl Side<'_> {
         let (took, cpu_seconds) = (started.elapsed(), cpu.elapsed().as_secs_f64());
         let live = Arc::clone(&host.live);
         let mut finished = host.shut_down_blocking(GRACE)?;
-        let work = work?;
+        let mut work = work?;
+        let hot = std::mem::take(&mut finished.hot);
+        work.notes.extend(self.save.map(|file| file.save(&self.rows(hot, &origin))));
         if cpu_seconds > 0.0 {
             let cores = finished.last.system.cpu_cores.max(1.0);
             finished.cost.process_share = finished.cost.cpu_seconds / cpu_seconds;
             finished.cost.machine_share = finished.cost.cpu_seconds / (cores * took.as_secs_f64());
         }
-        let figures = figures(&live, &finished, work.phases, took);
+        // The figures begin with the first request.
+        let before = work.warming.map_or(0.0, |warming| warming.before_seconds);
+        let took = took.saturating_sub(Duration::try_from_secs_f64(before).unwrap_or_default());
+        let figures = figures(&live, &finished, work.phases, work.warming, took);
         Ok(Done { figures, finished, totals: work.totals, notes: work.notes })
     }
 
+    /// Hot keys as the next run will know them.
+    fn rows(&self, hot: Vec<(u64, u64)>, origin: &Source) -> Rows {
+        match (&self.prepared.kind, origin) {
+            (Kind::Directory(root), Source::Files(files)) => Rows::Names(files.named(&hot, root)),
+            _ => Rows::Numbers(hot),
+        }
+    }
+
     fn work(&self, host: &Host, origin: &Source) -> Result<Work, RunError> {
-        let driver = Drive::new(Arc::clone(&host.live), Arc::clone(&host.executor), self.progress, self.stop);
+        let warm_up = WarmUp::new(self.hot.clone(), self.options.warm.before);
+        let (live, executor) = (Arc::clone(&host.live), Arc::clone(&host.executor));
+        let driver = Drive::new(live, executor, self.progress, self.stop, warm_up);
         host.executor.block_on(async {
             let mut work = Work::default();
             match (&self.prepared.kind, origin) {
@@ -293,10 +338,16 @@ impl Side<'_> {
                 }
                 (Kind::Directory(root), Source::Files(files)) => {
                     let done = drive::directory::drive(&driver, files, root, self.options.passes).await?;
-                    work = Work { phases: done.phases, totals: Some(done.totals), notes: done.notes };
+                    work = Work {
+                        phases: done.phases,
+                        totals: Some(done.totals),
+                        notes: done.notes,
+                        ..Work::default()
+                    };
                 }
                 (Kind::Directory(_), Source::Objects(_)) => {}
             }
+            work.warming = driver.warmed();
             Ok(work)
         })
     }
@@ -307,15 +358,22 @@ struct Work {
     phases: Vec<Phase>,
     totals: Option<Totals>,
     notes: Vec<String>,
+    warming: Option<Warming>,
 }
 
-fn figures(live: &Live, finished: &Finished, phases: Vec<Phase>, took: Duration) -> Figures {
+fn figures(
+    live: &Live,
+    finished: &Finished,
+    phases: Vec<Phase>,
+    warming: Option<Warming>,
+    took: Duration,
+) -> Figures {
     let plane = &live.plane;
     let prefetch = crate::report::Prefetch::of(plane.prefetcher.totals());
     let cache = &finished.last.cache;
     let stats = plane.cache.stats();
     let latency = plane.metrics.total().percentiles();
-    let prefetched = prefetch.timely + prefetch.late;
+    let prefetched = prefetch.timely + prefetch.late + stats.spare_asked;
     // A request that a prefetch served is not credited to the cache.
     let hits = cache.hits.saturating_sub(prefetched);
     let all = hits + prefetched + cache.misses;
@@ -338,6 +396,7 @@ fn figures(live: &Live, finished: &Finished, phases: Vec<Phase>, took: Duration)
         cpu_workers: finished.last.executor.as_ref().map_or(0, |pools| pools.cpu.workers),
         io_workers: finished.last.executor.as_ref().map_or(0, |pools| pools.io.workers),
         prefetch,
+        warming,
         phases,
     }
 }

@@ -65,4 +65,17 @@ pub struct RunOptions {
     pub seed: u64,
     /// Where the ledger of the tuned run is written.
     pub ledger: Option<PathBuf>,
+    /// What the tuned run is warmed from, and what it leaves for the next one.
+    pub warm: WarmOptions,
+}
+
+/// What a run is warmed from, and what it leaves for the next one.
+#[derive(Debug, Clone, Default)]
+pub struct WarmOptions {
+    /// A file of hot keys, or a recording; it has to be there. None: what `prefetch.warm` names, once it is there.
+    pub from: Option<PathBuf>,
+    /// How long to warm before the first request at most; what is left then is warmed in quiet periods.
+    pub before: Duration,
+    /// Where the hottest keys are saved at the end. None: where `prefetch.save-hot` says.
+    pub save: Option<PathBuf>,
 }

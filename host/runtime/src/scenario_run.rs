@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use host_contract::{Clock, RunInfo, Unit, Value};
-use host_profile::Settings;
+use host_profile::{PrefetchMode, Settings};
 use host_scenario::{Model, Scenario};
 
 use crate::control_plane::Finished;
@@ -84,7 +84,7 @@ pub fn run_scenario(
     let ledger = LedgerFile::open(options.ledger.as_deref(), None, progress)?;
     let mut settings = options.settings.clone();
     // There is neither.
-    (settings.cache.shadows, settings.prefetch.enabled) = (false, false);
+    (settings.cache.shadows, settings.prefetch.mode) = (false, PrefetchMode::OnDemand);
     let loaded = strategies::load(&settings, &options.sizing, scenario.seed, progress)?;
     let ledger = ledger.map(LedgerFile::begin).transpose()?;
 

@@ -11,6 +11,7 @@ use host_contract::{Dial, Objective, Value};
 use host_profile::Settings;
 use serde::Serialize;
 
+use crate::ranges::prefetches;
 use crate::report::Figures;
 
 /// Turns of the best fixed settings and the tuned run.
@@ -223,11 +224,7 @@ fn policies(_: &Settings, _: u32, best: &FixedSettings) -> Vec<FixedSettings> {
 }
 
 fn prefetching(settings: &Settings, _: u32, best: &FixedSettings) -> Vec<FixedSettings> {
-    if settings.prefetch.enabled {
-        vec![FixedSettings { prefetching: true, ..best.clone() }]
-    } else {
-        Vec::new()
-    }
+    if prefetches(settings) { vec![FixedSettings { prefetching: true, ..best.clone() }] } else { Vec::new() }
 }
 
 fn median(runs: &[f64]) -> Option<f64> {

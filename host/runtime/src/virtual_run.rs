@@ -9,6 +9,7 @@
 mod fixed;
 pub(crate) mod served;
 mod steps;
+mod warmed;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -37,14 +38,18 @@ use crate::ledger::Ledger;
 use crate::ledger_file::LedgerFile;
 use crate::options::Scope;
 use crate::progress::{Progress, Stop};
-use crate::report;
+use crate::report::{self, Warming};
 use crate::strategies;
 use crate::value::Value;
 use crate::virtual_clock::VirtualClock;
+use crate::warm::hot::Hot;
+use crate::warm::save::{HotFile, Rows};
+use crate::warm::source::{HotKeys, Known, ToWarm};
 use crate::wiring::{self, Parts};
 use fixed::Alone;
 use served::Served;
 use steps::{Step, Steps};
+use warmed::Warmed;
 
 pub use fixed::Fixed;
 
@@ -97,6 +102,10 @@ pub struct VirtualOptions {
     pub seed: u64,
     /// Where the ledger is written.
     pub ledger: Option<PathBuf>,
+    /// A file of hot keys, or a recording, to warm from; it has to be there. None: what `prefetch.warm` names, once it is there.
+    pub warm: Option<PathBuf>,
+    /// Where the hottest keys are saved. What a profile names for it is left to runs in wall time.
+    pub save_hot: Option<PathBuf>,
 }
 
 /// What came of it. `host sim --profile P --json` prints this object.
@@ -128,6 +137,9 @@ pub struct VirtualReport {
     pub fixed: Vec<Fixed>,
     /// Prefetched entries, and what became of them.
     pub prefetch: report::Prefetch,
+    /// Entries that were warmed, and what became of them; none where nothing was to be warmed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warming: Option<Warming>,
     /// What the origin was asked for, on demand and ahead of it.
     pub origin: Charged,
     /// Virtual time that the run took.
@@ -173,6 +185,10 @@ pub fn run_virtual(
     let settings = &options.settings;
     let ledger = LedgerFile::open(options.ledger.as_deref(), options.input.path(), progress)?;
     let loaded = strategies::load(settings, Time::Virtual, options.seed, progress)?;
+    let save = HotFile::open(options.save_hot.as_deref(), options.input.path())?;
+    let default = TraceOptions::default();
+    let how = if let VirtualInput::Trace(_, how) = &options.input { how } else { &default };
+    let to_warm = ToWarm::read(settings, options.warm.as_deref(), Known::ByNumber(how), stop)?;
     let steps = Steps::open(options, progress, stop)?;
     let ledger = ledger.map(LedgerFile::begin).transpose()?;
 
@@ -194,21 +210,26 @@ pub fn run_virtual(
     let clock = Arc::new(VirtualClock::default());
     let parts = Parts::in_virtual_time(&scope, &clock, loaded.registrations, Ledger::new(ledger))?;
     let mut replay = Replay::new(options, &steps, parts, clock);
+    replay.control.hot = save.as_ref().map(|_| Hot::new());
+    if let Some(HotKeys::Numbers(keys)) = &to_warm.keys {
+        replay.warm(keys);
+    }
     // What is decided before the first request costs nothing.
     replay.tick();
     let compared = replay.compared()?;
     let abandoned = AtomicBool::new(false);
-    let mut report = thread::scope(|scope| {
+    let (mut report, hot) = thread::scope(|scope| {
         let alone = Alone::begin(scope, &steps, &compared, stop, &abandoned);
         replay.run(progress, stop)?;
         // A policy alone over the whole input says nothing of a run that was ended before.
         let whole = replay.finished == steps.total;
         let compared = if whole { replay.compared()? } else { Vec::new() };
-        let report = replay.settle();
-        Ok::<_, RunError>(VirtualReport { fixed: alone.rows(&compared)?, ..report })
+        let (report, hot) = replay.settle();
+        Ok::<_, RunError>((VirtualReport { fixed: alone.rows(&compared)?, ..report }, hot))
     })?;
     report.disabled.splice(0..0, loaded.disabled);
-    report.notes.splice(0..0, loaded.notes.into_iter().chain(steps.notes()));
+    report.notes.splice(0..0, loaded.notes.into_iter().chain(to_warm.notes).chain(steps.notes()));
+    report.notes.extend(save.map(|file| file.save(&Rows::Numbers(hot))));
     report.interrupted = stop.asked();
     Ok(report)
 }
@@ -228,6 +249,7 @@ struct Replay<'a> {
     in_flight: HashMap<u64, Duration, RandomState>,
     origin: Origin,
     charged: Charged,
+    warmed: Option<Warmed>,
 }
 
 impl<'a> Replay<'a> {
@@ -250,6 +272,7 @@ impl<'a> Replay<'a> {
             in_flight: HashMap::with_hasher(wiring::fixed_hasher()),
             origin: Origin::new(options.origin_latency, options.origin_slots),
             charged: Charged::default(),
+            warmed: None,
         }
     }
 
@@ -377,18 +400,19 @@ impl<'a> Replay<'a> {
         Ok(compared)
     }
 
-    fn settle(mut self) -> VirtualReport {
+    fn settle(mut self) -> (VirtualReport, Vec<(u64, u64)>) {
         self.served.tell(&self.plane);
         let (options, steps, seconds) = (self.options, self.steps, self.clock.now().as_secs_f64());
         let origin = Charged {
-            loads: self.origin.loads(),
+            loads: self.charged.loads + self.origin.loads(),
             delayed: self.origin.delayed(),
             delay_seconds: self.origin.delay().as_secs_f64(),
             ..self.charged
         };
+        let warming = self.warming();
         let finished = self.control.finish(self.clock.now(), &self.plane);
         let cache = &finished.last.cache;
-        VirtualReport {
+        let report = VirtualReport {
             profile: options.settings.profile.clone(),
             trace: match &options.input {
                 VirtualInput::BuiltIn => "built-in".to_owned(),
@@ -405,6 +429,7 @@ impl<'a> Replay<'a> {
             policy: cache.policy.clone(),
             fixed: Vec::new(),
             prefetch: report::Prefetch::of(self.plane.prefetcher.totals()),
+            warming,
             origin,
             seconds,
             decisions: finished.decisions,
@@ -413,6 +438,7 @@ impl<'a> Replay<'a> {
             cost: finished.cost,
             notes: finished.notes,
             interrupted: false,
-        }
+        };
+        (report, finished.hot)
     }
 }

@@ -19,7 +19,7 @@ use crate::key::Key;
 use crate::ledger::Ledger;
 use crate::modelled::Modelled;
 use crate::options::Scope;
-use crate::ranges::{loop_config, policy_names, ranges, rule_limit};
+use crate::ranges::{loop_config, policy_names, prefetches, ranges};
 use crate::request_metrics::RequestMetrics;
 use crate::rule_book::Rules;
 use crate::snapshot_builder::SnapshotBuilder;
@@ -79,7 +79,7 @@ pub(crate) const ALL_CAPACITIES: [f64; 3] = [0.5, 1.0, 2.0];
 /// A prefetcher at the starting budget, for entries that weigh about `mean_weight`. By the seed it holds some back.
 pub(crate) fn prefetcher(settings: &Settings, capacity: u64, mean_weight: u64, seed: u64) -> Prefetcher {
     let prefetch = &settings.prefetch;
-    let max_in_flight = if prefetch.enabled { prefetch.max_in_flight } else { 0 };
+    let max_in_flight = if prefetches(settings) { prefetch.max_in_flight } else { 0 };
     let budget = host_prefetch::Budget { max_in_flight, cache_share: prefetch.cache_share };
     let most = usize::try_from(prefetch.max_rules).unwrap_or(usize::MAX);
     let prefetcher = Prefetcher::measured(budget, most, seed, mean_weight);
@@ -168,10 +168,11 @@ impl Parts {
             shadow_capacity: *capacity,
             shadow_budget: settings.cache.shadow_policies,
             actuators,
-            rules: Rules::new(Arc::clone(&prefetcher), rule_limit(settings)),
+            rules: Rules::new(Arc::clone(&prefetcher), settings),
             machine,
             builder: SnapshotBuilder::new(policy_names(policies), *run),
             ledger,
+            hot: None,
             last: Arc::default(),
         };
         control.begin(&settings.profile, workload);
@@ -226,9 +227,9 @@ mod tests {
 
     #[test]
     fn prefetching_that_is_switched_off_has_neither_dials_nor_rules() {
-        let settings = settings(&["prefetch.enabled=false"]);
+        let settings = settings(&["prefetch.mode=on-demand"]);
         let ranges = ranges(&settings, 100, &Arc::default());
-        assert_eq!((ranges.prefetch_in_flight, rule_limit(&settings)), (None, None));
+        assert_eq!((ranges.prefetch_in_flight, crate::ranges::rule_limit(&settings)), (None, None));
         assert_eq!(prefetcher(&settings, 100, 1, 0).max_in_flight(), 0);
     }
 

@@ -220,3 +220,45 @@ fn a_strategy_that_is_retired_is_not_consulted_again() {
     assert_eq!(finished.disabled.len(), 1);
     assert!(finished.disabled[0].text.contains("the operator prefers lru"), "{}", finished.disabled[0].text);
 }
+
+#[test]
+fn the_hottest_keys_of_one_host_are_warmed_by_the_next_while_it_is_idle() {
+    let start = |options: Options| Host::start(options.origin(Arc::new(Echo::default()))).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let ask = |host: &Host, key: u64| drop(runtime.block_on(host.get_or_load(key)).unwrap());
+    let host = start(Options::new(settings(&[])).count_hot());
+    for key in [7_u64, 8, 8, 9, 8, 9] {
+        ask(&host, key);
+    }
+    assert_eq!(host.warming(), None);
+    let finished = host.shut_down_blocking(GRACE).unwrap();
+    assert_eq!(finished.hot, [(8, 3), (9, 2), (7, 1)]);
+
+    let host = start(Options::new(settings(&["prefetch.mode=full"])));
+    host.warm(finished.hot.iter().map(|(key, _)| *key).collect());
+    while host.warming().is_some_and(|warming| warming.waiting < 3) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    ask(&host, 8);
+    let (stats, warming) = (host.stats(), host.warming().unwrap());
+    assert_eq!((stats.hits, stats.misses), (1, 0));
+    assert_eq!((warming.loaded, warming.asked, warming.waiting, warming.wasted), (3, 1, 2, 0));
+    assert!(warming.saved_seconds > 0.0, "{warming:?}");
+    assert!(host.shut_down_blocking(GRACE).unwrap().hot.is_empty(), "not counted unless asked for");
+}
+
+#[test]
+fn a_reload_switches_prefetching_by_its_mode() {
+    let host = Host::start(Options::new(settings(&[]))).unwrap();
+    let most = || {
+        tick(&host);
+        host.snapshot().prefetch.max_in_flight
+    };
+    let usual = most();
+    assert!(usual > 0);
+    for (mode, expected) in [("on-demand", 0), ("progressive", usual), ("on-demand", 0), ("full", usual)] {
+        let mode = format!("prefetch.mode={mode}");
+        host.command_blocking(Command::Reload(Box::new(settings(&[&mode])))).unwrap();
+        assert_eq!(most(), expected, "{mode}");
+    }
+}

@@ -216,6 +216,8 @@ fn virtual_time_runs_a_registered_policy_too() {
     let mut settings = load(&policies(), "mru").unwrap();
     settings.control.enabled = false;
     let mut options = VirtualOptions {
+        warm: None,
+        save_hot: None,
         settings,
         policies: policies(),
         input: VirtualInput::Trace(trace, host_workload::trace::Options::default()),

@@ -6,11 +6,14 @@
 //! - [`directory`]: the files of a project, found in a fixed order, read and indexed;
 //! - [`generator`]: a seeded, built-in sequence of phases that favour different policies.
 //!
+//! Beside them, [`hot`] knows what was asked for most.
+//!
 //! This crate knows no cache, no clock and no thread pool. A workload says what is asked for and in which order; the
 //! caller decides where and when. The same input and the same seed give the same requests.
 
 pub mod analysis;
 pub mod directory;
 pub mod generator;
+pub mod hot;
 pub mod key;
 pub mod trace;

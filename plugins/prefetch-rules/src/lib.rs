@@ -12,6 +12,7 @@ mod recent;
 use book::{Book, Order};
 use pattern::{Found, Pattern};
 use recent::Recent;
+use std::mem::{Discriminant, discriminant};
 use strategy_sdk::{
     Acceptance, ControlError, Description, Strategy, TickError, TickInfo, accesses, count, dial,
     export_strategy, log, metrics, prefetch, run,
@@ -40,6 +41,8 @@ struct PrefetchRules {
     recent: Recent,
     /// Accesses since the window was looked at.
     unseen: u64,
+    /// Kinds of patterns of which the host takes no rule in this run.
+    left_out: Vec<Discriminant<Pattern>>,
 }
 
 impl Strategy for PrefetchRules {
@@ -52,7 +55,13 @@ impl Strategy for PrefetchRules {
     }
 
     fn new(settings: Settings) -> Result<Self, TickError> {
-        Ok(Self { book: Book::default(), settings, recent: Recent::default(), unseen: 0 })
+        Ok(Self {
+            book: Book::default(),
+            settings,
+            recent: Recent::default(),
+            unseen: 0,
+            left_out: Vec::new(),
+        })
     }
 
     fn tick(&mut self, info: TickInfo) -> Result<(), TickError> {
@@ -65,7 +74,8 @@ impl Strategy for PrefetchRules {
         let wasteful = self.book.wasteful(info.tick, &self.settings, &state.rules);
         self.carry_out(info.tick, wasteful);
         if self.book.is_empty() {
-            let orders = self.book.update(info.tick, self.native(), state.rules_left);
+            let found = self.taken(self.native());
+            let orders = self.book.update(info.tick, found, state.rules_left);
             self.carry_out(info.tick, orders);
         }
         self.unseen = self.unseen.saturating_add(self.recent.read(accesses::since));
@@ -76,7 +86,7 @@ impl Strategy for PrefetchRules {
             let keys = self.recent.keys();
             let mut found = self.native();
             found.extend(pairs::find(keys, &self.settings));
-            let orders = self.book.update(info.tick, found, state.rules_left);
+            let orders = self.book.update(info.tick, self.taken(found), state.rules_left);
             self.carry_out(info.tick, orders);
         }
         Ok(())
@@ -107,10 +117,22 @@ impl PrefetchRules {
         pattern::native(run::keys_ordered(), self.settings.depth)
     }
 
-    /// Proposes the orders until one is refused for good: the ones after it would be, too.
+    /// Those of kinds that the host takes.
+    fn taken(&self, mut found: Vec<Found>) -> Vec<Found> {
+        found.retain(|found| !self.left_out.contains(&discriminant(&found.pattern)));
+        found
+    }
+
+    /// Proposes the orders until one is refused for good: the ones after it would be, too. A rule that is invalid is so for its
+    /// kind: the profile's mode leaves it out.
     fn carry_out(&mut self, tick: u64, orders: Vec<Order>) {
         let mut reasons = Vec::new();
         for order in orders {
+            if let Order::Install { pattern, .. } = &order
+                && self.left_out.contains(&discriminant(pattern))
+            {
+                continue;
+            }
             let answer = match &order {
                 Order::Install { id, pattern, .. } => propose(*id, pattern),
                 Order::Withdraw { id, .. } => prefetch::propose_withdrawal(*id),
@@ -122,7 +144,12 @@ impl PrefetchRules {
                 }
                 // The host has forgotten it, and so does the book.
                 Err(ControlError::Unknown(_)) => self.book.done(tick, order),
-                Err(ControlError::Invalid(text)) => log::warn(format_args!("{}: {text}", order.reason())),
+                Err(ControlError::Invalid(text)) => {
+                    log::warn(format_args!("{}: {text}", order.reason()));
+                    if let Order::Install { pattern, .. } = &order {
+                        self.left_out.push(discriminant(pattern));
+                    }
+                }
                 Err(_) => break,
             }
         }

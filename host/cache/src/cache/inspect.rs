@@ -3,6 +3,7 @@
 use super::shard::Shard;
 use super::{Cache, Stats};
 use crate::sync::{AtomicU64, Ordering};
+use hashbrown::Equivalent;
 use host_policy::PolicyFactory;
 use std::hash::{BuildHasher, Hash};
 
@@ -59,6 +60,18 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
         self.len() == 0
     }
 
+    /// What the shard of `key` may still take without evicting anything, about.
+    ///
+    /// ```
+    /// let cache = host_cache::Cache::builder(100).shards(1).build();
+    /// cache.insert("key", 1);
+    /// assert_eq!(cache.room_beside("other key"), 99);
+    /// ```
+    pub fn room_beside<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> u64 {
+        let share = self.capacity() / u64::try_from(self.shards.len()).unwrap_or(u64::MAX).max(1);
+        share.saturating_sub(self.shard(self.id(key)).counters.weight.load(Ordering::Acquire))
+    }
+
     /// Number of shards, a power of two.
     ///
     /// ```
@@ -101,6 +114,9 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
             expired: self.sum(|shard| &shard.counters.expired),
             refused: self.sum(|shard| &shard.counters.refused),
             unused: self.sum(|shard| &shard.counters.unused),
+            spare_filled: self.sum(|shard| &shard.counters.spare_filled),
+            spare_asked: self.sum(|shard| &shard.counters.spare_asked),
+            spare: self.sum(|shard| &shard.counters.spare),
             entries: self.len(),
             weight: self.weight(),
             probation: self.sum(|shard| &shard.counters.probation),

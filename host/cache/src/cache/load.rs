@@ -7,6 +7,7 @@
 
 use super::Cache;
 use super::flight::{Lead, Role};
+use super::probation::Room;
 use super::removed::Removed;
 use hashbrown::Equivalent;
 use std::convert::Infallible;
@@ -207,7 +208,7 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
         match self.begin_fill(&key) {
             Ok(lead) => {
                 let value = load()?;
-                self.land_fill(lead, key, value);
+                self.land_fill(lead, key, value, Room::Share);
                 Ok(Fill::Loaded)
             }
             Err(found) => Ok(found),
@@ -235,7 +236,35 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
         match self.begin_fill(&key) {
             Ok(lead) => {
                 let value = load.await?;
-                self.land_fill(lead, key, value);
+                self.land_fill(lead, key, value, Room::Share);
+                Ok(Fill::Loaded)
+            }
+            Err(found) => Ok(found),
+        }
+    }
+
+    /// As [`try_fill_async`](Self::try_fill_async), into room that nobody needs, as [`fill_spare`](Self::fill_spare) does.
+    ///
+    /// # Errors
+    /// That of `load`.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let cache = host_cache::Cache::builder(100).build();
+    /// cache.try_fill_spare_async("front page", async { Ok::<_, ()>(1) }).await.unwrap();
+    /// assert_eq!(cache.get("front page"), Some(1));
+    /// # }
+    /// ```
+    pub async fn try_fill_spare_async<E>(
+        &self,
+        key: K,
+        load: impl Future<Output = Result<V, E>>,
+    ) -> Result<Fill, E> {
+        match self.begin_fill(&key) {
+            Ok(lead) => {
+                let value = load.await?;
+                self.land_fill(lead, key, value, Room::Spare);
                 Ok(Fill::Loaded)
             }
             Err(found) => Ok(found),
@@ -252,9 +281,30 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
     /// assert_eq!((cache.get("page"), cache.stats().promoted), (Some(1), 1));
     /// ```
     pub fn fill(&self, key: K, value: V) {
+        self.fill_in(key, value, Room::Share);
+    }
+
+    /// Stores what was loaded long ahead of need in room that nobody needs yet, beyond the share of
+    /// [probation](Self::set_probation_share). It is refused where there is none, and leaves
+    /// [unused](super::Cause::Unused), the latest first, as soon as anything else needs the room: nothing is evicted for
+    /// it, and every policy evicts what it would evict without it. Asked for, it becomes an entry like any.
+    ///
+    /// ```
+    /// let cache = host_cache::Cache::builder(2).shards(1).build();
+    /// cache.fill_spare("front page", 1);
+    /// cache.fill_spare("back page", 2);
+    /// cache.insert("page", 3);
+    /// assert_eq!((cache.get("back page"), cache.get("front page")), (None, Some(1)));
+    /// assert_eq!((cache.stats().spare_filled, cache.stats().spare_asked), (2, 1));
+    /// ```
+    pub fn fill_spare(&self, key: K, value: V) {
+        self.fill_in(key, value, Room::Spare);
+    }
+
+    fn fill_in(&self, key: K, value: V, room: Room) {
         let incoming = self.incoming(self.id(&key), key, value, None);
         let mut removed = Removed::new();
-        self.shard(incoming.hash).fill(incoming, &self.common, None, &mut removed);
+        self.shard(incoming.hash).fill(incoming, &self.common, None, room, &mut removed);
         self.report(removed);
     }
 
@@ -291,10 +341,10 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
     }
 
     /// Puts a value that was loaded ahead of need on probation, unless it was overtaken, and hands it to those who wait.
-    fn land_fill(&self, lead: Lead<'_, K, V>, key: K, value: V) {
+    fn land_fill(&self, lead: Lead<'_, K, V>, key: K, value: V, room: Room) {
         let incoming = self.incoming(self.id(&key), key, value.clone(), None);
         let mut removed = Removed::new();
-        self.shard(incoming.hash).fill(incoming, &self.common, Some(&lead), &mut removed);
+        self.shard(incoming.hash).fill(incoming, &self.common, Some(&lead), room, &mut removed);
         lead.land(&value);
         self.report(removed);
     }

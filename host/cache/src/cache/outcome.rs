@@ -89,6 +89,12 @@ pub struct Stats {
     pub refused: u64,
     /// Entries loaded ahead of need that left without being asked for.
     pub unused: u64,
+    /// Entries that were loaded ahead of need into [spare room](super::Cache::fill_spare).
+    pub spare_filled: u64,
+    /// Of these, entries that were asked for.
+    pub spare_asked: u64,
+    /// Of these, entries that wait there now.
+    pub spare: u64,
     /// Entries now, those included whose time is over and that were not removed yet.
     pub entries: u64,
     /// Sum of their weights.

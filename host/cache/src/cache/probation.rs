@@ -6,10 +6,14 @@
 //! loaded. What is not leaves when younger ones need its place. To the policy the cache is smaller by what waits, and it
 //! sees the requests that it would see without any loading ahead.
 //!
+//! What is loaded long before its time, when a cache starts, may wait in room that nobody needs yet, beyond that share. It
+//! leaves as soon as anybody needs the room, the latest first, before any entry is evicted and before anything within the
+//! share gives way. So no policy decides otherwise for it: it can save a miss, and can cause none.
+//!
 //! The queue keeps a line for an entry that has left otherwise, until that line is the oldest or such lines are the most.
 
 use super::expiry::Lifetime;
-use super::store::Entry;
+use super::store::{Entry, Incoming};
 use hashbrown::{Equivalent, HashTable};
 use std::collections::VecDeque;
 
@@ -21,8 +25,18 @@ pub(super) struct Waiting<K, V> {
     /// `None` where it has no end.
     pub(super) lifetime: Option<Lifetime>,
     pub(super) entry: Entry<K, V>,
+    pub(super) room: Room,
     /// Tells this entry from an earlier one of its key.
     ticket: u64,
+}
+
+/// The room that an entry waits in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// The share of the capacity.
+    Share,
+    /// What nobody needs at present.
+    Spare,
 }
 
 impl<K, V> Waiting<K, V> {
@@ -35,15 +49,29 @@ impl<K, V> Waiting<K, V> {
 #[derive(Debug)]
 pub(super) struct Probation<K, V> {
     table: HashTable<Waiting<K, V>>,
-    /// Hash and ticket, oldest first.
+    /// Hash and ticket of those within the share, oldest first.
     queue: VecDeque<(u64, u64)>,
+    /// The same of those in spare room.
+    spare: VecDeque<(u64, u64)>,
     weight: u64,
+    /// Of it, in spare room.
+    spare_weight: u64,
+    /// Entries in spare room.
+    spare_len: u64,
     tickets: u64,
 }
 
 impl<K, V> Probation<K, V> {
     pub(super) const fn new() -> Self {
-        Self { table: HashTable::new(), queue: VecDeque::new(), weight: 0, tickets: 0 }
+        Self {
+            table: HashTable::new(),
+            queue: VecDeque::new(),
+            spare: VecDeque::new(),
+            weight: 0,
+            spare_weight: 0,
+            spare_len: 0,
+            tickets: 0,
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -55,6 +83,16 @@ impl<K, V> Probation<K, V> {
         self.weight
     }
 
+    /// Sum of the weights of those within the share.
+    pub(super) const fn share_weight(&self) -> u64 {
+        self.weight - self.spare_weight
+    }
+
+    /// Entries in spare room.
+    pub(super) const fn spare_len(&self) -> u64 {
+        self.spare_len
+    }
+
     pub(super) fn find<Q: Equivalent<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<&Waiting<K, V>> {
         self.table.find(hash, |waiting| waiting.hash == hash && key.equivalent(&waiting.entry.key))
     }
@@ -64,16 +102,22 @@ impl<K, V> Probation<K, V> {
     }
 
     /// Adds an entry whose key does not wait.
-    pub(super) fn push(&mut self, hash: u64, weight: u64, lifetime: Option<Lifetime>, entry: Entry<K, V>) {
+    pub(super) fn push(&mut self, incoming: Incoming<K, V>, room: Room) {
+        let Incoming { hash, weight, lifetime, entry } = incoming;
         let ticket = self.tickets;
         self.tickets += 1;
         self.weight += weight;
-        let waiting = Waiting { hash, weight, lifetime, entry, ticket };
+        if room == Room::Spare {
+            self.spare_weight += weight;
+            self.spare_len += 1;
+        }
+        let waiting = Waiting { hash, weight, lifetime, entry, room, ticket };
         self.table.insert_unique(hash, waiting, |waiting| waiting.hash);
-        self.queue.push_back((hash, ticket));
-        if self.queue.len() / 2 > self.table.len() + 16 {
+        let queue = if room == Room::Spare { &mut self.spare } else { &mut self.queue };
+        queue.push_back((hash, ticket));
+        if queue.len() / 2 > self.table.len() + 16 {
             let table = &self.table;
-            self.queue.retain(|&(hash, ticket)| table.find(hash, |w| w.ticket == ticket).is_some());
+            queue.retain(|&(hash, ticket)| table.find(hash, |w| w.ticket == ticket).is_some());
         }
     }
 
@@ -81,7 +125,22 @@ impl<K, V> Probation<K, V> {
         self.remove(hash, |waiting| waiting.hash == hash && key.equivalent(&waiting.entry.key))
     }
 
-    /// Takes the one that has waited longest.
+    /// Takes any one.
+    pub(super) fn take_any(&mut self) -> Option<Waiting<K, V>> {
+        self.take_oldest().or_else(|| self.take_spare())
+    }
+
+    /// Takes the one that came to spare room last.
+    pub(super) fn take_spare(&mut self) -> Option<Waiting<K, V>> {
+        while let Some((hash, ticket)) = self.spare.pop_back() {
+            if let Some(waiting) = self.remove(hash, |waiting| waiting.ticket == ticket) {
+                return Some(waiting);
+            }
+        }
+        None
+    }
+
+    /// Takes the one within the share that has waited longest.
     pub(super) fn take_oldest(&mut self) -> Option<Waiting<K, V>> {
         while let Some((hash, ticket)) = self.queue.pop_front() {
             if let Some(waiting) = self.remove(hash, |waiting| waiting.ticket == ticket) {
@@ -100,6 +159,10 @@ impl<K, V> Probation<K, V> {
     fn remove(&mut self, hash: u64, is_it: impl FnMut(&Waiting<K, V>) -> bool) -> Option<Waiting<K, V>> {
         let (waiting, _) = self.table.find_entry(hash, is_it).ok()?.remove();
         self.weight -= waiting.weight;
+        if waiting.room == Room::Spare {
+            self.spare_weight -= waiting.weight;
+            self.spare_len -= 1;
+        }
         Some(waiting)
     }
 }
@@ -109,7 +172,8 @@ mod tests {
     use super::*;
 
     fn push(probation: &mut Probation<u64, u64>, key: u64, weight: u64) {
-        probation.push(key, weight, None, Entry { key, value: key * 10 });
+        let entry = Entry { key, value: key * 10 };
+        probation.push(Incoming { hash: key, weight, lifetime: None, entry }, Room::Share);
     }
 
     #[test]
@@ -124,6 +188,22 @@ mod tests {
         push(&mut probation, 1, 5);
         let order: Vec<u64> = std::iter::from_fn(|| probation.take_oldest().map(|w| w.entry.key)).collect();
         assert_eq!((order, probation.weight()), (vec![2, 3, 4, 1], 0));
+    }
+
+    #[test]
+    fn what_came_to_spare_room_last_leaves_it_first_and_takes_none_of_the_share() {
+        let mut probation = Probation::new();
+        push(&mut probation, 1, 10);
+        for key in 2..=4 {
+            let entry = Entry { key, value: key };
+            probation.push(Incoming { hash: key, weight: key, lifetime: None, entry }, Room::Spare);
+        }
+        assert_eq!((probation.weight(), probation.share_weight(), probation.spare_len()), (19, 10, 3));
+        assert!(probation.take(3, &3).is_some());
+        let order: Vec<u64> = std::iter::from_fn(|| probation.take_spare().map(|w| w.entry.key)).collect();
+        assert_eq!((order, probation.spare_len(), probation.share_weight()), (vec![4, 2], 0, 10));
+        assert_eq!(probation.take_any().map(|waiting| waiting.entry.key), Some(1));
+        assert_eq!(probation.weight(), 0);
     }
 
     #[test]

@@ -47,6 +47,10 @@ pub(super) struct Counters {
     pub(super) promoted: AtomicU64,
     /// Entries that left probation because nobody had asked for them.
     pub(super) unused: AtomicU64,
+    /// Entries that were loaded into spare room, those of them that were asked for, and those that wait there now.
+    pub(super) spare_filled: AtomicU64,
+    pub(super) spare_asked: AtomicU64,
+    pub(super) spare: AtomicU64,
     /// How often a policy lost track, and LRU took over.
     pub(super) fallbacks: AtomicU64,
     /// 1 while LRU stands in for the policy that was set.

@@ -13,7 +13,7 @@
 )]
 
 use super::expiry::Lifetime;
-use super::probation::{Probation, Waiting};
+use super::probation::{Probation, Room, Waiting};
 use super::table::{Table, TableAddress};
 use crate::index::{NIL, at};
 use crate::prefetch::prefetch;
@@ -120,6 +120,11 @@ impl<K, V> Store<K, V> {
         self.probation().map_or(0, Probation::weight)
     }
 
+    /// Of it, what waits within the share of probation.
+    pub(super) fn share_weight(&self) -> u64 {
+        self.probation().map_or(0, Probation::share_weight)
+    }
+
     /// The entry under a key, if it is on probation.
     #[inline]
     pub(super) fn waiting<Q: Equivalent<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<&Waiting<K, V>> {
@@ -127,10 +132,9 @@ impl<K, V> Store<K, V> {
     }
 
     /// Puts an entry on probation, whose key is not there.
-    pub(super) fn put_on_probation(&mut self, incoming: Incoming<K, V>) {
-        let Incoming { hash, weight, lifetime, entry } = incoming;
-        self.weight += weight;
-        self.probation.get_or_insert_with(|| Box::new(Probation::new())).push(hash, weight, lifetime, entry);
+    pub(super) fn put_on_probation(&mut self, incoming: Incoming<K, V>, room: Room) {
+        self.weight += incoming.weight;
+        self.probation.get_or_insert_with(|| Box::new(Probation::new())).push(incoming, room);
     }
 
     /// Takes an entry off probation, as `take` chooses.

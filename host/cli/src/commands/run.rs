@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use host_runtime::{Input, RunOptions, Stop};
+use host_runtime::{Input, RunOptions, Stop, WarmOptions};
 use host_simulator::Capacity;
 
 use crate::commands::TraceFormat;
@@ -30,6 +30,8 @@ Examples:
   host run --profile medium .                     this directory, three passes
   host run --profile medium trace.lis.zst         a recorded trace
   host run --against sweep trace.lis.zst          against the best fixed settings
+  host run --save-hot hot.csv .                   leave the hottest keys for the next run
+  host run --warm hot.csv --save-hot hot.csv .    begin with those of the last one
   host run --set cache.policy=lfu --ledger run.jsonl trace.csv
 ")]
 pub(crate) struct Run {
@@ -64,6 +66,19 @@ pub(crate) struct Run {
     /// Write every proposal, decision and effect to this file, one JSON object a line.
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
+
+    /// Load what was hot before: the hottest keys of a file that --save-hot wrote, or of a recording. Only into room that nobody
+    /// needs; first of all, then in quiet periods. Brings --set prefetch.mode=full with it.
+    #[arg(long, value_name = "FILE")]
+    warm: Option<PathBuf>,
+
+    /// How long the first request waits for --warm, or prefetch.warm, at most.
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
+    warm_for: Duration,
+
+    /// Save the hottest keys at the end of the tuned run, for --warm of the next.
+    #[arg(long, value_name = "FILE")]
+    save_hot: Option<PathBuf>,
 
     /// Print one JSON object instead of the report.
     #[arg(long)]
@@ -105,7 +120,8 @@ impl Run {
         }
         let stop = stop_on_ctrl_c()?;
         let input = self.input()?;
-        let settings = self.layers.load(self.input.as_deref().unwrap_or(Path::new(".")))?;
+        let layers = self.layers.warmed(self.warm.is_some());
+        let settings = layers.load(self.input.as_deref().unwrap_or(Path::new(".")))?;
         let against = self.against.unwrap_or(match input {
             Input::BuiltIn => Against::Start,
             Input::Directory(_) | Input::Trace(..) => Against::Nothing,
@@ -121,6 +137,7 @@ impl Run {
             object_size: self.object_size,
             seed: self.seed,
             ledger: self.ledger.clone(),
+            warm: WarmOptions { from: self.warm.clone(), before: self.warm_for, save: self.save_hot.clone() },
         };
         self.run(&options, &terminal, &stop)
     }

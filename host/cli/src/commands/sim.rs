@@ -133,6 +133,15 @@ pub(crate) struct Sim {
     #[arg(long, value_name = "FILE", requires = "tuned")]
     ledger: Option<PathBuf>,
 
+    /// With --profile: load what was hot before the first request: the hottest keys of a file that --save-hot wrote, or of a
+    /// recording. Only into room that nobody needs. Brings --set prefetch.mode=full with it.
+    #[arg(long, value_name = "FILE", requires = "profile")]
+    warm: Option<PathBuf>,
+
+    /// With --profile: save the hottest keys, for --warm. A profile's prefetch.save-hot is left to host run.
+    #[arg(long, value_name = "FILE", requires = "profile")]
+    save_hot: Option<PathBuf>,
+
     // Last, because their headings hold for what follows.
     #[command(flatten)]
     executor: Executor,
@@ -331,7 +340,8 @@ impl Sim {
             _ => return Err("with --profile give one --capacity, for example --capacity 10%".into()),
         };
         let stop = stop_on_ctrl_c()?;
-        let settings: Settings = self.above.load_for_virtual_time(profile)?;
+        let above = self.above.warmed(self.warm.is_some());
+        let settings: Settings = above.load_for_virtual_time(profile)?;
         let of_profile = Some(settings.control.tick_requests).filter(|requests| *requests > 0);
         let tick_requests = self.tick_requests.or(of_profile).unwrap_or(TICK_REQUESTS);
         let options = VirtualOptions {
@@ -350,6 +360,8 @@ impl Sim {
             memory: MemoryLimit::Ask(half_of_memory),
             seed: self.seed.unwrap_or(SEED),
             ledger: self.ledger.clone(),
+            warm: self.warm.clone(),
+            save_hot: self.save_hot.clone(),
         };
         let report = host_runtime::run_virtual(&options, &Terminal::new(true), &stop)?;
         if self.json {

@@ -28,6 +28,9 @@ pub(crate) fn print(report: &Report) -> Result<(), Failure> {
         super::sweep::print(sweep)?;
     }
     figures(report)?;
+    if let Some(warming) = report.tuned.as_ref().and_then(|tuned| tuned.warming.as_ref()) {
+        super::warming::print(warming)?;
+    }
     phases(report)?;
     if let Some(totals) = &report.workload.totals {
         totals_of(totals)?;
@@ -72,7 +75,7 @@ fn figures(report: &Report) -> Result<(), Failure> {
     let relative = |of: &dyn Fn(&Figures) -> f64| comparison.and_then(|comparison| comparison.relative(of));
     let absolute = |of: &dyn Fn(&Figures) -> f64| comparison.map(|comparison| comparison.absolute(of));
     row("hit ratio", &|f| percent(f.hit_ratio), absolute(&|f| f.hit_ratio), true);
-    if sides.iter().any(|(_, figures)| figures.prefetch.issued > 0) {
+    if sides.iter().any(|(_, figures)| figures.prefetch.issued > 0 || figures.prefetched > 0) {
         row("prefetched", &|f| percent(f.prefetched_ratio), absolute(&|f| f.prefetched_ratio), true);
     }
     row("time", &|f| format!("{:.2} s", f.seconds), relative(&|f| f.seconds), false);

@@ -79,6 +79,9 @@ pub(crate) fn print(run: &VirtualReport) -> Result<(), Failure> {
             thousands(prefetch.caused)
         )?;
     }
+    if let Some(warming) = &run.warming {
+        super::warming::print(warming)?;
+    }
     report::decisions(&run.decisions, &run.rules)?;
     for aside in &run.disabled {
         outln!()?;

@@ -24,6 +24,7 @@ fn offer() -> Offer {
         tick: 5,
         dials: dial::BUILT_IN.iter().map(state).collect(),
         rule_limit: Some(2),
+        rule_kinds: RuleKinds::All,
         followed: vec!["lru".into()],
         policies: Some(vec!["lru".into(), "arc".into(), "sieve".into()].into()),
         shadow_budget: 2,
@@ -96,6 +97,25 @@ fn rules_have_limits_of_their_own_and_are_counted_within_the_tick() {
     let clamped = &context.rule_proposals()[1];
     assert_eq!(clamped.asked, RuleChange::Install(sequential(1, 900)));
     assert_eq!(clamped.change, RuleChange::Install(sequential(1, MAX_DEPTH)));
+}
+
+#[test]
+fn a_run_that_takes_rules_in_order_refuses_the_others_with_a_word() {
+    let offer = Offer { rule_kinds: RuleKinds::InOrder, rule_limit: Some(8), ..offer() };
+    let grants = BTreeSet::from([Grant::PrefetchControl]);
+    let mut context = ProposalContext::new(Arc::new(offer), grants, BTreeSet::new());
+    for (id, rule) in [PrefetchRule::Stream { depth: 4 }, PrefetchRule::Replay { depth: 4 }, sequential(1, 4)]
+        .into_iter()
+        .enumerate()
+    {
+        let id = u32::try_from(id).unwrap();
+        assert_eq!(context.propose_rule(id, rule), Ok(Acceptance::Accepted));
+    }
+    for rule in [PrefetchRule::Mined, PrefetchRule::Association { key: 1, targets: vec![2] }] {
+        let Err(Refusal::Invalid(text)) = context.propose_rule(9, rule) else { panic!("taken") };
+        assert!(text.contains("prefetch.mode"), "{text}");
+    }
+    assert_eq!(context.rules_left(), 5);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use host_contract::{
     Clock, Dial, DialSpec, Dials, GaugeSpec, Gauges, Range, RunInfo, Snapshot, Value, dial, snapshot,
 };
-use host_control::{DialState, Offer, ProposalContext, Response, Strategy as _};
+use host_control::{DialState, Offer, ProposalContext, Response, RuleKinds, Strategy as _};
 
 use super::*;
 use crate::load::{Loader, LoaderConfig, Source};
@@ -46,6 +46,7 @@ fn offer(dials: &Dials) -> Offer {
         tick: 1,
         dials: dials.iter().map(state).collect(),
         rule_limit: Some(10),
+        rule_kinds: RuleKinds::All,
         followed: vec!["lru".to_owned()],
         policies: Some(vec!["lru".to_owned(), "arc".to_owned()].into()),
         shadow_budget: 2,

@@ -17,7 +17,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use host_contract::{DialSpec, Grant, Range, Snapshot, Value, dial};
-use host_control::{DialState, Fault, Offer, ProposalContext, Response, Strategy};
+use host_control::{DialState, Fault, Offer, ProposalContext, Response, RuleKinds, Strategy};
 use host_plugin::{Limits, Loader, LoaderConfig, Source, WasmStrategy};
 
 /// The component of `tests/guests/probe`, built once.
@@ -90,6 +90,7 @@ fn context() -> ProposalContext {
         tick: 1,
         dials: dial::BUILT_IN.iter().map(state).collect(),
         rule_limit: Some(10),
+        rule_kinds: RuleKinds::All,
         followed: vec!["lru".to_owned()],
         policies: Some(vec!["lru".to_owned(), "arc".to_owned()].into()),
         shadow_budget: 2,

@@ -8,7 +8,7 @@ use host_contract::Objective;
 
 use super::{
     CacheSettings, ControlSettings, ExecutorSettings, JudgeSettings, LimitSettings, MemorySettings,
-    PluginSettings, PrefetchSettings, Row, Settings, StrategySettings,
+    PluginSettings, PrefetchMode, PrefetchSettings, Row, Settings, StrategySettings,
 };
 use crate::bytes::Bytes;
 use crate::dials;
@@ -28,7 +28,7 @@ impl Settings {
     ) -> Result<Self, ProfileError> {
         let get = Get { layer, strategy: None };
         let plugins = PluginSettings {
-            dir: get.folder("plugins.dir")?.or(default_plugins),
+            dir: get.path("plugins.dir")?.or(default_plugins),
             compile_memory: get.bytes("plugins.compile-memory")?,
             compile_time: get.span("plugins.compile-time")?,
             strict: get.flag("plugins.strict")?,
@@ -62,7 +62,9 @@ impl Settings {
                 latency_target: Some(get.span("executor.latency-target")?).filter(|span| !span.is_zero()),
             },
             prefetch: PrefetchSettings {
-                enabled: get.flag("prefetch.enabled")?,
+                mode: PrefetchMode::from_name(&get.text("prefetch.mode")?).unwrap_or_default(),
+                warm: get.path("prefetch.warm")?,
+                save_hot: get.path("prefetch.save-hot")?,
                 max_in_flight: get.count("prefetch.max-in-flight")?,
                 max_in_flight_limit: get.count("prefetch.max-in-flight-limit")?,
                 cache_share: get.ratio("prefetch.cache-share")?,
@@ -198,9 +200,9 @@ impl Get<'_> {
         self.value(key, |value| if let Value::Span(span) = value { Some(*span) } else { None })
     }
 
-    /// A folder; a relative one is below the folder of the file that gives it, so that a file and
-    /// its components can be moved together.
-    fn folder(&self, key: &str) -> Result<Option<PathBuf>, ProfileError> {
+    /// A path; a relative one is below the folder of the file that gives it, so that a file and what it
+    /// names can be moved together.
+    fn path(&self, key: &str) -> Result<Option<PathBuf>, ProfileError> {
         let text = self.text(key)?;
         if text.is_empty() {
             return Ok(None);

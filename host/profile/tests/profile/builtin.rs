@@ -55,10 +55,8 @@ fn each_gives_every_bound_that_one_gives_and_says_what_it_optimises() {
         let source = format!("profile {name}");
         for row in settings.rows() {
             let key = row.key.as_str();
-            let switch = matches!(
-                key,
-                "cache.policy" | "cache.shadows" | "cache.shadow-policies" | "prefetch.enabled"
-            );
+            let switch =
+                matches!(key, "cache.policy" | "cache.shadows" | "cache.shadow-policies" | "prefetch.mode");
             let bound = ["memory.", "cache.", "executor.", "prefetch."].iter().any(|t| key.starts_with(t));
             if given.contains(key) && ((bound && !switch) || key == "optimise" || key == "summary") {
                 assert_eq!(row.source, source, "{key}");

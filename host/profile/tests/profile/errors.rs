@@ -31,8 +31,8 @@ fn wrong_key() {
         ("capacity = \"1 MB\"", "host.toml:1: capacity: no such key; did you mean \"cache.capacity\"?"),
         ("[memory]\nbudget = 3", "host.toml:2: memory.budget: no such key; [memory] has cap"),
         (
-            "[warm]\nsize = 3",
-            "host.toml:1: warm: no such table; a profile has base, summary, optimise, memory, cache, executor, \
+            "[frost]\nsize = 3",
+            "host.toml:1: frost: no such table; a profile has base, summary, optimise, memory, cache, executor, \
              prefetch, control, limits, plugins, strategies",
         ),
         (

@@ -113,7 +113,7 @@ proptest! {
         });
         let executor = Arc::new(executor.unwrap());
         let Parts { plane, mut control } = parts(Some(Arc::clone(&executor)));
-        let live = Arc::new(Live { plane, origin: Arc::new(Everything), runtime: executor.handle() });
+        let live = Arc::new(Live::new(plane, Arc::new(Everything), executor.handle()));
         for (at, key) in (1..).zip(&keys) {
             executor.block_on(live.serve(live.arrive(Key::Number(*key)))).unwrap();
             if at % every == 0 {

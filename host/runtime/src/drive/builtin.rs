@@ -22,6 +22,7 @@ impl Sizes for Uniform {
 
 /// Runs every phase; the ones that were not reached before the run was ended are missing.
 pub(crate) async fn drive(drive: &Drive<'_>, generator: &Generator) -> Vec<Phase> {
+    drive.warm_up(|_| None).await;
     let mut phases = Vec::new();
     for phase in generator.phases() {
         if drive.stop.asked() {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use host_executor::{ClassId, Executor};
 use host_workload::directory::{self, DirectoryError, FileEntry, FileVersion, Indexed, Tokenizer, Walk};
+use host_workload::hot::HotKeys;
 use parking_lot::{Mutex, RwLock};
 
 use super::Drive;
@@ -53,6 +54,19 @@ impl Files {
             paths: RwLock::default(),
             reader: FileReader::new(room),
         }
+    }
+
+    /// Hot keys by name, in the same order; a file that has changed is one. Paths are those below `root`.
+    pub(crate) fn named(&self, hot: &[(u64, u64)], root: &Path) -> Vec<(Vec<u8>, u64)> {
+        let mut names = HotKeys::new(hot.len());
+        for (key, requests) in hot {
+            if let Some(path) = self.path(*key)
+                && let Ok(below) = path.strip_prefix(root)
+            {
+                names.add(name_of(below).to_vec(), *requests);
+            }
+        }
+        names.hottest()
     }
 
     fn path(&self, key: u64) -> Option<PathBuf> {
@@ -132,11 +146,16 @@ pub(crate) async fn drive(
             false => ControlFlow::Continue(()),
         })?;
         let total = u64::try_from(walk.files.len()).ok();
-        let before = drive.begin(&format!("pass {pass} of {passes}"), total);
-        let seen = Arc::new(Mutex::new(Pass::default()));
         // All keys first: what comes later in the order can be prefetched.
         let keys: Vec<u64> =
             walk.files.iter().map(|file| key_of(drive, files, &mut known, &walk, file)).collect();
+        if pass == 1 {
+            let by_name: HashMap<&[u8], u64> =
+                walk.files.iter().zip(&keys).map(|(file, key)| (name_of(&file.path), *key)).collect();
+            drive.warm_up(|name| by_name.get(name).copied()).await;
+        }
+        let before = drive.begin(&format!("pass {pass} of {passes}"), total);
+        let seen = Arc::new(Mutex::new(Pass::default()));
         for (submitted, (file, key)) in (0..).zip(walk.files.iter().zip(keys)) {
             if !drive.goes_on(submitted) {
                 break;
@@ -149,6 +168,11 @@ pub(crate) async fn drive(
         done.notes = notes(&seen, &walk);
     }
     Ok(done)
+}
+
+/// How hot files are named: by their path below the directory.
+fn name_of(path: &Path) -> &[u8] {
+    path.as_os_str().as_encoded_bytes()
 }
 
 /// The key of a file as it is now. One that has changed gets a new key, and its old index is dropped.

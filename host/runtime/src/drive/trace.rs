@@ -121,6 +121,7 @@ pub(crate) async fn drive(
     mut trace: TraceReader,
     requests: u64,
 ) -> Result<Vec<Phase>, TraceError> {
+    drive.warm_up(|_| None).await;
     let before = drive.begin("trace", Some(requests));
     let mut batch = Vec::with_capacity(BATCH);
     let mut done = 0;

@@ -1,7 +1,7 @@
 //! Entries that were loaded ahead of need: onto probation, off it, and dropped from it.
 
 use super::super::flight::Lead;
-use super::super::probation::{Probation, Waiting};
+use super::super::probation::{Probation, Room, Waiting};
 use super::super::removed::Removed;
 use super::super::store::{Incoming, Store};
 use super::super::{Cause, Outcome};
@@ -25,6 +25,15 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         });
     }
 
+    /// Drops what came to spare room last; false where nothing waits there.
+    #[inline]
+    pub(super) fn drop_spare(&self, store: &mut Store<K, V>, removed: &mut Removed<K, V>) -> bool {
+        let Some(waiting) = store.take_waiting(Probation::take_spare) else { return false };
+        count(&self.counters.unused);
+        removed.push(waiting.entry, Cause::Unused);
+        true
+    }
+
     /// Drops what has waited longest.
     pub(super) fn drop_waiting(&self, store: &mut Store<K, V>, removed: &mut Removed<K, V>) {
         if let Some(waiting) = store.take_waiting(Probation::take_oldest) {
@@ -33,14 +42,15 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         }
     }
 
-    /// Puts an entry that was loaded ahead of need on probation. One that is heavier than all that may wait there is
-    /// stored like any other where somebody waits for its load, else refused. Nothing happens where its key is there by
-    /// now, or the load was overtaken.
+    /// Puts an entry that was loaded ahead of need on probation. One that is heavier than all that may wait there, or than the
+    /// spare room that it asks for, is stored like any other where somebody waits for its load, else refused. Nothing
+    /// happens where its key is there by now, or the load was overtaken.
     pub(in super::super) fn fill(
         &self,
         incoming: Incoming<K, V>,
         common: &Common<impl BuildHasher>,
         load: Option<&Lead<'_, K, V>>,
+        room: Room,
         removed: &mut Removed<K, V>,
     ) -> Option<Outcome> {
         self.change(|order, store| {
@@ -49,7 +59,10 @@ impl<K: Eq + Hash, V> Shard<K, V> {
             if there || waits || load.is_some_and(|load| load.flight().is_overtaken()) {
                 return None;
             }
-            let limit = order.probation();
+            let limit = match room {
+                Room::Share => order.probation(),
+                Room::Spare => order.capacity.saturating_sub(store.weight()),
+            };
             if incoming.weight > limit {
                 if load.is_some_and(Lead::is_awaited) {
                     return Some(self.store(order, store, incoming, common, removed));
@@ -58,13 +71,17 @@ impl<K: Eq + Hash, V> Shard<K, V> {
                 removed.push(incoming.entry, Cause::Refused);
                 return Some(Outcome::Refused);
             }
-            while incoming.weight > limit.saturating_sub(store.waiting_weight()) {
-                self.drop_waiting(store, removed);
+            if room == Room::Share {
+                while incoming.weight > limit.saturating_sub(store.share_weight()) {
+                    self.drop_waiting(store, removed);
+                }
+                while incoming.weight > order.capacity.saturating_sub(store.weight()) {
+                    self.make_room(order, store, common, removed);
+                }
+            } else {
+                count(&self.counters.spare_filled);
             }
-            while incoming.weight > order.capacity.saturating_sub(store.weight()) {
-                self.make_room(order, store, common, removed);
-            }
-            store.put_on_probation(incoming);
+            store.put_on_probation(incoming, room);
             count(&self.counters.insertions);
             Some(Outcome::Inserted)
         })
@@ -106,7 +123,7 @@ impl<K: Eq + Hash, V> Shard<K, V> {
     where
         V: Clone,
     {
-        let Waiting { weight, lifetime, entry, .. } =
+        let Waiting { weight, lifetime, entry, room, .. } =
             store.take_waiting(|probation| probation.take(hash, key))?;
         if let Some(lifetime) = &lifetime {
             let now = common.expiry.now();
@@ -116,6 +133,9 @@ impl<K: Eq + Hash, V> Shard<K, V> {
                 return None;
             }
             common.expiry.touch(lifetime, now);
+        }
+        if room == Room::Spare {
+            count(&self.counters.spare_asked);
         }
         let value = entry.value.clone();
         self.admit(order, store, Incoming { hash, weight, lifetime, entry }, common, removed);

@@ -41,6 +41,9 @@ impl<K: Eq + Hash, V> Shard<K, V> {
             .entries
             .store(u64::try_from(store.len() + waiting).unwrap_or(u64::MAX), Ordering::Release);
         self.counters.probation.store(store.waiting_weight(), Ordering::Release);
+        if let Some(probation) = store.probation() {
+            self.counters.spare.store(probation.spare_len(), Ordering::Release);
+        }
         result
     }
 
@@ -111,7 +114,7 @@ impl<K: Eq + Hash, V> Shard<K, V> {
             while store.entry(slot).is_some()
                 && weight > order.capacity.saturating_sub(store.weight() - old_weight)
             {
-                self.evict(order, store, common, removed);
+                self.make_room(order, store, common, removed);
             }
             if store.entry(slot).is_some() {
                 order.policy.on_reweigh(slot, weight);
@@ -161,7 +164,8 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         }
     }
 
-    /// Takes one entry out of a store that has one: the policy's choice, and where it has none what waits longest.
+    /// Takes one entry out of a store that has one: what waits in spare room, then the policy's choice, and where it has none
+    /// what waits longest.
     #[inline]
     pub(super) fn make_room(
         &self,
@@ -170,7 +174,9 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         common: &Common<impl BuildHasher>,
         removed: &mut Removed<K, V>,
     ) {
-        if store.len() > 0 {
+        if self.drop_spare(store, removed) {
+            // Nobody misses it.
+        } else if store.len() > 0 {
             self.evict(order, store, common, removed);
         } else {
             self.drop_waiting(store, removed);

@@ -23,7 +23,7 @@ impl<K: Eq + Hash, V> Shard<K, V> {
             for index in 0..store.slot_count() {
                 removed.extend(store.remove(Slot(index)), Cause::Removed);
             }
-            while let Some(waiting) = store.take_waiting(Probation::take_oldest) {
+            while let Some(waiting) = store.take_waiting(Probation::take_any) {
                 removed.push(waiting.entry, Cause::Removed);
             }
             order.policy = policy.build(order.capacity);
@@ -77,13 +77,13 @@ impl<K: Eq + Hash, V> Shard<K, V> {
                     order.limit = order.limit.max(capacity);
                 }
                 let fits = |order: &Order, store: &Store<K, V>| {
-                    store.weight() <= capacity && store.waiting_weight() <= order.probation()
+                    store.weight() <= capacity && store.share_weight() <= order.probation()
                 };
                 for _ in 0..BATCH {
                     if fits(order, store) {
                         break;
                     }
-                    if store.waiting_weight() > order.probation() {
+                    if store.share_weight() > order.probation() {
                         self.drop_waiting(store, &mut removed);
                     } else {
                         self.make_room(order, store, common, &mut removed);
@@ -106,7 +106,7 @@ impl<K: Eq + Hash, V> Shard<K, V> {
     pub(in super::super) fn set_probation_share(&self, share: f64, removed: &mut Removed<K, V>) {
         self.change(|order, store| {
             order.probation_share = share;
-            while store.waiting_weight() > order.probation() {
+            while store.share_weight() > order.probation() {
                 self.drop_waiting(store, removed);
             }
         });
@@ -144,9 +144,11 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         let mut guard = self.lock.order();
         let (order, store) = guard.parts();
         let waiting: u64 = store.probation().into_iter().flat_map(Probation::iter).map(|w| w.weight).sum();
-        if waiting != store.waiting_weight() || waiting > order.probation() {
-            let (told, most) = (store.waiting_weight(), order.probation());
-            return Err(format!("{waiting} wait on probation, it says {told}, at most {most} may"));
+        if waiting != store.waiting_weight() || store.share_weight() > order.probation() {
+            let (told, share, most) = (store.waiting_weight(), store.share_weight(), order.probation());
+            return Err(format!(
+                "{waiting} wait on probation, it says {told}, {share} within the share of at most {most}"
+            ));
         }
         let sum: u64 = store.entries().map(|(slot, _)| store.weight_of(slot)).sum::<u64>() + waiting;
         let told = self.counters.weight.load(Ordering::Acquire);
