@@ -1,9 +1,9 @@
 //! Whether a rule may load: a sequential test over what its keys came to.
 //!
 //! Each key that was prefetched or held back scores when it is decided. In units of half an origin load: +2 where it was
-//! asked for, which is the load that its request does not wait for; -3 where it was not, which is its own load, with half
+//! asked for, which is the load that its request does not wait for, or the part of it that had passed by then; -3 where it was not, which is its own load, with half
 //! of one more for the requests behind it and the bandwidth; -2 for a miss of something that left to make room. So a rule
-//! breaks even at 60 % of its loads asked for. A late one counts as asked for: its request waits for a part of a load.
+//! breaks even at 60 % of its loads asked for. One that is asked for at once saves nothing, and loads nothing either that its request would not.
 //!
 //! | phase | keys | ends |
 //! |---|---|---|
@@ -41,6 +41,11 @@ pub(crate) const ASKED: f64 = 2.0;
 pub(crate) const UNASKED: f64 = -3.0;
 /// Score of a miss that was caused.
 pub(crate) const CAUSED: f64 = -2.0;
+
+/// Score of a key that was asked for when this part of its load's time had passed, 0 to 1.
+pub(crate) fn asked_after(part: f64) -> f64 {
+    part * ASKED
+}
 
 /// In the order of what it allows, least first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

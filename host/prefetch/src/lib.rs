@@ -40,6 +40,7 @@ mod budget;
 mod finders;
 mod gate;
 mod ghost;
+mod load_time;
 mod mined;
 mod pending;
 mod prefetcher;

@@ -18,14 +18,16 @@ mod measure;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use parking_lot::Mutex;
 
 use crate::budget::Account;
-use crate::gate::{ASKED, Family, Gate, Place, UNASKED};
+use crate::gate::{ASKED, Family, Gate, Place, UNASKED, asked_after};
 use crate::ghost::Ghost;
+use crate::load_time::{Clock, LoadTime};
 use crate::stats::{Held, Outcome, Record};
 
 /// A power of two, several times the number of threads that serve requests.
@@ -50,11 +52,10 @@ impl Source {
     }
 
     /// A key that was held back was asked for or not.
-    fn decide_held(&self, why: Held, asked: bool) {
+    fn decide_held(&self, why: Held, score: f64, asked: bool) {
         if asked {
             self.record.held_asked(why);
         }
-        let score = if asked { ASKED } else { UNASKED };
         if why == Held::Place {
             // The rule is not to blame for what was tried of its kind.
             self.family.gate(self.place).score(score);
@@ -63,9 +64,8 @@ impl Source {
         }
     }
 
-    fn decide(&self, outcome: Outcome) {
+    fn decide(&self, outcome: Outcome, score: f64) {
         self.record.decide(outcome);
-        let score = if outcome == Outcome::Wasted { UNASKED } else { ASKED };
         self.gates().for_each(|gate| gate.close(score));
     }
 
@@ -79,6 +79,8 @@ impl Source {
 pub(crate) struct Loaded {
     source: Source,
     stage: Stage,
+    /// When it was issued or held back.
+    at: Duration,
     /// Whose trigger was held back, and why, where another one loaded the key all the same.
     held: Option<(Source, Held)>,
 }
@@ -121,6 +123,7 @@ pub(crate) struct Pending {
     ages: Mutex<VecDeque<Age>>,
     /// The clock up to which nothing grows old: of the front of `ages`.
     none_old_until: AtomicU64,
+    pub(crate) load_time: LoadTime,
     /// Where the chance comes from by which keys are held back; none where rules are not measured.
     seed: Option<u64>,
     draws: AtomicU64,
@@ -146,7 +149,7 @@ pub(crate) struct Pending {
 }
 
 impl Pending {
-    pub(crate) fn new(account: Account, unused_after: u64, seed: Option<u64>) -> Self {
+    pub(crate) fn new(account: Account, unused_after: u64, seed: Option<u64>, clock: Clock) -> Self {
         Self {
             account,
             unused_after,
@@ -156,6 +159,7 @@ impl Pending {
             tickets: AtomicU64::new(0),
             ages: Mutex::default(),
             none_old_until: AtomicU64::new(u64::MAX),
+            load_time: LoadTime::new(clock),
             seed,
             draws: AtomicU64::new(0),
             held: Mutex::default(),
@@ -201,9 +205,15 @@ impl Pending {
                 }
                 Stage::InFlight { decided: true, .. } => {}
                 Stage::Held { why, ticket, since } => {
-                    let Loaded { source, .. } = self.remove(entry);
+                    let Loaded { source, at, .. } = self.remove(entry);
                     let in_time = now - since <= self.usual() && !self.has_lapsed(ticket);
-                    self.decide_held(&source, why, in_time);
+                    let part = self.load_time.part_since(at);
+                    self.decide_held(
+                        &source,
+                        why,
+                        if in_time { asked_after(part) } else { UNASKED },
+                        in_time,
+                    );
                 }
             }
         }
@@ -225,18 +235,18 @@ impl Pending {
                 None => return false,
             }
         };
-        let stage = Stage::InFlight { reserved, decided: false };
+        let (stage, at) = (Stage::InFlight { reserved, decided: false }, self.load_time.now());
         let mut stripe = self.stripe(key).lock();
         match stripe.entry(key) {
             Entry::Vacant(place) => {
                 self.issued(key, &source);
                 self.entries.fetch_add(1, Ordering::Relaxed);
-                place.insert(Loaded { source, stage, held: None });
+                place.insert(Loaded { source, stage, at, held: None });
                 true
             }
             Entry::Occupied(mut entry) if matches!(entry.get().stage, Stage::Held { .. }) => {
                 self.issued(key, &source);
-                let before = std::mem::replace(entry.get_mut(), Loaded { source, stage, held: None });
+                let before = std::mem::replace(entry.get_mut(), Loaded { source, stage, at, held: None });
                 if let Stage::Held { why, .. } = before.stage {
                     entry.get_mut().held = Some((before.source, why));
                 }
@@ -260,9 +270,14 @@ impl Pending {
     fn decide(&self, loaded: &Loaded, outcome: Outcome) {
         let asked = outcome != Outcome::Wasted;
         self.count(asked);
-        loaded.source.decide(outcome);
+        let score = match outcome {
+            Outcome::Timely => ASKED,
+            Outcome::Late => asked_after(self.load_time.part_since(loaded.at)),
+            Outcome::Wasted => UNASKED,
+        };
+        loaded.source.decide(outcome, score);
         if let Some((source, why)) = &loaded.held {
-            source.decide_held(*why, asked);
+            source.decide_held(*why, score, asked);
         }
     }
 

@@ -17,6 +17,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -76,13 +77,19 @@ impl Prefetcher {
 
     /// As [`new`](Self::new), with rules that are measured: each is tried before it loads, one trigger in twenty is held back for ever, and
     /// a rule that loses beyond noise rests, longer each time. `seed` is where the chance comes from, `expected` a
-    /// guess of what an entry weighs. An entry is wasted after four times as many accesses as there is room for entries (64 to
+    /// guess of what an entry weighs, `clock` tells the time since any start. An entry is wasted after four times as many accesses as there is room for entries (64 to
     /// [`UNUSED_AFTER`]), or as it has waited longest where there is no room left: the cache is to drop it.
     #[must_use]
-    pub fn measured(budget: Budget, max_rules: usize, seed: u64, expected: u64) -> Self {
+    pub fn measured(
+        budget: Budget,
+        max_rules: usize,
+        seed: u64,
+        expected: u64,
+        clock: Box<dyn Fn() -> Duration + Send + Sync>,
+    ) -> Self {
         let account = Account::new(budget);
         account.expect(expected);
-        let pending = Pending::new(account, UNUSED_AFTER, Some(seed));
+        let pending = Pending::new(account, UNUSED_AFTER, Some(seed), clock);
         Self { pending, ..Self::new(budget, max_rules) }
     }
 
@@ -95,7 +102,7 @@ impl Prefetcher {
             rules: ArcSwap::default(),
             rule_count: AtomicUsize::new(0),
             change: Mutex::default(),
-            pending: Pending::new(Account::new(budget), unused_after, None),
+            pending: Pending::new(Account::new(budget), unused_after, None, Box::new(|| Duration::ZERO)),
             finders: Mutex::default(),
         }
     }
@@ -237,6 +244,11 @@ impl Prefetcher {
         }
     }
 
+    /// Reports what a load took, of a prefetch or of a request.
+    pub fn load_took(&self, time: Duration) {
+        self.pending.load_time.took(time);
+    }
+
     /// Reports that a load has ended, with the weight of the entry in bytes. Of a key not in flight: ignored.
     pub fn loaded(&self, key: u64, weight: u64) {
         self.pending.loaded(key, weight);
@@ -359,7 +371,6 @@ fn of_owner(owner: u32) -> std::ops::RangeInclusive<RuleKey> {
 mod tests {
     use std::sync::mpsc;
     use std::thread;
-    use std::time::Duration;
 
     use super::*;
 

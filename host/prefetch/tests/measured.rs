@@ -1,11 +1,13 @@
 //! Rules that are measured: tried before they load, held back once in twenty, and withdrawn from use where they lose.
 
+use std::time::Duration;
+
 use host_prefetch::{Budget, Counts, Prefetcher, Rule};
 
 const BUDGET: Budget = Budget { max_in_flight: 8, cache_share: 0.5 };
 
 fn measured() -> Prefetcher {
-    let prefetcher = Prefetcher::measured(BUDGET, 8, 42, 1);
+    let prefetcher = Prefetcher::measured(BUDGET, 8, 42, 1, Box::new(|| Duration::ZERO));
     prefetcher.set_cache_capacity(200);
     prefetcher
 }

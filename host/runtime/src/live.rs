@@ -100,7 +100,9 @@ impl Live {
     async fn load(&self, key: &Key) -> Result<Value, OriginError> {
         let began = Instant::now();
         let result = self.origin.load(key).await;
-        self.plane.metrics.loaded(began.elapsed());
+        let took = began.elapsed();
+        self.plane.metrics.loaded(took);
+        self.plane.prefetcher.load_took(took);
         result
     }
 

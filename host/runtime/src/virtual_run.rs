@@ -328,6 +328,7 @@ impl<'a> Replay<'a> {
         self.plane.demanded(known_by);
         for load in loads {
             let due = self.origin.load(self.clock.now(), Demand::Ahead);
+            self.plane.prefetcher.load_took(due.saturating_sub(self.clock.now()));
             self.due.push(Reverse((due, load)));
             self.in_flight.insert(load, due);
         }
@@ -341,6 +342,7 @@ impl<'a> Replay<'a> {
             self.plane.prefetcher.missed(known_by);
             let now = self.clock.now() + waited;
             let took = self.origin.load(now, Demand::Now).saturating_sub(self.clock.now());
+            self.plane.prefetcher.load_took(took);
             let value = self.loaded(weight);
             let weight = self.plane.weight(&key, &value);
             self.plane.cache.insert_by_id(id, key, value);

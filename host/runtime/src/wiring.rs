@@ -1,6 +1,7 @@
 //! From settings to the parts of a run, for wall time and virtual time alike.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use ahash::RandomState;
 use host_cache::{Cache, Cause, PolicyFactory, Shadows, UnknownPolicy, builtin};
@@ -76,13 +77,24 @@ fn shadows(
 /// Multiples of the present capacity at which shadows can run.
 pub(crate) const ALL_CAPACITIES: [f64; 3] = [0.5, 1.0, 2.0];
 
-/// A prefetcher at the starting budget, for entries that weigh about `mean_weight`. By the seed it holds some back.
-pub(crate) fn prefetcher(settings: &Settings, capacity: u64, mean_weight: u64, seed: u64) -> Prefetcher {
+/// A prefetcher at the starting budget, for entries that weigh about `mean_weight`. By the seed it holds some back. Without
+/// a clock it goes by wall time.
+pub(crate) fn prefetcher(
+    settings: &Settings,
+    capacity: u64,
+    mean_weight: u64,
+    seed: u64,
+    clock: Option<Arc<VirtualClock>>,
+) -> Prefetcher {
     let prefetch = &settings.prefetch;
     let max_in_flight = if prefetches(settings) { prefetch.max_in_flight } else { 0 };
     let budget = host_prefetch::Budget { max_in_flight, cache_share: prefetch.cache_share };
     let most = usize::try_from(prefetch.max_rules).unwrap_or(usize::MAX);
-    let prefetcher = Prefetcher::measured(budget, most, seed, mean_weight);
+    let started = Instant::now();
+    let prefetcher = match clock {
+        Some(clock) => Prefetcher::measured(budget, most, seed, mean_weight, Box::new(move || clock.now())),
+        None => Prefetcher::measured(budget, most, seed, mean_weight, Box::new(move || started.elapsed())),
+    };
     prefetcher.set_cache_capacity(capacity);
     prefetcher
 }
@@ -140,7 +152,7 @@ impl Parts {
     ) -> Result<Self, UnknownPolicy> {
         let Scope { settings, policies, capacity, mean_weight, run, workload } = scope;
         let start = &policies.parse(&settings.cache.policy)?;
-        let prefetcher = Arc::new(prefetcher(settings, *capacity, *mean_weight, run.seed));
+        let prefetcher = Arc::new(prefetcher(settings, *capacity, *mean_weight, run.seed, clock.clone()));
         let cache = Arc::new(store(start, *capacity, run.unit, clock, Arc::clone(&prefetcher)));
         let wanted = settings.cache.shadows && !registrations.is_empty();
         let shadows = wanted.then(|| shadows(start, &registrations, *capacity, *mean_weight));
@@ -230,7 +242,7 @@ mod tests {
         let settings = settings(&["prefetch.mode=on-demand"]);
         let ranges = ranges(&settings, 100, &Arc::default());
         assert_eq!((ranges.prefetch_in_flight, crate::ranges::rule_limit(&settings)), (None, None));
-        assert_eq!(prefetcher(&settings, 100, 1, 0).max_in_flight(), 0);
+        assert_eq!(prefetcher(&settings, 100, 1, 0, None).max_in_flight(), 0);
     }
 
     #[test]
@@ -248,7 +260,7 @@ mod tests {
     #[test]
     fn in_virtual_time_entries_live_by_its_clock() {
         let clock = Arc::new(VirtualClock::default());
-        let watcher = Arc::new(prefetcher(&settings(&[]), 100, 1, 0));
+        let watcher = Arc::new(prefetcher(&settings(&[]), 100, 1, 0, None));
         let cache = store(&builtin::LRU, 100, Unit::Bytes, Some(Arc::clone(&clock)), watcher);
         let day = Duration::from_secs(86_400);
         cache.insert_with_ttl(Key::Number(1), Value::standing_for(1), day);

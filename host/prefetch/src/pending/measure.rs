@@ -12,7 +12,7 @@ use host_contract::split_mix::mix;
 
 use super::{Age, Loaded, Pending, Source, Stage};
 use crate::finders::Wanted;
-use crate::gate::{CAUSED, Phase};
+use crate::gate::{CAUSED, Phase, UNASKED};
 use crate::rule::InForce;
 use crate::stats::Held;
 
@@ -95,7 +95,8 @@ impl Pending {
         let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
         let since = self.clock.load(Ordering::Relaxed);
         source.record.hold(why);
-        place.insert(Loaded { source, stage: Stage::Held { why, ticket, since }, held: None });
+        let stage = Stage::Held { why, ticket, since };
+        place.insert(Loaded { source, stage, at: self.load_time.now(), held: None });
         self.entries.fetch_add(1, Ordering::Relaxed);
         drop(stripe);
         let mut held = self.held.lock();
@@ -132,7 +133,7 @@ impl Pending {
             && ticket == of
         {
             let Loaded { source, .. } = self.remove(entry);
-            self.decide_held(&source, why, false);
+            self.decide_held(&source, why, UNASKED, false);
         }
     }
 
@@ -146,9 +147,9 @@ impl Pending {
         self.tickets.load(Ordering::Relaxed).saturating_sub(ticket) > room
     }
 
-    pub(super) fn decide_held(&self, source: &Source, why: Held, asked: bool) {
+    pub(super) fn decide_held(&self, source: &Source, why: Held, score: f64, asked: bool) {
         self.count(asked);
-        source.decide_held(why, asked);
+        source.decide_held(why, score, asked);
     }
 
     /// An entry that was not prefetched, or was asked for since, was evicted.
