@@ -21,12 +21,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use host_contract::number::to_f64;
-use host_contract::{Dial, Snapshot, Value};
+use host_contract::{Dial, Judged, Snapshot, Value};
 
 use super::rests::Rests;
 use super::seen::{Block, Metric, Seen};
 use super::trial::Trial;
-use super::{Order, Plan};
+use super::{Order, Plan, lasts};
 use crate::effect::{Effect, Found};
 
 /// Ticks kept from before a change, and of the present value before a trial.
@@ -37,13 +37,12 @@ const FEWEST: usize = 2;
 const FALL: f64 = 0.22;
 /// A fall, on the logarithmic scale, after which nobody is waited for.
 const COLLAPSE: f64 = 0.5;
-/// The first ticks, in which no dial of this kind is turned before it was seen where it stands.
-const UNSEEN: u64 = 8;
-
 /// A dial that has left its reference.
 #[derive(Debug)]
 struct Course {
     reference: Value,
+    /// What it was turned to last.
+    present: Value,
     left: u64,
     /// The tick of the last change.
     moved: u64,
@@ -97,12 +96,19 @@ pub(crate) struct Switchback {
 
 impl Switchback {
     /// The first tick in which a proposal for the dial is heard, as far as trials go; none where it is free.
-    pub(crate) fn held(&self, dial: Dial, without_shadow: bool, tick: u64) -> Option<u64> {
+    pub(crate) fn held(&self, dial: Dial, judged: Judged, tick: u64, plan: Plan) -> Option<u64> {
         if self.trial.as_ref().is_some_and(|trial| trial.may_move_on(dial)) {
             return None;
         }
+        let lasts = lasts(judged);
+        let without_shadow = lasts || judged == Judged::Throughput;
+        let early = plan.early_ticks;
+        // While the cache is cold, nothing was seen that what lasts could be held against.
+        if lasts && (tick <= early || self.standing.len() < KEPT && tick <= early.saturating_mul(2)) {
+            return Some(tick + 1);
+        }
         let tried = self.trial.is_some() && without_shadow;
-        let unseen = !self.seen && tick < UNSEEN && without_shadow;
+        let unseen = !self.seen && tick <= early && without_shadow;
         let own = self.trial.as_ref().is_some_and(|trial| trial.dials.iter().any(|of| of.dial == dial));
         (tried || unseen || own).then_some(tick + 1)
     }
@@ -180,6 +186,7 @@ impl Switchback {
         let Some(mut course) = self.courses.remove(&dial) else {
             let course = Course {
                 reference: from,
+                present: to,
                 left: snapshot.tick,
                 moved: snapshot.tick,
                 before: self.before.clone(),
@@ -212,6 +219,7 @@ impl Switchback {
         }
         let effect = self.unjudged(&course, snapshot, Found::MovedOn, "a further change took its place");
         course.decision = decision;
+        course.present = to;
         course.authors.extend(authors);
         course.moved = snapshot.tick;
         self.courses.insert(dial, course);
@@ -262,16 +270,17 @@ impl Switchback {
             }
             self.seen |= self.standing.len() >= FEWEST;
         }
-        let last = std::mem::replace(&mut self.last, seen);
+        self.last = seen;
         if self.trial.is_some() {
             return self.step(snapshot, seen, values, plan, rests);
         }
         if let Some(seen) = seen
             && let Some(left) = self.guarded(metric, seen)
         {
-            // Low ticks set off the guard. Of an author that never rests there is none without the one before in it.
-            if self.standing.len() <= 1 {
-                self.standing = last.into_iter().chain([seen]).collect();
+            // Of an author that never rests there is no tick without the value before in it. Where there is one, the wash-in
+            // would make it look noisy.
+            if self.standing.is_empty() {
+                self.standing.push_back(seen);
             }
             return self.try_since(left, snapshot, values, plan);
         }

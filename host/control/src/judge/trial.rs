@@ -281,17 +281,25 @@ impl Trial {
     fn compare(&mut self) -> Step {
         let Some(level) = self.running.level(self.metric) else { return Step::Stay };
         let whole = count(self.running.len()) >= host_contract::number::to_f64(self.plan.block_ticks);
-        // What was seen before is of another load: the return says nothing of it.
-        let stale = self.before.is_some_and(|before| (before - level).abs() > MOVED);
-        if whole && stale && self.phase == Phase::Return {
-            self.before = None;
+        let present = self.present;
+        let stale = whole && self.before.is_some_and(|before| (before - level).abs() > MOVED);
+        // What was seen before is of another load: the return says nothing of it, unless the present value is far off both,
+        // as where it was turned while a cache filled.
+        let apart =
+            |before: f64| (before.max(level) + MOVED < present) || (present + MOVED < before.min(level));
+        if stale && self.phase == Phase::Return {
+            self.before = self.before.filter(|before| apart(*before));
         }
         let first = match (self.phase, self.before) {
+            (Phase::Return, Some(before)) if stale => {
+                // The nearer one is the careful side already.
+                Some((present - present.clamp(before.min(level), before.max(level)), None))
+            }
             (Phase::Return, Some(before)) => {
-                Some((self.present - f64::midpoint(before, level), before - level))
+                Some((present - f64::midpoint(before, level), Some(before - level)))
             }
             (Phase::Again(returned), _) => {
-                Some((f64::midpoint(self.present, level) - returned, self.present - level))
+                Some((f64::midpoint(present, level) - returned, Some(present - level)))
             }
             _ => None,
         };
@@ -299,7 +307,7 @@ impl Trial {
             let mut evidence = self.evidence.clone();
             evidence.block(self.metric, &self.running);
             evidence.pair(difference);
-            evidence.same(itself);
+            itself.into_iter().for_each(|itself| evidence.same(itself));
             let concluded = evidence.conclusion();
             if whole || concluded.is_some() {
                 self.evidence = evidence;

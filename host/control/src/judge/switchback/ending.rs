@@ -1,5 +1,7 @@
 //! A trial under way, its end, and what is told of it.
 
+use std::collections::BTreeSet;
+
 use host_contract::number::to_f64;
 use host_contract::{Dial, Snapshot, Value};
 
@@ -52,6 +54,7 @@ impl Switchback {
             authors.extend(turned.authors.iter().copied());
             let course = Course {
                 reference: of.reference.clone(),
+                present: turned.to.clone(),
                 left: snapshot.tick,
                 moved: snapshot.tick,
                 before: trial.at_reference(),
@@ -137,6 +140,13 @@ impl Switchback {
                 until,
             }));
         }
+        if ending == Ending::Worse {
+            let away = trial.dials.iter().map(|of| of.away).max().unwrap_or(0);
+            let ticks = to_f64(away + trial.again) * lost + trial.refilled;
+            orders.extend(self.take_back(&trial, snapshot, &mut |author, dial| {
+                rests.lost(author, dial, tick, ticks, plan.cost)
+            }));
+        }
         if matches!(ending, Ending::Better | Ending::NoDifference)
             && let [of] = trial.dials.as_slice()
             && let Some(figure) = trial.figure(Side::Reference)
@@ -150,6 +160,37 @@ impl Switchback {
         if side == Side::Present && trial.side != side {
             trial.side = side;
             orders.push(Order::Take(taken(&trial, 1.0)));
+        }
+        orders
+    }
+}
+
+impl Switchback {
+    /// What those who have lost have turned besides and nothing speaks for yet, where its effect lasts: it is not waited until
+    /// that costs as much again.
+    fn take_back(
+        &mut self,
+        lost: &Trial,
+        snapshot: &Snapshot,
+        rest: &mut dyn FnMut(usize, Dial) -> u64,
+    ) -> Vec<Order> {
+        let authors: BTreeSet<usize> = lost.dials.iter().flat_map(|of| of.authors.iter().copied()).collect();
+        let theirs = |course: &Course| course.slow && course.authors.is_subset(&authors);
+        let dials: Vec<Dial> =
+            self.courses.iter().filter(|(_, course)| theirs(course)).map(|(dial, _)| *dial).collect();
+        let mut orders = Vec::new();
+        for dial in dials {
+            let Some(course) = self.courses.remove(&dial) else { continue };
+            let until = course.authors.iter().map(|author| rest(*author, dial)).max();
+            let why = "its author lost with another dial";
+            orders.push(Order::Effect(self.unjudged(&course, snapshot, Found::NotTested, why)));
+            orders.push(Order::RollBack(RollBack {
+                dial,
+                from: course.present,
+                to: course.reference,
+                reason: format!("undone: not judged yet, and {why}"),
+                until,
+            }));
         }
         orders
     }
