@@ -176,7 +176,7 @@ impl Judge {
                     authors: change.authors,
                     slow: change.judged != Judged::Throughput,
                 };
-                effects.extend(self.turns.turned(turned, snapshot, self.plan, &mut self.rests));
+                effects.extend(self.turns.turned(turned, snapshot));
                 return effects;
             }
             Some(dial) => {

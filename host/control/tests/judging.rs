@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use host_contract::dial::{CACHE_CAPACITY, CACHE_POLICY, CPU_WORKERS, IO_WORKERS};
-use host_contract::{Dial, Judged, Objective, Snapshot, Value};
+use host_contract::{Dial, Dials, Judged, Objective, Snapshot, Value};
 use host_control::effect::Found;
 use host_control::judge::{Change, Judge, Order, Plan};
 use host_control::ledger::Record;
@@ -156,6 +156,34 @@ fn who_loses_takes_back_what_nothing_was_held_against_yet() {
         }
         rolled_back.sort_by_key(|dial: &Dial| dial.name());
         assert_eq!((rolled_back, io), (undone, 8));
+    }
+}
+
+#[test]
+fn who_takes_a_bad_value_back_rests_unless_it_was_the_load() {
+    for (after, rests) in [(8_000.0, true), (3_000.0, false)] {
+        let mut judge = Judge::new(Plan::default());
+        let snapshot = |tick, throughput| {
+            let gauges = [("throughput", throughput)].into();
+            Arc::new(Snapshot { tick, elapsed: Duration::from_secs(1), gauges, ..Snapshot::default() })
+        };
+        let (io, judged) = (Dials::built_in(), Judged::Throughput);
+        let io = io.get(IO_WORKERS).unwrap();
+        for tick in 1..12 {
+            let served = [(8, after), (7, 3_000.0), (0, 8_000.0)];
+            let served = served.iter().find(|(from, _)| tick >= *from).unwrap().1;
+            let now = snapshot(tick, served);
+            judge.tick(&now, &|_| Some(Value::Count(if tick == 7 { 9 } else { 8 })));
+            for (when, decision, from, to) in [(6, 1, 8, 9), (7, 2, 9, 8)] {
+                if tick == when {
+                    let (from, to) = (Value::Count(from), Value::Count(to));
+                    let change =
+                        Change { decision, dial: Some(IO_WORKERS), judged, from, to, authors: [0].into() };
+                    judge.watch(change, &now);
+                }
+            }
+        }
+        assert_eq!(judge.free_from(0, io, 12).is_some(), rests);
     }
 }
 

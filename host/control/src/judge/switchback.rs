@@ -35,6 +35,8 @@ const KEPT: usize = 4;
 const FEWEST: usize = 2;
 /// The least fall that sets off the guard, on the logarithmic scale: a fifth.
 const FALL: f64 = 0.22;
+/// By how much a value of a course has to be ahead of the reference to be returned to instead, on the logarithmic scale.
+const AHEAD: f64 = 0.05;
 /// A fall, on the logarithmic scale, after which nobody is waited for.
 const COLLAPSE: f64 = 0.5;
 /// A dial that has left its reference.
@@ -54,6 +56,47 @@ struct Course {
     disturbed: bool,
     /// Ticks in a row, wash-in included, that were far below those before.
     low: u64,
+    /// Returns to the reference so far, after which its author went on.
+    returns: u32,
+    /// Clean ticks at the present value.
+    here: Block,
+    /// The best value seen since the reference was left, where it is better than that, with its ticks.
+    best: Option<(Value, Block)>,
+}
+
+impl Course {
+    /// A course that begins in this tick.
+    fn open(turned: Turned, tick: u64, before: Block) -> Self {
+        Self {
+            reference: turned.from,
+            present: turned.to,
+            left: tick,
+            moved: tick,
+            before,
+            decision: turned.decision,
+            authors: turned.authors,
+            slow: turned.slow,
+            disturbed: false,
+            low: 0,
+            returns: 0,
+            here: Block::default(),
+            best: None,
+        }
+    }
+
+    /// Takes in a clean tick at the present value.
+    fn saw(&mut self, seen: Seen, metric: Metric) {
+        self.here.0.push(seen);
+        if self.here.len() > KEPT {
+            self.here.0.remove(0);
+        }
+        let known = self.best.as_ref().map_or(&self.before, |(_, block)| block);
+        let levels = known.level(metric).zip(self.here.level(metric));
+        let is_here = self.best.as_ref().is_some_and(|(value, _)| *value == self.present);
+        if is_here || self.here.len() >= FEWEST && levels.is_some_and(|(known, here)| here > known + AHEAD) {
+            self.best = Some((self.present.clone(), self.here.clone()));
+        }
+    }
 }
 
 /// A dial that was turned by strategies.
@@ -66,6 +109,17 @@ pub(crate) struct Turned {
     pub(crate) authors: BTreeSet<usize>,
     /// Whether what the value does lasts when it is left.
     pub(crate) slow: bool,
+}
+
+/// A value that its author took back while much less was served than before.
+#[derive(Debug)]
+struct Fallen {
+    dial: Dial,
+    authors: BTreeSet<usize>,
+    /// The level from which it was the value, and not the load, that made the difference.
+    recovered: f64,
+    /// Ticks without any work that it cost as much as.
+    ticks: f64,
 }
 
 /// Two values that were compared, and the level of the first then.
@@ -83,6 +137,8 @@ pub(crate) struct Switchback {
     /// Ticks at what stands now, wash-in left out.
     standing: VecDeque<Seen>,
     compared: BTreeMap<Dial, VecDeque<Compared>>,
+    /// Taken back in the last tick.
+    fallen: Vec<Fallen>,
     /// What the last tick saw, wash-in or not.
     last: Option<Seen>,
     /// Ticks so far, and how many of them trials have cost.
@@ -144,7 +200,11 @@ impl Switchback {
             self.changed = tick;
         }
         for (dial, course) in &mut self.courses {
-            course.disturbed |= Some(*dial) != but;
+            if Some(*dial) != but {
+                course.disturbed = true;
+                course.here = Block::default();
+                course.best = None;
+            }
         }
     }
 
@@ -168,13 +228,7 @@ impl Switchback {
     }
 
     /// Strategies have turned a dial. Opens its course, goes on with it, or ends it.
-    pub(crate) fn turned(
-        &mut self,
-        turned: Turned,
-        snapshot: &Snapshot,
-        plan: Plan,
-        rests: &mut Rests,
-    ) -> Vec<Effect> {
+    pub(crate) fn turned(&mut self, turned: Turned, snapshot: &Snapshot) -> Vec<Effect> {
         let dial = turned.dial;
         self.disturb(snapshot.tick, Some(dial));
         if self.trial.as_ref().is_some_and(|trial| trial.may_move_on(dial))
@@ -182,23 +236,11 @@ impl Switchback {
         {
             return self.moved_on(&trial, &turned, snapshot);
         }
-        let Turned { dial, from, to, decision, authors, slow } = turned;
         let Some(mut course) = self.courses.remove(&dial) else {
-            let course = Course {
-                reference: from,
-                present: to,
-                left: snapshot.tick,
-                moved: snapshot.tick,
-                before: self.before.clone(),
-                decision,
-                authors,
-                slow,
-                disturbed: false,
-                low: 0,
-            };
-            self.courses.insert(dial, course);
+            self.courses.insert(dial, Course::open(turned, snapshot.tick, self.before.clone()));
             return Vec::new();
         };
+        let Turned { to, decision, authors, .. } = turned;
         if to == course.reference {
             // What was far below and taken back before the guard could look costs as much as what the guard undoes.
             let metric = Metric::of(snapshot.run.objective);
@@ -211,15 +253,15 @@ impl Switchback {
                 && before - now > least
             {
                 let ticks = to_f64(snapshot.tick.saturating_sub(course.left)) * (1.0 - (now - before).exp());
-                for author in &course.authors {
-                    rests.lost(*author, dial, snapshot.tick, ticks, plan.cost);
-                }
+                let authors = course.authors.clone();
+                self.fallen.push(Fallen { dial, authors, recovered: f64::midpoint(before, now), ticks });
             }
             return vec![self.unjudged(&course, snapshot, Found::Undone, "taken back")];
         }
         let effect = self.unjudged(&course, snapshot, Found::MovedOn, "a further change took its place");
         course.decision = decision;
         course.present = to;
+        course.here = Block::default();
         course.authors.extend(authors);
         course.moved = snapshot.tick;
         self.courses.insert(dial, course);
@@ -269,8 +311,19 @@ impl Switchback {
                 self.standing.pop_front();
             }
             self.seen |= self.standing.len() >= FEWEST;
+            if self.trial.is_none() {
+                let courses = self.courses.values_mut().filter(|course| !course.slow && !course.disturbed);
+                courses.for_each(|course| course.saw(seen, metric));
+            }
         }
         self.last = seen;
+        if let Some(level) = seen.and_then(|seen| Block(vec![seen]).level(metric)) {
+            for of in self.fallen.drain(..).filter(|of| level > of.recovered) {
+                for author in of.authors {
+                    rests.lost(author, of.dial, snapshot.tick, of.ticks, plan.cost);
+                }
+            }
+        }
         if self.trial.is_some() {
             return self.step(snapshot, seen, values, plan, rests);
         }

@@ -34,7 +34,7 @@ const AGAINST: f64 = 0.05;
 const COSTLY: f64 = 0.06;
 const COSTLY_BLOCKS: usize = 2;
 
-/// Ticks at the reference that stand for it afterwards.
+/// Ticks at a side that stand for it afterwards.
 const LAST: usize = 4;
 
 /// Change of a side, or of both, from which the load has changed, on the logarithmic scale; and pairs that are looked at
@@ -74,6 +74,10 @@ pub(crate) struct OnTrial {
     pub(crate) since: u64,
     /// Ticks for which less was served than at the reference when the trial began.
     pub(crate) away: u64,
+    /// Returns of this course before.
+    pub(crate) returns: u32,
+    /// What the course left, and what was seen before, where the reference is the best value that was seen since.
+    pub(crate) left: Option<(Value, Block)>,
 }
 
 impl OnTrial {
@@ -219,9 +223,9 @@ impl Trial {
         alone && self.side == Side::Present && self.evidence.len() > 0 && self.lead() > -AGAINST
     }
 
-    /// The last ticks at the reference.
-    pub(crate) fn at_reference(&self) -> Block {
-        let ticks = &self.of(Side::Reference).0;
+    /// The last ticks at a side.
+    pub(crate) fn at(&self, side: Side) -> Block {
+        let ticks = &self.of(side).0;
         Block(ticks.iter().skip(ticks.len().saturating_sub(LAST)).copied().collect())
     }
 

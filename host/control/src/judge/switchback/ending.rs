@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use host_contract::number::to_f64;
 use host_contract::{Dial, Snapshot, Value};
 
-use super::{Compared, Course, Plan, Switchback, Turned};
+use super::{AHEAD, Compared, Course, Plan, Switchback, Turned};
 use crate::effect::{Effect, Found};
 use crate::judge::rests::Rests;
 use crate::judge::seen::{Metric, Seen};
@@ -49,21 +49,19 @@ impl Switchback {
         self.spent += trial.lost;
         let Some(of) = trial.dials.iter().find(|of| of.dial == turned.dial) else { return Vec::new() };
         let back = turned.to == of.reference;
-        if !back {
+        // What was seen to be better by turns is what the next value is held against.
+        let ahead = trial.lead() > AHEAD;
+        let (from, before) = if ahead {
+            (of.present.clone(), trial.at(Side::Present))
+        } else {
+            (of.reference.clone(), trial.at(Side::Reference))
+        };
+        if turned.to != from && !back {
             let mut authors = of.authors.clone();
             authors.extend(turned.authors.iter().copied());
-            let course = Course {
-                reference: of.reference.clone(),
-                present: turned.to.clone(),
-                left: snapshot.tick,
-                moved: snapshot.tick,
-                before: trial.at_reference(),
-                decision: turned.decision,
-                authors,
-                slow: turned.slow,
-                disturbed: false,
-                low: 0,
-            };
+            let turned = Turned { from, authors, ..turned.clone() };
+            let mut course = Course::open(turned, snapshot.tick, before);
+            course.returns = if ahead { 0 } else { of.returns + 1 };
             self.courses.insert(of.dial, course);
         }
         vec![effect(trial, of, snapshot, if back { Found::Undone } else { Found::MovedOn })]
@@ -157,6 +155,7 @@ impl Switchback {
                 kept.pop_front();
             }
         }
+        self.go_on(&trial, side, snapshot);
         if side == Side::Present && trial.side != side {
             trial.side = side;
             orders.push(Order::Take(taken(&trial, 1.0)));
@@ -166,6 +165,28 @@ impl Switchback {
 }
 
 impl Switchback {
+    /// What was held against the best value of its course has yet to be held against what that course left.
+    fn go_on(&mut self, trial: &Trial, side: Side, snapshot: &Snapshot) {
+        for of in &trial.dials {
+            let Some((left, before)) = &of.left else { continue };
+            let stands = of.value(side);
+            if stands == left {
+                continue;
+            }
+            let turned = Turned {
+                dial: of.dial,
+                from: left.clone(),
+                to: stands.clone(),
+                decision: of.decision,
+                authors: of.authors.clone(),
+                slow: false,
+            };
+            let mut course = Course::open(turned, snapshot.tick, before.clone());
+            course.returns = of.returns;
+            self.courses.insert(of.dial, course);
+        }
+    }
+
     /// What those who have lost have turned besides and nothing speaks for yet, where its effect lasts: it is not waited until
     /// that costs as much again.
     fn take_back(
