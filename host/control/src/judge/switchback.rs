@@ -1,8 +1,9 @@
 //! Dials without a shadow: which of their changes are tried, when, and what follows.
 //!
 //! A dial has a *reference*: the value that stood before the first change that is not judged yet. A strategy that turns
-//! it opens a *course* and may go on turning; who comes back to the reference by themselves ends the course. Otherwise a
-//! trial of the value in force ([`super::trial`]) ends it, one trial at a time:
+//! it opens a *course* and may go on turning; who comes back to the reference by themselves ends the course. A better value
+//! that was seen on the way is what a trial returns to first: the way back to the reference may be far. Otherwise a trial of
+//! the value in force ([`super::trial`]) ends it, one trial at a time:
 //!
 //! - At once, with every dial that was turned since, where the first ticks are far below those before (the guard).
 //! - Once the value has stood for some ticks, or a strategy has moved for three times as many without rest. A return from
