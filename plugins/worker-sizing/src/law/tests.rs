@@ -103,9 +103,7 @@ fn the_knee_is_found_from_below_and_from_above() {
 
 #[test]
 fn what_is_right_is_hardly_left() {
-    let pools: [(fn(f64) -> f64, u32); 2] = [(constant, 200), (knee, 32)];
-    for (service_us, best) in pools {
-        let mut pool = Pool::new(best, service_us);
+    for mut pool in [Pool::new(200, constant), Pool::new(32, knee)] {
         let fixed = pool.goodput(1);
         let goodput = pool.play(&mut law(), 1..200);
         let worst = goodput.windows(5).map(mean).fold(f64::INFINITY, f64::min);
