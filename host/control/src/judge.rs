@@ -45,6 +45,9 @@ pub struct Plan {
     pub blocks: u64,
     /// Share of the time that returns to a worse setting may cost, above 0.
     pub cost: f64,
+    /// The first ticks of a run, in which there is little to hold a change against: what lasts is not turned in them, and
+    /// nothing that no shadow stands for before it was seen where it stands.
+    pub early_ticks: u64,
 }
 
 impl Plan {
@@ -67,6 +70,7 @@ impl Default for Plan {
             block_ticks: 3,
             blocks: 40,
             cost: 0.02,
+            early_ticks: 12,
         }
     }
 }
@@ -139,10 +143,8 @@ impl Judge {
         if !self.plan.enabled {
             return None;
         }
-        // Whether a shadow stands near a capacity shows when it is turned.
-        let without_shadow = matches!(spec.judged, Judged::Throughput | Judged::Guarded | Judged::Capacity);
-        let held = self.turns.held(spec.dial, without_shadow, tick);
-        held.max(self.rests.until(author, spec.dial))
+        let held = self.turns.held(spec.dial, spec.judged, tick, self.plan);
+        held.max(self.rests.until(author, spec.dial, lasts(spec.judged)))
     }
 
     /// Whether the shadows have to stay at the capacity where they are, until a change of it is judged.
@@ -174,7 +176,7 @@ impl Judge {
                     authors: change.authors,
                     slow: change.judged != Judged::Throughput,
                 };
-                effects.extend(self.turns.turned(turned, snapshot, self.plan, &mut self.rests));
+                effects.extend(self.turns.turned(turned, snapshot));
                 return effects;
             }
             Some(dial) => {
@@ -294,6 +296,12 @@ fn gives_up_hits(change: &Change, snapshot: &Snapshot) -> bool {
         Objective::Bandwidth => matches!(change.judged, Judged::Policy | Judged::Capacity),
         Objective::Throughput | Objective::Latency => false,
     }
+}
+
+/// Whether what a value of such a dial did may last after it is left, and no shadow may stand for what was left: whether one
+/// stands near a capacity shows when it is turned.
+pub(crate) fn lasts(judged: Judged) -> bool {
+    matches!(judged, Judged::Guarded | Judged::Capacity)
 }
 
 /// Whether a shadow follows a policy.

@@ -5,11 +5,12 @@
 mod plant;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use host_contract::dial::{CACHE_CAPACITY, CPU_WORKERS, IO_WORKERS};
-use host_contract::{Dial, Objective};
+use host_contract::dial::{CACHE_CAPACITY, CACHE_POLICY, CPU_WORKERS, IO_WORKERS};
+use host_contract::{Dial, Dials, Judged, Objective, Snapshot, Value};
 use host_control::effect::Found;
-use host_control::judge::Plan;
+use host_control::judge::{Change, Judge, Order, Plan};
 use host_control::ledger::Record;
 use plant::{Author, Plant, Run, always, once, steps};
 use proptest::prelude::*;
@@ -50,6 +51,26 @@ fn a_loss_of_a_factor_is_undone_by_the_host_and_its_author_rests() {
 }
 
 #[test]
+fn a_loss_of_a_factor_is_undone_after_one_return_while_the_cache_fills() {
+    for seed in 0..20 {
+        let plant = Plant::new(seed).noise(0.1).io(bound).filled(0.4);
+        let run = plant.run(Plan::default(), vec![always(IO_WORKERS, 1)], 20);
+        assert_eq!((run.io(), run.blocks().count()), (8, 1), "{seed}: {}", run.told());
+    }
+}
+
+#[test]
+fn what_lasts_is_not_turned_in_the_early_ticks() {
+    let first = |author: Author| {
+        let run = io_plant().run(Plan::default(), vec![author], 60);
+        run.control.decisions().iter().find(|d| d.dial == CACHE_CAPACITY).unwrap().tick
+    };
+    assert_eq!(first(always(CACHE_CAPACITY, 900)), 13);
+    // Nor before it was seen where it stands, for which a dial that never rests leaves no time.
+    assert_eq!(first(Arc::new(|tick| vec![(IO_WORKERS, 9 + tick % 2), (CACHE_CAPACITY, 900)])), 25);
+}
+
+#[test]
 fn a_return_from_a_gain_waits_until_it_is_affordable() {
     let run = io_plant().run(Plan::default(), vec![once(IO_WORKERS, 64)], 120);
     let first = run.blocks().next().unwrap().tick;
@@ -80,13 +101,13 @@ fn five_percent_are_found_within_forty_blocks_and_nothing_is_found_in_nothing() 
 #[test]
 fn hostile_strategies_cost_little() {
     let io = |at: u64| steps(IO_WORKERS, move |tick| if tick / 3 % 2 == 0 { at } else { at + 1 });
-    let all = || vec![always(IO_WORKERS, 1), always(CPU_WORKERS, 1), always(CACHE_CAPACITY, 100)];
+    let all: Author = Arc::new(|_| vec![(IO_WORKERS, 1), (CPU_WORKERS, 1), (CACHE_CAPACITY, 100)]);
     for (name, authors) in [
         ("the worst for ever", vec![always(IO_WORKERS, 1)]),
         ("two bad ones in turns", vec![io(1)]),
         ("the reference and the worst in turns", vec![steps(IO_WORKERS, |t| if t % 6 < 3 { 1 } else { 8 })]),
         ("every tick another", vec![steps(IO_WORKERS, |tick| 1 + tick % 3)]),
-        ("every dial to its worst", all()),
+        ("every dial to its worst", vec![all]),
         ("the least capacity", vec![always(CACHE_CAPACITY, 100)]),
     ] {
         for ticks in [100, 400] {
@@ -96,6 +117,73 @@ fn hostile_strategies_cost_little() {
             let loss = run.loss(bound(8));
             assert!(loss < 0.05, "{name}: {:.1} % of {ticks} ticks\n{}", loss * 100.0, run.told());
         }
+    }
+}
+
+#[test]
+fn who_loses_takes_back_what_nothing_was_held_against_yet() {
+    for (policy_by, undone) in [(0, vec![CACHE_POLICY, IO_WORKERS]), (1, vec![IO_WORKERS])] {
+        let mut judge = Judge::new(Plan::default());
+        let mut rolled_back = Vec::new();
+        let mut io = 8;
+        for tick in 1..14 {
+            let gauges = [("throughput", if io == 8 { 8_000.0 } else { 1_000.0 })].into();
+            let snapshot = Snapshot { tick, elapsed: Duration::from_secs(1), gauges, ..Snapshot::default() };
+            let snapshot = Arc::new(snapshot);
+            let values =
+                |dial| Some(if dial == IO_WORKERS { Value::Count(io) } else { Value::Name("fifo".into()) });
+            let orders = judge.tick(&snapshot, &values);
+            for order in orders {
+                match order {
+                    Order::Take(block) => io = if block.present { 1 } else { 8 },
+                    Order::RollBack(of) => rolled_back.push(of.dial),
+                    Order::Effect(_) => {}
+                }
+            }
+            let turned = |decision, dial, judged, from, to, author| {
+                let authors = [author].into();
+                Change { decision, dial: Some(dial), judged, from, to, authors }
+            };
+            if tick == 2 {
+                let (from, to) = (Value::Name("lru".into()), Value::Name("fifo".into()));
+                judge.watch(turned(1, CACHE_POLICY, Judged::Policy, from, to, policy_by), &snapshot);
+            }
+            if tick == 6 {
+                let (from, to) = (Value::Count(8), Value::Count(1));
+                judge.watch(turned(2, IO_WORKERS, Judged::Throughput, from, to, 0), &snapshot);
+                io = 1;
+            }
+        }
+        rolled_back.sort_by_key(|dial: &Dial| dial.name());
+        assert_eq!((rolled_back, io), (undone, 8));
+    }
+}
+
+#[test]
+fn who_takes_a_bad_value_back_rests_unless_it_was_the_load() {
+    for (after, rests) in [(8_000.0, true), (3_000.0, false)] {
+        let mut judge = Judge::new(Plan::default());
+        let snapshot = |tick, throughput| {
+            let gauges = [("throughput", throughput)].into();
+            Arc::new(Snapshot { tick, elapsed: Duration::from_secs(1), gauges, ..Snapshot::default() })
+        };
+        let (io, judged) = (Dials::built_in(), Judged::Throughput);
+        let io = io.get(IO_WORKERS).unwrap();
+        for tick in 1..12 {
+            let served = [(8, after), (7, 3_000.0), (0, 8_000.0)];
+            let served = served.iter().find(|(from, _)| tick >= *from).unwrap().1;
+            let now = snapshot(tick, served);
+            judge.tick(&now, &|_| Some(Value::Count(if tick == 7 { 9 } else { 8 })));
+            for (when, decision, from, to) in [(6, 1, 8, 9), (7, 2, 9, 8)] {
+                if tick == when {
+                    let (from, to) = (Value::Count(from), Value::Count(to));
+                    let change =
+                        Change { decision, dial: Some(IO_WORKERS), judged, from, to, authors: [0].into() };
+                    judge.watch(change, &now);
+                }
+            }
+        }
+        assert_eq!(judge.free_from(0, io, 12).is_some(), rests);
     }
 }
 

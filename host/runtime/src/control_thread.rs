@@ -4,7 +4,7 @@
 //! told to. However fast the requests come, a tick that they cause is held only when [`REST`] times the last one's
 //! duration has passed, so that requests alone do not drive up what tuning costs.
 //!
-//! The first [`EARLY`] ticks come sooner, after [`EARLY_REQUESTS`] requests: a run that starts from poor settings pays for
+//! The first [`EARLY_TICKS`] ticks come sooner, after [`EARLY_REQUESTS`] requests: a run that starts from poor settings pays for
 //! them until something is measured, and a short one pays all along.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,8 +28,8 @@ const FEED: Duration = Duration::from_millis(10);
 /// A tick of a millisecond is followed by at least this many milliseconds without one.
 const REST: u32 = 30;
 
-/// The first ticks, how many requests they are apart, and how long at least.
-const EARLY: u32 = 12;
+/// The first ticks, how many requests they are apart, and how long at least. The judge is told of them: they see a cold cache.
+pub(crate) const EARLY_TICKS: u64 = 12;
 const EARLY_REQUESTS: u64 = 64;
 const EARLY_REST: Duration = Duration::from_millis(8);
 
@@ -117,7 +117,7 @@ impl Ticking {
         let mut seen = 0;
         let every = self.with.live.plane.trigger.every();
         let mut after = EARLY_REQUESTS.min(every);
-        let mut early = EARLY;
+        let mut early = EARLY_TICKS;
         self.with.live.plane.trigger.wake_at(after);
         while !stop.load(Ordering::Acquire) {
             self.with.control.feed(&self.with.live.plane);

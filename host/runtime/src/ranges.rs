@@ -11,6 +11,8 @@ use host_control::judge::Plan;
 use host_control::{Budget, Config, RuleKinds};
 use host_profile::{DialSettings, JudgeSettings, PrefetchMode, Settings};
 
+use crate::control_thread::EARLY_TICKS;
+
 /// What the settings allow each dial.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Ranges {
@@ -107,6 +109,7 @@ fn judge_plan(judge: JudgeSettings) -> Plan {
         block_ticks: judge.block_ticks,
         blocks: judge.blocks,
         cost: judge.cost,
+        early_ticks: EARLY_TICKS,
     }
 }
 

@@ -9,6 +9,8 @@
 //! The size of a trial follows the noise: as small as can be told from it. Once nothing is gained any more, trials upwards
 //! go on at intervals, because a limit that moves up shows in nothing else.
 
+mod next;
+
 use crate::limit;
 use crate::load::Load;
 use crate::noise::Noise;
@@ -35,23 +37,15 @@ const IN_PROPORTION: f64 = 0.6;
 const LARGEST_DOWN: f64 = 1.3;
 /// A bound is searched up to where this many first trials are left.
 const LEFT: f64 = 1.7;
-/// Ratio of a trial upwards where tasks wait now and then.
-const HEADROOM: f64 = 1.25;
 /// Ticks of the longest rest between trials downwards.
 const LONGEST_REST: u64 = 128;
 /// A loss up to this is none; the noise adds up to half of the most.
 const LOSSLESS: f64 = 0.02;
 const MOST_NOISE: f64 = 0.1;
-/// Share by which service is longer than among fewer, from which there may be too many at once; and where nobody waits.
-const SLOWER: f64 = 0.08;
-const MUCH_SLOWER: f64 = 0.3;
 /// Share of failures from which there may be too many at once.
 const FAILS: f64 = 0.01;
 /// Share by which the tasks at once of a fixed number of clients may differ from a whole number.
 const STEADY: f64 = 0.001;
-/// Share of few workers that a trial leaves at least, and how many are few.
-const SPARED: f64 = 0.8;
-const FEW: f64 = 6.0;
 /// Share of a step down by which service has to become quicker, both as logarithms, for a further one.
 const QUICKER: f64 = 0.25;
 /// A trial that loses more than this is costly, and followed by so many ticks without one.
@@ -61,20 +55,16 @@ const BETWEEN: u64 = 3;
 const MOST_RESTS: u64 = 4;
 /// Ticks between steps down while tasks fail: those without an answer hold their workers for a while.
 const FAILED_REST: u64 = 8;
-/// Ratio of a first trial downwards where nobody waits, and how many are made until one says something.
-const LOOK: f64 = 1.06;
+/// First trials downwards where nobody waits that are made until one says something.
 const LOOKS: u32 = 4;
 /// Share of a window that may still show the number of workers before, and windows that are waited for at most.
 const CARRIED: f64 = 0.1;
 const MOST_WASH_IN: f64 = 5.0;
-/// Ticks after which a number that somebody else has set is held: the host returns to what was before for a moment, to judge what
-/// was decided.
-const FOREIGN: u32 = 8;
+/// Ticks in a row after which a number that somebody else has set is held: the host returns to what was before for some, to judge
+/// what was decided.
+const FOREIGN: u32 = 12;
 /// A refusal for longer than so many ticks is no moment.
 const SOON: u64 = 4;
-/// A prediction below this is no reason for a step, where predictions were right to within the same and rest on so many counts.
-const LEAST_GAIN: f64 = 0.03;
-const PREDICTED_FROM: usize = 4;
 
 /// What the law wants.
 #[derive(Debug, Clone, PartialEq)]
@@ -135,8 +125,11 @@ pub(crate) struct Law {
     steady: u32,
     /// Windows that still show what was before.
     wash_in: u32,
-    /// Ticks in a row in which the pool had another size than this law gave it.
+    /// Ticks in a row in which the pool had another size than this law gave it, and that size.
     foreign: u32,
+    foreign_workers: u32,
+    /// The number of the last trial that somebody else has stopped.
+    stopped: Option<u32>,
 }
 
 impl Law {
@@ -155,13 +148,20 @@ impl Law {
             steady: 0,
             wash_in: 0,
             foreign: 0,
+            foreign_workers: 0,
+            stopped: None,
         }
     }
 
     /// One tick: takes in what there is to see, and says what to do.
     pub(crate) fn step(&mut self, now: &Observation) -> Step {
         if now.workers != self.expected() {
+            // The host has returned to a trial that it had stopped: it is no longer known what that started from.
+            let own = self.stopped == Some(now.workers);
             self.moved(now);
+            if own && now.workers != self.held {
+                return self.to(self.held, now, "back, from a trial that was stopped");
+            }
             if now.workers != self.held {
                 return Step::Stay;
             }
@@ -218,8 +218,14 @@ impl Law {
 
     /// Somebody else has resized the pool, or it is the first tick.
     fn moved(&mut self, now: &Observation) {
+        if let State::Trial(trial) = &self.state {
+            self.stopped = Some(trial.to);
+        }
         self.state = State::Held;
         self.sample = Sample::default();
+        if self.foreign_workers != now.workers {
+            (self.foreign, self.foreign_workers) = (0, now.workers);
+        }
         self.foreign += 1;
         if self.held == 0 || self.foreign > FOREIGN {
             self.held = now.workers;
@@ -263,98 +269,6 @@ impl Law {
         }
         self.base = Some(sample);
         self.next(sample, now)
-    }
-
-    /// The next trial, from the number that is held, whose last sample this is.
-    fn next(&mut self, base: Sample, now: &Observation) -> Step {
-        let failing = base.failed_share() > FAILS;
-        let noise = self.noise.of_service();
-        if !failing && self.up.rests_until <= now.tick {
-            if base.is_saturated() {
-                if let Some(to) = self.above(&base, now) {
-                    return self.attempt(Direction::Up, to, base, now);
-                }
-                self.rest(Direction::Up, false, now);
-            } else if base.waits() && !self.load.is_slower(&base, SLOWER, noise) {
-                let to = whole(f64::from(self.held) * HEADROOM).max(self.held + 1).min(now.most);
-                if to > self.held {
-                    return self.attempt(Direction::Up, to, base, now);
-                }
-            }
-        }
-        let slower =
-            self.load.is_slower(&base, if base.is_saturated() { SLOWER } else { MUCH_SLOWER }, noise);
-        let seen = base.is_saturated() || self.down.looks < LOOKS && self.steady >= 2;
-        let unknown = seen && base.in_flight() >= FEW && self.may_wait_for_each_other(&base);
-        if (failing || slower || unknown) && self.down.rests_until <= now.tick {
-            if let Some(to) = self.below(&base, now) {
-                return self.attempt(Direction::Down, to, base, now);
-            }
-            self.rest(Direction::Down, false, now);
-        }
-        Step::Stay
-    }
-
-    fn may_wait_for_each_other(&self, base: &Sample) -> bool {
-        self.load.is_unknown(base) || self.load.is_slower(base, SLOWER, self.noise.of_service())
-    }
-
-    /// What to try upwards.
-    fn above(&mut self, base: &Sample, now: &Observation) -> Option<u32> {
-        let held = f64::from(self.held);
-        // The formula says where to look while nothing was tried.
-        let untried = self.load.curve.error().is_none();
-        let prior = now.prior.filter(|_| untried).unwrap_or(0.0).min(held * FURTHEST);
-        let to = match self.up.bound {
-            Some(bound) if bound > self.held => (held * f64::from(bound)).sqrt(),
-            _ => (held * self.up.ratio).max(prior),
-        };
-        let to = whole(to).max(self.held + 1).min(now.most);
-        let is_large = f64::from(to) / held > 1.0 + 2.0 * (self.first_ratio() - 1.0);
-        if is_large && self.is_predicted_in_vain(base, to) {
-            self.up.ratio = self.first_ratio();
-            let to = whole(held * self.up.ratio).max(self.held + 1).min(now.most);
-            return (to > self.held).then_some(to);
-        }
-        (to > self.held && self.up.bound.is_none_or(|bound| to < bound)).then_some(to)
-    }
-
-    /// Whether the fitted law, which was right so far, predicts too little for a step.
-    fn is_predicted_in_vain(&self, base: &Sample, to: u32) -> bool {
-        let right = self.load.curve.error().is_some_and(|error| error < LEAST_GAIN);
-        let Some(fit) = self.load.curve.fit().filter(|fit| fit.counts >= PREDICTED_FROM) else {
-            return false;
-        };
-        right
-            && fit.deviation < LEAST_GAIN
-            && fit.speed_up(base.in_flight(), f64::from(to)) < 1.0 + LEAST_GAIN
-    }
-
-    /// What to try downwards.
-    fn below(&self, base: &Sample, now: &Observation) -> Option<u32> {
-        let used_up = limit::is_cpu_used_up(now);
-        if let Some(enough) = now.enough_for_cores.filter(|_| used_up && self.down.bound.is_none()) {
-            let enough = whole(enough.ceil()).max(now.least).max(1);
-            if enough < self.held {
-                return Some(enough);
-            }
-        }
-        let from = f64::from(self.held).min(base.in_flight().max(1.0));
-        let to = match self.down.bound {
-            Some(bound) if bound < self.held => (from * f64::from(bound)).sqrt(),
-            _ if base.failed_share() > FAILS => from / LOOK,
-            _ if !base.is_saturated() && self.down.looks == 0 => from / LOOK,
-            _ => from / self.down.ratio,
-        };
-        let least = self.load.fewest(base).max(now.least).max(1);
-        let to = whole(to).max(least).min(self.held.saturating_sub(1));
-        // One of few workers is much to take away to see what happens.
-        let needs = from / f64::from(to.max(1)) - 1.0;
-        let spares = from >= FEW || f64::from(to) >= SPARED * from;
-        if !spares && !self.load.is_slower(base, needs, self.noise.of_service()) {
-            return None;
-        }
-        (to >= least && self.down.bound.is_none_or(|bound| to > bound)).then_some(to)
     }
 
     fn attempt(&mut self, direction: Direction, to: u32, before: Sample, now: &Observation) -> Step {

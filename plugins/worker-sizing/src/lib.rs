@@ -1,9 +1,9 @@
 //! Strategy `worker-sizing`: gives each pool as many workers as its work can use.
 //!
-//! `law.rs` decides; `observation.rs` is what it sees, `noise.rs` how much that wavers, `load.rs` what is known of the
-//! present load, `curve.rs` the scalability law fitted to it, `side.rs` the trials in one direction, `limit.rs` names what
-//! limits a pool, and `formula.rs` says where to look first while nothing was measured. None of them knows the host, and all
-//! are tested natively.
+//! `law.rs` decides, `law/next.rs` where to try; `observation.rs` is what it sees, `noise.rs` how much that wavers, `load.rs`
+//! what is known of the present load, `curve.rs` the scalability law fitted to it, `side.rs` the trials in one direction,
+//! `limit.rs` names what limits a pool, and `formula.rs` says where to look first while nothing was measured. None of them
+//! knows the host, and all are tested natively.
 
 mod curve;
 mod formula;

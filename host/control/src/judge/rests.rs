@@ -22,9 +22,10 @@ struct Rest {
 pub(crate) struct Rests(BTreeMap<(usize, Dial), Rest>);
 
 impl Rests {
-    /// The first tick in which the strategy is heard again, where it has to rest.
-    pub(crate) fn until(&self, author: usize, dial: Dial) -> Option<u64> {
-        self.0.get(&(author, dial)).map(|rest| rest.until)
+    /// The first tick in which the strategy is heard again on a dial, whose effect `lasts` or not, where it has to rest.
+    pub(crate) fn until(&self, author: usize, dial: Dial, lasts: bool) -> Option<u64> {
+        let own = self.0.iter().filter(|((of, on), _)| *of == author && (lasts || *on == dial));
+        own.map(|(_, rest)| rest.until).max()
     }
 
     /// A change of this strategy was undone in `tick`. It cost as much as `ticks` without any work, of which a share
@@ -55,13 +56,21 @@ mod tests {
     #[test]
     fn a_rest_is_as_long_as_the_loss_is_large_and_doubles() {
         let mut rests = Rests::default();
-        assert_eq!(rests.until(0, DIAL), None);
+        assert_eq!(rests.until(0, DIAL, false), None);
         assert_eq!(rests.lost(0, DIAL, 100, 1.5, 0.02), 101 + 75);
         assert_eq!(rests.lost(0, DIAL, 200, 1.5, 0.02), 201 + 150);
-        assert_eq!(rests.until(0, DIAL), Some(351));
-        assert_eq!(rests.until(1, DIAL), None);
+        assert_eq!(rests.until(0, DIAL, false), Some(351));
+        assert_eq!(rests.until(1, DIAL, true), None);
         rests.won(0, DIAL);
         assert_eq!(rests.lost(0, DIAL, 400, 1.5, 0.02), 401 + 150);
+    }
+
+    #[test]
+    fn who_lost_rests_on_every_dial_whose_effect_lasts() {
+        let (mut rests, other) = (Rests::default(), Dial::new("other"));
+        let until = rests.lost(0, DIAL, 100, 1.5, 0.02);
+        assert_eq!((rests.until(0, other, true), rests.until(0, other, false)), (Some(until), None));
+        assert_eq!(rests.until(1, other, true), None);
     }
 
     #[test]
@@ -70,7 +79,7 @@ mod tests {
         for _ in 0..100 {
             rests.lost(0, DIAL, u64::MAX - 1, 1e300, 0.0);
         }
-        assert_eq!(rests.until(0, DIAL), Some(u64::MAX));
+        assert_eq!(rests.until(0, DIAL, false), Some(u64::MAX));
         assert_eq!(rests.lost(1, DIAL, 0, -1.0, 0.02), 2, "never less than a tick");
     }
 }

@@ -1,8 +1,9 @@
 //! Dials without a shadow: which of their changes are tried, when, and what follows.
 //!
 //! A dial has a *reference*: the value that stood before the first change that is not judged yet. A strategy that turns
-//! it opens a *course* and may go on turning; who comes back to the reference by themselves ends the course. Otherwise a
-//! trial of the value in force ([`super::trial`]) ends it, one trial at a time:
+//! it opens a *course* and may go on turning; who comes back to the reference by themselves ends the course. A better value
+//! that was seen on the way is what a trial returns to first: the way back to the reference may be far. Otherwise a trial of
+//! the value in force ([`super::trial`]) ends it, one trial at a time:
 //!
 //! - At once, with every dial that was turned since, where the first ticks are far below those before (the guard).
 //! - Once the value has stood for some ticks, or a strategy has moved for three times as many without rest. A return from
@@ -21,12 +22,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use host_contract::number::to_f64;
-use host_contract::{Dial, Snapshot, Value};
+use host_contract::{Dial, Judged, Snapshot, Value};
 
 use super::rests::Rests;
 use super::seen::{Block, Metric, Seen};
 use super::trial::Trial;
-use super::{Order, Plan};
+use super::{Order, Plan, lasts};
 use crate::effect::{Effect, Found};
 
 /// Ticks kept from before a change, and of the present value before a trial.
@@ -35,15 +36,16 @@ const KEPT: usize = 4;
 const FEWEST: usize = 2;
 /// The least fall that sets off the guard, on the logarithmic scale: a fifth.
 const FALL: f64 = 0.22;
+/// By how much a value of a course has to be ahead of the reference to be returned to instead, on the logarithmic scale.
+const AHEAD: f64 = 0.05;
 /// A fall, on the logarithmic scale, after which nobody is waited for.
 const COLLAPSE: f64 = 0.5;
-/// The first ticks, in which no dial of this kind is turned before it was seen where it stands.
-const UNSEEN: u64 = 8;
-
 /// A dial that has left its reference.
 #[derive(Debug)]
 struct Course {
     reference: Value,
+    /// What it was turned to last.
+    present: Value,
     left: u64,
     /// The tick of the last change.
     moved: u64,
@@ -55,6 +57,47 @@ struct Course {
     disturbed: bool,
     /// Ticks in a row, wash-in included, that were far below those before.
     low: u64,
+    /// Returns to the reference so far, after which its author went on.
+    returns: u32,
+    /// Clean ticks at the present value.
+    here: Block,
+    /// The best value seen since the reference was left, where it is better than that, with its ticks.
+    best: Option<(Value, Block)>,
+}
+
+impl Course {
+    /// A course that begins in this tick.
+    fn open(turned: Turned, tick: u64, before: Block) -> Self {
+        Self {
+            reference: turned.from,
+            present: turned.to,
+            left: tick,
+            moved: tick,
+            before,
+            decision: turned.decision,
+            authors: turned.authors,
+            slow: turned.slow,
+            disturbed: false,
+            low: 0,
+            returns: 0,
+            here: Block::default(),
+            best: None,
+        }
+    }
+
+    /// Takes in a clean tick at the present value.
+    fn saw(&mut self, seen: Seen, metric: Metric) {
+        self.here.0.push(seen);
+        if self.here.len() > KEPT {
+            self.here.0.remove(0);
+        }
+        let known = self.best.as_ref().map_or(&self.before, |(_, block)| block);
+        let levels = known.level(metric).zip(self.here.level(metric));
+        let is_here = self.best.as_ref().is_some_and(|(value, _)| *value == self.present);
+        if is_here || self.here.len() >= FEWEST && levels.is_some_and(|(known, here)| here > known + AHEAD) {
+            self.best = Some((self.present.clone(), self.here.clone()));
+        }
+    }
 }
 
 /// A dial that was turned by strategies.
@@ -67,6 +110,17 @@ pub(crate) struct Turned {
     pub(crate) authors: BTreeSet<usize>,
     /// Whether what the value does lasts when it is left.
     pub(crate) slow: bool,
+}
+
+/// A value that its author took back while much less was served than before.
+#[derive(Debug)]
+struct Fallen {
+    dial: Dial,
+    authors: BTreeSet<usize>,
+    /// The level from which it was the value, and not the load, that made the difference.
+    recovered: f64,
+    /// Ticks without any work that it cost as much as.
+    ticks: f64,
 }
 
 /// Two values that were compared, and the level of the first then.
@@ -84,6 +138,8 @@ pub(crate) struct Switchback {
     /// Ticks at what stands now, wash-in left out.
     standing: VecDeque<Seen>,
     compared: BTreeMap<Dial, VecDeque<Compared>>,
+    /// Taken back in the last tick.
+    fallen: Vec<Fallen>,
     /// What the last tick saw, wash-in or not.
     last: Option<Seen>,
     /// Ticks so far, and how many of them trials have cost.
@@ -97,12 +153,19 @@ pub(crate) struct Switchback {
 
 impl Switchback {
     /// The first tick in which a proposal for the dial is heard, as far as trials go; none where it is free.
-    pub(crate) fn held(&self, dial: Dial, without_shadow: bool, tick: u64) -> Option<u64> {
+    pub(crate) fn held(&self, dial: Dial, judged: Judged, tick: u64, plan: Plan) -> Option<u64> {
         if self.trial.as_ref().is_some_and(|trial| trial.may_move_on(dial)) {
             return None;
         }
+        let lasts = lasts(judged);
+        let without_shadow = lasts || judged == Judged::Throughput;
+        let early = plan.early_ticks;
+        // While the cache is cold, nothing was seen that what lasts could be held against.
+        if lasts && (tick <= early || self.standing.len() < KEPT && tick <= early.saturating_mul(2)) {
+            return Some(tick + 1);
+        }
         let tried = self.trial.is_some() && without_shadow;
-        let unseen = !self.seen && tick < UNSEEN && without_shadow;
+        let unseen = !self.seen && tick <= early && without_shadow;
         let own = self.trial.as_ref().is_some_and(|trial| trial.dials.iter().any(|of| of.dial == dial));
         (tried || unseen || own).then_some(tick + 1)
     }
@@ -138,7 +201,11 @@ impl Switchback {
             self.changed = tick;
         }
         for (dial, course) in &mut self.courses {
-            course.disturbed |= Some(*dial) != but;
+            if Some(*dial) != but {
+                course.disturbed = true;
+                course.here = Block::default();
+                course.best = None;
+            }
         }
     }
 
@@ -162,13 +229,7 @@ impl Switchback {
     }
 
     /// Strategies have turned a dial. Opens its course, goes on with it, or ends it.
-    pub(crate) fn turned(
-        &mut self,
-        turned: Turned,
-        snapshot: &Snapshot,
-        plan: Plan,
-        rests: &mut Rests,
-    ) -> Vec<Effect> {
+    pub(crate) fn turned(&mut self, turned: Turned, snapshot: &Snapshot) -> Vec<Effect> {
         let dial = turned.dial;
         self.disturb(snapshot.tick, Some(dial));
         if self.trial.as_ref().is_some_and(|trial| trial.may_move_on(dial))
@@ -176,22 +237,11 @@ impl Switchback {
         {
             return self.moved_on(&trial, &turned, snapshot);
         }
-        let Turned { dial, from, to, decision, authors, slow } = turned;
         let Some(mut course) = self.courses.remove(&dial) else {
-            let course = Course {
-                reference: from,
-                left: snapshot.tick,
-                moved: snapshot.tick,
-                before: self.before.clone(),
-                decision,
-                authors,
-                slow,
-                disturbed: false,
-                low: 0,
-            };
-            self.courses.insert(dial, course);
+            self.courses.insert(dial, Course::open(turned, snapshot.tick, self.before.clone()));
             return Vec::new();
         };
+        let Turned { to, decision, authors, .. } = turned;
         if to == course.reference {
             // What was far below and taken back before the guard could look costs as much as what the guard undoes.
             let metric = Metric::of(snapshot.run.objective);
@@ -204,14 +254,15 @@ impl Switchback {
                 && before - now > least
             {
                 let ticks = to_f64(snapshot.tick.saturating_sub(course.left)) * (1.0 - (now - before).exp());
-                for author in &course.authors {
-                    rests.lost(*author, dial, snapshot.tick, ticks, plan.cost);
-                }
+                let authors = course.authors.clone();
+                self.fallen.push(Fallen { dial, authors, recovered: f64::midpoint(before, now), ticks });
             }
             return vec![self.unjudged(&course, snapshot, Found::Undone, "taken back")];
         }
         let effect = self.unjudged(&course, snapshot, Found::MovedOn, "a further change took its place");
         course.decision = decision;
+        course.present = to;
+        course.here = Block::default();
         course.authors.extend(authors);
         course.moved = snapshot.tick;
         self.courses.insert(dial, course);
@@ -261,17 +312,29 @@ impl Switchback {
                 self.standing.pop_front();
             }
             self.seen |= self.standing.len() >= FEWEST;
+            if self.trial.is_none() {
+                let courses = self.courses.values_mut().filter(|course| !course.slow && !course.disturbed);
+                courses.for_each(|course| course.saw(seen, metric));
+            }
         }
-        let last = std::mem::replace(&mut self.last, seen);
+        self.last = seen;
+        if let Some(level) = seen.and_then(|seen| Block(vec![seen]).level(metric)) {
+            for of in self.fallen.drain(..).filter(|of| level > of.recovered) {
+                for author in of.authors {
+                    rests.lost(author, of.dial, snapshot.tick, of.ticks, plan.cost);
+                }
+            }
+        }
         if self.trial.is_some() {
             return self.step(snapshot, seen, values, plan, rests);
         }
         if let Some(seen) = seen
             && let Some(left) = self.guarded(metric, seen)
         {
-            // Low ticks set off the guard. Of an author that never rests there is none without the one before in it.
-            if self.standing.len() <= 1 {
-                self.standing = last.into_iter().chain([seen]).collect();
+            // Of an author that never rests there is no tick without the value before in it. Where there is one, the wash-in
+            // would make it look noisy.
+            if self.standing.is_empty() {
+                self.standing.push_back(seen);
             }
             return self.try_since(left, snapshot, values, plan);
         }

@@ -34,7 +34,7 @@ const AGAINST: f64 = 0.05;
 const COSTLY: f64 = 0.06;
 const COSTLY_BLOCKS: usize = 2;
 
-/// Ticks at the reference that stand for it afterwards.
+/// Ticks at a side that stand for it afterwards.
 const LAST: usize = 4;
 
 /// Change of a side, or of both, from which the load has changed, on the logarithmic scale; and pairs that are looked at
@@ -74,6 +74,10 @@ pub(crate) struct OnTrial {
     pub(crate) since: u64,
     /// Ticks for which less was served than at the reference when the trial began.
     pub(crate) away: u64,
+    /// Returns of this course before.
+    pub(crate) returns: u32,
+    /// What the course left, and what was seen before, where the reference is the best value that was seen since.
+    pub(crate) left: Option<(Value, Block)>,
 }
 
 impl OnTrial {
@@ -219,9 +223,9 @@ impl Trial {
         alone && self.side == Side::Present && self.evidence.len() > 0 && self.lead() > -AGAINST
     }
 
-    /// The last ticks at the reference.
-    pub(crate) fn at_reference(&self) -> Block {
-        let ticks = &self.of(Side::Reference).0;
+    /// The last ticks at a side.
+    pub(crate) fn at(&self, side: Side) -> Block {
+        let ticks = &self.of(side).0;
         Block(ticks.iter().skip(ticks.len().saturating_sub(LAST)).copied().collect())
     }
 
@@ -281,17 +285,25 @@ impl Trial {
     fn compare(&mut self) -> Step {
         let Some(level) = self.running.level(self.metric) else { return Step::Stay };
         let whole = count(self.running.len()) >= host_contract::number::to_f64(self.plan.block_ticks);
-        // What was seen before is of another load: the return says nothing of it.
-        let stale = self.before.is_some_and(|before| (before - level).abs() > MOVED);
-        if whole && stale && self.phase == Phase::Return {
-            self.before = None;
+        let present = self.present;
+        let stale = whole && self.before.is_some_and(|before| (before - level).abs() > MOVED);
+        // What was seen before is of another load: the return says nothing of it, unless the present value is far off both,
+        // as where it was turned while a cache filled.
+        let apart =
+            |before: f64| (before.max(level) + MOVED < present) || (present + MOVED < before.min(level));
+        if stale && self.phase == Phase::Return {
+            self.before = self.before.filter(|before| apart(*before));
         }
         let first = match (self.phase, self.before) {
+            (Phase::Return, Some(before)) if stale => {
+                // The nearer one is the careful side already.
+                Some((present - present.clamp(before.min(level), before.max(level)), None))
+            }
             (Phase::Return, Some(before)) => {
-                Some((self.present - f64::midpoint(before, level), before - level))
+                Some((present - f64::midpoint(before, level), Some(before - level)))
             }
             (Phase::Again(returned), _) => {
-                Some((f64::midpoint(self.present, level) - returned, self.present - level))
+                Some((f64::midpoint(present, level) - returned, Some(present - level)))
             }
             _ => None,
         };
@@ -299,7 +311,7 @@ impl Trial {
             let mut evidence = self.evidence.clone();
             evidence.block(self.metric, &self.running);
             evidence.pair(difference);
-            evidence.same(itself);
+            itself.into_iter().for_each(|itself| evidence.same(itself));
             let concluded = evidence.conclusion();
             if whole || concluded.is_some() {
                 self.evidence = evidence;

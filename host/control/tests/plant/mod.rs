@@ -108,6 +108,12 @@ impl Plant {
         self
     }
 
+    /// The cache starts this full, as a share of what it helps.
+    pub(crate) fn filled(mut self, share: f64) -> Self {
+        self.filled = share;
+        self
+    }
+
     pub(crate) fn seed(mut self, seed: u64) -> Self {
         self.run.seed = seed;
         self

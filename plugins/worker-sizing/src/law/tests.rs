@@ -103,8 +103,7 @@ fn the_knee_is_found_from_below_and_from_above() {
 
 #[test]
 fn what_is_right_is_hardly_left() {
-    for (service_us, best) in [(constant as fn(f64) -> f64, 200), (knee, 32)] {
-        let mut pool = Pool::new(best, service_us);
+    for mut pool in [Pool::new(200, constant), Pool::new(32, knee)] {
         let fixed = pool.goodput(1);
         let goodput = pool.play(&mut law(), 1..200);
         let worst = goodput.windows(5).map(mean).fold(f64::INFINITY, f64::min);
@@ -172,6 +171,20 @@ fn a_number_that_somebody_else_sets_is_held_after_a_while() {
     }
     law.step(&pool.observe(20));
     assert_eq!(law.held, 50);
+}
+
+#[test]
+fn a_trial_that_the_host_stopped_is_left_when_it_comes_back() {
+    let mut pool = Pool::new(8, constant);
+    let mut law = law();
+    let Step::To { workers: tried, .. } = law.step(&pool.observe(1)) else { panic!("a trial") };
+    // The host looks at what was before the law came, longer than once, and returns.
+    pool.workers = 2;
+    for tick in 2..9 {
+        assert_eq!(law.step(&pool.observe(tick)), Step::Stay);
+    }
+    pool.workers = tried;
+    assert!(matches!(law.step(&pool.observe(9)), Step::To { workers: 8, .. }));
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! A trial under way, its end, and what is told of it.
 
+use std::collections::BTreeSet;
+
 use host_contract::number::to_f64;
 use host_contract::{Dial, Snapshot, Value};
 
-use super::{Compared, Course, Plan, Switchback, Turned};
+use super::{AHEAD, Compared, Course, Plan, Switchback, Turned};
 use crate::effect::{Effect, Found};
 use crate::judge::rests::Rests;
 use crate::judge::seen::{Metric, Seen};
@@ -47,20 +49,19 @@ impl Switchback {
         self.spent += trial.lost;
         let Some(of) = trial.dials.iter().find(|of| of.dial == turned.dial) else { return Vec::new() };
         let back = turned.to == of.reference;
-        if !back {
+        // What was seen to be better by turns is what the next value is held against.
+        let ahead = trial.lead() > AHEAD;
+        let (from, before) = if ahead {
+            (of.present.clone(), trial.at(Side::Present))
+        } else {
+            (of.reference.clone(), trial.at(Side::Reference))
+        };
+        if turned.to != from && !back {
             let mut authors = of.authors.clone();
             authors.extend(turned.authors.iter().copied());
-            let course = Course {
-                reference: of.reference.clone(),
-                left: snapshot.tick,
-                moved: snapshot.tick,
-                before: trial.at_reference(),
-                decision: turned.decision,
-                authors,
-                slow: turned.slow,
-                disturbed: false,
-                low: 0,
-            };
+            let turned = Turned { from, authors, ..turned.clone() };
+            let mut course = Course::open(turned, snapshot.tick, before);
+            course.returns = if ahead { 0 } else { of.returns + 1 };
             self.courses.insert(of.dial, course);
         }
         vec![effect(trial, of, snapshot, if back { Found::Undone } else { Found::MovedOn })]
@@ -137,6 +138,13 @@ impl Switchback {
                 until,
             }));
         }
+        if ending == Ending::Worse {
+            let away = trial.dials.iter().map(|of| of.away).max().unwrap_or(0);
+            let ticks = to_f64(away + trial.again) * lost + trial.refilled;
+            orders.extend(self.take_back(&trial, snapshot, &mut |author, dial| {
+                rests.lost(author, dial, tick, ticks, plan.cost)
+            }));
+        }
         if matches!(ending, Ending::Better | Ending::NoDifference)
             && let [of] = trial.dials.as_slice()
             && let Some(figure) = trial.figure(Side::Reference)
@@ -147,9 +155,63 @@ impl Switchback {
                 kept.pop_front();
             }
         }
+        self.go_on(&trial, side, snapshot);
         if side == Side::Present && trial.side != side {
             trial.side = side;
             orders.push(Order::Take(taken(&trial, 1.0)));
+        }
+        orders
+    }
+}
+
+impl Switchback {
+    /// What was held against the best value of its course has yet to be held against what that course left.
+    fn go_on(&mut self, trial: &Trial, side: Side, snapshot: &Snapshot) {
+        for of in &trial.dials {
+            let Some((left, before)) = &of.left else { continue };
+            let stands = of.value(side);
+            if stands == left {
+                continue;
+            }
+            let turned = Turned {
+                dial: of.dial,
+                from: left.clone(),
+                to: stands.clone(),
+                decision: of.decision,
+                authors: of.authors.clone(),
+                slow: false,
+            };
+            let mut course = Course::open(turned, snapshot.tick, before.clone());
+            course.returns = of.returns;
+            self.courses.insert(of.dial, course);
+        }
+    }
+
+    /// What those who have lost have turned besides and nothing speaks for yet, where its effect lasts: it is not waited until
+    /// that costs as much again.
+    fn take_back(
+        &mut self,
+        lost: &Trial,
+        snapshot: &Snapshot,
+        rest: &mut dyn FnMut(usize, Dial) -> u64,
+    ) -> Vec<Order> {
+        let authors: BTreeSet<usize> = lost.dials.iter().flat_map(|of| of.authors.iter().copied()).collect();
+        let theirs = |course: &Course| course.slow && course.authors.is_subset(&authors);
+        let dials: Vec<Dial> =
+            self.courses.iter().filter(|(_, course)| theirs(course)).map(|(dial, _)| *dial).collect();
+        let mut orders = Vec::new();
+        for dial in dials {
+            let Some(course) = self.courses.remove(&dial) else { continue };
+            let until = course.authors.iter().map(|author| rest(*author, dial)).max();
+            let why = "its author lost with another dial";
+            orders.push(Order::Effect(self.unjudged(&course, snapshot, Found::NotTested, why)));
+            orders.push(Order::RollBack(RollBack {
+                dial,
+                from: course.present,
+                to: course.reference,
+                reason: format!("undone: not judged yet, and {why}"),
+                until,
+            }));
         }
         orders
     }

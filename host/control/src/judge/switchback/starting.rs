@@ -21,6 +21,8 @@ const MOST_LASTING: f64 = 0.25;
 const LOW: u64 = 2;
 /// Times as long as settling that a strategy may move without rest before it is tried.
 const PATIENCE: u64 = 3;
+/// The most by which returns that found no harm multiply both.
+const MOST_DOUBLINGS: u32 = 3;
 /// Ticks after a change in which the cause of a fall may be a cache that shrank.
 const WATCHED: u64 = 16;
 /// Distance of two values on the logarithmic scale up to which they are one.
@@ -102,8 +104,10 @@ impl Switchback {
         let mut known = Vec::new();
         let mut ripe: Option<(u64, Dial)> = None;
         for (dial, course) in &self.courses {
-            let rested = tick >= course.moved.saturating_add(plan.settle_ticks);
-            let patient = tick >= course.left.saturating_add(plan.settle_ticks.saturating_mul(PATIENCE));
+            // An author that goes on whenever its value does no harm is not stopped ever so often.
+            let settle = plan.settle_ticks.saturating_mul(1 << course.returns.min(MOST_DOUBLINGS));
+            let rested = tick >= course.moved.saturating_add(settle);
+            let patient = tick >= course.left.saturating_add(settle.saturating_mul(PATIENCE));
             if course.slow || !(rested || patient) {
                 continue;
             }
@@ -161,13 +165,20 @@ impl Switchback {
         let tick = snapshot.tick;
         let (metric, standing) =
             (Metric::of(snapshot.run.objective), Block(self.standing.iter().copied().collect()));
-        let mut tried = Vec::new();
+        let (mut tried, mut before) = (Vec::new(), before);
         let mut slow = false;
         for dial in dials {
             let Some(course) = self.courses.remove(dial) else { continue };
             let Some(present) = values(*dial).filter(|present| *present != course.reference) else {
                 continue;
             };
+            let mut course = course;
+            let best = course.best.take().filter(|(best, _)| dials.len() == 1 && *best != present);
+            let left = best.map(|(best, ticks)| {
+                before = ticks.clone();
+                let before = std::mem::replace(&mut course.before, ticks);
+                (std::mem::replace(&mut course.reference, best), before)
+            });
             slow |= course.slow;
             // Where it did no worse than what was left until now, nothing is lost yet.
             let levels = course.before.level(metric).zip(standing.level(metric));
@@ -179,7 +190,13 @@ impl Switchback {
                 decision: course.decision,
                 authors: course.authors,
                 since: course.moved,
-                away: if no_worse { 0 } else { tick.saturating_sub(course.left) },
+                away: match (no_worse, &left) {
+                    (true, _) => 0,
+                    (false, None) => tick.saturating_sub(course.left),
+                    (false, Some(_)) => tick.saturating_sub(course.moved),
+                },
+                returns: course.returns,
+                left,
             });
         }
         if tried.is_empty() {
