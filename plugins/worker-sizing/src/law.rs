@@ -60,9 +60,9 @@ const LOOKS: u32 = 4;
 /// Share of a window that may still show the number of workers before, and windows that are waited for at most.
 const CARRIED: f64 = 0.1;
 const MOST_WASH_IN: f64 = 5.0;
-/// Ticks in a row after which a number that somebody else has set is held: the host returns to what was before for some, to judge
-/// what was decided.
-const FOREIGN: u32 = 12;
+/// Ticks in a row after which a number that somebody else has set is held: the host returns to what was before for up to
+/// seven, to judge what was decided.
+const FOREIGN: u32 = 8;
 /// A refusal for longer than so many ticks is no moment.
 const SOON: u64 = 4;
 
