@@ -10,12 +10,17 @@ const ALL: &str =
 
 /// Runs a small trace with one component of `tests/components` beside the bundled strategies.
 fn run_with(name: &str) -> (Value, Vec<Value>) {
+    run_under(name, "control.judge=true")
+}
+
+/// As [`run_with`], with another setting.
+fn run_under(name: &str, set: &str) -> (Value, Vec<Value>) {
     let dir = plugin_dir(&[name]);
     let trace = trace(dir.path(), 6_000);
     let file = dir.path().join("ledger.jsonl");
     let output = host()
         .args(["run", "--json", "--set", &format!("strategies.{name}.{ALL}")])
-        .args(["--set", "control.tick=20ms", "--set", "control.tick-requests=500"])
+        .args(["--set", "control.tick=20ms", "--set", "control.tick-requests=500", "--set", set])
         .args(["--set", "limits.deadline=2s", "--set", "limits.memory=16MB"])
         .arg("--plugin-dir")
         .arg(dir.path())
@@ -111,7 +116,8 @@ fn one_with_a_nonsensical_name_is_not_started() {
 
 #[test]
 fn nonsense_is_clamped_or_refused_and_on_the_ledger() {
-    let (report, ledger) = run_with("nonsense");
+    // The judge would have it rest before every dial has answered.
+    let (report, ledger) = run_under("nonsense", "control.judge=false");
     assert_eq!(report["disabled"], Value::Array(vec![]));
     let cost = &report["cost"]["strategies"]["nonsense"];
     assert!(cost["clamped"].as_u64().unwrap() > 0 && cost["refused"].as_u64().unwrap() > 0, "{cost}");
