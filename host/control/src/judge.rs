@@ -48,9 +48,16 @@ pub struct Plan {
     /// The first ticks of a run, in which there is little to hold a change against: what lasts is not turned in them, and
     /// nothing that no shadow stands for before it was seen where it stands.
     pub early_ticks: u64,
+    /// How much such a tick is of a later one, 0 to 1.
+    pub early_share: f64,
 }
 
 impl Plan {
+    /// What was lost up to this tick, in ticks as they come later.
+    pub(crate) fn worth(self, ticks: f64, tick: u64) -> f64 {
+        if tick > self.early_ticks { ticks } else { ticks * self.early_share }
+    }
+
     /// Measures and turns nothing.
     #[must_use]
     pub fn watch_only(window_ticks: u64) -> Self {
@@ -71,6 +78,7 @@ impl Default for Plan {
             blocks: 40,
             cost: 0.02,
             early_ticks: 12,
+            early_share: 1.0,
         }
     }
 }

@@ -197,7 +197,7 @@ impl ControlPlane {
 
     /// Goes on under other settings. A value that is out of its new range moves to the nearest inside.
     pub(crate) fn reload(&mut self, settings: &Settings) -> Result<(), String> {
-        self.control.configure(loop_config(settings));
+        self.control.configure(loop_config(settings, 0));
         let ranges = ranges(settings, settings.cache.capacity.get(), &self.policies);
         let before = self.actuators.values();
         self.actuators =

@@ -30,7 +30,7 @@ const REST: u32 = 30;
 
 /// The first ticks, how many requests they are apart, and how long at least. The judge is told of them: they see a cold cache.
 pub(crate) const EARLY_TICKS: u64 = 12;
-const EARLY_REQUESTS: u64 = 64;
+pub(crate) const EARLY_REQUESTS: u64 = 64;
 const EARLY_REST: Duration = Duration::from_millis(8);
 
 type Reply = oneshot::Sender<Result<(), HostError>>;

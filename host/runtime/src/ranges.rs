@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use host_cache::{Registry, UnknownPolicy};
 use host_contract::dial::CACHE_CAPACITY;
+use host_contract::number::to_f64;
 use host_contract::{Dial, Dials, Names, Refusal, Value};
 use host_control::judge::Plan;
 use host_control::{Budget, Config, RuleKinds};
 use host_profile::{DialSettings, JudgeSettings, PrefetchMode, Settings};
 
-use crate::control_thread::EARLY_TICKS;
+use crate::control_thread::{EARLY_REQUESTS, EARLY_TICKS};
 
 /// What the settings allow each dial.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,7 +101,7 @@ pub(crate) fn prefetches(settings: &Settings) -> bool {
     settings.prefetch.mode != PrefetchMode::OnDemand
 }
 
-fn judge_plan(judge: JudgeSettings) -> Plan {
+fn judge_plan(judge: JudgeSettings, tick_requests: u64) -> Plan {
     Plan {
         enabled: judge.enabled,
         window_ticks: judge.after_ticks,
@@ -110,15 +111,20 @@ fn judge_plan(judge: JudgeSettings) -> Plan {
         blocks: judge.blocks,
         cost: judge.cost,
         early_ticks: EARLY_TICKS,
+        early_share: if tick_requests > EARLY_REQUESTS {
+            to_f64(EARLY_REQUESTS) / to_f64(tick_requests)
+        } else {
+            1.0
+        },
     }
 }
 
-/// How the control loop is set up.
-pub(crate) fn loop_config(settings: &Settings) -> Config {
+/// How the control loop is set up, with ticks after so many requests; 0 for ticks by time alone.
+pub(crate) fn loop_config(settings: &Settings, tick_requests: u64) -> Config {
     Config {
         dials: Dials::built_in(),
         cool_down_ticks: settings.control.cool_down_ticks,
-        judge: judge_plan(settings.control.judge),
+        judge: judge_plan(settings.control.judge, tick_requests),
         modes: settings.dials.iter().map(|(dial, settings)| (*dial, settings.mode)).collect(),
         budget: Some(Budget { dial: CACHE_CAPACITY, cap_bytes: settings.memory.cap.get() }),
     }
@@ -161,7 +167,7 @@ mod tests {
     #[test]
     fn every_dial_has_its_mode_from_the_profile() {
         let settings = settings(&["control.arbitration.io-workers=mean"]);
-        let config = loop_config(&settings);
+        let config = loop_config(&settings, 1_000);
         for spec in config.dials.iter() {
             let expected = if spec.dial == IO_WORKERS { Mode::Mean } else { spec.mode };
             assert_eq!(config.modes.get(&spec.dial), Some(&expected), "{}", spec.dial);

@@ -168,7 +168,7 @@ impl Parts {
                 actuators(&cache, &prefetcher, executor.as_ref(), &ranges)
             }
         };
-        let control = ControlLoop::new(loop_config(settings), registrations, &actuators);
+        let control = ControlLoop::new(loop_config(settings, every), registrations, &actuators);
         let mut control = ControlPlane {
             control,
             cache: Arc::clone(&cache),

@@ -445,13 +445,17 @@ impl Law {
         side.rest = rest;
         side.rests_until = now.tick;
         side.ratio = (if full { step * SPEED_UP } else { again }).exp().clamp(first, FURTHEST);
+        // A number that lost by noise bounds no longer what pays in full close to it.
+        side.bound = side.bound.filter(|_| !full || trial.direction == Direction::Down);
         // Where it came from is known to be worse.
         let bound = (step > LEFT * first.ln()).then_some(from);
         let side = self.side(other);
         side.clear();
         side.looks = LOOKS;
         side.bound = bound;
-        side.rests_until = if bound.is_some() { now.tick } else { now.tick + side.rest };
+        // A step that paid in full has not gone too far.
+        let between = bound.is_some() && !(full && trial.direction == Direction::Up);
+        side.rests_until = if between { now.tick } else { now.tick + side.rest };
     }
 
     fn reject(&mut self, trial: Trial, outcome: Outcome, now: &Observation) -> Step {

@@ -251,7 +251,7 @@ impl Switchback {
                 (None, last) => (last.and_then(|seen| Block(vec![seen]).level(metric)), COLLAPSE),
             };
             if let Some((before, now)) = course.before.level(metric).zip(now)
-                && before - now > least
+                && before - now > course.fall(metric).max(least)
             {
                 let ticks = to_f64(snapshot.tick.saturating_sub(course.left)) * (1.0 - (now - before).exp());
                 let authors = course.authors.clone();
@@ -321,7 +321,8 @@ impl Switchback {
         if let Some(level) = seen.and_then(|seen| Block(vec![seen]).level(metric)) {
             for of in self.fallen.drain(..).filter(|of| level > of.recovered) {
                 for author in of.authors {
-                    rests.lost(author, of.dial, snapshot.tick, of.ticks, plan.cost);
+                    let ticks = plan.worth(of.ticks, snapshot.tick);
+                    rests.lost(author, of.dial, snapshot.tick, ticks, plan.cost);
                 }
             }
         }

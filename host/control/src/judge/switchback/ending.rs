@@ -126,7 +126,7 @@ impl Switchback {
             }
             let until = |author: &usize| {
                 let ticks = to_f64(of.away + trial.again) * lost + trial.refilled;
-                rests.lost(*author, of.dial, tick, ticks, plan.cost)
+                rests.lost(*author, of.dial, tick, plan.worth(ticks, tick), plan.cost)
             };
             let until = (ending == Ending::Worse).then(|| of.authors.iter().map(until).max()).flatten();
             let why = if ahead { "the load changed while it was tried" } else { "worse" };
@@ -142,7 +142,7 @@ impl Switchback {
             let away = trial.dials.iter().map(|of| of.away).max().unwrap_or(0);
             let ticks = to_f64(away + trial.again) * lost + trial.refilled;
             orders.extend(self.take_back(&trial, snapshot, &mut |author, dial| {
-                rests.lost(author, dial, tick, ticks, plan.cost)
+                rests.lost(author, dial, tick, plan.worth(ticks, tick), plan.cost)
             }));
         }
         if matches!(ending, Ending::Better | Ending::NoDifference)

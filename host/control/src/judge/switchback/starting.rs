@@ -32,6 +32,15 @@ const MARGIN: f64 = 0.02;
 /// Change of the reference's figure, on the logarithmic scale, after which a value once judged is judged again.
 const OTHER_LOAD: f64 = 0.4;
 
+impl Course {
+    /// What is no noise any more, by the ticks before: a fall on the logarithmic scale.
+    pub(super) fn fall(&self, metric: Metric) -> f64 {
+        let (_, variance) = moments(&self.before.levels(metric));
+        let most = if self.slow { MOST_LASTING } else { MOST_FALL };
+        FALL.max(DEVIATIONS * variance.sqrt()).min(most)
+    }
+}
+
 impl Switchback {
     /// The tick since which the dials have to be tried together, because requests fell far below what they were before.
     pub(super) fn guarded(&mut self, metric: Metric, seen: Seen) -> Option<u64> {
@@ -39,15 +48,8 @@ impl Switchback {
         let mut since: Option<u64> = None;
         for course in self.courses.values_mut() {
             let before = course.before.levels(metric);
-            let (mean, variance) = moments(&before);
-            let fell = before.len() >= FEWEST
-                && level
-                    < mean
-                        - FALL.max(DEVIATIONS * variance.sqrt()).min(if course.slow {
-                            MOST_LASTING
-                        } else {
-                            MOST_FALL
-                        });
+            let (mean, _) = moments(&before);
+            let fell = before.len() >= FEWEST && level < mean - course.fall(metric);
             course.low = if fell { course.low + 1 } else { 0 };
             // Whoever tries a value takes a bad one back.
             let mild = !course.slow && level > mean - COLLAPSE;
