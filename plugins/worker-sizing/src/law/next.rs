@@ -7,6 +7,11 @@ use crate::whole;
 
 /// Ratio of a trial upwards where tasks wait now and then.
 const HEADROOM: f64 = 1.25;
+/// Where tasks wait for so many times as long as they take, the pool is likely far too small. The first trial is of this ratio
+/// then, if the sample has few tasks, as in the first ticks of a run: a small one would be lost in the noise.
+const BACKLOG: f64 = 8.0;
+const FIRST: f64 = 1.5;
+const FEW_TASKS: f64 = 0.1;
 /// Share by which service is longer than among fewer, from which there may be too many at once; and where nobody waits.
 const SLOWER: f64 = 0.08;
 const MUCH_SLOWER: f64 = 0.3;
@@ -60,9 +65,11 @@ impl Law {
         // The formula says where to look while nothing was tried.
         let untried = self.load.curve.error().is_none();
         let prior = now.prior.filter(|_| untried).unwrap_or(0.0).min(held * FURTHEST);
+        let backlog = base.mean_wait_us() > BACKLOG * base.mean_service_us();
+        let first = if untried && backlog && base.counting_noise() > FEW_TASKS { FIRST } else { 1.0 };
         let to = match self.up.bound {
             Some(bound) if bound > self.held => (held * f64::from(bound)).sqrt(),
-            _ => (held * self.up.ratio).max(prior),
+            _ => (held * self.up.ratio.max(first)).max(prior),
         };
         let to = whole(to).max(self.held + 1).min(now.most);
         let is_large = f64::from(to) / held > 1.0 + 2.0 * (self.first_ratio() - 1.0);
