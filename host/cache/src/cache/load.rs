@@ -233,14 +233,7 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
         key: K,
         load: impl Future<Output = Result<V, E>>,
     ) -> Result<Fill, E> {
-        match self.begin_fill(&key) {
-            Ok(lead) => {
-                let value = load.await?;
-                self.land_fill(lead, key, value, Room::Share);
-                Ok(Fill::Loaded)
-            }
-            Err(found) => Ok(found),
-        }
+        self.try_fill_in_async(key, load, Room::Share).await
     }
 
     /// As [`try_fill_async`](Self::try_fill_async), into room that nobody needs, as [`fill_spare`](Self::fill_spare) does.
@@ -261,14 +254,7 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
         key: K,
         load: impl Future<Output = Result<V, E>>,
     ) -> Result<Fill, E> {
-        match self.begin_fill(&key) {
-            Ok(lead) => {
-                let value = load.await?;
-                self.land_fill(lead, key, value, Room::Spare);
-                Ok(Fill::Loaded)
-            }
-            Err(found) => Ok(found),
-        }
+        self.try_fill_in_async(key, load, Room::Spare).await
     }
 
     /// Stores what was loaded ahead of need elsewhere, as [`try_fill_with`](Self::try_fill_with) does. Nothing happens
@@ -299,6 +285,22 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
     /// ```
     pub fn fill_spare(&self, key: K, value: V) {
         self.fill_in(key, value, Room::Spare);
+    }
+
+    async fn try_fill_in_async<E>(
+        &self,
+        key: K,
+        load: impl Future<Output = Result<V, E>>,
+        room: Room,
+    ) -> Result<Fill, E> {
+        match self.begin_fill(&key) {
+            Ok(lead) => {
+                let value = load.await?;
+                self.land_fill(lead, key, value, room);
+                Ok(Fill::Loaded)
+            }
+            Err(found) => Ok(found),
+        }
     }
 
     fn fill_in(&self, key: K, value: V, room: Room) {

@@ -40,6 +40,7 @@ const FALL: f64 = 0.22;
 const AHEAD: f64 = 0.05;
 /// A fall, on the logarithmic scale, after which nobody is waited for.
 const COLLAPSE: f64 = 0.5;
+
 /// A dial that has left its reference.
 #[derive(Debug)]
 struct Course {

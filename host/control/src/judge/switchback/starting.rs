@@ -170,11 +170,10 @@ impl Switchback {
         let (mut tried, mut before) = (Vec::new(), before);
         let mut slow = false;
         for dial in dials {
-            let Some(course) = self.courses.remove(dial) else { continue };
+            let Some(mut course) = self.courses.remove(dial) else { continue };
             let Some(present) = values(*dial).filter(|present| *present != course.reference) else {
                 continue;
             };
-            let mut course = course;
             let best = course.best.take().filter(|(best, _)| dials.len() == 1 && *best != present);
             let left = best.map(|(best, ticks)| {
                 before = ticks.clone();
