@@ -29,14 +29,49 @@ fn found(run: &Run) -> Vec<Found> {
 }
 
 #[test]
-fn a_gain_of_a_factor_is_found_in_one_return_of_two_ticks() {
-    let run = io_plant().run(Plan { cost: 1.0, ..Plan::default() }, vec![once(IO_WORKERS, 32)], 40);
-    assert_eq!(run.io(), 32);
-    assert_eq!(found(&run), [Found::Better]);
-    // It is heard from the third tick on. One tick of wash-in, and one that counts.
-    assert!(run.ticks_from(3, IO_WORKERS, 8) <= 2, "{}", run.told());
-    let effect = run.effects().next().unwrap();
-    assert!(effect.confidence.unwrap() > 0.97 && effect.counterfactual.unwrap() < 9_000.0, "{effect:?}");
+fn a_gain_of_a_factor_is_found_in_one_return_of_one_tick() {
+    for seed in 0..20 {
+        let plant = Plant::new(seed).noise(0.03).io(bound);
+        let run = plant.run(Plan { cost: 1.0, ..Plan::default() }, vec![once(IO_WORKERS, 32)], 40);
+        assert_eq!((run.io(), found(&run)), (32, vec![Found::Better]));
+        // It is heard from the third tick on.
+        assert_eq!(run.ticks_from(3, IO_WORKERS, 8), 1, "{}", run.told());
+        let effect = run.effects().next().unwrap();
+        assert!(effect.confidence.unwrap() > 0.97 && effect.counterfactual.unwrap() < 9_000.0, "{effect:?}");
+    }
+}
+
+#[test]
+fn what_was_seen_of_another_load_costs_no_further_return() {
+    // The tick that the strategy saw last before it turned the dial is the first one of a load that serves half as much.
+    for turned in [20, 21, 23] {
+        let author = steps(IO_WORKERS, move |tick| if tick < turned { 8 } else { 32 });
+        let plant = io_plant().later(20, |workers| bound(workers) / 2.0);
+        let run = plant.run(Plan { cost: 1.0, ..Plan::default() }, vec![author], 50);
+        assert_eq!((run.io(), found(&run)), (32, vec![Found::Better]), "{turned}: {}", run.told());
+        let (left, _) = run.values(IO_WORKERS).enumerate().find(|(_, workers)| *workers == 32).unwrap();
+        assert_eq!(run.ticks_from(left, IO_WORKERS, 8), 1, "{turned}: {}", run.told());
+    }
+}
+
+#[test]
+fn turns_that_cost_more_than_they_tell_are_given_up() {
+    // Twenty workers serve as much as eight, and a pool that shrinks loses most of a tick.
+    let plant = Plant::new(7).noise(0.03).starting(IO_WORKERS, 20).draining(0.9);
+    let run = plant.run(Plan::default(), vec![once(IO_WORKERS, 8)], 200);
+    assert_eq!((run.io(), found(&run)), (8, vec![Found::NotTested]), "{}", run.told());
+    assert!(run.blocks().count() <= 8, "{}", run.told());
+}
+
+#[test]
+fn who_did_no_worse_until_the_load_changed_rests_shortly() {
+    // Two numbers that serve alike for forty ticks, and the larger one twice as much from then on.
+    let author = steps(IO_WORKERS, |tick| if (3..40).contains(&tick) { 9 + tick % 2 } else { 9 });
+    let plant = io_plant().io(|_| 80.0).later(40, |workers| if workers < 9 { 160.0 } else { 80.0 });
+    let run = plant.run(Plan::default(), vec![author], 120);
+    let undone = run.control.decisions().iter().find(|d| d.by == ["host"]).expect("it was undone");
+    let until: u64 = undone.reason.rsplit(' ').next().unwrap().parse().unwrap();
+    assert!(until - undone.tick < 110, "{}", run.told());
 }
 
 #[test]

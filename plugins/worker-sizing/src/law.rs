@@ -24,8 +24,10 @@ const LARGEST: f64 = 2.0;
 const TOLD: f64 = 2.5;
 /// A trial that paid is followed by one that is as many times as large, in logarithms.
 const SPEED_UP: f64 = 2.5;
-/// The largest ratio of a trial; of one that follows another which neither paid nor cost.
+/// The largest ratio of a trial; of one downwards, which costs in proportion where it goes too far; of one that follows another
+/// which neither paid nor cost.
 const FURTHEST: f64 = 4.0;
+const FURTHEST_DOWN: f64 = 2.0;
 const UNPAID: f64 = 1.25;
 /// Share of a step, both as logarithms, from which its gain is in full: upwards, downwards, and in part.
 const FULL_UP: f64 = 0.6;
@@ -434,9 +436,9 @@ impl Law {
         self.base = Some(tried);
         let step = outcome.step.abs();
         let paid = outcome.gain / step;
-        let (full, other, rest) = match trial.direction {
-            Direction::Up => (paid > FULL_UP, Direction::Down, self.settings.rest_ticks),
-            Direction::Down => (paid > FULL_DOWN, Direction::Up, 2 * self.settings.rest_ticks),
+        let (full, other, rest, furthest) = match trial.direction {
+            Direction::Up => (paid > FULL_UP, Direction::Down, self.settings.rest_ticks, FURTHEST),
+            Direction::Down => (paid > FULL_DOWN, Direction::Up, 2 * self.settings.rest_ticks, FURTHEST_DOWN),
         };
         let again = if paid > IN_PART { step } else { 0.0 };
         let side = self.side(trial.direction);
@@ -444,7 +446,7 @@ impl Law {
         side.looks = LOOKS;
         side.rest = rest;
         side.rests_until = now.tick;
-        side.ratio = (if full { step * SPEED_UP } else { again }).exp().clamp(first, FURTHEST);
+        side.ratio = (if full { step * SPEED_UP } else { again }).exp().clamp(first, furthest.max(first));
         // A number that lost by noise bounds no longer what pays in full close to it.
         side.bound = side.bound.filter(|_| !full || trial.direction == Direction::Down);
         // Where it came from is known to be worse.
@@ -536,8 +538,8 @@ fn gain(direction: Direction, before: &Sample, tried: &Sample, deviation: f64) -
     let faster = (before.mean_total_us().max(1.0) / tried.mean_total_us().max(1.0)).ln();
     let by_demand = !(before.is_saturated() && tried.is_saturated());
     match direction {
-        // Everybody is served. What waited before was served besides, so that goodput says too much.
-        Direction::Up if !tried.is_saturated() => faster,
+        // Everybody is served. What waited before was served besides, so that a gain of goodput says too much.
+        Direction::Up if !tried.is_saturated() && is_lossless(served, deviation) => faster,
         // As much is asked for as before, and answered sooner.
         Direction::Down if by_demand && is_lossless(served, deviation) => served.max(faster),
         Direction::Up | Direction::Down => served,

@@ -8,6 +8,9 @@
 use host_contract::number::{to_f64, to_u64};
 use host_contract::{Objective, Snapshot};
 
+/// A change of what one setting serves from which the load is another one, on the logarithmic scale.
+pub(crate) const OTHER_LOAD: f64 = 0.4;
+
 /// The figure that a run is judged by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Metric {
@@ -109,6 +112,17 @@ impl Block {
     pub(crate) fn levels(&self, metric: Metric) -> Vec<f64> {
         let one = |seen| metric.figure(std::iter::once(seen)).map(|figure| metric.scale(figure));
         self.0.iter().filter_map(one).collect()
+    }
+
+    /// Without the ticks before the load changed, where it did so with the last one.
+    pub(crate) fn of_the_last_load(mut self, metric: Metric) -> Self {
+        let last = self.0.pop();
+        let levels = self.level(metric).zip(last.and_then(|seen| Self(vec![seen]).level(metric)));
+        if levels.is_some_and(|(before, last)| (before - last).abs() > OTHER_LOAD) {
+            self.0.clear();
+        }
+        self.0.extend(last);
+        self
     }
 
     /// Requests of the block.

@@ -51,6 +51,8 @@ struct Course {
     /// The tick of the last change.
     moved: u64,
     before: Block,
+    /// The last tick before it left, wash-in or not.
+    last: Option<Seen>,
     decision: u64,
     authors: BTreeSet<usize>,
     slow: bool,
@@ -58,6 +60,8 @@ struct Course {
     disturbed: bool,
     /// Ticks in a row, wash-in included, that were far below those before.
     low: u64,
+    /// Ticks of work that were served less than before since the reference was left.
+    short: f64,
     /// Returns to the reference so far, after which its author went on.
     returns: u32,
     /// Clean ticks at the present value.
@@ -68,18 +72,20 @@ struct Course {
 
 impl Course {
     /// A course that begins in this tick.
-    fn open(turned: Turned, tick: u64, before: Block) -> Self {
+    fn open(turned: Turned, tick: u64, before: Block, last: Option<Seen>) -> Self {
         Self {
             reference: turned.from,
             present: turned.to,
             left: tick,
             moved: tick,
             before,
+            last,
             decision: turned.decision,
             authors: turned.authors,
             slow: turned.slow,
             disturbed: false,
             low: 0,
+            short: 0.0,
             returns: 0,
             here: Block::default(),
             best: None,
@@ -239,7 +245,8 @@ impl Switchback {
             return self.moved_on(&trial, &turned, snapshot);
         }
         let Some(mut course) = self.courses.remove(&dial) else {
-            self.courses.insert(dial, Course::open(turned, snapshot.tick, self.before.clone()));
+            let before = self.before.clone().of_the_last_load(Metric::of(snapshot.run.objective));
+            self.courses.insert(dial, Course::open(turned, snapshot.tick, before, self.last));
             return Vec::new();
         };
         let Turned { to, decision, authors, .. } = turned;

@@ -4,19 +4,21 @@
 //! makes the first comparison, from which a steady drift of the load cancels out: reference, present, reference. Where
 //! nothing is known from before, the present value is taken once more instead. While that does not decide, pairs of
 //! blocks follow, each in an order that is drawn. A block begins with ticks that do not count, in which the work of the
-//! other value runs out. The test is asked after every tick of the first comparison, so that a difference of a factor costs
-//! one return of two ticks, and after every pair from then on.
+//! other value runs out. The test is asked after every tick of the first comparison, and after every pair from then on.
+//! A first return that is far below the present value ends with its first tick, where that is what the reference was seen to
+//! do before, else with its second one: what remains to be seen is seen at the present value, which costs nothing.
 //!
 //! Several dials that were turned together are tried together: what one of them did cannot be told from what another did.
 
 use std::collections::BTreeSet;
 
+use host_contract::number::to_f64;
 use host_contract::split_mix::mix;
 use host_contract::{Dial, Value};
 
 use super::Plan;
 use super::evidence::{Conclusion, Evidence};
-use super::seen::{Block, Metric, Seen, count};
+use super::seen::{Block, Metric, Seen, count, moments};
 
 /// Ticks without a request after which a trial is given up.
 const IDLE: u64 = 20;
@@ -27,12 +29,20 @@ const SLOW: u64 = 16;
 /// Share by which a tick may be below the reference and still count as recovered.
 const RECOVERED: f64 = 0.1;
 
+/// How far a tick of the first return has to be below the present value to be the last one, on the logarithmic scale, and in
+/// standard deviations of the ticks before it.
+const FAR: f64 = 0.2;
+const FAR_DEVIATIONS: f64 = 5.0;
+
 /// A mean difference below the negative of this speaks against the present value.
 const AGAINST: f64 = 0.05;
 
 /// What turns may cost the present value on the logarithmic scale, and blocks that are looked at before.
 const COSTLY: f64 = 0.06;
 const COSTLY_BLOCKS: usize = 2;
+/// Ticks of work that the wash-in of a turn may cost in the mean, and turns that are looked at before.
+const COSTLY_TURN: f64 = 0.5;
+const COSTLY_TURNS: f64 = 2.0;
 
 /// Ticks at a side that stand for it afterwards.
 const LAST: usize = 4;
@@ -60,6 +70,22 @@ impl Side {
     }
 }
 
+/// The ticks from when a reference was left to the trial, as far as less was served in them.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Away {
+    pub(crate) ticks: u64,
+    /// Ticks of work that they fell short of what was seen before.
+    pub(crate) short: f64,
+}
+
+impl Away {
+    /// Ticks of work that they cost where the present value loses this share. The load may have changed since: what was
+    /// served all the same was not lost.
+    pub(crate) fn cost(self, lost: f64) -> f64 {
+        (to_f64(self.ticks) * lost).min(self.short).max(0.0)
+    }
+}
+
 /// A dial on trial.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct OnTrial {
@@ -72,8 +98,8 @@ pub(crate) struct OnTrial {
     pub(crate) authors: BTreeSet<usize>,
     /// The tick of that decision.
     pub(crate) since: u64,
-    /// Ticks for which less was served than at the reference when the trial began.
-    pub(crate) away: u64,
+    /// The time before the trial.
+    pub(crate) away: Away,
     /// Returns of this course before.
     pub(crate) returns: u32,
     /// What the course left, and what was seen before, where the reference is the best value that was seen since.
@@ -153,8 +179,11 @@ pub(crate) struct Trial {
     ticks: [Block; 2],
     before: Option<f64>,
     present: f64,
-    /// Ticks of work that the returns have cost.
+    /// Ticks of work that the returns have cost, and the turns back.
     pub(crate) lost: f64,
+    /// Ticks of work that the wash-in of turns to the present value has cost, and such turns.
+    turning: f64,
+    turned: f64,
     /// Ticks that the present value was in force for again before anything was known of it.
     pub(crate) again: u64,
 }
@@ -201,6 +230,8 @@ impl Trial {
             ticks: [before, present],
             present: level,
             lost: 0.0,
+            turning: 0.0,
+            turned: 0.0,
             again: 0,
         })
     }
@@ -253,8 +284,15 @@ impl Trial {
             return if self.idle > IDLE { Step::End(Ending::Idle) } else { Step::Stay };
         };
         self.idle = 0;
-        if self.side == Side::Reference {
-            self.lost += (1.0 - (level - self.present).exp()).clamp(0.0, 1.0);
+        let short = (1.0 - (level - self.present).exp()).clamp(0.0, 1.0);
+        if self.side == Side::Reference || self.wash > 0 {
+            self.lost += short;
+        }
+        if self.side == Side::Present && self.wash > 0 {
+            self.turning += short;
+        }
+        if self.is_far_below(level) {
+            return self.cut_return_short(seen, level);
         }
         if self.wash > 0 {
             self.wash -= 1;
@@ -272,6 +310,28 @@ impl Trial {
         self.compare()
     }
 
+    /// Whether a tick of the first return is so far below the present value that the return need not last. In the wash-in the
+    /// turn itself may be what costs: tasks that never get an answer hold a smaller pool until they time out.
+    fn is_far_below(&self, level: f64) -> bool {
+        let (_, variance) = moments(&self.of(Side::Present).levels(self.metric));
+        let far = FAR.max(FAR_DEVIATIONS * variance.sqrt());
+        let known = self.wash == 0 || self.before.is_some_and(|before| level > before - MOVED);
+        self.phase == Phase::Return && self.slow.is_none() && known && level < self.present - far
+    }
+
+    /// Ends the first return with this tick. What was seen before the reference was left may be of another load, and is of no
+    /// use any more: the present value is seen again right after.
+    fn cut_return_short(&mut self, seen: Seen, level: f64) -> Step {
+        let [reference, present] = &mut self.ticks;
+        *reference = Block(vec![seen]);
+        self.evidence = Evidence::default();
+        self.evidence.block(self.metric, present);
+        self.evidence.block(self.metric, reference);
+        self.keep(level);
+        self.phase = Phase::Again(level);
+        self.take(Side::Present, 1.0)
+    }
+
     /// Whether the cache is still filling again after the return.
     fn refilling(&mut self, level: f64) -> bool {
         let (Some(waited), Some(before), Phase::Return) = (&mut self.slow, self.before, self.phase) else {
@@ -284,7 +344,7 @@ impl Trial {
 
     fn compare(&mut self) -> Step {
         let Some(level) = self.running.level(self.metric) else { return Step::Stay };
-        let whole = count(self.running.len()) >= host_contract::number::to_f64(self.plan.block_ticks);
+        let whole = count(self.running.len()) >= to_f64(self.plan.block_ticks);
         let present = self.present;
         let stale = whole && self.before.is_some_and(|before| (before - level).abs() > MOVED);
         // What was seen before is of another load: the return says nothing of it, unless the present value is far off both,
@@ -371,8 +431,11 @@ impl Trial {
     }
 
     /// Whether the present value serves less in turns than it did before: what the other one left lasts longer than the wash-in,
-    /// as tasks do that never get an answer.
+    /// as tasks do that never get an answer, or the wash-in alone costs too much.
     fn turns_cost(&self) -> bool {
+        if self.turned >= COSTLY_TURNS && self.turning > COSTLY_TURN * self.turned {
+            return true;
+        }
         let [_, present] = &self.levels;
         let mean = present.iter().sum::<f64>() / count(present.len()).max(1.0);
         present.len() >= COSTLY_BLOCKS && mean < self.present - COSTLY
@@ -390,6 +453,9 @@ impl Trial {
     fn take(&mut self, side: Side, probability: f64) -> Step {
         // What goes on at the same side has nothing to wash out.
         self.wash = if side == self.side { 0 } else { self.plan.wash_in_ticks };
+        if side == Side::Present && side != self.side {
+            self.turned += 1.0;
+        }
         self.side = side;
         self.running = Block::default();
         self.blocks += 1;

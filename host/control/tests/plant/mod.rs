@@ -85,6 +85,10 @@ pub(crate) struct Plant {
     starting: BTreeMap<Dial, u64>,
     /// How far the cache is filled after a change of its capacity: it takes ten ticks.
     filled: f64,
+    /// Another load from a tick on: what the workers give then.
+    later: Option<(u64, Curve)>,
+    /// Share of a tick that fewer workers lose right after there were more.
+    draining: f64,
 }
 
 impl Plant {
@@ -99,6 +103,8 @@ impl Plant {
             run: RunInfo { seed: 1, ..RunInfo::default() },
             starting: BTreeMap::from([(IO_WORKERS, 8), (CPU_WORKERS, 8), (CACHE_CAPACITY, 1_000)]),
             filled: 1.0,
+            later: None,
+            draining: 0.0,
         }
     }
 
@@ -131,6 +137,18 @@ impl Plant {
 
     pub(crate) fn io(mut self, curve: impl Fn(u64) -> f64 + 'static) -> Self {
         self.io = Box::new(curve);
+        self
+    }
+
+    /// Another curve from a tick on.
+    pub(crate) fn later(mut self, tick: u64, curve: impl Fn(u64) -> f64 + 'static) -> Self {
+        self.later = Some((tick, Box::new(curve)));
+        self
+    }
+
+    /// A pool that shrinks loses this share of a tick.
+    pub(crate) fn draining(mut self, share: f64) -> Self {
+        self.draining = share;
         self
     }
 
@@ -223,10 +241,16 @@ impl Run {
             // A larger cache has to fill before it helps; a smaller one loses at once.
             let holds = (plant.capacity)(now[&CACHE_CAPACITY]);
             plant.filled = if holds < plant.filled { holds } else { (plant.filled + 0.1).min(holds) };
-            let work = (plant.io)(now[&IO_WORKERS]) * (plant.cpu)(now[&CPU_WORKERS]) * plant.filled;
+            let tick = self.last.tick + 1;
+            let io = match &plant.later {
+                Some((from, curve)) if tick >= *from => curve,
+                _ => &plant.io,
+            };
+            let shrank = self.seen.last().is_some_and(|last| last[&IO_WORKERS] > now[&IO_WORKERS]);
+            let drained = if shrank { 1.0 - plant.draining } else { 1.0 };
+            let work = io(now[&IO_WORKERS]) * (plant.cpu)(now[&CPU_WORKERS]) * plant.filled * drained;
             let noise = plant.noise;
             let throughput = work * (noise * plant.normal()).exp() * 100.0;
-            let tick = self.last.tick + 1;
             let mut gauges = host_contract::gauge::Values::from([("throughput", throughput)]);
             if let Some(latency) = &plant.latency {
                 gauges.insert("latency-mean", latency(now[&IO_WORKERS]));

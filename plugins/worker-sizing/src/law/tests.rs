@@ -256,3 +256,28 @@ fn nonsense_is_survived() {
         }
     }
 }
+
+#[test]
+fn who_serves_less_has_not_gained_by_answering_sooner() {
+    // Everybody is served at once by 192 workers, but far slower than 48 of them would work.
+    let mut pool = Pool::new(1, |at_once| 20_000.0 * (at_once / 40.0).max(1.0).powf(1.6));
+    pool.clients = 120.0;
+    let best = pool.clients.min(40.0) / 0.02;
+    let mut law = law();
+    pool.play(&mut law, 1..21);
+    let goodput = mean(&pool.play(&mut law, 21..121));
+    assert!(goodput > 0.97 * best, "{goodput:.0} of {best:.0} with {} workers", pool.workers);
+}
+
+#[test]
+fn a_trial_downwards_takes_away_half_of_the_workers_at_most() {
+    let mut pool = Pool::new(200, |at_once| 1_000.0 * at_once.max(3.0).powf(1.2));
+    let mut law = law();
+    let mut before = pool.workers;
+    for tick in 1..60 {
+        pool.play(&mut law, tick..tick + 1);
+        assert!(2 * pool.workers + 1 >= before, "{before} -> {}", pool.workers);
+        before = pool.workers;
+    }
+    assert!(pool.workers <= 6, "{}", pool.workers);
+}

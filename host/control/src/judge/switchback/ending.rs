@@ -60,7 +60,7 @@ impl Switchback {
             let mut authors = of.authors.clone();
             authors.extend(turned.authors.iter().copied());
             let turned = Turned { from, authors, ..turned.clone() };
-            let mut course = Course::open(turned, snapshot.tick, before);
+            let mut course = Course::open(turned, snapshot.tick, before, None);
             course.returns = if ahead { 0 } else { of.returns + 1 };
             self.courses.insert(of.dial, course);
         }
@@ -125,7 +125,7 @@ impl Switchback {
                 continue;
             }
             let until = |author: &usize| {
-                let ticks = to_f64(of.away + trial.again) * lost + trial.refilled;
+                let ticks = of.away.cost(lost) + to_f64(trial.again) * lost + trial.refilled;
                 rests.lost(*author, of.dial, tick, plan.worth(ticks, tick), plan.cost)
             };
             let until = (ending == Ending::Worse).then(|| of.authors.iter().map(until).max()).flatten();
@@ -139,8 +139,8 @@ impl Switchback {
             }));
         }
         if ending == Ending::Worse {
-            let away = trial.dials.iter().map(|of| of.away).max().unwrap_or(0);
-            let ticks = to_f64(away + trial.again) * lost + trial.refilled;
+            let away = trial.dials.iter().map(|of| of.away.cost(lost)).fold(0.0, f64::max);
+            let ticks = away + to_f64(trial.again) * lost + trial.refilled;
             orders.extend(self.take_back(&trial, snapshot, &mut |author, dial| {
                 rests.lost(author, dial, tick, plan.worth(ticks, tick), plan.cost)
             }));
@@ -181,7 +181,7 @@ impl Switchback {
                 authors: of.authors.clone(),
                 slow: false,
             };
-            let mut course = Course::open(turned, snapshot.tick, before.clone());
+            let mut course = Course::open(turned, snapshot.tick, before.clone(), None);
             course.returns = of.returns;
             self.courses.insert(of.dial, course);
         }

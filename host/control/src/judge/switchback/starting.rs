@@ -8,8 +8,8 @@ use super::ending::taken;
 use super::{COLLAPSE, Compared, Course, FALL, FEWEST, Plan, Switchback};
 use crate::effect::Found;
 use crate::judge::Order;
-use crate::judge::seen::{Block, Metric, Seen, moments};
-use crate::judge::trial::{OnTrial, Start, Trial};
+use crate::judge::seen::{Block, Metric, OTHER_LOAD, Seen, moments};
+use crate::judge::trial::{Away, OnTrial, Start, Trial};
 
 /// Standard deviations of the ticks before that a fall has to exceed to set off the guard.
 const DEVIATIONS: f64 = 4.0;
@@ -29,8 +29,6 @@ const WATCHED: u64 = 16;
 const NEAR: f64 = 0.1;
 /// A fall below this is none, on the logarithmic scale.
 const MARGIN: f64 = 0.02;
-/// Change of the reference's figure, on the logarithmic scale, after which a value once judged is judged again.
-const OTHER_LOAD: f64 = 0.4;
 
 impl Course {
     /// What is no noise any more, by the ticks before: a fall on the logarithmic scale.
@@ -42,7 +40,8 @@ impl Course {
 }
 
 impl Switchback {
-    /// The tick since which the dials have to be tried together, because requests fell far below what they were before.
+    /// Counts the tick in every course. The tick since which the dials have to be tried together, because requests fell far
+    /// below what they were before.
     pub(super) fn guarded(&mut self, metric: Metric, seen: Seen) -> Option<u64> {
         let level = Block(vec![seen]).level(metric)?;
         let mut since: Option<u64> = None;
@@ -51,6 +50,10 @@ impl Switchback {
             let (mean, _) = moments(&before);
             let fell = before.len() >= FEWEST && level < mean - course.fall(metric);
             course.low = if fell { course.low + 1 } else { 0 };
+            // In a wash-in both values show: that tick counts where there is no other.
+            let last = course.last.and_then(|seen| Block(vec![seen]).level(metric));
+            let known = if before.is_empty() { last } else { Some(mean) };
+            course.short += known.map_or(1.0, |known| 1.0 - (level - known).exp());
             // Whoever tries a value takes a bad one back.
             let mild = !course.slow && level > mean - COLLAPSE;
             if course.low >= if mild { LOW + 1 } else { LOW } {
@@ -192,9 +195,12 @@ impl Switchback {
                 authors: course.authors,
                 since: course.moved,
                 away: match (no_worse, &left) {
-                    (true, _) => 0,
-                    (false, None) => tick.saturating_sub(course.left),
-                    (false, Some(_)) => tick.saturating_sub(course.moved),
+                    (true, _) => Away::default(),
+                    (false, None) => Away { ticks: tick.saturating_sub(course.left), short: course.short },
+                    (false, Some(_)) => {
+                        let ticks = tick.saturating_sub(course.moved);
+                        Away { ticks, short: to_f64(ticks) }
+                    }
                 },
                 returns: course.returns,
                 left,
