@@ -12,6 +12,7 @@
 use std::collections::VecDeque;
 
 use hashbrown::HashMap;
+use smallvec::SmallVec;
 
 /// Keys that are remembered. Those that did not miss since the hand came by last give way.
 const KEYS: usize = 1 << 18;
@@ -144,7 +145,7 @@ impl Known {
         // Once alone is the lowest, for which `often` says nothing.
         let level =
             if support < 2 { 1 } else { u8::try_from(2 * (support - 1)).unwrap_or(0) + u8::from(often) };
-        let mut ranked: Vec<(u8, u64)> = self
+        let mut ranked: SmallVec<[(u8, u64); TARGETS + 1]> = self
             .levels
             .iter()
             .copied()

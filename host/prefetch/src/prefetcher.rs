@@ -233,8 +233,9 @@ impl Prefetcher {
             if last.replace(wanted.rule) != Some(wanted.rule) {
                 control = None;
             }
-            if !self.pending.contains(wanted.target)
-                && !resident(wanted.target)
+            // Most are resident, and their look-up takes no lock.
+            if !resident(wanted.target)
+                && !self.pending.contains(wanted.target)
                 && let Some(in_force) = rules.rules.get(&wanted.rule)
                 && self.pending.offer(&wanted, in_force, &mut control)
             {

@@ -18,15 +18,20 @@ const HISTORY: usize = 1 << 16;
 /// Followers at once.
 const FOLLOWERS: usize = 16;
 /// Keys that a follower passes over at once.
-const SKIPPED: u64 = 3;
+const SKIPPED: usize = 3;
 /// Turns without a key after which a follower is trusted half.
 const PATIENCE: u64 = 32;
 const MOST_TRUST: u32 = 255;
+
+/// Keys of the history that a follower looks at.
+const LOOKED_AT: usize = 1 + SKIPPED;
 
 #[derive(Debug, Clone, Copy)]
 struct Follower {
     /// Which key of the history it expects, counted from the first ever.
     at: u64,
+    /// That key and those behind it, as far as they were known; in the follower, because all are looked through at each access.
+    next: [Option<u64>; LOOKED_AT],
     trust: u32,
     used: u64,
     /// What it expected next when it was the most trusted last.
@@ -66,7 +71,7 @@ impl Replay {
         let mut best: Option<(usize, Follower)> = None;
         for number in 0..self.followers.len() {
             let Some(mut follower) = self.followers.get(number).copied() else { continue };
-            let Some(skipped) = (0..=SKIPPED).find(|skip| self.key(follower.at + skip) == Some(key)) else {
+            let Some(skipped) = follower.next.iter().position(|next| *next == Some(key)).map(to_u64) else {
                 continue;
             };
             if now - follower.used > PATIENCE {
@@ -75,6 +80,7 @@ impl Replay {
             follower.trust =
                 if skipped == 0 { (follower.trust + 1).min(MOST_TRUST) } else { follower.trust / 2 };
             (follower.at, follower.used) = (follower.at + skipped + 1, now);
+            follower.next = self.next(follower.at);
             if let Some(place) = self.followers.get_mut(number) {
                 *place = follower;
             }
@@ -94,7 +100,7 @@ impl Replay {
             self.followers.dedup_by_key(|other| other.at);
         } else if let Some(&before) = self.last.get(&key) {
             let at = before + 1;
-            self.begin(Follower { at, trust: 0, used: now, led: Some(at) });
+            self.begin(Follower { at, next: self.next(at), trust: 0, used: now, led: Some(at) });
             led = Some(Led { at, before: now, trust: 0, steady: false });
         }
         self.remember(key);
@@ -115,6 +121,11 @@ impl Replay {
         }
     }
 
+    /// The keys from a place of the history on, as far as they are known.
+    fn next(&self, at: u64) -> [Option<u64>; LOOKED_AT] {
+        std::array::from_fn(|skip| self.key(at + to_u64(skip)))
+    }
+
     /// A key of the history, if it is remembered.
     fn key(&self, at: u64) -> Option<u64> {
         let kept = at < self.len && self.len - at <= to_u64(HISTORY);
@@ -132,6 +143,12 @@ impl Replay {
             self.history.push(key);
         }
         self.last.insert(key, self.len);
+        for Follower { at, next, .. } in &mut self.followers {
+            let skip = self.len.checked_sub(*at).and_then(|skip| usize::try_from(skip).ok());
+            if let Some(unknown) = skip.and_then(|skip| next.get_mut(skip)) {
+                *unknown = Some(key);
+            }
+        }
         self.len += 1;
     }
 }

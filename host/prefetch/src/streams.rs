@@ -9,8 +9,6 @@
 //! Distances mean something only where keys keep an order. Requests that name a client or a session would have a table
 //! each, because theirs interleave; none does yet.
 
-use std::collections::VecDeque;
-
 /// Last keys that are remembered.
 const RECENT: usize = 24;
 /// Streams that are followed at once.
@@ -33,8 +31,9 @@ struct Stream {
 /// The tables.
 #[derive(Debug)]
 pub(crate) struct Streams {
-    /// Oldest first.
-    recent: VecDeque<u64>,
+    /// Newest first, of which so many are keys. All are looked through at once, which a queue that turns around is slow for.
+    recent: [u64; RECENT],
+    known: usize,
     /// How many of them have each hash.
     hashes: [u8; HASHES],
     last: Option<u64>,
@@ -57,7 +56,8 @@ pub(crate) struct Continued {
 impl Default for Streams {
     fn default() -> Self {
         Self {
-            recent: VecDeque::new(),
+            recent: [0; RECENT],
+            known: 0,
             hashes: [0; HASHES],
             last: None,
             usual: None,
@@ -111,11 +111,12 @@ impl Streams {
 
     /// The distance at which the key is the third.
     fn found(&self, key: u64) -> Option<i64> {
-        let mut strides = self.recent.iter().rev().filter_map(|&before| {
+        let recent = self.recent.get(..self.known)?;
+        let mut strides = recent.iter().filter_map(|&before| {
             let stride = key.checked_signed_diff(before)?;
             let first = before.checked_add_signed(stride.checked_neg()?)?;
             let near = stride != 0 && stride.unsigned_abs() <= MOST_STRIDE;
-            (near && self.may_contain(first) && self.recent.contains(&first)).then_some(stride)
+            (near && self.may_contain(first) && recent.contains(&first)).then_some(stride)
         });
         strides.next()
     }
@@ -133,13 +134,16 @@ impl Streams {
     }
 
     fn remember(&mut self, key: u64) {
-        if self.recent.len() == RECENT
-            && let Some(oldest) = self.recent.pop_front()
-            && let Some(count) = self.hashes.get_mut(hash(oldest))
-        {
-            *count -= 1;
+        self.recent.rotate_right(1);
+        if let Some(newest) = self.recent.first_mut() {
+            let oldest = std::mem::replace(newest, key);
+            if self.known == RECENT
+                && let Some(count) = self.hashes.get_mut(hash(oldest))
+            {
+                *count -= 1;
+            }
+            self.known = RECENT.min(self.known + 1);
         }
-        self.recent.push_back(key);
         if let Some(count) = self.hashes.get_mut(hash(key)) {
             *count += 1;
         }
@@ -199,7 +203,7 @@ mod tests {
                 streams.access(n * 10_000_000 + step * (n % 100 + 1));
             }
         }
-        assert!(streams.streams.len() <= STREAMS && streams.recent.len() <= RECENT);
+        assert!(streams.streams.len() <= STREAMS);
         assert_eq!(
             strides(&[u64::MAX - 4, u64::MAX - 3, u64::MAX - 2, u64::MAX - 1, u64::MAX, 0]),
             [0, 0, 0, 1, 1, 0]
