@@ -144,7 +144,8 @@ impl Switchback {
 
     /// Whether the first return from what looks like a gain is within the share of the time that trials may cost.
     fn affords(&self, course: &Course, metric: Metric, present: f64, plan: Plan) -> bool {
-        let Some(before) = course.before.level(metric).filter(|_| !course.disturbed) else {
+        // Where another dial was turned since, that is all the same the best guess of what a return costs.
+        let Some(before) = course.before.level(metric) else {
             return self.spent <= self.ticks * plan.cost;
         };
         let ticks = to_f64(plan.wash_in_ticks) + 1.0;
