@@ -51,6 +51,11 @@ strategy_sdk::settings! {
     }
 }
 
+/// Policies that no load ruins, with any parameters: in the mean over the traces that are not of LIRS's paper they miss no more
+/// than half a percent more than LRU, where LFU, LIRS and W-TinyLFU with its small window miss 4 % more and over. Who starts
+/// with one of them keeps it until more is known.
+const SAFE: [&str; 6] = ["arc", "2q", "s3-fifo", "s4-fifo", "clock2q-plus", "w-tinylfu-climb"];
+
 /// A cache that misses less than this share of what its shadow misses is taken to owe that to prefetching; a smaller
 /// difference may be the error of a sample.
 const PREFETCHED: f64 = 0.9;
@@ -182,7 +187,7 @@ impl Chooser {
             && !self.prior_taken
             && self.candidates.contains(prior)
             && on_offer(cache, prior)
-            && *prior != cache.policy;
+            && !SAFE.contains(&cache.policy.split('(').next().unwrap_or_default());
         applies.then(|| Choice {
             policy: prior.clone(),
             reason: format!(

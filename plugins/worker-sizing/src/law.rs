@@ -59,6 +59,9 @@ const MOST_RESTS: u64 = 4;
 const FAILED_REST: u64 = 8;
 /// First trials downwards where nobody waits that are made until one says something.
 const LOOKS: u32 = 4;
+/// Ticks after a trial downwards that lost in proportion until the next one that nothing but ignorance speaks for, also where
+/// the load has changed meanwhile.
+const LOOK_AGAIN: u64 = 16;
 /// Share of a window that may still show the number of workers before, and windows that are waited for at most.
 const CARRIED: f64 = 0.1;
 const MOST_WASH_IN: f64 = 5.0;
@@ -125,6 +128,8 @@ pub(crate) struct Law {
     load: Load,
     /// Samples in a row with the same whole number of tasks at once: a fixed number of clients that all are served.
     steady: u32,
+    /// No trial downwards out of ignorance alone before this tick.
+    looks_again: u64,
     /// Windows that still show what was before.
     wash_in: u32,
     /// Ticks in a row in which the pool had another size than this law gave it, and that size.
@@ -148,6 +153,7 @@ impl Law {
             noise: Noise::default(),
             load: Load::default(),
             steady: 0,
+            looks_again: 0,
             wash_in: 0,
             foreign: 0,
             foreign_workers: 0,
@@ -479,10 +485,14 @@ impl Law {
         let Outcome { gain, step, .. } = outcome;
         let (first, noise, held) = (self.first_ratio(), self.noise.of_difference(), self.held);
         let rest = self.settings.rest_ticks;
+        let is_down = trial.direction == Direction::Down;
+        let in_proportion = is_down && gain < IN_PROPORTION * step;
+        if in_proportion {
+            self.looks_again = now.tick + LOOK_AGAIN;
+        }
         let side = self.side(trial.direction);
         side.clear();
         let larger = (step.abs() * SPEED_UP).exp().min(LARGEST);
-        let is_down = trial.direction == Direction::Down;
         if is_down && side.bound.is_none() && is_lossless(gain, noise) && side.ratio < larger {
             // Within the noise: a larger trial tells more.
             side.ratio = larger;
@@ -498,7 +508,6 @@ impl Law {
         let from = if is_down { f64::from(held).min(trial.before.in_flight()) } else { f64::from(held) };
         let left = (f64::from(trial.to) / from.max(1.0)).ln().abs();
         // What loses in proportion leaves nothing to find in between, and on the way to a chained trial nothing was gained.
-        let in_proportion = is_down && gain < IN_PROPORTION * step;
         if !trial.chained && !in_proportion && left > LEFT * first.ln() && trial.to.abs_diff(held) > 1 {
             side.rests_until = now.tick;
             return;

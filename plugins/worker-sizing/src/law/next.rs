@@ -45,7 +45,10 @@ impl Law {
         let slower =
             self.load.is_slower(&base, if base.is_saturated() { SLOWER } else { MUCH_SLOWER }, noise);
         let seen = base.is_saturated() || self.down.looks < LOOKS && self.steady >= 2;
-        let unknown = seen && base.in_flight() >= FEW && self.may_wait_for_each_other(&base);
+        let unknown = seen
+            && now.tick >= self.looks_again
+            && base.in_flight() >= FEW
+            && self.may_wait_for_each_other(&base);
         if (failing || slower || unknown) && self.down.rests_until <= now.tick {
             if let Some(to) = self.below(&base, now) {
                 return self.attempt(Direction::Down, to, base, now);
