@@ -53,7 +53,7 @@ strategy_sdk::settings! {
 
 /// Policies that no load ruins, with any parameters: in the mean over the traces that are not of LIRS's paper they miss no more
 /// than half a percent more than LRU, where LFU, LIRS and W-TinyLFU with its small window miss 4 % more and over. Who starts
-/// with one of them keeps it until more is known.
+/// with one of them keeps it until more is known, where the prior is the safe one: that is none of them for certain.
 const SAFE: [&str; 6] = ["arc", "2q", "s3-fifo", "s4-fifo", "clock2q-plus", "w-tinylfu-climb"];
 
 /// A cache that misses less than this share of what its shadow misses is taken to owe that to prefetching; a smaller
@@ -187,7 +187,8 @@ impl Chooser {
             && !self.prior_taken
             && self.candidates.contains(prior)
             && on_offer(cache, prior)
-            && !SAFE.contains(&cache.policy.split('(').next().unwrap_or_default());
+            && *prior != cache.policy
+            && !(safe && SAFE.contains(&cache.policy.split('(').next().unwrap_or_default()));
         applies.then(|| Choice {
             policy: prior.clone(),
             reason: format!(

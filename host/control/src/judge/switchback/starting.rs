@@ -48,7 +48,13 @@ impl Switchback {
         for course in self.courses.values_mut() {
             let before = course.before.levels(metric);
             let (mean, _) = moments(&before);
-            let fell = before.len() >= FEWEST && level < mean - course.fall(metric);
+            let fall = match before.len() {
+                FEWEST.. => course.fall(metric),
+                // One tick tells no noise.
+                1 if !course.slow => MOST_FALL,
+                _ => f64::INFINITY,
+            };
+            let fell = level < mean - fall;
             course.low = if fell { course.low + 1 } else { 0 };
             // In a wash-in both values show: that tick counts where there is no other.
             let last = course.last.and_then(|seen| Block(vec![seen]).level(metric));
