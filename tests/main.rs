@@ -10,6 +10,8 @@ mod drop_in;
 #[cfg(test)]
 mod edges;
 #[cfg(test)]
+mod eviction;
+#[cfg(test)]
 mod floors;
 #[cfg(test)]
 mod hostile;

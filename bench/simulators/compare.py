@@ -10,6 +10,8 @@ replay   the replay. Theirs: `process_trace`, which reads while it replays; the 
 grid     9 policies at 12 capacities: one `host sim` on all cores against one process that does one after the other, as
          the package does by itself. With a process a core theirs could at best be `cores` times as fast.
 
+A policy called `plugin:NAME` is the component of that name, in its sandbox. Its peer is the native code that the native policy's is.
+
 Memory is the largest resident set of the process. Theirs contains the part of the trace that is mapped. Linux counts
 what the parent had resident at the fork as the child's, so this process stays small, makes the traces in another, and
 prints what a process that does nothing is said to need.
@@ -31,9 +33,10 @@ from pathlib import Path
 PEERS = {
     "lru": "LRU", "fifo": "FIFO", "lfu": "LFU", "arc": "ARC", "sieve": "Sieve", "s3-fifo": "S3FIFO",
     "w-tinylfu": "WTinyLFU", "lirs": "LIRS", "2q": "TwoQ",
+    "plugin:lru": "LRU", "plugin:sieve": "Sieve", "plugin:s3-fifo": "S3FIFO",
 }  # fmt: skip
-SINGLE = ["lru", "fifo", "lfu", "arc", "sieve", "s3-fifo"]
-EXACT = ["lru", "fifo"]
+SINGLE = ["lru", "fifo", "lfu", "arc", "sieve", "s3-fifo", "plugin:lru", "plugin:sieve", "plugin:s3-fifo"]
+EXACT = ["lru", "fifo", "plugin:lru"]
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--host", type=Path, required=True)
@@ -99,7 +102,7 @@ def known():
     tell = subprocess.run([args.host, "sim", "-", "--policy", "?"], capture_output=True, text=True)
     names = tell.stderr.split("expected one of ")[-1].split("\n")[0]
     found = [name.strip() for name in names.split(",")]
-    return [policy for policy in PEERS if policy in found]
+    return [policy for policy in PEERS if policy.removeprefix("plugin:") in found]
 
 
 def singles(trace, capacity, policies):
@@ -121,7 +124,7 @@ def singles(trace, capacity, policies):
             replay[policy][1].append(peer[0]["seconds"])
             ratios[policy] = (rows[0]["miss_ratio"], peer[0]["miss_ratio"])
     print(f"\n{trace.name}, {capacity} objects; seconds, medians of {rounds}")
-    print(f"{'policy':10} | {'whole':>7} {'theirs':>7} {'ratio':>6} | {'replay':>7} {'theirs':>7} {'ratio':>6} | "
+    print(f"{'policy':14} | {'whole':>7} {'theirs':>7} {'ratio':>6} | {'replay':>7} {'theirs':>7} {'ratio':>6} | "
           f"{'MiB':>5} {'theirs':>6} | {'miss %':>7} {'theirs':>7}")
     for policy in policies:
         here, there, memory = whole[policy]
@@ -130,7 +133,7 @@ def singles(trace, capacity, policies):
         mib = [max(column) for column in zip(*memory)]
         one, other = ratios[policy]
         compare(trace, policy, capacity, one, other)
-        print(f"{policy:10} | {here:7.3f} {there:7.3f} {there / here:6.1f} | {mine:7.3f} {peer:7.3f} "
+        print(f"{policy:14} | {here:7.3f} {there:7.3f} {there / here:6.1f} | {mine:7.3f} {peer:7.3f} "
               f"{peer / mine:6.1f} | {mib[0]:5.0f} {mib[1]:6.0f} | "
               f"{one * 100:7.3f} {other * 100:7.3f}")
 
@@ -188,7 +191,7 @@ def main():
             singles(trace, capacity, [policy for policy in asked if policy in have])
     if args.only in (None, "grid"):
         for trace, objects, _ in places[:1] if not args.full else places[:2]:
-            grid(trace, objects, have, rounds)
+            grid(trace, objects, [policy for policy in have if not policy.startswith("plugin:")], rounds)
         if not args.full:
             not_measured.append("the grid on the zipf trace: half an hour, with --full")
     print("\nOn zipf, SIEVE and LFU miss alike until SIEVE's hand comes round for the first time: before, both evict "

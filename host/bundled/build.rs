@@ -22,8 +22,14 @@ const SOURCES: &[&str] = &[
     "plugins/cache-policy",
     "plugins/worker-sizing",
     "plugins/prefetch-rules",
+    "plugins/policy-sdk",
+    "plugins/policies",
+    "host/policy",
     "wit",
 ];
+
+/// What the names of crates of eviction policies begin with.
+const POLICY: &str = "policy-";
 
 fn main() -> ExitCode {
     match run() {
@@ -44,7 +50,10 @@ fn run() -> Result<(), Box<dyn Error>> {
     let target = outer_target_dir(&out_dir).ok_or("cannot tell the target directory from OUT_DIR")?;
     let components =
         Build::new(root.join("plugins")).target_dir(target.join("plugins")).locked(true).run()?;
-    fs::write(out_dir.join("components.rs"), table(&components, &out_dir)?)?;
+    let (policies, strategies): (Vec<_>, Vec<_>) =
+        components.into_iter().partition(|component| component.name.starts_with(POLICY));
+    fs::write(out_dir.join("components.rs"), table(&strategies, &out_dir)?)?;
+    fs::write(out_dir.join("policies.rs"), table(&policies, &out_dir)?)?;
     // Only now: what failed is run again in any case, and the error stands alone.
     for source in SOURCES {
         println!("{}", rerun_if_changed(&format!("../../{source}"))?);
@@ -57,6 +66,7 @@ fn run() -> Result<(), Box<dyn Error>> {
 fn table(components: &[Artifact], out_dir: &Path) -> Result<String, Box<dyn Error>> {
     let mut table = String::from("&[\n");
     for Artifact { name, path } in components {
+        let name = name.strip_prefix(POLICY).unwrap_or(name);
         let copy = out_dir.join(format!("{name}.wasm"));
         fs::copy(path, &copy)
             .map_err(|error| format!("cannot copy {} to {}: {error}", path.display(), copy.display()))?;

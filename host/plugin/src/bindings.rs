@@ -10,3 +10,18 @@ wasmtime::component::bindgen!({
     imports: { default: trappable },
     exports: { default: async },
 });
+
+/// World `eviction`, with the interfaces that it shares with strategies.
+pub(crate) mod eviction {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "optimizer:plugin/eviction",
+        imports: { default: trappable },
+        exports: { default: async },
+        with: {
+            "optimizer:plugin/types": super::optimizer::plugin::types,
+            "optimizer:plugin/settings": super::optimizer::plugin::settings,
+            "optimizer:plugin/log": super::optimizer::plugin::log,
+        },
+    });
+}

@@ -63,7 +63,9 @@ pub(crate) fn run<T>(
     store.data().work.refill(allowance.fuel);
     store.data_mut().memory.forget_refused();
     store.set_epoch_deadline(1);
-    let filled = store.set_fuel(allowance.fuel);
+    // Of an engine that counts no instructions there is none to fill.
+    let metered = store.get_fuel().is_ok();
+    let filled = if metered { store.set_fuel(allowance.fuel) } else { Ok(()) };
     let answer = filled.and_then(|()| {
         let _ticking = ticker.during(allowance.wall);
         let answer = drive(call(store), &clock)?;
@@ -71,7 +73,7 @@ pub(crate) fn run<T>(
         store.data().work.check()?;
         Ok(answer)
     });
-    let instructions = allowance.fuel.saturating_sub(store.get_fuel().unwrap_or_default());
+    let instructions = store.get_fuel().map_or(0, |left| allowance.fuel.saturating_sub(left));
     let calls = allowance.fuel.saturating_sub(store.data().work.left());
     let fuel = instructions.saturating_add(calls);
     let printed = store.data_mut().drain_streams();

@@ -161,6 +161,11 @@ pub fn bundled() -> Vec<Place> {
     host_bundled::COMPONENTS.iter().map(|b| Place::Bundled(b.name, b.bytes)).collect()
 }
 
+/// The eviction policies that come with the host as components: name and bytes.
+pub fn bundled_policies() -> impl Iterator<Item = (&'static str, &'static [u8])> {
+    host_bundled::POLICIES.iter().map(|bundled| (bundled.name, bundled.bytes))
+}
+
 /// Every `.wasm` file of a directory, by name.
 fn files(dir: &Path) -> Result<Vec<PathBuf>, LoadError> {
     let unlisted = |source| LoadError::Directory { path: dir.to_owned(), source };

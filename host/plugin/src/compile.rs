@@ -19,9 +19,14 @@ use wasmtime::Engine;
 
 use crate::engine;
 use crate::names;
+use crate::world::World;
 
 /// The first argument of a child.
 const FLAG: &str = "--compile-component";
+
+/// What a child compiles for, in its arguments.
+const STRATEGY: &str = "strategy";
+const EVICTION: &str = "eviction";
 
 /// Exit code of a child whose component is not valid; what is wrong with it is on its standard error.
 const INVALID: u8 = 3;
@@ -77,9 +82,15 @@ pub fn serve() -> Option<ExitCode> {
         return None;
     }
     let mut number = || arguments.next()?.to_str()?.parse::<u64>().ok();
-    let code = match (number(), number()) {
-        (Some(memory_bytes), Some(seconds)) => be_child(memory_bytes, seconds),
-        _ => Err(io::Error::other(format!("{FLAG} MEMORY-BYTES SECONDS"))),
+    let (memory_bytes, seconds) = (number(), number());
+    let world = match arguments.next().as_deref().and_then(OsStr::to_str) {
+        Some(STRATEGY) => Some(World::Strategy),
+        Some(EVICTION) => Some(World::Eviction),
+        _ => None,
+    };
+    let code = match (memory_bytes, seconds, world) {
+        (Some(memory_bytes), Some(seconds), Some(world)) => be_child(memory_bytes, seconds, world),
+        _ => Err(io::Error::other(format!("{FLAG} MEMORY-BYTES SECONDS {STRATEGY}|{EVICTION}"))),
     };
     Some(code.unwrap_or_else(|error| {
         eprintln!("{error}");
@@ -90,11 +101,11 @@ pub fn serve() -> Option<ExitCode> {
     }))
 }
 
-fn be_child(memory_bytes: u64, seconds: u64) -> io::Result<ExitCode> {
+fn be_child(memory_bytes: u64, seconds: u64, world: World) -> io::Result<ExitCode> {
     bound(memory_bytes, seconds)?;
     let mut bytes = Vec::new();
     io::stdin().lock().read_to_end(&mut bytes)?;
-    let engine = engine::engine().map_err(|error| io::Error::other(format!("{error:#}")))?;
+    let engine = engine::engine(world).map_err(|error| io::Error::other(format!("{error:#}")))?;
     match engine.precompile_component(&bytes) {
         Ok(compiled) => {
             let mut output = io::stdout().lock();
@@ -127,17 +138,17 @@ fn bound(_: u64, _: u64) -> io::Result<()> {
 
 /// Compiles a component: in a child where this program serves one, here otherwise.
 pub(crate) fn compile(
-    engine: &Engine,
+    (engine, world): (&Engine, World),
     component: &[u8],
     limits: &CompileLimits,
 ) -> Result<Vec<u8>, CompileError> {
     if SERVES.load(Ordering::Relaxed) {
-        return in_child(component, limits);
+        return in_child(world, component, limits);
     }
     engine.precompile_component(component).map_err(|error| CompileError::Invalid(format!("{error:#}")))
 }
 
-fn in_child(component: &[u8], limits: &CompileLimits) -> Result<Vec<u8>, CompileError> {
+fn in_child(world: World, component: &[u8], limits: &CompileLimits) -> Result<Vec<u8>, CompileError> {
     let failed = |error: io::Error| CompileError::Failed(error.to_string());
     // Files rather than pipes: nobody waits for the other side, whatever it does.
     let (mut input, output, errors) =
@@ -147,6 +158,10 @@ fn in_child(component: &[u8], limits: &CompileLimits) -> Result<Vec<u8>, Compile
     let child = Command::new(this_program().map_err(failed)?)
         .arg(FLAG)
         .args([limits.memory_bytes.to_string(), seconds.to_string()])
+        .arg(match world {
+            World::Strategy => STRATEGY,
+            World::Eviction => EVICTION,
+        })
         .stdin(input)
         .stdout(Stdio::from(output.try_clone().map_err(failed)?))
         .stderr(Stdio::from(errors.try_clone().map_err(failed)?))
@@ -247,11 +262,11 @@ mod tests {
 
     #[test]
     fn a_program_that_serves_no_child_compiles_itself() {
-        let engine = engine::engine().unwrap();
+        let engine = engine::engine(World::Strategy).unwrap();
         let limits = CompileLimits::default();
         let component = wat::parse_str("(component)").unwrap();
-        assert!(!compile(&engine, &component, &limits).unwrap().is_empty());
-        let error = compile(&engine, b"\0asm", &limits).unwrap_err();
+        assert!(!compile((&engine, World::Strategy), &component, &limits).unwrap().is_empty());
+        let error = compile((&engine, World::Strategy), b"\0asm", &limits).unwrap_err();
         assert!(matches!(error, CompileError::Invalid(_)), "{error:?}");
     }
 }

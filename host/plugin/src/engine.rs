@@ -3,8 +3,13 @@
 //! Each switch that changes compiled code or its result is set here and nowhere else, and goes into
 //! the key of the compiled-component cache. A run must give the same bytes twice, so everything that
 //! differs between machines or runs is pinned.
+//!
+//! A strategy is bounded by fuel, which reproduces, and the epoch is the backstop for wall time. A policy is on the data path,
+//! where counting fuel would cost as much again as the policy itself: the epoch alone interrupts it.
 
 use wasmtime::{Config, Engine};
+
+use crate::world::World;
 
 /// Stack of a guest. Deep enough for any reasonable strategy; a runaway recursion ends here in
 /// microseconds.
@@ -14,10 +19,9 @@ const MAX_WASM_STACK: usize = 512 << 10;
 /// [`MAX_WASM_STACK`] is left for host functions.
 const CALL_STACK: usize = 2 << 20;
 
-pub(crate) fn engine() -> wasmtime::Result<Engine> {
+pub(crate) fn engine(world: World) -> wasmtime::Result<Engine> {
     let mut config = Config::new();
-    // Fuel bounds and reproduces; the epoch is the backstop for wall time.
-    config.consume_fuel(true);
+    config.consume_fuel(is_metered(world));
     config.epoch_interruption(true);
     // NaN bits and relaxed SIMD are the two places where wasm may differ between machines. Threads
     // would be a third: support for them is not compiled in.
@@ -28,4 +32,9 @@ pub(crate) fn engine() -> wasmtime::Result<Engine> {
     // Guests are stripped: a backtrace would be a list of numbers.
     config.wasm_backtrace_max_frames(None);
     Engine::new(&config)
+}
+
+/// Whether the instructions of such components are counted.
+pub(crate) const fn is_metered(world: World) -> bool {
+    matches!(world, World::Strategy)
 }

@@ -11,11 +11,8 @@ use wasmparser::{ComponentExternalKind, ComponentTypeRef, Parser, Payload};
 
 use crate::imports;
 use crate::load_error::{Age, Label, LoadError};
-use crate::world::PACKAGE;
+use crate::world::{PACKAGE, World};
 use crate::{names, wasi};
-
-/// What a strategy exports.
-const EXPORTS: [&str; 2] = ["describe", "tick"];
 
 /// Most names quoted in one error.
 const MAX_QUOTED: usize = 12;
@@ -28,17 +25,25 @@ pub(crate) struct Interfaces {
 }
 
 impl Interfaces {
-    /// Reads the names, and refuses what is not a component of the strategy's world and version.
-    pub(crate) fn read(bytes: &[u8], component: &Label) -> Result<Self, LoadError> {
+    /// Reads the names, and refuses what is not a component of that world and of the host's version.
+    pub(crate) fn read(bytes: &[u8], component: &Label, world: World) -> Result<Self, LoadError> {
         refuse_other_formats(bytes, component)?;
         let interfaces = outermost(bytes).map_err(|error| LoadError::Invalid {
             component: component.clone(),
             reason: error.to_string(),
         })?;
         interfaces.check_version(component)?;
-        interfaces.check_exports(component)?;
-        interfaces.check_known(component)?;
+        interfaces.check_exports(component, world)?;
+        interfaces.check_known(component, world)?;
         Ok(interfaces)
+    }
+
+    /// The world that a component is built for, by what it exports; a strategy's where that cannot be told.
+    pub(crate) fn world(bytes: &[u8]) -> World {
+        let exports = outermost(bytes).map(|interfaces| interfaces.exports).unwrap_or_default();
+        let policy =
+            |export: &String| World::Eviction.exports().iter().any(|of| interface(of) == interface(export));
+        if exports.iter().any(policy) { World::Eviction } else { World::Strategy }
     }
 
     /// The grant that an import needs; none for what is always linked.
@@ -91,23 +96,29 @@ impl Interfaces {
         Ok(())
     }
 
-    fn check_exports(&self, component: &Label) -> Result<(), LoadError> {
-        let lacks = |name: &&str| !self.exports.iter().any(|export| export == name);
-        let missing: Vec<String> = EXPORTS.into_iter().filter(lacks).map(str::to_owned).collect();
+    fn check_exports(&self, component: &Label, world: World) -> Result<(), LoadError> {
+        let lacks = |name: &&&str| !self.exports.iter().any(|export| export == **name);
+        let missing: Vec<String> =
+            world.exports().iter().filter(lacks).map(|name| (*name).to_owned()).collect();
         if missing.is_empty() {
             return Ok(());
         }
         let exports = self.exports.iter().take(MAX_QUOTED).map(|name| names::sanitize(name, 128)).collect();
-        Err(LoadError::OtherWorld { component: component.clone(), missing, exports })
+        Err(LoadError::OtherWorld { component: component.clone(), world, missing, exports })
     }
 
-    fn check_known(&self, component: &Label) -> Result<(), LoadError> {
+    fn check_known(&self, component: &Label, world: World) -> Result<(), LoadError> {
+        let known = |import: &str| match (world, Self::grant_for(import)) {
+            // A policy decides by what it is told, and by nothing else.
+            (World::Eviction, Some(grant)) => matches!(grant, Grant::Settings | Grant::Log),
+            _ => known(import),
+        };
         let unknown = self.imports.iter().filter(|import| !known(import)).take(MAX_QUOTED);
         let imports: Vec<String> = unknown.map(|import| quoted(import)).collect();
         if imports.is_empty() {
             return Ok(());
         }
-        Err(LoadError::UnknownImports { component: component.clone(), imports })
+        Err(LoadError::UnknownImports { component: component.clone(), world, imports })
     }
 }
 

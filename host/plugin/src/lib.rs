@@ -1,4 +1,4 @@
-//! Strategies as sandboxed WebAssembly components: load, link what is granted, call under limits.
+//! Strategies and eviction policies as sandboxed WebAssembly components: load, link what is granted, call under limits.
 //!
 //! The only crate that knows wasmtime. A component is read, its shape and its names are checked ([`LoadError`] says
 //! what does not fit, and who has to change what), it is compiled or fetched from the cache on disk, and asked for its
@@ -23,6 +23,7 @@ mod compile;
 mod description;
 mod digest;
 mod engine;
+mod eviction;
 mod imports;
 mod inspection;
 mod interfaces;
@@ -41,14 +42,15 @@ mod ticker;
 mod wasi;
 mod world;
 
-pub use catalogue::{Catalogue, Listed, Place, bundled};
+pub use catalogue::{Catalogue, Listed, Place, bundled, bundled_policies};
 pub use compile::{CompileLimits, serve};
 pub use description::{Description, Setting, SettingKind};
 pub use digest::Digest;
+pub use eviction::PolicyPlugin;
 pub use inspection::{Import, Inspection};
 pub use limits::{Limits, Time};
 pub use load::{Loader, LoaderConfig, Source, default_cache_dir};
 pub use load_error::{Age, Label, LoadError};
 pub use plugin::Plugin;
 pub use strategy::WasmStrategy;
-pub use world::WORLD;
+pub use world::{WORLD, World};

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use host_contract::{Dials, Gauges, Grant};
+use parking_lot::Mutex;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -20,6 +21,7 @@ use crate::artifact::{self, Artifacts};
 use crate::compile::{self, CompileError, CompileLimits};
 use crate::digest::Digest;
 use crate::engine;
+use crate::eviction::PolicyPlugin;
 use crate::inspection::Inspection;
 use crate::interfaces::Interfaces;
 use crate::limits::Limits;
@@ -29,6 +31,7 @@ use crate::shape;
 use crate::store_data::Tables;
 use crate::strategy::WasmStrategy;
 use crate::ticker::Ticker;
+use crate::world::World;
 
 /// A component to load.
 #[derive(Debug, Clone, Copy)]
@@ -92,11 +95,39 @@ pub fn default_cache_dir() -> Option<PathBuf> {
 
 type OnCompile = Box<dyn Fn(&str, usize) + Send + Sync>;
 
-/// Loads components. One a process: every strategy of it shares an engine and a ticker.
-pub struct Loader {
+/// What compiles and runs the components of one world.
+struct Runtime {
+    world: World,
     engine: Engine,
     ticker: Arc<Ticker>,
     artifacts: Option<Artifacts>,
+}
+
+impl Runtime {
+    /// Sets it up, with a note where compiled components are not kept.
+    fn new(world: World, cache_dir: Option<&Path>) -> Result<(Self, Option<String>), LoadError> {
+        let engine = engine::engine(world).map_err(|error| LoadError::Sandbox(format!("{error:#}")))?;
+        let ticker = Ticker::start(&engine).map_err(|error| LoadError::Sandbox(error.to_string()))?;
+        let (mut artifacts, mut note) = (None, None);
+        if let Some(dir) = cache_dir {
+            match Artifacts::open(dir, &engine) {
+                Ok(opened) => artifacts = Some(opened),
+                Err(error) => {
+                    let dir = dir.display();
+                    note = Some(format!("compiled components are not kept: {dir} cannot be used: {error}"));
+                }
+            }
+        }
+        Ok((Self { world, engine, ticker: Arc::new(ticker), artifacts }, note))
+    }
+}
+
+/// Loads components. One a process: every strategy of it shares an engine and a ticker, and so does every policy.
+pub struct Loader {
+    strategies: Runtime,
+    /// Set up for the first policy.
+    policies: Mutex<Option<Arc<Runtime>>>,
+    cache_dir: Option<PathBuf>,
     compile_limits: CompileLimits,
     tables: Arc<Tables>,
     note: Option<String>,
@@ -109,22 +140,11 @@ impl Loader {
     /// # Errors
     /// [`LoadError::Sandbox`]: the machine lacks what compiled code needs, or threads.
     pub fn new(config: &LoaderConfig) -> Result<Self, LoadError> {
-        let engine = engine::engine().map_err(|error| LoadError::Sandbox(format!("{error:#}")))?;
-        let ticker = Ticker::start(&engine).map_err(|error| LoadError::Sandbox(error.to_string()))?;
-        let (mut artifacts, mut note) = (None, None);
-        if let Some(dir) = &config.cache_dir {
-            match Artifacts::open(dir, &engine) {
-                Ok(opened) => artifacts = Some(opened),
-                Err(error) => {
-                    let dir = dir.display();
-                    note = Some(format!("compiled components are not kept: {dir} cannot be used: {error}"));
-                }
-            }
-        }
+        let (strategies, note) = Runtime::new(World::Strategy, config.cache_dir.as_deref())?;
         Ok(Self {
-            engine,
-            ticker: Arc::new(ticker),
-            artifacts,
+            strategies,
+            policies: Mutex::new(None),
+            cache_dir: config.cache_dir.clone(),
             compile_limits: config.compile,
             tables: Arc::new(Tables { dials: config.dials.clone(), gauges: config.gauges.clone() }),
             note,
@@ -155,10 +175,10 @@ impl Loader {
         let (bytes, label) = source.read()?;
         let span = tracing::info_span!("open", component = %label.place, digest = %label.digest.short());
         let _inside = span.enter();
-        let interfaces = Interfaces::read(&bytes, &label)?;
-        let (component, compile_time) = self.compile(&bytes, &label)?;
+        let interfaces = Interfaces::read(&bytes, &label, World::Strategy)?;
+        let (component, compile_time) = self.compile(&self.strategies, &bytes, &label)?;
         let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        let (ticker, tables) = (Arc::clone(&self.ticker), Arc::clone(&self.tables));
+        let (ticker, tables) = (Arc::clone(&self.strategies.ticker), Arc::clone(&self.tables));
         let plugin = Plugin::new(component, ticker, tables, interfaces, size, label, limits)?;
         tracing::info!(
             name = plugin.name(),
@@ -168,6 +188,34 @@ impl Loader {
             "opened"
         );
         Ok(plugin.compiled_in(compile_time))
+    }
+
+    /// Reads and compiles an eviction policy, and asks it for its description.
+    ///
+    /// # Errors
+    /// Not a component of world `eviction`, one that is too large for its shape, or one that fails to describe itself.
+    pub fn open_policy(&self, source: Source<'_>, limits: &Limits) -> Result<PolicyPlugin, LoadError> {
+        let (bytes, label) = source.read()?;
+        let span = tracing::info_span!("open", component = %label.place, digest = %label.digest.short());
+        let _inside = span.enter();
+        let interfaces = Interfaces::read(&bytes, &label, World::Eviction)?;
+        let runtime = self.policies()?;
+        let (component, compile_time) = self.compile(&runtime, &bytes, &label)?;
+        let (ticker, tables) = (Arc::clone(&runtime.ticker), Arc::clone(&self.tables));
+        let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let plugin = PolicyPlugin::new(&component, ticker, tables, (interfaces, size), label, limits)?;
+        tracing::info!(name = plugin.name(), compiled = compile_time.is_some(), "opened");
+        Ok(plugin)
+    }
+
+    fn policies(&self) -> Result<Arc<Runtime>, LoadError> {
+        let mut policies = self.policies.lock();
+        if let Some(runtime) = &*policies {
+            return Ok(Arc::clone(runtime));
+        }
+        // What there is to note of the cache was noted of the strategies' already.
+        let (runtime, _) = Runtime::new(World::Eviction, self.cache_dir.as_deref())?;
+        Ok(Arc::clone(policies.insert(Arc::new(runtime))))
     }
 
     /// Opens a component, starts it with exactly these grants, and gives it its settings.
@@ -185,18 +233,29 @@ impl Loader {
         self.open(source, limits)?.start(grants, settings, limits, seed)
     }
 
-    /// What a component says of itself and needs.
+    /// What a component of either world says of itself and needs. `limits` are those of a strategy's start.
     ///
     /// # Errors
     /// It cannot be opened.
-    pub fn inspect(&self, source: Source<'_>) -> Result<Inspection, LoadError> {
-        Ok(self.open(source, &Limits::default())?.inspection())
+    pub fn inspect(&self, source: Source<'_>, limits: &Limits) -> Result<Inspection, LoadError> {
+        let (bytes, label) = source.read()?;
+        let source = Source::Bytes { name: &label.place, bytes: &bytes };
+        match Interfaces::world(&bytes) {
+            World::Eviction => Ok(self.open_policy(source, &Limits::of_policies())?.inspection()),
+            World::Strategy => Ok(self.open(source, limits)?.inspection()),
+        }
     }
 
     /// The compiled component, and how long it took where it was not kept from earlier.
-    fn compile(&self, bytes: &[u8], label: &Label) -> Result<(Component, Option<Duration>), LoadError> {
-        if let Some(artifacts) = &self.artifacts {
-            if let Some(component) = artifacts.find(&self.engine, &label.digest) {
+    fn compile(
+        &self,
+        runtime: &Runtime,
+        bytes: &[u8],
+        label: &Label,
+    ) -> Result<(Component, Option<Duration>), LoadError> {
+        let Runtime { world, engine, artifacts, .. } = runtime;
+        if let Some(artifacts) = artifacts {
+            if let Some(component) = artifacts.find(engine, &label.digest) {
                 tracing::debug!("found in the cache of compiled components");
                 return Ok((component, None));
             }
@@ -208,19 +267,19 @@ impl Loader {
         }
         let began = Instant::now();
         let limits = &self.compile_limits;
-        let compiled = compile::compile(&self.engine, bytes, limits).map_err(|error| {
+        let compiled = compile::compile((engine, *world), bytes, limits).map_err(|error| {
             tracing::warn!(bytes = bytes.len(), ?error, "not compiled");
             LoadError::of_compiling(error, label, limits)
         })?;
         let took = began.elapsed();
         tracing::info!(bytes = bytes.len(), compiled_bytes = compiled.len(), ?took, "compiled");
-        if let Some(artifacts) = &self.artifacts
+        if let Some(artifacts) = artifacts
             && let Err(error) = artifacts.keep(&compiled, &label.digest, bytes.len())
         {
             // A full disk costs the next start its time, and nothing else.
             tracing::warn!(%error, "the compiled component is not kept");
         }
-        let component = artifact::deserialize(&self.engine, &compiled).map_err(|error| {
+        let component = artifact::deserialize(engine, &compiled).map_err(|error| {
             LoadError::of_compiling(CompileError::Failed(format!("{error:#}")), label, limits)
         })?;
         Ok((component, Some(took)))
@@ -230,7 +289,7 @@ impl Loader {
 impl fmt::Debug for Loader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Loader")
-            .field("artifacts", &self.artifacts)
+            .field("artifacts", &self.strategies.artifacts)
             .field("note", &self.note)
             .finish_non_exhaustive()
     }

@@ -14,7 +14,7 @@ use crate::compile::{CompileError, CompileLimits};
 use crate::digest::Digest;
 use crate::names;
 use crate::shape::ShapeError;
-use crate::world::PACKAGE_VERSION;
+use crate::world::{PACKAGE_VERSION, World};
 
 /// A component as error texts call it: where it came from, and the start of its digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,13 +130,16 @@ pub enum LoadError {
     },
     /// A component of another world.
     #[error(
-        "{component}: a component of another world: a strategy exports `describe` and `tick`, this one lacks {} and exports {}. \
-         Build it for world `{}` of the host's `wit/` directory", names::list(.missing), exported(.exports), crate::WORLD
+        "{component}: a component of another world: {} exports {}, this one lacks {} and exports {}. \
+         Build it for world `{}` of the host's `wit/` directory",
+        world.kind(), expected(*world), names::list(.missing), exported(.exports), world.name()
     )]
     OtherWorld {
         /// The component.
         component: Label,
-        /// Exports of a strategy that it lacks.
+        /// The world that was expected.
+        world: World,
+        /// Exports of that world that it lacks.
         missing: Vec<String>,
         /// What it exports.
         exports: Vec<String>,
@@ -156,11 +159,13 @@ pub enum LoadError {
     /// Imports that no host of this version has.
     #[error(
         "{component}: imports what this host does not have: {}. The component has to do without, or be built for \
-         world `{}`; `wasm-tools component wit FILE` lists what it needs", .imports.join(", "), crate::WORLD
+         world `{}`; `wasm-tools component wit FILE` lists what it needs", .imports.join(", "), world.name()
     )]
     UnknownImports {
         /// The component.
         component: Label,
+        /// The world that was expected.
+        world: World,
         /// Each import, with what the host has instead where that is near.
         imports: Vec<String>,
     },
@@ -182,11 +187,13 @@ pub enum LoadError {
     /// The names fit but the types do not.
     #[error(
         "{component}: does not fit world `{}`: {reason}. Build it again with the `wit/` directory of this host",
-        crate::WORLD
+        world.name()
     )]
     Mismatch {
         /// The component.
         component: Label,
+        /// The world that was expected.
+        world: World,
         /// What does not fit.
         reason: String,
     },
@@ -303,6 +310,11 @@ impl fmt::Display for Age {
 
 fn exported(exports: &[String]) -> String {
     if exports.is_empty() { "nothing".to_owned() } else { names::list(exports) }
+}
+
+fn expected(world: World) -> String {
+    let exports: Vec<String> = world.exports().iter().map(|export| format!("`{export}`")).collect();
+    exports.join(" and ")
 }
 
 fn declared(known: &[String]) -> String {

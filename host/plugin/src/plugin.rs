@@ -23,6 +23,7 @@ use crate::load_error::{Label, LoadError};
 use crate::store_data::{StoreData, Tables};
 use crate::strategy::{Running, WasmStrategy};
 use crate::ticker::Ticker;
+use crate::world::World;
 use crate::{imports, wasi};
 
 /// A component that is compiled and has described itself.
@@ -177,7 +178,7 @@ fn prepare(
 }
 
 fn mismatch(error: &wasmtime::Error, label: &Label) -> LoadError {
-    LoadError::Mismatch { component: label.clone(), reason: format!("{error:#}") }
+    LoadError::Mismatch { component: label.clone(), world: World::Strategy, reason: format!("{error:#}") }
 }
 
 /// Instantiates a component and asks it for its description.

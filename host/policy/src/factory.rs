@@ -8,12 +8,16 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::batched::{BatchedPolicy, Opening, Stepwise};
 use crate::builtin::BuiltIn;
 use crate::parameters::{BadParameter, Parameter, Tunable as _};
 use crate::{ByHash, ExportedEntry, GhostStore, ImportedEntry, InSlot, Policy, ReplayPolicy, Slot};
 
 /// Makes a policy for a capacity, in the unit of the weights.
 type Constructor = dyn Fn(u64) -> Box<dyn Policy> + Send + Sync;
+
+/// Opens a batched policy.
+type Opener = dyn Fn(Opening) -> Result<Box<dyn BatchedPolicy>, String> + Send + Sync;
 
 /// A policy's name with the way to build it. Cheap to clone.
 ///
@@ -34,6 +38,13 @@ enum Kind {
     BuiltIn(BuiltIn),
     Tuned(Arc<Tuned>),
     Other(Arc<Other>),
+    Batched(Arc<Batched>),
+}
+
+/// A policy that is told of batches.
+struct Batched {
+    name: String,
+    open: Box<Opener>,
 }
 
 struct Other {
@@ -69,6 +80,24 @@ impl PolicyFactory {
         Self(Kind::Other(Arc::new(Other { name: name.into(), build: Box::new(build) })))
     }
 
+    /// A policy called `name` that is told of [batches](crate::batched). `open` may run inside a cache's lock. Where it, or the
+    /// policy later, fails, the policy names no victim, and the cache falls back to LRU.
+    pub fn batched(
+        name: impl Into<String>,
+        open: impl Fn(Opening) -> Result<Box<dyn BatchedPolicy>, String> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Kind::Batched(Arc::new(Batched { name: name.into(), open: Box::new(open) })))
+    }
+
+    /// Opens the policy to be told of batches; `None` where it is not one of those.
+    #[must_use]
+    pub fn open_batched(&self, opening: Opening) -> Option<Result<Box<dyn BatchedPolicy>, String>> {
+        match &self.0 {
+            Kind::Batched(batched) => Some((batched.open)(opening)),
+            Kind::BuiltIn(_) | Kind::Tuned(_) | Kind::Other(_) => None,
+        }
+    }
+
     pub(crate) const fn built_in(policy: BuiltIn) -> Self {
         Self(Kind::BuiltIn(policy))
     }
@@ -102,7 +131,7 @@ impl PolicyFactory {
         match &self.0 {
             Kind::BuiltIn(policy) => policy.parameters(),
             Kind::Tuned(tuned) => tuned.policy.parameters(),
-            Kind::Other(_) => &[],
+            Kind::Other(_) | Kind::Batched(_) => &[],
         }
     }
 
@@ -110,7 +139,7 @@ impl PolicyFactory {
         match &self.0 {
             Kind::BuiltIn(policy) => Some(*policy),
             Kind::Tuned(tuned) => Some(tuned.policy),
-            Kind::Other(_) => None,
+            Kind::Other(_) | Kind::Batched(_) => None,
         }
     }
 
@@ -122,6 +151,7 @@ impl PolicyFactory {
             Kind::BuiltIn(policy) => policy.name(),
             Kind::Tuned(tuned) => &tuned.name,
             Kind::Other(other) => &other.name,
+            Kind::Batched(batched) => &batched.name,
         }
     }
 
@@ -139,6 +169,7 @@ impl PolicyFactory {
             Kind::BuiltIn(policy) => policy.visit::<ByHash, _>(capacity, Boxed),
             Kind::Tuned(tuned) => tuned.policy.visit::<ByHash, _>(capacity, Boxed),
             Kind::Other(other) => (other.build)(capacity),
+            Kind::Batched(batched) => Box::new(batched.stepwise(capacity)),
         }
     }
 
@@ -168,7 +199,18 @@ impl PolicyFactory {
             Kind::BuiltIn(policy) => policy.visit::<G, V>(capacity, visitor),
             Kind::Tuned(tuned) => tuned.policy.visit::<G, V>(capacity, visitor),
             Kind::Other(other) => visitor.visit((other.build)(capacity)),
+            Kind::Batched(batched) => visitor.visit(batched.stepwise(capacity)),
         }
+    }
+}
+
+/// The seed of a policy that a cache or a shadow opens: whoever needs another one opens it by itself.
+const SEED: u64 = 1;
+
+impl Batched {
+    fn stepwise(&self, capacity: u64) -> Stepwise {
+        let opening = Opening { capacity: capacity.max(1), weighed: true, seed: SEED };
+        Stepwise::new((self.open)(opening), opening.capacity, opening.weighed)
     }
 }
 
@@ -176,6 +218,7 @@ impl PartialEq for PolicyFactory {
     fn eq(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
             (Kind::Other(one), Kind::Other(two)) => Arc::ptr_eq(one, two),
+            (Kind::Batched(one), Kind::Batched(two)) => Arc::ptr_eq(one, two),
             // None, and so unequal, for one of another program.
             _ => self.as_built_in().is_some() && self.as_built_in() == other.as_built_in(),
         }

@@ -47,6 +47,7 @@
 
 mod access_bits;
 pub mod arc;
+pub mod batched;
 pub mod builtin;
 pub mod clock2q_plus;
 mod factory;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cpu_time::ThreadTime;
 
-use crate::replay::{Tally, Weigh};
+use crate::replay::{PolicyFault, Tally, Weigh};
 use host_contract::number::ratio;
 use host_policy::PolicyFactory;
 
@@ -83,30 +83,33 @@ impl Count {
 
     /// Feeds requests, with a size each or without sizes, in parts that end where windows do; `fed` is told the
     /// length of each. False when it was stopped before the end.
+    ///
+    /// # Errors
+    /// The policy failed.
     pub(crate) fn feed<K>(
         &mut self,
         mut requests: &[K],
         mut sizes: &[u32],
         observer: &dyn Observer,
-        mut feed: impl FnMut(&[K], &[u32]) -> Tally,
+        mut feed: impl FnMut(&[K], &[u32]) -> Result<Tally, PolicyFault>,
         mut fed: impl FnMut(u64),
-    ) -> bool {
+    ) -> Result<bool, PolicyFault> {
         while !requests.is_empty() {
             if observer.stopped() {
-                return false;
+                return Ok(false);
             }
             let length = self.to_window_end().min(REQUESTS_PER_LOOK).min(requests.len());
             let (now, later) = requests.split_at(length);
             let (sizes_now, sizes_later) = sizes.split_at(length.min(sizes.len()));
             let started = ThreadTime::now();
-            let tally = feed(now, sizes_now);
+            let tally = feed(now, sizes_now)?;
             self.took += started.elapsed();
             let length = u64::try_from(length).unwrap_or(u64::MAX);
             self.note(length, tally);
             fed(length);
             (requests, sizes) = (later, sizes_later);
         }
-        true
+        Ok(true)
     }
 
     fn to_window_end(&self) -> usize {
@@ -129,6 +132,11 @@ impl Count {
         self.tally.hits += tally.hits;
         self.tally.bytes += tally.bytes;
         self.tally.bytes_missed += tally.bytes_missed;
+    }
+
+    /// The name of the policy.
+    pub(crate) fn policy(&self) -> String {
+        self.cell.method.to_string()
     }
 
     pub(crate) fn row(self) -> Row {

@@ -41,6 +41,14 @@ pub enum SimError {
     /// The trace was read again, and has other keys.
     #[error("{0}: was changed while it was read; start again when nobody writes to it")]
     Changed(String),
+    /// A policy of another program failed, or answered what cannot be true.
+    #[error("policy `{policy}`: {reason}")]
+    Policy {
+        /// The policy.
+        policy: String,
+        /// What went wrong.
+        reason: String,
+    },
     /// What was asked for needs the requests in memory, where they may not be or do not fit.
     #[error(
         "{path}: {what} needs the whole trace in memory, and there is no room for it; \

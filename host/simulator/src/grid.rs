@@ -5,14 +5,15 @@
 //! while the trace is still being read; what is not there yet is waited for.
 
 use std::cmp::Reverse;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, Scope};
 use std::time::Duration;
 
 use crate::belady::{Belady, Preparation};
-use crate::replay::Replay;
+use crate::error::SimError;
+use crate::replay::{PolicyFault, Replay};
 
 use crate::cell::{Cell, Count};
 use crate::interned::Interned;
@@ -25,7 +26,7 @@ const REPORT: Duration = Duration::from_millis(100);
 /// Cells whose workers run.
 pub(crate) struct Grid<'a> {
     work: Arc<Work<'a>>,
-    done: Receiver<(usize, Row)>,
+    done: Receiver<(usize, Result<Row, SimError>)>,
 }
 
 /// What the workers share.
@@ -38,6 +39,8 @@ struct Work<'a> {
     order: Vec<usize>,
     next: AtomicUsize,
     replayed: AtomicU64,
+    /// A cell failed: the others are not begun.
+    failed: AtomicBool,
     /// The next use of each request, found by the first cell that needs it; `None` when it was stopped.
     belady: OnceLock<Option<Belady>>,
 }
@@ -63,8 +66,8 @@ impl<'a> Grid<'a> {
         let workers = threads(cells.len());
         let next = AtomicUsize::new(0);
         let replayed = AtomicU64::new(0);
-        let belady = OnceLock::new();
-        let work = Arc::new(Work { trace, cells, options, observer, order, next, replayed, belady });
+        let (failed, belady) = (AtomicBool::new(false), OnceLock::new());
+        let work = Arc::new(Work { trace, cells, options, observer, order, next, replayed, failed, belady });
         for _ in 0..workers {
             let (work, sender) = (Arc::clone(&work), sender.clone());
             scope.spawn(move || work.all(&sender));
@@ -73,12 +76,16 @@ impl<'a> Grid<'a> {
     }
 
     /// Waits for the rows. They are in the order of the cells; cells that were not finished have none.
-    pub(crate) fn finish(self) -> Vec<Row> {
+    ///
+    /// # Errors
+    /// [`SimError::Policy`]: a policy failed.
+    pub(crate) fn finish(self) -> Result<Vec<Row>, SimError> {
         let observer = self.work.observer;
         let mut rows: Vec<Option<Row>> = self.work.cells.iter().map(|_| None).collect();
         loop {
             match self.done.recv_timeout(REPORT) {
                 Ok((place, row)) => {
+                    let row = row?;
                     let Row { policy, capacity, miss_ratio, .. } = &row;
                     observer.say(&format!("  {policy} at {capacity}: {:.2} % missed", miss_ratio * 100.0));
                     if let Some(kept) = rows.get_mut(place) {
@@ -86,7 +93,7 @@ impl<'a> Grid<'a> {
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => observer.at(self.work.replayed.load(Ordering::Relaxed)),
-                Err(RecvTimeoutError::Disconnected) => return rows.into_iter().flatten().collect(),
+                Err(RecvTimeoutError::Disconnected) => return Ok(rows.into_iter().flatten().collect()),
             }
         }
     }
@@ -94,16 +101,24 @@ impl<'a> Grid<'a> {
 
 impl Work<'_> {
     /// Does cells until there are none.
-    fn all(&self, done: &SyncSender<(usize, Row)>) {
-        while let Some(row) = self.one() {
-            if done.send(row).is_err() {
+    fn all(&self, done: &SyncSender<(usize, Result<Row, SimError>)>) {
+        while let Some((place, row)) = self.one() {
+            let row = row.map_err(|PolicyFault(reason)| {
+                self.failed.store(true, Ordering::Relaxed);
+                let policy = self.cells.get(place).map_or_else(String::new, |cell| cell.method.to_string());
+                SimError::Policy { policy, reason }
+            });
+            if done.send((place, row)).is_err() {
                 return;
             }
         }
     }
 
     /// Does the next cell; `None` when there is none, or the run was stopped.
-    fn one(&self) -> Option<(usize, Row)> {
+    fn one(&self) -> Option<(usize, Result<Row, PolicyFault>)> {
+        if self.failed.load(Ordering::Relaxed) {
+            return None;
+        }
         let place = *self.order.get(self.next.fetch_add(1, Ordering::Relaxed))?;
         let cell = self.cells.get(place)?;
         let mut count = Count::new(cell.clone(), self.options);
@@ -111,13 +126,20 @@ impl Work<'_> {
             self.replayed.fetch_add(requests, Ordering::Relaxed);
         };
         let needs_sizes = cell.needs_sizes(self.options);
+        let mut fault = None;
+        let mut goes_on = |fed: Result<bool, PolicyFault>| {
+            fed.unwrap_or_else(|failed| {
+                fault = Some(failed);
+                false
+            })
+        };
         let whole = match &cell.method {
             Method::Policy(policy) => {
                 let mut replay = Replay::numbered(policy, cell.amount, cell.weigh);
                 self.trace.for_each(|piece| {
                     replay.learn(&piece.new_keys);
                     let feed = |r: &[u32], s: &[u32]| replay.feed(r, s);
-                    count.feed(&piece.numbers, piece.sizes(needs_sizes), self.observer, feed, fed)
+                    goes_on(count.feed(&piece.numbers, piece.sizes(needs_sizes), self.observer, feed, fed))
                 })
             }
             Method::Belady => {
@@ -125,12 +147,15 @@ impl Work<'_> {
                 // More than can be addressed is more than there are keys.
                 let mut replay = prepared.replay(usize::try_from(cell.amount).unwrap_or(usize::MAX));
                 self.trace.for_each(|piece| {
-                    let feed = |r: &[u32], s: &[u32]| replay.feed(r.len(), s);
-                    count.feed(&piece.numbers, piece.sizes(needs_sizes), self.observer, feed, fed)
+                    let feed = |r: &[u32], s: &[u32]| Ok(replay.feed(r.len(), s));
+                    goes_on(count.feed(&piece.numbers, piece.sizes(needs_sizes), self.observer, feed, fed))
                 })
             }
         };
-        whole.then(|| (place, count.row()))
+        match fault {
+            Some(fault) => Some((place, Err(fault))),
+            None => whole.then(|| (place, Ok(count.row()))),
+        }
     }
 
     /// Finds the next use of every request; `None` when it was stopped.

@@ -27,8 +27,8 @@
 //! | [`belady::Belady`] | the fewest misses that any policy can reach on requests in memory |
 //! | [`Observer`] | how the caller follows a simulation and stops it |
 //!
-//! A simulation fails only because of its input: the trace cannot be read, or cannot answer what was asked. See
-//! [`SimError`].
+//! A simulation fails because of its input: the trace cannot be read, or cannot answer what was asked; or because of a
+//! policy of another program, which may fail. See [`SimError`].
 
 pub mod belady;
 mod blocks;
@@ -55,12 +55,12 @@ mod stream;
 
 pub use capacity::{Capacity, CapacityError};
 pub use error::SimError;
-pub use host_policy::{PolicyFactory, Registry, UnknownPolicy, builtin};
+pub use host_policy::{PolicyFactory, Registry, UnknownPolicy, builtin, split_list};
 pub use method::Method;
 pub use numbered::{NumberedTrace, Object};
 pub use observer::Observer;
 pub use options::{Hold, MemoryLimit, Options};
 pub use origin::{Demand, Origin};
-pub use replay::{Replay, Tally, Weigh};
+pub use replay::{PolicyFault, Replay, Tally, Weigh};
 pub use results::{Row, Simulation, Window};
 pub use simulate::simulate;

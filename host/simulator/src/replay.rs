@@ -11,13 +11,17 @@
 //!   that the memory they need is on its way when they are applied. What was seen may have changed by then; it is
 //!   looked up again, and only the time depends on it.
 //!
-//! It cannot fail: an entry heavier than the capacity is a miss and is not stored.
+//! A built-in policy cannot fail: an entry heavier than the capacity is a miss and is not stored. One that is told of
+//! [batches](host_policy::batched), as a component is, runs through a loop of its own, and may.
 
+mod batched;
 mod entries;
 mod index;
 
+use host_policy::batched::Opening;
 use host_policy::{MOST_CAPACITY, PolicyFactory, ReplayPolicy, Visitor};
 
+use batched::{Batched, ByHash, ByNumber, Slots};
 use entries::{Unit, Weighed};
 use index::{Hashed, Index, Numbered};
 
@@ -31,6 +35,11 @@ pub struct Tally {
     /// Bytes of the requests that missed; 0 where no sizes were given.
     pub bytes_missed: u64,
 }
+
+/// Why a policy cannot be replayed any further. Only one of another program fails.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct PolicyFault(pub(crate) String);
 
 /// What an entry weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,10 +57,11 @@ pub enum Weigh {
 ///
 /// let mut replay = Replay::numbered(&builtin::LRU, 2, Weigh::Objects);
 /// replay.learn(&[0xfeed, 0xbeef, 0xcafe]); // the hashed keys, by number
-/// assert_eq!(replay.feed(&[0, 1, 0, 2], &[]).hits, 1);
-/// assert_eq!(replay.feed(&[1, 2], &[]).hits, 1); // 1 went when 2 came, and took the place of 0
+/// assert_eq!(replay.feed(&[0, 1, 0, 2], &[])?.hits, 1);
+/// assert_eq!(replay.feed(&[1, 2], &[])?.hits, 1); // 1 went when 2 came, and took the place of 0
+/// # Ok::<(), host_simulator::PolicyFault>(())
 /// ```
-pub struct Replay<Key>(Box<dyn Feed<Key>>);
+pub struct Replay<Key>(Result<Box<dyn Feed<Key>>, PolicyFault>);
 
 impl Replay<u32> {
     /// An empty cache whose requests are numbers of keys, fewer than 2^31 of them. Each key has to be
@@ -59,12 +69,14 @@ impl Replay<u32> {
     /// Costs 12 bytes a key besides what residents need.
     #[must_use]
     pub fn numbered(policy: &PolicyFactory, capacity: u64, weigh: Weigh) -> Self {
-        Self(start(policy, capacity, weigh, Numbered::default()))
+        Self(start(policy, capacity, weigh, (Numbered::default(), ByNumber::default())))
     }
 
     /// Takes the hashes of the keys with the next numbers, 0 being the first. No two are equal.
     pub fn learn(&mut self, ids: &[u64]) {
-        self.0.learn(ids);
+        if let Ok(feed) = &mut self.0 {
+            feed.learn(ids);
+        }
     }
 }
 
@@ -73,7 +85,7 @@ impl Replay<u64> {
     /// the policy.
     #[must_use]
     pub fn hashed(policy: &PolicyFactory, capacity: u64, weigh: Weigh) -> Self {
-        Self(start(policy, capacity, weigh, Hashed::default()))
+        Self(start(policy, capacity, weigh, (Hashed::default(), ByHash::default())))
     }
 }
 
@@ -81,10 +93,20 @@ impl<Key> Replay<Key> {
     /// Applies requests in order. `sizes` has one for each, or is empty; where it is empty, or a size 0, the size counts
     /// as 1. A hit keeps the weight the entry was stored with.
     ///
+    /// # Errors
+    /// The policy failed, and fails from then on.
+    ///
     /// # Panics
     /// If a request is a number that was not learned.
-    pub fn feed(&mut self, requests: &[Key], sizes: &[u32]) -> Tally {
-        self.0.feed(requests, sizes)
+    pub fn feed(&mut self, requests: &[Key], sizes: &[u32]) -> Result<Tally, PolicyFault> {
+        let fed = match &mut self.0 {
+            Ok(feed) => feed.feed(requests, sizes),
+            Err(fault) => return Err(fault.clone()),
+        };
+        if let Err(fault) = &fed {
+            self.0 = Err(fault.clone());
+        }
+        fed
     }
 }
 
@@ -96,18 +118,30 @@ impl<Key> std::fmt::Debug for Replay<Key> {
 
 /// One dynamic call for many requests.
 trait Feed<Key>: Send {
-    fn feed(&mut self, requests: &[Key], sizes: &[u32]) -> Tally;
+    fn feed(&mut self, requests: &[Key], sizes: &[u32]) -> Result<Tally, PolicyFault>;
     fn learn(&mut self, ids: &[u64]);
 }
 
-fn start<I: Index + Send + 'static>(
+/// The seed of a policy that needs chance: a replay gives the same rows twice.
+const SEED: u64 = 1;
+
+fn start<I, S>(
     policy: &PolicyFactory,
     capacity: u64,
     weigh: Weigh,
-    index: I,
-) -> Box<dyn Feed<I::Key>> {
+    (index, slots): (I, S),
+) -> Result<Box<dyn Feed<I::Key>>, PolicyFault>
+where
+    I: Index + Send + 'static,
+    S: Slots<Key = I::Key> + 'static,
+{
     let capacity = capacity.min(MOST_CAPACITY);
-    policy.visit_in_slots(capacity, Start { capacity, weigh, index })
+    let opening = Opening { capacity: capacity.max(1), weighed: weigh == Weigh::Bytes, seed: SEED };
+    match policy.open_batched(opening) {
+        Some(Ok(policy)) => Ok(Box::new(Batched::new(policy, slots, capacity, weigh))),
+        Some(Err(reason)) => Err(PolicyFault(reason)),
+        None => Ok(policy.visit_in_slots(capacity, Start { capacity, weigh, index })),
+    }
 }
 
 struct Start<I> {

@@ -120,7 +120,7 @@ impl<'a> Task<'a> {
         let cells = self.methods.len().saturating_mul(self.capacities.len());
         let steps = u64::try_from(cells).map_or(0, |cells| cells.saturating_mul(requests));
         self.observer.begin("replaying", Some(steps));
-        let rows = early.unwrap_or_else(|| start(distinct, footprint.unwrap_or(0))).finish();
+        let rows = early.unwrap_or_else(|| start(distinct, footprint.unwrap_or(0))).finish()?;
         self.observer.end(&format!("replayed in {:.2} s", started.elapsed().as_secs_f64() - read_seconds));
         Ok(Simulation {
             trace: self.path.clone(),

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use crate::replay::Replay;
+use crate::error::SimError;
+use crate::replay::{PolicyFault, Replay};
 use host_policy::PolicyFactory;
 use host_workload::trace::TraceError;
 
@@ -38,6 +39,8 @@ struct Running {
     replay: Replay<u64>,
     count: Count,
     needs_sizes: bool,
+    /// The policy failed.
+    fault: Option<SimError>,
 }
 
 /// Replays the cells, each a policy, over the blocks. Some of their `keys` may be known.
@@ -47,7 +50,7 @@ pub(crate) fn run(
     cells: &[(PolicyFactory, Cell)],
     options: &Options,
     observer: &dyn Observer,
-) -> Result<Streamed, TraceError> {
+) -> Result<Streamed, SimError> {
     let mut streamed = Streamed { requests: 0, keys, sized: false, rows: Vec::new() };
     let workers = threads(cells.len());
     thread::scope(|scope| {
@@ -75,6 +78,9 @@ pub(crate) fn run(
             Err(panic) => std::panic::resume_unwind(panic),
         });
         let mut done: Vec<Running> = done.collect();
+        if let Some(fault) = done.iter_mut().find_map(|running| running.fault.take()) {
+            return Err(fault);
+        }
         if !observer.stopped() {
             done.sort_by_key(|running| running.place);
             streamed.rows = done.into_iter().map(|running| running.count.row()).collect();
@@ -99,14 +105,19 @@ impl Running {
             replay: Replay::hashed(policy, cell.amount, cell.weigh),
             count: Count::new(cell.clone(), options),
             needs_sizes: cell.needs_sizes(options),
+            fault: None,
         }
     }
 
-    /// Replays a block; false when it was stopped before the end.
+    /// Replays a block; false when it was stopped before the end, or the policy failed.
     fn feed(&mut self, block: &Block, observer: &dyn Observer) -> bool {
         let sizes = if self.needs_sizes { block.sizes.as_slice() } else { &[] };
         let replay = &mut self.replay;
-        self.count.feed(&block.keys, sizes, observer, |r, s| replay.feed(r, s), |_| ())
+        let fed = self.count.feed(&block.keys, sizes, observer, |r, s| replay.feed(r, s), |_| ());
+        fed.unwrap_or_else(|PolicyFault(reason)| {
+            self.fault = Some(SimError::Policy { policy: self.count.policy(), reason });
+            false
+        })
     }
 }
 

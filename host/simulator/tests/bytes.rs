@@ -35,7 +35,7 @@ fn a_replay_is_small() {
         replay.learn(&ids);
         let mut worst = 0;
         for requests in requests.chunks(requests.len() / 16) {
-            replay.feed(requests, &[]);
+            replay.feed(requests, &[]).unwrap();
             worst = worst.max(held() - before);
         }
         let each = (worst as f64 - 12.0 * f64::from(DISTINCT)) / f64::from(CAPACITY);

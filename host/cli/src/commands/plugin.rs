@@ -197,7 +197,7 @@ fn inspect(file: &Path, layers: &Layers, json: bool) -> Result<(), Failure> {
     let named = bundled.iter().find(|place| !file.exists() && is_named(place));
     let source = named.map_or(Source::File(file), Place::source);
     let limits = strategies::start_limits(&settings, Time::Machine);
-    let inspection = loader.open(source, &limits)?.inspection();
+    let inspection = loader.inspect(source, &limits)?;
     let granted = granted(&inspection, &settings);
     if json {
         return print_json(&Inspected { inspection: &inspection, granted, profile: &settings.profile });

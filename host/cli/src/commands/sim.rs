@@ -42,6 +42,7 @@ Examples:
   host sim trace.lis.zst --policy lru,lfu,arc,belady --capacity 1000,1%,10%
   host sim trace.bin.zst --policy lru --capacity 64MB --csv
   host sim trace.lis.zst --policy 'lirs,lirs(hir=0.1, ghosts=4)'
+  host sim trace.lis.zst --policy sieve,plugin:sieve,./mine.wasm
   host sim trace.lis.zst --curve --plot curve.svg
   host sim trace.lis.zst --curve --capacity 1000..50000 --policy lru,arc,belady
   host sim trace.lis.zst --per-window 10000 --capacity 5% --plot windows.svg
@@ -60,7 +61,8 @@ pub(crate) struct Sim {
     #[arg(
         help = format!(
             "Policies to replay, with parameters in parentheses where they have some, lirs(hir=0.1): {} (the offline \
-             optimum) [default: {}; with --curve {}]",
+             optimum); or components: plugin:NAME for a bundled one, or the path of a .wasm file [default: {}; with \
+             --curve {}]",
             Method::names(&policies()).join(", "), listed(&POLICIES), listed(&CURVES)
         ),
         long,

@@ -25,7 +25,7 @@ fn compiled(engine: &Engine) -> Vec<u8> {
 
 fn kept() -> Kept {
     let dir = tempfile::tempdir().unwrap();
-    let engine = crate::engine::engine().unwrap();
+    let engine = crate::engine::engine(crate::world::World::Strategy).unwrap();
     let artifacts = Artifacts::open(dir.path(), &engine).unwrap();
     artifacts.keep(&compiled(&engine), &digest(), 8).unwrap();
     let (cwasm, json) = entry_files(dir.path());
@@ -76,7 +76,10 @@ fn other_settings_of_the_engine_have_other_entries() {
     let kept = kept();
     let other = Engine::default();
     assert_ne!(engine_key(&kept.engine), engine_key(&other));
-    assert_eq!(engine_key(&kept.engine), engine_key(&crate::engine::engine().unwrap()));
+    assert_eq!(
+        engine_key(&kept.engine),
+        engine_key(&crate::engine::engine(crate::world::World::Strategy).unwrap())
+    );
 }
 
 #[cfg(unix)]
@@ -84,7 +87,7 @@ fn other_settings_of_the_engine_have_other_entries() {
 fn the_directory_is_made_for_the_user_alone_and_refused_where_others_can_write() {
     use std::os::unix::fs::PermissionsExt as _;
     let dir = tempfile::tempdir().unwrap();
-    let engine = crate::engine::engine().unwrap();
+    let engine = crate::engine::engine(crate::world::World::Strategy).unwrap();
     let made = dir.path().join("a/b");
     Artifacts::open(&made, &engine).unwrap();
     assert_eq!(fs::metadata(&made).unwrap().permissions().mode() & 0o777, 0o700);

@@ -13,7 +13,7 @@ fn each_loads_with_the_grants_it_needs_and_runs() {
     assert!(!all.is_empty());
     for place in all {
         let Place::Bundled(name, _) = place else { panic!("{place:?} is no bundled component") };
-        let inspection = LOADER.inspect(place.source()).unwrap_or_else(|error| panic!("{error}"));
+        let inspection = LOADER.inspect(place.source(), &limits()).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(inspection.description.name, name);
         let grants = inspection.grants().into_iter().collect();
         let mut strategy = LOADER.load(place.source(), &grants, &BTreeMap::new(), &limits(), 1).unwrap();

@@ -10,7 +10,7 @@ use host_contract::{
 use host_control::Strategy;
 use host_plugin::{SettingKind, Source};
 
-use super::{LOADER, PROBE, context, messages, probe, tick};
+use super::{LOADER, PROBE, context, limits, messages, probe, tick};
 
 #[test]
 fn memory_is_kept_from_tick_to_tick_and_time_is_the_tick_s() {
@@ -217,7 +217,7 @@ fn the_same_component_costs_the_same_fuel_twice() {
 
 #[test]
 fn an_inspection_tells_all_there_is_to_know() {
-    let inspection = LOADER.inspect(Source::File(&PROBE)).unwrap();
+    let inspection = LOADER.inspect(Source::File(&PROBE), &limits()).unwrap();
     assert_eq!(inspection.description.name, "probe");
     assert_eq!(inspection.description.version, "0.1.0");
     assert_eq!(inspection.description.settings[1].kind, SettingKind::Integer);

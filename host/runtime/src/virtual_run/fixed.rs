@@ -11,7 +11,7 @@ use std::thread::{Scope, ScopedJoinHandle, available_parallelism};
 use host_cache::PolicyFactory;
 use host_contract::Unit;
 use host_contract::number::ratio;
-use host_simulator::{NumberedTrace, Replay, Tally, Weigh};
+use host_simulator::{NumberedTrace, PolicyFault, Replay, SimError, Tally, Weigh};
 use host_workload::key::hash_number;
 use serde::Serialize;
 
@@ -124,16 +124,25 @@ fn by_number(
     let weigh = weigh(steps);
     let mut replay = Replay::numbered(policy, steps.capacity, weigh);
     replay.learn(trace.ids());
-    let (mut requests, mut tally, mut weights) = (0, Tally::default(), Vec::new());
+    let (mut requests, mut tally, mut weights, mut fault) = (0, Tally::default(), Vec::new(), None);
     trace.for_each_piece(|numbers| {
         weights.clear();
         if weigh == Weigh::Bytes {
             weights.extend(trace.sizes_of(numbers));
         }
-        tally += replay.feed(numbers, &weights);
+        match replay.feed(numbers, &weights) {
+            Ok(fed) => tally += fed,
+            Err(failed) => {
+                fault = Some(failed);
+                return false;
+            }
+        }
         requests += u64::try_from(numbers.len()).unwrap_or(u64::MAX);
         !asked.to_stop()
     })?;
+    if let Some(fault) = fault {
+        return Err(failed(policy, &fault));
+    }
     Ok((!asked.to_stop()).then(|| fixed(steps, policy, requests, tally)))
 }
 
@@ -142,7 +151,7 @@ fn by_hash(steps: &Steps<'_>, policies: Vec<PolicyFactory>, asked: Asked<'_>) ->
     let weigh = weigh(steps);
     let replay = |policy| (Replay::hashed(&policy, steps.capacity, weigh), policy, Tally::default());
     let mut replays: Vec<_> = policies.into_iter().map(replay).collect();
-    let mut requests = 0;
+    let (mut requests, mut fault) = (0, None);
     let (mut ids, mut weights) = (Vec::new(), Vec::new());
     steps.each(|some| {
         for step in some {
@@ -153,12 +162,15 @@ fn by_hash(steps: &Steps<'_>, policies: Vec<PolicyFactory>, asked: Asked<'_>) ->
                 }
             }
         }
-        if ids.len() >= FED {
-            feed(&mut replays, &mut ids, &mut weights, &mut requests);
+        if ids.len() >= FED && fault.is_none() {
+            fault = feed(&mut replays, &mut ids, &mut weights, &mut requests).err();
         }
-        !asked.to_stop()
+        fault.is_none() && !asked.to_stop()
     })?;
-    feed(&mut replays, &mut ids, &mut weights, &mut requests);
+    if let Some(fault) = fault {
+        return Err(fault);
+    }
+    feed(&mut replays, &mut ids, &mut weights, &mut requests)?;
     let row = |(_, policy, tally)| (fixed(steps, &policy, requests, tally), policy);
     let rows = replays.into_iter().map(row).map(|(row, policy)| (policy, row));
     Ok(if asked.to_stop() { Rows::new() } else { rows.collect() })
@@ -172,13 +184,18 @@ fn feed(
     ids: &mut Vec<u64>,
     weights: &mut Vec<u32>,
     requests: &mut u64,
-) {
+) -> Result<(), RunError> {
     *requests += u64::try_from(ids.len()).unwrap_or(u64::MAX);
-    for (replay, _, tally) in replays {
-        *tally += replay.feed(ids, weights);
+    for (replay, policy, tally) in replays {
+        *tally += replay.feed(ids, weights).map_err(|fault| failed(policy, &fault))?;
     }
     ids.clear();
     weights.clear();
+    Ok(())
+}
+
+fn failed(policy: &PolicyFactory, fault: &PolicyFault) -> RunError {
+    RunError::Simulation(SimError::Policy { policy: policy.name().to_owned(), reason: fault.to_string() })
 }
 
 fn weigh(steps: &Steps<'_>) -> Weigh {

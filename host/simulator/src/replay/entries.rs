@@ -4,7 +4,7 @@
 use host_policy::{InSlot, ReplayPolicy, Slot};
 
 use super::index::Index;
-use super::{Feed, Tally};
+use super::{Feed, PolicyFault, Tally};
 use crate::index::{NIL, at};
 use crate::prefetch::{BATCH, batch};
 
@@ -146,7 +146,7 @@ impl<P: ReplayPolicy + 'static, I: Index + Send> Feed<I::Key> for Unit<P, I> {
         self.index.learn(ids);
     }
 
-    fn feed(&mut self, requests: &[I::Key], sizes: &[u32]) -> Tally {
+    fn feed(&mut self, requests: &[I::Key], sizes: &[u32]) -> Result<Tally, PolicyFault> {
         let mut tally = Tally::default();
         let mut sizes = sizes.iter();
         in_batches(
@@ -169,7 +169,7 @@ impl<P: ReplayPolicy + 'static, I: Index + Send> Feed<I::Key> for Unit<P, I> {
                 }
             },
         );
-        tally
+        Ok(tally)
     }
 }
 
@@ -241,7 +241,7 @@ impl<P: ReplayPolicy + 'static, I: Index + Send> Feed<I::Key> for Weighed<P, I> 
         self.index.learn(ids);
     }
 
-    fn feed(&mut self, requests: &[I::Key], sizes: &[u32]) -> Tally {
+    fn feed(&mut self, requests: &[I::Key], sizes: &[u32]) -> Result<Tally, PolicyFault> {
         let mut tally = Tally::default();
         let mut sizes = sizes.iter();
         in_batches(
@@ -260,6 +260,6 @@ impl<P: ReplayPolicy + 'static, I: Index + Send> Feed<I::Key> for Weighed<P, I> 
                 }
             },
         );
-        tally
+        Ok(tally)
     }
 }

@@ -50,7 +50,7 @@ fn equals_a_replay_of_a_real_trace() {
         cache.check().unwrap();
         // By the cache's own ids: the sketch of W-TinyLFU confuses others where ids are others.
         let ids: Vec<u64> = requests.iter().map(|id| cache.id(id)).collect();
-        let hits = Replay::hashed(kind, 708, Weigh::Objects).feed(&ids, &[]).hits;
+        let hits = Replay::hashed(kind, 708, Weigh::Objects).feed(&ids, &[]).unwrap().hits;
         let stats = cache.stats();
         assert_eq!((stats.hits, stats.misses), (hits, requests.len() as u64 - hits), "{kind}");
     }

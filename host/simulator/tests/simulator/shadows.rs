@@ -21,7 +21,7 @@ fn errors(ids: &[u64], capacity: u64) -> (f64, Vec<f64>) {
     }
     let error = |estimate: &host_cache::Estimate| {
         let mut full = Replay::hashed(&estimate.policy, estimate.capacity, Weigh::Objects);
-        let misses = ids.len() as u64 - full.feed(ids, &[]).hits;
+        let misses = ids.len() as u64 - full.feed(ids, &[]).unwrap().hits;
         let truth = misses as f64 / ids.len() as f64;
         (estimate.miss_ratio().unwrap() - truth).abs() * 100.0
     };

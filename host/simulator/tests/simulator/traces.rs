@@ -58,7 +58,7 @@ fn hit_percent(requests: &[u32], kind: &PolicyFactory, capacity: u64) -> f64 {
     let ids: Vec<u64> = (0..distinct).collect();
     let mut replay = Replay::numbered(kind, capacity, Weigh::Objects);
     replay.learn(&ids);
-    let hits = replay.feed(requests, &[]).hits;
+    let hits = replay.feed(requests, &[]).unwrap().hits;
     100.0 * hits as f64 / requests.len() as f64
 }
 
