@@ -54,7 +54,6 @@ fn a_component_misses_as_its_native_twin_does() {
 }
 
 #[test]
-#[ignore = "minutes: every shared trace"]
 fn a_component_misses_as_its_native_twin_does_on_every_shared_trace() {
     for name in [
         "OLTP.lis.zst",
