@@ -5,7 +5,7 @@
 //! differs between machines or runs is pinned.
 //!
 //! A strategy is bounded by fuel, which reproduces, and the epoch is the backstop for wall time. A policy is on the data path,
-//! where counting fuel would cost as much again as the policy itself: the epoch alone interrupts it.
+//! where counting each instruction is work for every request: the epoch alone interrupts it.
 
 use wasmtime::{Config, Engine};
 
@@ -21,7 +21,7 @@ const CALL_STACK: usize = 2 << 20;
 
 pub(crate) fn engine(world: World) -> wasmtime::Result<Engine> {
     let mut config = Config::new();
-    config.consume_fuel(is_metered(world));
+    config.consume_fuel(world == World::Strategy);
     config.epoch_interruption(true);
     // NaN bits and relaxed SIMD are the two places where wasm may differ between machines. Threads
     // would be a third: support for them is not compiled in.
@@ -32,9 +32,4 @@ pub(crate) fn engine(world: World) -> wasmtime::Result<Engine> {
     // Guests are stripped: a backtrace would be a list of numbers.
     config.wasm_backtrace_max_frames(None);
     Engine::new(&config)
-}
-
-/// Whether the instructions of such components are counted.
-pub(crate) const fn is_metered(world: World) -> bool {
-    matches!(world, World::Strategy)
 }

@@ -14,7 +14,7 @@ use host_control::Fault;
 use host_policy::batched::{Answer, Batch, BatchedPolicy, Opening};
 use host_policy::{ExportedEntry, ImportedEntry, PolicyFactory, Slot};
 use wasmtime::Store;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::Component;
 
 use crate::allowance::Allowance;
 use crate::bindings::eviction::exports::optimizer::plugin::eviction_policy as contract;
@@ -27,10 +27,10 @@ use crate::interfaces::Interfaces;
 use crate::limits::Limits;
 use crate::load_error::{Label, LoadError};
 use crate::names;
+use crate::plugin::{linker, mismatch};
 use crate::store_data::{StoreData, Tables};
 use crate::ticker::Ticker;
 use crate::world::World;
-use crate::{imports, wasi};
 
 /// Bytes kept of an error that a policy answers with.
 const MAX_ANSWER: usize = 1 << 10;
@@ -66,15 +66,10 @@ impl PolicyPlugin {
         label: Label,
         limits: &Limits,
     ) -> Result<Self, LoadError> {
-        let mismatch = |error: wasmtime::Error| LoadError::Mismatch {
-            component: label.clone(),
-            world: World::Eviction,
-            reason: format!("{error:#}"),
-        };
-        let mut linker = Linker::new(component.engine());
         let granted = BTreeSet::from([Grant::Settings, Grant::Log]);
-        wasi::link(&mut linker).and_then(|()| imports::link(&mut linker, &granted)).map_err(mismatch)?;
-        let pre = linker.instantiate_pre(component).and_then(EvictionPre::new).map_err(mismatch)?;
+        let linker = linker(component, &granted, World::Eviction, &label)?;
+        let pre = linker.instantiate_pre(component).and_then(EvictionPre::new);
+        let pre = pre.map_err(|error| mismatch(&error, World::Eviction, &label))?;
         let mut instance = Instance::start(&pre, &ticker, &tables, &label, limits, 0)?;
         let raw = instance
             .call(limits.start(), async |bindings, store| {

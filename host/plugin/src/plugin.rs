@@ -57,7 +57,7 @@ impl Plugin {
         label: Label,
         limits: &Limits,
     ) -> Result<Self, LoadError> {
-        let linker = linker(&component, &Grant::ALL.into(), &label)?;
+        let linker = linker(&component, &Grant::ALL.into(), World::Strategy, &label)?;
         let pre = prepare(&linker, &component, &label)?;
         let (_, description) = run_start(&pre, &ticker, &label, StoreData::new(&tables, limits, 0), limits)?;
         Ok(Self { component, ticker, tables, interfaces, size, label, description, compile_time: None })
@@ -120,7 +120,7 @@ impl Plugin {
     ) -> Result<WasmStrategy, LoadError> {
         self.interfaces.check_grants(self.name(), &self.label, grants)?;
         let settings = self.description.check_settings(settings, &self.label)?;
-        let linker = linker(&self.component, grants, &self.label)?;
+        let linker = linker(&self.component, grants, World::Strategy, &self.label)?;
         self.start_linked(&linker, settings, limits, seed)
     }
 
@@ -156,15 +156,16 @@ impl Plugin {
 }
 
 /// Links WASI, the types of the contract, and exactly the granted interfaces.
-fn linker(
+pub(crate) fn linker(
     component: &Component,
     grants: &BTreeSet<Grant>,
+    world: World,
     label: &Label,
 ) -> Result<Linker<StoreData>, LoadError> {
     let mut linker = Linker::new(component.engine());
     wasi::link(&mut linker)
         .and_then(|()| imports::link(&mut linker, grants))
-        .map_err(|error| mismatch(&error, label))?;
+        .map_err(|error| mismatch(&error, world, label))?;
     Ok(linker)
 }
 
@@ -174,11 +175,14 @@ fn prepare(
     component: &Component,
     label: &Label,
 ) -> Result<StrategyPre<StoreData>, LoadError> {
-    linker.instantiate_pre(component).and_then(StrategyPre::new).map_err(|error| mismatch(&error, label))
+    linker
+        .instantiate_pre(component)
+        .and_then(StrategyPre::new)
+        .map_err(|error| mismatch(&error, World::Strategy, label))
 }
 
-fn mismatch(error: &wasmtime::Error, label: &Label) -> LoadError {
-    LoadError::Mismatch { component: label.clone(), world: World::Strategy, reason: format!("{error:#}") }
+pub(crate) fn mismatch(error: &wasmtime::Error, world: World, label: &Label) -> LoadError {
+    LoadError::Mismatch { component: label.clone(), world, reason: format!("{error:#}") }
 }
 
 /// Instantiates a component and asks it for its description.

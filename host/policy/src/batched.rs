@@ -1,6 +1,6 @@
 //! Policies that are told of requests in batches, and evict by themselves.
 //!
-//! A call across a boundary, as into a WebAssembly component, costs as much as some dozen requests. So a [`BatchedPolicy`] is
+//! A call across a boundary, as into a WebAssembly component, costs more than a request. So a [`BatchedPolicy`] is
 //! not asked for each victim. It is told what was asked for, in batches of any length, knows the capacity, and says which
 //! entries leave at which event. What it answers depends on the events alone and not on where batches end.
 //!

@@ -1,6 +1,6 @@
 //! What a simulation can replay: every policy, and the optimum.
 
-use host_policy::{BadParameter, PolicyFactory, Problem, Registry, UnknownPolicy, split_list};
+use host_policy::{BadParameter, PolicyFactory, Problem, Registry, UnknownPolicy};
 
 /// The name of the offline optimum.
 const BELADY: &str = "belady";
@@ -32,14 +32,6 @@ impl Method {
             UnknownPolicy::Name { name, .. } => UnknownPolicy::Name { name, known: Self::names(policies) },
             parameter @ UnknownPolicy::Parameter(_) => parameter,
         })
-    }
-
-    /// The methods of a list, with commas between.
-    ///
-    /// # Errors
-    /// That of [`Method::named`] for the first text that is none.
-    pub fn list(list: &str, policies: &Registry) -> Result<Vec<Self>, UnknownPolicy> {
-        split_list(list).map(|text| Self::named(text, policies)).collect()
     }
 
     /// Every name that [`Method::named`] understands.

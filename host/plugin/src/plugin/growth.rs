@@ -82,7 +82,7 @@ fn run(grown: bool) -> (Response, Response) {
     let loader = Loader::new(&config).unwrap();
     let (all, limits) = (Grant::ALL.into(), Limits::default());
     let plugin = loader.open(Source::Bytes { name: "pinned", bytes: &PINNED }, &limits).unwrap();
-    let mut linker = linker(&plugin.component, &all, &plugin.label).unwrap();
+    let mut linker = linker(&plugin.component, &all, crate::world::World::Strategy, &plugin.label).unwrap();
     if grown {
         let mut interface = linker.instance("optimizer:plugin/interface-of-a-later-host@0.1.0").unwrap();
         interface.func_wrap("answer", |_, (): ()| Ok((42_u64,))).unwrap();

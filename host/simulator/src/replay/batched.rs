@@ -10,7 +10,7 @@ use host_policy::batched::{Answer, Batch, BatchedPolicy, Kind, MOST_SLOTS, Resid
 use super::{Feed, PolicyFault, Tally, Weigh};
 use crate::index::at;
 
-/// Requests of a batch. A call of a component costs as much as some dozen requests: beyond this it is lost in them, and what
+/// Requests of a batch. A call of a component costs more than a request: among so many it is lost, and what
 /// travels still fits the nearest cache.
 const BATCH: usize = 1024;
 
