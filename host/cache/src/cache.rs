@@ -68,14 +68,15 @@ type Listener<K, V> = Box<dyn Fn(&K, &V, Cause) + Send + Sync>;
 ///
 /// # When a policy fails
 ///
-/// A policy that has to evict and names no entry, or one that is not there, has lost track of its shard's entries. LRU
-/// takes that shard over within the same call. No entry is lost and the capacity holds. The new order is what the
-/// policy could still export; entries that it did not export count as coldest. Other shards keep the policy.
-/// [`Stats::fallbacks`] counts such events and [`Stats::degraded_shards`] says how many shards follow LRU since;
-/// [`set_policy`](Self::set_policy), also with the policy that failed, or [`clear`](Self::clear) ends that state.
+/// A policy that has to evict and names no entry, or one that is not there, has lost track of its shard's entries. The
+/// [fallback](Builder::fallback), LRU unless set otherwise, takes that shard over within the same call. No entry is lost and the
+/// capacity holds. The new order is what the policy could still export; entries that it did not export count as coldest.
+/// Other shards keep the policy. [`Stats::fallbacks`] counts such events, [`Stats::fault`] says why, and
+/// [`Stats::degraded_shards`] says how many shards follow the fallback since; [`set_policy`](Self::set_policy), also with the policy that failed, or [`clear`](Self::clear) ends that state.
 ///
-/// A policy that names resident entries which are a bad choice is not found out here, and one that panics or does not
-/// return does so in the caller's thread, within the shard's lock.
+/// A policy that names resident entries which are a bad choice is not found out here, and a native one that panics or does not
+/// return does so in the caller's thread, within the shard's lock. One that is a component has a deadline, runs in a thread that
+/// holds no lock, and is taken for failed when it misses it.
 ///
 /// The key's `Hash` and `Eq`, the value's `Clone`, the clock and the policy run inside a shard's lock and must not use
 /// the cache.

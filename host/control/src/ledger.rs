@@ -48,20 +48,23 @@ pub enum Record {
     End(End),
 }
 
-/// An eviction policy named no entry to evict, or one that is not there, and LRU took over the cache's shards where that
-/// happened.
+/// An eviction policy failed, or named no entry to evict, and another one took over the cache's shards where that happened.
 #[derive(Debug, Clone, Serialize)]
 pub struct Fallback {
     /// The tick at which it was found.
     pub tick: u64,
     /// Name of the policy that is set.
     pub policy: String,
+    /// Name of the policy that took over.
+    pub fallback: String,
     /// How often it happened since the tick before.
     pub fallbacks: u64,
-    /// Shards that follow LRU now, until a policy is set again.
+    /// Shards that follow that one now, until a policy is set again.
     pub degraded_shards: u64,
     /// All shards.
     pub shards: u64,
+    /// Why, in words.
+    pub reason: String,
 }
 
 /// The first line.

@@ -9,11 +9,17 @@
 //!
 //! What a policy answers is not trusted: [`Residents`] follows the same events, and refuses an answer that cannot be true.
 
+#[cfg(test)]
+mod fixture;
+mod live;
 mod residents;
 mod stepwise;
+mod work;
 
+pub(crate) use live::Live;
 pub use residents::{Nonsense, Residents};
 pub(crate) use stepwise::Stepwise;
+pub use work::Deferred;
 
 use crate::{ExportedEntry, ImportedEntry};
 

@@ -8,10 +8,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::batched::{BatchedPolicy, Opening, Stepwise};
+use crate::batched::{BatchedPolicy, Deferred, Live, Opening, Stepwise};
 use crate::builtin::BuiltIn;
 use crate::parameters::{BadParameter, Parameter, Tunable as _};
-use crate::{ByHash, ExportedEntry, GhostStore, ImportedEntry, InSlot, Policy, ReplayPolicy, Slot};
+use crate::{
+    ByHash, ExportedEntry, GhostStore, ImportedEntry, InSlot, Policy, Preparation, ReplayPolicy, Slot,
+};
 
 /// Makes a policy for a capacity, in the unit of the weights.
 type Constructor = dyn Fn(u64) -> Box<dyn Policy> + Send + Sync;
@@ -80,8 +82,8 @@ impl PolicyFactory {
         Self(Kind::Other(Arc::new(Other { name: name.into(), build: Box::new(build) })))
     }
 
-    /// A policy called `name` that is told of [batches](crate::batched). `open` may run inside a cache's lock. Where it, or the
-    /// policy later, fails, the policy names no victim, and the cache falls back to LRU.
+    /// A policy called `name` that is told of [batches](crate::batched). Where `open`, or the policy later, fails, the policy
+    /// names no victim, and the cache falls back to another one.
     pub fn batched(
         name: impl Into<String>,
         open: impl Fn(Opening) -> Result<Box<dyn BatchedPolicy>, String> + Send + Sync + 'static,
@@ -170,6 +172,20 @@ impl PolicyFactory {
             Kind::Tuned(tuned) => tuned.policy.visit::<ByHash, _>(capacity, Boxed),
             Kind::Other(other) => (other.build)(capacity),
             Kind::Batched(batched) => Box::new(batched.stepwise(capacity)),
+        }
+    }
+
+    /// An empty policy for a cache that several threads use. One that is told of batches is not called from within the
+    /// owner's calls here: it [defers its work](Policy::take_deferred). `weighed` says whether entries differ in weight.
+    ///
+    /// This opens the policy, and takes as long as that takes: the owner holds no lock.
+    #[must_use]
+    pub fn build_live(&self, capacity: u64, weighed: bool) -> Box<dyn Policy> {
+        match &self.0 {
+            Kind::Batched(batched) => {
+                Box::new(Live::open(&*batched.open, Opening { capacity, weighed, seed: SEED }))
+            }
+            Kind::BuiltIn(_) | Kind::Tuned(_) | Kind::Other(_) => self.build(capacity),
         }
     }
 
@@ -295,6 +311,22 @@ impl Policy for Box<dyn Policy> {
 
     fn duplicate(&self) -> Option<Box<dyn Policy>> {
         (**self).duplicate()
+    }
+
+    fn take_deferred(&mut self) -> Option<Deferred> {
+        (**self).take_deferred()
+    }
+
+    fn put_back(&mut self, work: Deferred) -> Option<Deferred> {
+        (**self).put_back(work)
+    }
+
+    fn prepare_export(&mut self) -> Preparation {
+        (**self).prepare_export()
+    }
+
+    fn fault(&self) -> Option<&str> {
+        (**self).fault()
     }
 
     fn len(&self) -> usize {

@@ -72,6 +72,7 @@ pub mod w_tinylfu;
 mod weights;
 
 pub use arc::Adaptive;
+pub use batched::Deferred;
 pub use clock2q_plus::Clock2QPlus;
 pub use factory::{PolicyFactory, Visitor};
 pub use fifo::Fifo;
@@ -180,6 +181,29 @@ pub trait Policy: Send {
         None
     }
 
+    /// Work that is due and that the owner is to do without its lock, to be [put back](Policy::put_back) after it. `None`, the
+    /// default, for a policy that does all of its work in its calls.
+    fn take_deferred(&mut self) -> Option<Deferred> {
+        None
+    }
+
+    /// Takes in what came of work. Gives it back where it is not this policy's, or nothing is to be done with it any more:
+    /// the owner drops it without its lock.
+    fn put_back(&mut self, work: Deferred) -> Option<Deferred> {
+        Some(work)
+    }
+
+    /// To be called before an [export](Policy::export) by an owner that can wait, until it answers
+    /// [`Preparation::Ready`]. What is exported without it is complete, and may be in no good order.
+    fn prepare_export(&mut self) -> Preparation {
+        Preparation::Ready
+    }
+
+    /// Why the policy names no victim any more; `None` while it works.
+    fn fault(&self) -> Option<&str> {
+        None
+    }
+
     /// Number of entries in the order.
     fn len(&self) -> usize;
 
@@ -187,6 +211,17 @@ pub trait Policy: Send {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// How far a policy is with its export; see [`Policy::prepare_export`].
+#[derive(Debug)]
+pub enum Preparation {
+    /// The export may begin.
+    Ready,
+    /// The owner is to do this work first, without its lock, and put it back.
+    Work(Deferred),
+    /// Another thread does work of the policy now.
+    Away,
 }
 
 /// The largest capacity in use; larger ones count as this. Twice it, which ARC's directory needs, still fits

@@ -1,6 +1,6 @@
 //! What ledger and report say of a policy that lost track of the cache's entries.
 //!
-//! The cache goes on, because LRU takes the shard over. Whoever reads the figures of the run has to know that they are
+//! The cache goes on, because the fallback takes the shard over. Whoever reads the figures of the run has to know that they are
 //! not those of the policy that was set.
 
 use host_cache::Stats;
@@ -21,9 +21,11 @@ impl Fallbacks {
         (fallbacks > 0).then(|| Fallback {
             tick,
             policy: cache.policy.to_string(),
+            fallback: cache.fallback.to_string(),
             fallbacks,
             degraded_shards: cache.degraded_shards,
             shards: cache.shards,
+            reason: reason(cache).to_owned(),
         })
     }
 }
@@ -35,16 +37,16 @@ pub(crate) fn note(cache: &Stats) -> Option<String> {
         1 => "once".to_owned(),
         times => format!("{times} times"),
     };
-    let Stats { policy, degraded_shards, shards, .. } = cache;
-    Some(match degraded_shards {
-        0 => format!(
-            "a policy lost track of the cache's entries {times}, and lru stood in for it until the next change"
-        ),
-        _ => format!(
-            "a policy lost track of the cache's entries {times}: {degraded_shards} of {shards} shards end on lru, not \
-             {policy}"
-        ),
-    })
+    let Stats { policy, fallback, degraded_shards, shards, .. } = cache;
+    let then = match degraded_shards {
+        0 => format!("{fallback} stood in for it until the next change"),
+        _ => format!("{degraded_shards} of {shards} shards end on {fallback}, not {policy}"),
+    };
+    Some(format!("a policy failed {times}: {then}; {}", reason(cache)))
+}
+
+fn reason(cache: &Stats) -> &str {
+    cache.fault.as_deref().unwrap_or("no reason is known")
 }
 
 #[cfg(test)]
@@ -89,12 +91,12 @@ mod tests {
         let told = fallbacks.since(2, &cache.stats()).map(host_control::ledger::Record::Fallback).unwrap();
         assert_eq!(
             serde_json::to_string(&told).unwrap(),
-            r#"{"type":"fallback","tick":2,"policy":"mine","fallbacks":1,"degraded_shards":1,"shards":1}"#
+            r#"{"type":"fallback","tick":2,"policy":"mine","fallback":"lru","fallbacks":1,"degraded_shards":1,"shards":1,"reason":"it named no entry to evict"}"#
         );
         assert!(fallbacks.since(3, &cache.stats()).is_none(), "it is told once");
         assert_eq!(
             note(&cache.stats()).unwrap(),
-            "a policy lost track of the cache's entries once: 1 of 1 shards end on lru, not mine"
+            "a policy failed once: 1 of 1 shards end on lru, not mine; it named no entry to evict"
         );
 
         cache.set_policy(&lost);
@@ -105,7 +107,7 @@ mod tests {
         cache.set_policy(&builtin::ARC);
         assert_eq!(
             note(&cache.stats()).unwrap(),
-            "a policy lost track of the cache's entries 2 times, and lru stood in for it until the next change"
+            "a policy failed 2 times: lru stood in for it until the next change; it named no entry to evict"
         );
     }
 }

@@ -43,6 +43,7 @@ const MAX_STRIPES: usize = 8;
 pub struct Builder<K, V, S = ahash::RandomState> {
     capacity: u64,
     policy: PolicyFactory,
+    fallback: PolicyFactory,
     shards: Option<usize>,
     hasher: S,
     weigher: Option<Weigher<K, V>>,
@@ -58,6 +59,7 @@ impl<K, V> Builder<K, V> {
         Self {
             capacity,
             policy: builtin::LRU,
+            fallback: builtin::LRU,
             shards: None,
             hasher,
             weigher: None,
@@ -81,6 +83,26 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Builder<K, V, S> {
     #[must_use]
     pub fn policy(mut self, policy: &PolicyFactory) -> Self {
         self.policy = policy.clone();
+        self
+    }
+
+    /// The policy that takes over, with all entries, from one that lost track of them; LRU by default. It should be one that
+    /// cannot fail itself: it is built within a lock, so not one that is a component.
+    ///
+    /// ```
+    /// use host_cache::{Cache, PolicyFactory, builtin};
+    ///
+    /// let open = |_| Err("there is no such file".to_owned());
+    /// let broken = PolicyFactory::batched("broken", open);
+    /// let cache = Cache::builder(10).policy(&broken).fallback(&builtin::SIEVE).build();
+    /// (0..20).for_each(|key| drop(cache.insert(key, key)));
+    /// let stats = cache.stats();
+    /// assert_eq!(stats.in_force(), builtin::SIEVE);
+    /// assert_eq!(stats.fault.as_deref(), Some("there is no such file"));
+    /// ```
+    #[must_use]
+    pub fn fallback(mut self, policy: &PolicyFactory) -> Self {
+        self.fallback = policy.clone();
         self
     }
 
@@ -122,8 +144,8 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Builder<K, V, S> {
     /// ```
     #[must_use]
     pub fn hasher<T: BuildHasher>(self, hasher: T) -> Builder<K, V, T> {
-        let Self { capacity, policy, shards, weigher, listener, live, idle, clock, .. } = self;
-        Builder { capacity, policy, shards, hasher, weigher, listener, live, idle, clock }
+        let Self { capacity, policy, fallback, shards, weigher, listener, live, idle, clock, .. } = self;
+        Builder { capacity, policy, fallback, shards, hasher, weigher, listener, live, idle, clock }
     }
 
     /// Who is told of entries that leave or are refused, and why. Called by the thread that caused it,
@@ -212,7 +234,11 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Builder<K, V, S> {
                 .map(|share| Shard::new(&self.policy, share, PROBATION, weighed, stripes))
                 .collect(),
             shift: 63 - count.ilog2(),
-            common: Common { hasher: self.hasher, expiry: Expiry::new(clock, self.live, self.idle) },
+            common: Common {
+                hasher: self.hasher,
+                expiry: Expiry::new(clock, self.live, self.idle),
+                fallback: self.fallback,
+            },
             weigher: self.weigher,
             listener: self.listener,
             changing: Mutex::new(()),

@@ -90,7 +90,7 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
     /// module](crate::policy) says what becomes of their order. Lookups go on; inserts into a shard wait
     /// while its policy changes. Must not be called by the listener.
     ///
-    /// Nothing happens where the policy is in force already. Shards that [fell back](super::Stats::fallbacks) to LRU get
+    /// Nothing happens where the policy is in force already. Shards that [fell back](super::Stats::fallbacks) to another one get
     /// the policy, also where it is the one that they lost.
     ///
     /// ```

@@ -122,8 +122,10 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
             probation: self.sum(|shard| &shard.counters.probation),
             capacity: self.capacity(),
             policy: self.policy(),
+            fallback: self.common.fallback.clone(),
             fallbacks: self.sum(|shard| &shard.counters.fallbacks),
             degraded_shards: self.sum(|shard| &shard.counters.degraded),
+            fault: self.shards.iter().find_map(Shard::fault),
             shards: u64::try_from(self.shards.len()).unwrap_or(u64::MAX),
         }
     }

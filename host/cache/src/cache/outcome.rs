@@ -1,6 +1,6 @@
 //! What became of an entry, and what a cache counts.
 
-use host_policy::{PolicyFactory, builtin};
+use host_policy::PolicyFactory;
 
 /// Why an entry left the cache, or did not enter it; told to the [`listener`](super::Builder::listener).
 ///
@@ -105,16 +105,20 @@ pub struct Stats {
     pub capacity: u64,
     /// The policy that was set. [`in_force`](Self::in_force) says whether shards follow it.
     pub policy: PolicyFactory,
-    /// How often a policy lost track of a shard's entries and LRU took that shard over; only grows.
+    /// The policy that takes a shard over from one that lost track of its entries.
+    pub fallback: PolicyFactory,
+    /// How often that happened; only grows.
     pub fallbacks: u64,
-    /// Shards that LRU took over and that no policy was set for since.
+    /// Shards that the fallback took over and that no policy was set for since.
     pub degraded_shards: u64,
+    /// Why a policy lost track last, in words; `None` where none has.
+    pub fault: Option<String>,
     /// All shards.
     pub shards: u64,
 }
 
 impl Stats {
-    /// The policy in force: the one that was set, or LRU if any shard fell back to it. Setting the policy again puts it
+    /// The policy in force: the one that was set, or the fallback if any shard fell back to it. Setting the policy again puts it
     /// in force again.
     ///
     /// ```
@@ -125,7 +129,7 @@ impl Stats {
     /// ```
     #[must_use]
     pub fn in_force(&self) -> PolicyFactory {
-        if self.degraded_shards > 0 { builtin::LRU } else { self.policy.clone() }
+        if self.degraded_shards > 0 { self.fallback.clone() } else { self.policy.clone() }
     }
 
     /// Hits per lookup, 0 to 1; 0 before the first lookup.

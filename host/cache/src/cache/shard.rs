@@ -8,15 +8,16 @@
 //!
 //! A lookup leaves its hit in a [`ReadBuffer`]; when that is full it *tries* `order`. The flights have a lock
 //! of their own, taken inside `order` or alone. User code that runs inside a lock is the key's `Hash` and `Eq`, the
-//! value's `Clone`, the clock and the policy with its constructor. Values are dropped, and the listener is called, by
+//! value's `Clone`, the clock and the policy. One that is a component is [not called](mod@deferred) there. Values are dropped, and the listener is called, by
 //! the caller after all locks are released: changes hand out what left the cache as [`Removed`](super::removed::Removed).
 //!
-//! A policy that cannot name a resident entry to evict has lost track of them. LRU then takes the shard over, which is
+//! A policy that cannot name a resident entry to evict has lost track of them. The fallback then takes the shard over, which is
 //! [degraded](Shard::is_degraded) until a policy is set again.
 
 mod ahead;
 mod change;
 mod control;
+mod deferred;
 
 use super::expiry::Expiry;
 use super::flight::Flights;
@@ -25,14 +26,16 @@ use super::read_buffer::ReadBuffer;
 use super::store::{Entry, Store, Stored, short};
 use super::striped_lock::{OrderGuard, ReadGuard, StripedLock};
 use super::table::TableAddress;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Mutex, Ordering};
 use hashbrown::Equivalent;
-use host_policy::{Policy, PolicyFactory};
+use host_policy::{Deferred, Policy, PolicyFactory};
 
 /// What a cache's shards have in common.
 pub(super) struct Common<S> {
     pub(super) hasher: S,
     pub(super) expiry: Expiry,
+    /// Takes over from a policy that lost track.
+    pub(super) fallback: PolicyFactory,
 }
 
 /// What a shard counts, besides the lookups, which its stripes count. Written under the order's lock.
@@ -51,9 +54,9 @@ pub(super) struct Counters {
     pub(super) spare_filled: AtomicU64,
     pub(super) spare_asked: AtomicU64,
     pub(super) spare: AtomicU64,
-    /// How often a policy lost track, and LRU took over.
+    /// How often a policy lost track, and the fallback took over.
     pub(super) fallbacks: AtomicU64,
-    /// 1 while LRU stands in for the policy that was set.
+    /// 1 while the fallback stands in for the policy that was set.
     pub(super) degraded: AtomicU64,
     /// Copies of the store's figures, for readers without its lock.
     pub(super) entries: AtomicU64,
@@ -97,6 +100,10 @@ pub(super) struct Shard<K, V> {
     lock: StripedLock<ReadBuffer, Order, Store<K, V>>,
     pub(super) counters: Counters,
     pub(super) flights: Flights<K, V>,
+    /// Whether entries differ in weight.
+    weighed: bool,
+    /// Why a policy lost track last.
+    fault: Mutex<Option<String>>,
 }
 
 /// What a lookup found.
@@ -117,12 +124,15 @@ impl<K: Eq, V> Shard<K, V> {
         weighed: bool,
         stripes: usize,
     ) -> Self {
-        let order = Order { policy: policy.build(capacity), capacity, probation_share, limit: capacity };
+        let policy = policy.build_live(capacity, weighed);
+        let order = Order { policy, capacity, probation_share, limit: capacity };
         Self {
             address: TableAddress::unknown(),
             lock: StripedLock::new(stripes, ReadBuffer::new, order, Store::new(weighed)),
             counters: Counters::default(),
             flights: Flights::new(),
+            weighed,
+            fault: Mutex::new(None),
         }
     }
 
@@ -154,8 +164,11 @@ impl<K: Eq, V> Shard<K, V> {
             expiry.touch(lifetime, now);
         }
         let value = entry.value.clone();
-        if !buffer.push(slot) {
-            apply_full(&mut reading);
+        if !buffer.push(slot)
+            && let Some(work) = apply_full(&mut reading)
+        {
+            drop(reading);
+            self.run_deferred(work);
         }
         Lookup::Hit(value)
     }
@@ -179,9 +192,14 @@ impl<K: Eq, V> Shard<K, V> {
         (!over).then(|| look(&entry.value))
     }
 
-    /// Whether LRU stands in for a policy that lost track.
+    /// Whether the fallback stands in for a policy that lost track.
     pub(super) fn is_degraded(&self) -> bool {
         self.counters.degraded.load(Ordering::Acquire) != 0
+    }
+
+    /// Why a policy lost track last; `None` where none has.
+    pub(super) fn fault(&self) -> Option<String> {
+        self.fault.lock().clone()
     }
 
     /// Counted lookups that found their entry, and those that did not.
@@ -212,10 +230,10 @@ impl<K: Eq, V> Shard<K, V> {
     }
 }
 
-/// Tells the policy of the hits in a full buffer, unless somebody else holds the policy.
+/// Tells the policy of the hits in a full buffer, unless somebody else holds the policy. Gives the work that is due by then.
 #[cold]
-fn apply_full<T>(reading: &mut ReadGuard<'_, ReadBuffer, Order, T>) {
-    if let Some((mut order, buffer)) = reading.try_order() {
-        buffer.apply(&mut *order.policy);
-    }
+fn apply_full<T>(reading: &mut ReadGuard<'_, ReadBuffer, Order, T>) -> Option<Deferred> {
+    let (mut order, buffer) = reading.try_order()?;
+    buffer.apply(&mut *order.policy);
+    order.policy.take_deferred()
 }

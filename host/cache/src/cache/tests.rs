@@ -138,7 +138,8 @@ fn a_policy_that_names_no_resident_is_replaced_and_the_limit_holds() {
     use super::store::{Entry, Incoming};
     let shard = Shard::<u64, u64>::new(&builtin::ARC, 3, 0.1, false, 1);
     let expiry = Expiry::new(Box::new(Monotonic(std::time::Instant::now())), None, None);
-    let common = Common { hasher: ahash::RandomState::with_seeds(1, 2, 3, 4), expiry };
+    let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
+    let common = Common { hasher, expiry, fallback: builtin::LRU };
     let incoming =
         |key| Incoming { hash: mix(key), weight: 1, lifetime: None, entry: Entry { key, value: key } };
     for key in 0..3 {

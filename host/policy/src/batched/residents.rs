@@ -65,6 +65,12 @@ impl Residents {
         self.len == 0
     }
 
+    /// The capacity, in the unit of the weights.
+    #[must_use]
+    pub const fn capacity(&self) -> u64 {
+        self.capacity
+    }
+
     /// What the residents weigh.
     #[must_use]
     pub const fn used(&self) -> u64 {

@@ -304,6 +304,10 @@ impl Policy for Stepwise {
         self.fault = self.fault.take().or(told.err());
     }
 
+    fn fault(&self) -> Option<&str> {
+        self.fault.as_deref()
+    }
+
     fn len(&self) -> usize {
         self.residents.len() + self.victims.len()
     }

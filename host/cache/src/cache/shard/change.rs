@@ -9,7 +9,6 @@ use super::control::rebuilt;
 use super::{Common, Guard, Order, Shard, count};
 use crate::sync::Ordering;
 use hashbrown::Equivalent;
-use host_policy::builtin;
 use std::hash::{BuildHasher, Hash};
 
 /// Slots that an insert looks at for entries whose time is over. A shard is looked through once in so many
@@ -18,14 +17,14 @@ const SWEEP: u32 = 4;
 
 impl<K: Eq + Hash, V> Shard<K, V> {
     /// Runs a change with everything held. The policy is told of all buffered hits before, and the copied figures are
-    /// brought up to date after.
+    /// brought up to date after. What the policy [defers](super::deferred) is done at the end, with nothing held.
     #[inline]
     pub(super) fn change<R>(&self, change: impl FnOnce(&mut Order, &mut Store<K, V>) -> R) -> R {
         self.change_with(self.lock.order(), change)
     }
 
     #[inline]
-    fn change_with<R>(
+    pub(super) fn change_with<R>(
         &self,
         guard: Guard<'_, K, V>,
         change: impl FnOnce(&mut Order, &mut Store<K, V>) -> R,
@@ -43,6 +42,11 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         self.counters.probation.store(store.waiting_weight(), Ordering::Release);
         if let Some(probation) = store.probation() {
             self.counters.spare.store(probation.spare_len(), Ordering::Release);
+        }
+        let work = order.policy.take_deferred();
+        drop(all);
+        if let Some(work) = work {
+            self.run_deferred(work);
         }
         result
     }
@@ -185,7 +189,7 @@ impl<K: Eq + Hash, V> Shard<K, V> {
 
     /// Evicts one entry of a store that has one with a slot.
     ///
-    /// A policy that names no entry, or one that is not there, has lost track. LRU then takes over within the same
+    /// A policy that names no entry, or one that is not there, has lost track. The fallback then takes over within the same
     /// call, with all entries, and the limit holds.
     #[inline]
     pub(super) fn evict(
@@ -197,7 +201,9 @@ impl<K: Eq + Hash, V> Shard<K, V> {
     ) {
         let mut victim = order.policy.victim().and_then(|slot| store.remove(slot));
         if victim.is_none() {
-            order.policy = rebuilt(&builtin::LRU, order, store, &common.hasher);
+            let reason = order.policy.fault().unwrap_or("it named no entry to evict").to_owned();
+            *self.fault.lock() = Some(reason);
+            order.policy = rebuilt(&common.fallback, order, store, &common.hasher);
             count(&self.counters.fallbacks);
             self.counters.degraded.store(1, Ordering::Release);
             victim = order.policy.victim().and_then(|slot| store.remove(slot));

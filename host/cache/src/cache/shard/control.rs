@@ -19,6 +19,7 @@ const BATCH: u32 = 256;
 impl<K: Eq + Hash, V> Shard<K, V> {
     /// Removes every entry; what is being loaded will not be stored.
     pub(in super::super) fn clear(&self, policy: &PolicyFactory, removed: &mut Removed<K, V>) {
+        let (mut fresh, capacity) = self.fresh(policy);
         self.change(|order, store| {
             for index in 0..store.slot_count() {
                 removed.extend(store.remove(Slot(index)), Cause::Removed);
@@ -26,10 +27,19 @@ impl<K: Eq + Hash, V> Shard<K, V> {
             while let Some(waiting) = store.take_waiting(Probation::take_any) {
                 removed.push(waiting.entry, Cause::Removed);
             }
-            order.policy = policy.build(order.capacity);
+            if order.capacity != capacity {
+                fresh.set_capacity(order.capacity);
+            }
+            std::mem::swap(&mut order.policy, &mut fresh);
             self.counters.degraded.store(0, Ordering::Release);
             self.flights.overtake_all();
         });
+    }
+
+    /// An empty policy, opened with no lock held, and the capacity that it was opened for.
+    fn fresh(&self, policy: &PolicyFactory) -> (Box<dyn Policy>, u64) {
+        let capacity = self.lock.order().parts().0.capacity;
+        (policy.build_live(capacity, self.weighed), capacity)
     }
 
     /// Removes every entry whose time is over; `report` gets them, with no lock held.
@@ -68,14 +78,16 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         common: &Common<impl BuildHasher>,
         mut report: impl FnMut(Removed<K, V>),
     ) {
+        self.change_with(self.prepared(), |order, _| {
+            if order.capacity != capacity {
+                order.capacity = capacity;
+                order.policy.set_capacity(capacity);
+                order.limit = order.limit.max(capacity);
+            }
+        });
         loop {
             let mut removed = Removed::new();
             let fits = self.change(|order, store| {
-                if order.capacity != capacity {
-                    order.capacity = capacity;
-                    order.policy.set_capacity(capacity);
-                    order.limit = order.limit.max(capacity);
-                }
                 let fits = |order: &Order, store: &Store<K, V>| {
                     store.weight() <= capacity && store.share_weight() <= order.probation()
                 };
@@ -114,21 +126,36 @@ impl<K: Eq + Hash, V> Shard<K, V> {
 
     /// Puts another policy in charge of the same entries. Lookups go on meanwhile.
     pub(in super::super) fn set_policy(&self, policy: &PolicyFactory, common: &Common<impl BuildHasher>) {
-        let mut guard = self.lock.order();
-        guard.each_stripe(|order, buffer| buffer.apply(&mut *order.policy));
-        let (order, store) = guard.parts();
-        order.policy = rebuilt(policy, order, store, &common.hasher);
-        self.counters.degraded.store(0, Ordering::Release);
+        let work = loop {
+            let (fresh, capacity) = self.fresh(policy);
+            let mut guard = self.prepared();
+            let (order, store) = guard.parts();
+            if order.capacity == capacity {
+                let entries = in_order(order, store, &common.hasher);
+                let before = std::mem::replace(&mut order.policy, fresh);
+                order.policy.import(&entries);
+                self.counters.degraded.store(0, Ordering::Release);
+                let work = order.policy.take_deferred();
+                drop(guard);
+                drop(before);
+                break work;
+            }
+        };
+        if let Some(work) = work {
+            self.run_deferred(work);
+        }
     }
 
     /// Puts a shadow's policy in charge of the same entries. Lookups go on meanwhile.
     pub(in super::super) fn adopt(&self, state: ShadowState, common: &Common<impl BuildHasher>) {
-        let mut guard = self.lock.order();
-        guard.each_stripe(|order, buffer| buffer.apply(&mut *order.policy));
+        let mut guard = self.prepared();
         let (order, store) = guard.parts();
         let entries = in_order(order, store, &common.hasher);
-        order.policy = Box::new(Adopted::new(state, order.capacity, &entries));
+        let adopted = Box::new(Adopted::new(state, order.capacity, &entries));
+        let before = std::mem::replace(&mut order.policy, adopted);
         self.counters.degraded.store(0, Ordering::Release);
+        drop(guard);
+        drop(before);
     }
 
     /// Replaces the policy by one that knows no entry, as a faulty one might be.
