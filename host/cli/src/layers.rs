@@ -1,13 +1,15 @@
 //! The layers of the configuration, as arguments.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use host_profile::{Loader, Settings};
+use host_simulator::Registry;
 use host_telemetry::Machine;
 
 use crate::exit::Failure;
-use crate::policies::policies;
+use crate::policies::{policies, policies_with};
 
 /// Where settings come from: defaults < profile < user file < environment < flags.
 #[derive(Debug, Args)]
@@ -52,7 +54,12 @@ impl Layers {
 
     /// The effective configuration on this machine, for work below `path`.
     pub(crate) fn load(&self, path: &Path) -> Result<Settings, Failure> {
-        self.above.load(&self.profile, &Machine::read(path))
+        Ok(self.load_with_policies(path)?.0)
+    }
+
+    /// The same with the policies that there are.
+    pub(crate) fn load_with_policies(&self, path: &Path) -> Result<(Settings, Arc<Registry>), Failure> {
+        self.above.load_with_policies(&self.profile, &Machine::read(path))
     }
 }
 
@@ -66,19 +73,41 @@ impl Above {
         above
     }
 
-    /// The effective configuration for virtual time, where no machine lowers anything.
-    pub(crate) fn load_for_virtual_time(&self, profile: &str) -> Result<Settings, Failure> {
+    /// The effective configuration for virtual time, where no machine lowers anything, and the policies that there are.
+    pub(crate) fn load_for_virtual_time(&self, profile: &str) -> Result<(Settings, Arc<Registry>), Failure> {
         let mut nowhere = Machine::read(Path::new("."));
         // 0 means unknown, and capacities are not lowered to unknown memory.
         nowhere.memory_limit_bytes = 0;
-        self.load(profile, &nowhere)
+        self.load_with_policies(profile, &nowhere)
     }
 
     /// The effective configuration on a machine.
     pub(crate) fn load(&self, profile: &str, machine: &Machine) -> Result<Settings, Failure> {
+        Ok(self.load_with_policies(profile, machine)?.0)
+    }
+
+    /// The same with the policies that there are, those of the plugin directory included. Where that is, the settings say: they
+    /// are read for it first.
+    fn load_with_policies(
+        &self,
+        profile: &str,
+        machine: &Machine,
+    ) -> Result<(Settings, Arc<Registry>), Failure> {
+        let any = policies().as_ref().clone().with_any_component();
+        let dir = self.read(profile, machine, any)?.plugins.dir;
+        let policies = policies_with(dir.as_deref())?;
+        Ok((self.read(profile, machine, Arc::clone(&policies))?, policies))
+    }
+
+    fn read(
+        &self,
+        profile: &str,
+        machine: &Machine,
+        policies: impl Into<Arc<Registry>>,
+    ) -> Result<Settings, Failure> {
         // Not a setting, though its name begins with `HOST_` as well.
         let variables = std::env::vars_os().filter(|(name, _)| name != crate::log::VARIABLE);
-        let mut loader = Loader::new().profile(profile).policies(policies()).env(variables);
+        let mut loader = Loader::new().profile(profile).policies(policies).env(variables);
         if let Some(file) = &self.config {
             loader = loader.user_file(Some(file.clone()));
         }

@@ -1,22 +1,37 @@
-//! The policies of this binary: one registry for all that lists, names or runs one, and components that are named with it.
+//! The policies of this binary: one registry for all that lists, names or runs one.
 
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use host_plugin::{
-    LoadError, Loader, LoaderConfig, PolicyPlugin, Source, bundled_policies, default_cache_dir,
+    Limits, LoadError, Loader, LoaderConfig, PolicyPlugin, Source, default_cache_dir, full_name,
+    policy_files, policy_registry,
 };
 use host_simulator::{Method, Registry, UnknownPolicy, split_list};
 
-static POLICIES: LazyLock<Arc<Registry>> = LazyLock::new(Arc::default);
+/// Those that need no plugin directory.
+static POLICIES: LazyLock<Arc<Registry>> =
+    LazyLock::new(|| Arc::new(policy_registry(&[], config(), Limits::of_policies())));
 
-/// What stands before the name of a policy that is to run as a component.
-const PLUGIN: &str = "plugin:";
+fn config() -> LoaderConfig {
+    LoaderConfig { cache_dir: default_cache_dir(), ..LoaderConfig::default() }
+}
 
-/// The policies of this binary.
+/// The policies of this binary, without those of a plugin directory.
 pub(crate) fn policies() -> Arc<Registry> {
     Arc::clone(&POLICIES)
+}
+
+/// The policies of this binary and of a plugin directory.
+///
+/// # Errors
+/// The directory cannot be listed, or two of its files give themselves one name.
+pub(crate) fn policies_with(dir: Option<&Path>) -> Result<Arc<Registry>, LoadError> {
+    let Some(dir) = dir else { return Ok(policies()) };
+    let limits = Limits::of_policies();
+    let files = policy_files(dir, &Loader::new(&config())?, &limits)?;
+    Ok(Arc::new(policy_registry(&files, config(), limits)))
 }
 
 /// Some of what a simulation can replay.
@@ -27,7 +42,6 @@ pub(crate) struct Methods(pub(crate) Vec<Method>);
 #[derive(Debug)]
 pub(crate) enum NoMethod {
     Unknown(UnknownPolicy),
-    NotBundled(String),
     Component(LoadError),
 }
 
@@ -36,21 +50,13 @@ impl fmt::Display for NoMethod {
         match self {
             Self::Unknown(error) => error.fmt(f),
             Self::Component(error) => error.fmt(f),
-            Self::NotBundled(name) => {
-                let names: Vec<&str> = bundled_policies().map(|(name, _)| name).collect();
-                let names = names.join(", ");
-                write!(
-                    f,
-                    "there is no policy component `{name}`; the bundled ones are {names}; a file is given by its path"
-                )
-            }
         }
     }
 }
 
 impl std::error::Error for NoMethod {}
 
-/// What a simulation calls by these names, with commas between: policies, the optimum, or components.
+/// What a simulation calls by these names, with commas between: policies, the optimum, or files of components.
 pub(crate) fn methods(list: &str) -> Result<Methods, NoMethod> {
     let mut loader = None;
     let named = split_list(list).map(|text| method(text.trim(), &mut loader));
@@ -58,27 +64,19 @@ pub(crate) fn methods(list: &str) -> Result<Methods, NoMethod> {
 }
 
 fn method(text: &str, loader: &mut Option<Loader>) -> Result<Method, NoMethod> {
-    let source = if let Some(name) = text.strip_prefix(PLUGIN) {
-        let found = bundled_policies().find(|(bundled, _)| *bundled == name);
-        let (name, bytes) = found.ok_or_else(|| NoMethod::NotBundled(name.to_owned()))?;
-        Source::Bytes { name, bytes }
-    } else if Path::new(text).extension().is_some_and(|extension| extension == "wasm") {
-        Source::File(Path::new(text))
-    } else {
+    let path = Path::new(text);
+    if path.extension().is_none_or(|extension| extension != "wasm") {
         return Method::named(text, &POLICIES).map_err(NoMethod::Unknown);
-    };
-    let plugin = open(source, loader).map_err(NoMethod::Component)?;
-    let name = format!("{PLUGIN}{}", plugin.name());
+    }
+    let plugin = open(path, loader).map_err(NoMethod::Component)?;
+    let name = full_name(plugin.name());
     Ok(Method::Policy(Arc::new(plugin).factory(name)))
 }
 
-fn open(source: Source<'_>, loader: &mut Option<Loader>) -> Result<PolicyPlugin, LoadError> {
+fn open(path: &Path, loader: &mut Option<Loader>) -> Result<PolicyPlugin, LoadError> {
     let loader = match loader {
         Some(loader) => loader,
-        None => loader.insert(Loader::new(&LoaderConfig {
-            cache_dir: default_cache_dir(),
-            ..LoaderConfig::default()
-        })?),
+        None => loader.insert(Loader::new(&config())?),
     };
-    loader.open_policy(source, &host_plugin::Limits::of_policies())
+    loader.open_policy(Source::File(path), &Limits::of_policies())
 }

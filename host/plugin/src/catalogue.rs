@@ -15,6 +15,8 @@ use crate::limits::Limits;
 use crate::load::{Loader, Source};
 use crate::load_error::LoadError;
 use crate::plugin::Plugin;
+use crate::policies::world;
+use crate::world::World;
 
 /// Where a component is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +58,7 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// Opens every `.wasm` file of the directory, and every bundled component that none of them replaces. A directory
+    /// Opens every `.wasm` file of the directory that is no eviction policy, and every bundled component that none of them replaces. A directory
     /// that does not exist is an empty one. The limits are those of a start.
     ///
     /// # Errors
@@ -65,6 +67,9 @@ impl Catalogue {
         let bundled = bundled();
         let mut components: Vec<Listed> = Vec::new();
         for path in dir.map_or_else(|| Ok(Vec::new()), files)? {
+            if world(&path) == World::Eviction {
+                continue;
+            }
             let plugin = loader.open(Source::File(&path), limits);
             let name = match &plugin {
                 Ok(plugin) => plugin.name().to_owned(),
@@ -167,7 +172,7 @@ pub fn bundled_policies() -> impl Iterator<Item = (&'static str, &'static [u8])>
 }
 
 /// Every `.wasm` file of a directory, by name.
-fn files(dir: &Path) -> Result<Vec<PathBuf>, LoadError> {
+pub(crate) fn files(dir: &Path) -> Result<Vec<PathBuf>, LoadError> {
     let unlisted = |source| LoadError::Directory { path: dir.to_owned(), source };
     let entries = match std::fs::read_dir(dir) {
         Ok(entries) => entries,

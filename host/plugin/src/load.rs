@@ -48,7 +48,7 @@ pub enum Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    fn read(&self) -> Result<(Cow<'a, [u8]>, Label), LoadError> {
+    pub(crate) fn read(&self) -> Result<(Cow<'a, [u8]>, Label), LoadError> {
         let (bytes, place) = match *self {
             Self::Bytes { name, bytes } => (Cow::Borrowed(bytes), name.to_owned()),
             Self::File(path) => {

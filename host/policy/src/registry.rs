@@ -2,8 +2,8 @@
 //!
 //! A [`Registry`] starts with the [built-in](crate::builtin) policies, and takes more: a program registers a
 //! constructor under a name. That policy is then used like a built-in one: it is listed, chosen, followed by a shadow
-//! and replayed by the same code. Names are kebab-case (`s3-fifo`); a look-up ignores case and takes `_` for
-//! `-`.
+//! and replayed by the same code. Names are kebab-case (`s3-fifo`), those of components behind `plugin:`
+//! (`plugin:s3-fifo`); a look-up ignores case and takes `_` for `-`.
 //!
 //! A text may give parameters as well: `lirs(hir=0.1, ghosts=4)`, which [`Registry::parse`] reads.
 //!
@@ -35,12 +35,15 @@ const SLIP: usize = 3;
 pub struct Registry {
     /// In the order in which they were registered.
     policies: Vec<PolicyFactory>,
+    /// Whether every name of a component is taken for one that there is.
+    any_component: bool,
 }
 
 impl Default for Registry {
     /// The built-in policies.
     fn default() -> Self {
-        Self { policies: builtin::ALL.into_iter().chain(builtin::MORE).collect() }
+        let policies = builtin::ALL.into_iter().chain(builtin::MORE).collect();
+        Self { policies, any_component: false }
     }
 }
 
@@ -59,6 +62,14 @@ impl Registry {
         }
         self.policies.push(policy);
         Ok(())
+    }
+
+    /// The same, and every name of a component (`plugin:NAME`) is known: for who reads settings before it knows where components
+    /// are. Those policies cannot be opened, and [`get`](Self::get) knows none of them.
+    #[must_use]
+    pub const fn with_any_component(mut self) -> Self {
+        self.any_component = true;
+        self
     }
 
     /// The policy of this name.
@@ -88,6 +99,9 @@ impl Registry {
     /// [`UnknownPolicy`], with the names or the parameters that there are.
     pub fn parse(&self, text: &str) -> Result<PolicyFactory, UnknownPolicy> {
         let (name, list) = split(text);
+        if self.any_component && name.starts_with(COMPONENT) && self.find(name).is_none() {
+            return Ok(PolicyFactory::batched(folded(name), |_| Err("it was not looked for".to_owned())));
+        }
         let policy = self.get(name)?;
         let Some(list) = list else { return Ok(policy.clone()) };
         let open =
@@ -179,8 +193,11 @@ pub enum RegisterError {
     },
 }
 
+/// A policy that is a component says so before its name.
+const COMPONENT: &str = "plugin:";
+
 fn is_kebab_case(name: &str) -> bool {
-    name.split('-').all(|word| {
+    name.strip_prefix(COMPONENT).unwrap_or(name).split('-').all(|word| {
         !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
     })
 }
@@ -264,7 +281,9 @@ mod tests {
     #[test]
     fn a_name_is_kebab_case_and_given_once() {
         let mut policies = Registry::default();
-        for name in ["", "Mine", "my policy", "-mine", "mine-", "my--policy", "m\u{fc}ller"] {
+        policies.register(lru("plugin:mine-2")).unwrap();
+        assert_eq!(policies.parse("PLUGIN:mine_2").unwrap().name(), "plugin:mine-2");
+        for name in ["", "plugin:", "plugin:plugin:mine", "other:mine", "Mine", "my policy", "-mine", "mine-", "my--policy", "m\u{fc}ller"] {
             let refused = Err(RegisterError::BadName { name: name.to_owned() });
             assert_eq!(policies.register(lru(name)), refused);
         }
@@ -274,7 +293,18 @@ mod tests {
             let text = format!("there is already a policy called `{name}`: give this one another name");
             assert_eq!(error.to_string(), text);
         }
-        assert_eq!(policies.iter().count(), builtin::ALL.len() + builtin::MORE.len() + 1);
+        assert_eq!(policies.iter().count(), builtin::ALL.len() + builtin::MORE.len() + 2);
         assert_eq!(policies.get("arc"), Ok(&builtin::ARC));
+    }
+
+    #[test]
+    fn names_of_components_can_be_read_before_they_are_known() {
+        let policies = Registry::default();
+        assert!(policies.parse("plugin:mine").is_err());
+        let policies = policies.with_any_component();
+        let mine = policies.parse("plugin:mine").unwrap();
+        assert_eq!(mine.name(), "plugin:mine");
+        assert_eq!(mine.build_live(10, false).fault(), Some("it was not looked for"));
+        assert!(policies.parse("mine").is_err() && policies.get("plugin:mine").is_err());
     }
 }

@@ -13,7 +13,6 @@ use crate::format;
 use crate::interrupt::stop_on_ctrl_c;
 use crate::layers::Layers;
 use crate::out::outln;
-use crate::policies::policies;
 use crate::progress::Terminal;
 
 /// Run an input under a profile and report what tuning gained.
@@ -121,14 +120,15 @@ impl Run {
         let stop = stop_on_ctrl_c()?;
         let input = self.input()?;
         let layers = self.layers.warmed(self.warm.is_some());
-        let settings = layers.load(self.input.as_deref().unwrap_or(Path::new(".")))?;
+        let at = self.input.as_deref().unwrap_or(Path::new("."));
+        let (settings, policies) = layers.load_with_policies(at)?;
         let against = self.against.unwrap_or(match input {
             Input::BuiltIn => Against::Start,
             Input::Directory(_) | Input::Trace(..) => Against::Nothing,
         });
         let options = RunOptions {
             settings,
-            policies: policies(),
+            policies,
             input,
             against: against.into(),
             passes: self.passes,

@@ -10,7 +10,6 @@ use std::time::Duration;
 use clap::{ArgGroup, Args};
 use host_contract::Unit;
 use host_plot::{PlotError, PlotFile};
-use host_profile::Settings;
 use host_runtime::{VirtualInput, VirtualOptions};
 use host_simulator::{Capacity, MemoryLimit, Method, Options, Simulation, builtin, simulate};
 use host_telemetry::Machine;
@@ -228,7 +227,7 @@ impl Sim {
     pub(crate) fn execute(self) -> Result<End, Failure> {
         if let Some(scenario) = &self.executor.executor {
             let profile = self.profile.as_deref().unwrap_or(WITHOUT_TRACE);
-            let settings = self.above.load_for_virtual_time(profile)?;
+            let (settings, _) = self.above.load_for_virtual_time(profile)?;
             return self.executor.play(scenario, settings, self.seed, self.ledger.clone(), self.json);
         }
         match (self.trace.clone(), &self.profile) {
@@ -343,12 +342,12 @@ impl Sim {
         };
         let stop = stop_on_ctrl_c()?;
         let above = self.above.warmed(self.warm.is_some());
-        let settings: Settings = above.load_for_virtual_time(profile)?;
+        let (settings, policies) = above.load_for_virtual_time(profile)?;
         let of_profile = Some(settings.control.tick_requests).filter(|requests| *requests > 0);
         let tick_requests = self.tick_requests.or(of_profile).unwrap_or(TICK_REQUESTS);
         let options = VirtualOptions {
             settings,
-            policies: policies(),
+            policies,
             input: match &self.trace {
                 None => VirtualInput::BuiltIn,
                 Some(trace) => VirtualInput::Trace(trace.clone(), self.format.options()),
