@@ -68,7 +68,9 @@ fn compare(name: &str, policies: &Registry, keys: &[u64], threads: usize) -> Res
     };
     let caches = [cache(name)?, cache(&full_name(name))?];
     let (warm_up, batches) = keys.split_at(WARM_UP);
-    caches.iter().for_each(|cache| drop(run(cache, warm_up, 1)));
+    for cache in &caches {
+        run(cache, warm_up, 1);
+    }
     let (mut times, mut hits) = ([Vec::new(), Vec::new()], [0, 0]);
     for (turn, batch) in batches.chunks(BATCH).enumerate() {
         for which in [turn % 2, 1 - turn % 2] {

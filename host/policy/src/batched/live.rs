@@ -67,7 +67,7 @@ struct Known {
     /// The weight, as the policy is told it.
     weight: u32,
     id: u64,
-    /// The number of the work in which its last event is.
+    /// The number of the work in which its last event is. Plain hits are marked when it matters: when work is taken in.
     noted: u32,
     /// It waits in the queue of victims.
     queued: bool,
@@ -90,7 +90,7 @@ pub(crate) struct Live {
     /// By the policy's slot.
     known: Vec<Known>,
     free: Vec<u32>,
-    /// The policy's slot of each slot of the owner; [`NIL`] where it has none.
+    /// The policy's slot of each slot of the owner, with [`QUEUED`] where it is; [`NIL`] where it has none.
     own: Vec<u32>,
     /// Entries that the owner has, in and out of the queue.
     len: usize,
@@ -122,6 +122,9 @@ pub(crate) struct Live {
     order: Option<Vec<ExportedEntry>>,
     fault: Option<String>,
 }
+
+/// Marks the entry of an owner's slot as one in the queue. Slots are below it.
+const QUEUED: u32 = 1 << 31;
 
 /// The part of a capacity that is kept for victims in hand.
 fn reserve(capacity: u64) -> u64 {
@@ -178,7 +181,7 @@ impl Live {
 
     #[inline]
     fn own(&self, slot: Slot) -> Option<u32> {
-        self.own.get(at(slot.0)).copied().filter(|own| *own != NIL)
+        self.own.get(at(slot.0)).filter(|own| **own != NIL).map(|own| own & !QUEUED)
     }
 
     /// A weight as the policy is told it.
@@ -195,6 +198,9 @@ impl Live {
             known.queued = false;
             self.queue_weight -= u64::from(known.weight);
             self.entering += u64::from(known.weight);
+            if let Some(place) = self.own.get_mut(at(known.owner)) {
+                *place = own;
+            }
         }
         if self.fault.is_some() {
             return;
@@ -206,6 +212,20 @@ impl Live {
         if self.wants_ids {
             self.events.ids.push(known.id);
         }
+        if kind == Kind::Removed {
+            self.events.removed.push(own);
+        }
+    }
+
+    /// Puts an entry that the policy has given up into the queue.
+    fn queue(&mut self, own: u32) {
+        let Some(known) = self.known.get_mut(at(own)) else { return };
+        known.queued = true;
+        self.queue_weight += u64::from(known.weight);
+        if let Some(place) = self.own.get_mut(at(known.owner)) {
+            *place = own | QUEUED;
+        }
+        self.queue.push_back(own);
     }
 
     /// Notes that an entry comes in, and gives it a slot: the one in which it is remembered, a free one, or a new one.
@@ -339,6 +359,7 @@ impl Live {
 
     /// The next entry in the order of slots, which the policy has not given up.
     fn any(&mut self) -> Option<Slot> {
+        // Nothing is in the queue.
         let next = |from: usize| {
             let later = self.own.get(from..)?.iter().position(|own| *own != NIL)?;
             Some(from + later)
@@ -353,10 +374,22 @@ impl Live {
 
 impl Policy for Live {
     fn on_hit(&mut self, slot: Slot) {
-        if let Some(own) = self.own(slot)
-            && self.events.events.len() < MOST_WAITING
-        {
-            self.note(Kind::Used, own);
+        self.on_hits(&[slot]);
+    }
+
+    fn on_hits(&mut self, slots: &[Slot]) {
+        if self.events.events.len() >= MOST_WAITING || self.fault.is_some() {
+            return;
+        }
+        // What a hit of an entry in the queue, of weighed ones and of those with ids takes besides stays out of the loop.
+        let plain = !self.weighed && !self.wants_ids;
+        for slot in slots {
+            let Some(&own) = self.own.get(at(slot.0)).filter(|own| **own != NIL) else { continue };
+            if plain && own & QUEUED == 0 {
+                self.events.events.push(Kind::Used.of(own));
+            } else {
+                self.note(Kind::Used, own & !QUEUED);
+            }
         }
     }
 
@@ -450,7 +483,7 @@ impl Policy for Live {
 
     fn import(&mut self, entries: &[ImportedEntry]) {
         let mut room = self.target;
-        let mut kept = Vec::with_capacity(entries.len());
+        let (mut kept, mut left) = (Vec::with_capacity(entries.len()), Vec::new());
         let mut full = false;
         for entry in entries.iter().rev() {
             let weight = self.told(entry.weight);
@@ -467,18 +500,13 @@ impl Policy for Live {
             self.place(own, entry.slot);
             full |= u64::from(weight) > room;
             if full {
-                self.queue.push_front(own);
-                self.queue_weight += u64::from(weight);
+                left.push(own);
             } else {
                 room -= u64::from(weight);
                 kept.push(ImportedEntry { slot: Slot(own), weight: u64::from(weight), ..*entry });
             }
         }
-        for own in &self.queue {
-            if let Some(known) = self.known.get_mut(at(*own)) {
-                known.queued = true;
-            }
-        }
+        left.into_iter().rev().for_each(|own| self.queue(own));
         kept.reverse();
         self.steps.push(Step::TakeOver(kept));
     }
@@ -500,16 +528,23 @@ impl Policy for Live {
         // One that came back later in the same work is no victim.
         outcome.victims.retain(|victim| !work.residents.is_resident(victim >> 1));
         self.home = Some(work);
+        let earlier = self.steps.iter().filter_map(|step| match step {
+            Step::Turn(events) => Some(events),
+            _ => None,
+        });
+        for event in earlier.chain([&self.events]).flat_map(|events| &events.events) {
+            if let Some(known) = self.known.get_mut(at(event >> 2)) {
+                known.noted = self.number;
+            }
+        }
         for &victim in &outcome.victims {
             let own = victim >> 1;
             self.remembers |= victim & 1 == 1;
-            let Some(known) = self.known.get_mut(at(own)) else { continue };
+            let Some(known) = self.known.get(at(own)) else { continue };
             if known.owner == NIL {
                 self.release(own);
             } else if known.noted != self.number && !known.queued {
-                known.queued = true;
-                self.queue_weight += u64::from(known.weight);
-                self.queue.push_back(own);
+                self.queue(own);
             }
         }
         let left = std::mem::take(&mut self.left);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Answer, Batch, BatchedPolicy, Kind, Residents};
+use super::{Answer, Batch, BatchedPolicy, Residents};
 use crate::{ExportedEntry, ImportedEntry};
 
 /// Events in one call of a policy.
@@ -33,6 +33,8 @@ pub(super) struct Events {
     pub(super) weights: Vec<u32>,
     /// Empty where the policy does not want them.
     pub(super) ids: Vec<u64>,
+    /// Slots whose entry the owner removed.
+    pub(super) removed: Vec<u32>,
 }
 
 impl Events {
@@ -40,6 +42,7 @@ impl Events {
         self.events.clear();
         self.weights.clear();
         self.ids.clear();
+        self.removed.clear();
     }
 }
 
@@ -71,7 +74,7 @@ pub(super) struct Outcome {
     /// Twice the slot, and one more where the policy remembers the entry.
     pub(super) victims: Vec<u32>,
     pub(super) forgotten: Vec<u32>,
-    /// Slots whose entry the owner removed.
+    /// As in [`Events`].
     pub(super) removed: Vec<u32>,
     /// From the coldest to the hottest, where it was asked for.
     pub(super) order: Option<Vec<ExportedEntry>>,
@@ -129,7 +132,8 @@ impl Work {
     }
 
     /// Tells the events.
-    fn turn(&mut self, Events { events, weights, ids }: &mut Events) -> Result<(), String> {
+    fn turn(&mut self, Events { events, weights, ids, removed }: &mut Events) -> Result<(), String> {
+        self.outcome.removed.append(removed);
         // The capacity may have become less than an entry weighs.
         let most = u32::try_from(self.residents.capacity()).unwrap_or(u32::MAX);
         weights.iter_mut().for_each(|weight| *weight = most.min(*weight));
@@ -141,9 +145,6 @@ impl Work {
             self.policy.turn(batch, &mut self.answer)?;
             let followed = self.residents.follow(batch, &self.answer, |_, _| ());
             followed.map_err(|nonsense| nonsense.to_string())?;
-            let read = events.iter().filter_map(|event| Kind::read(*event));
-            let removed = read.filter(|(_, kind)| *kind == Kind::Removed).map(|(slot, _)| slot);
-            self.outcome.removed.extend(removed);
             self.keep();
         }
         Ok(())
