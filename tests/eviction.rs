@@ -105,7 +105,7 @@ fn a_policy_that_fails_ends_the_simulation_and_says_why() {
 fn what_is_no_policy_is_refused_before_the_trace_is_read() {
     let refused = |policy: &str| fail(2, ["sim", "no-such-trace.txt", "--policy", policy]);
     let error = refused("plugin:seive");
-    assert!(error.contains("there is no policy component `seive`") && error.contains("sieve"), "{error}");
+    assert!(error.contains("unknown policy `plugin:seive`, did you mean `plugin:sieve`?"), "{error}");
     assert!(refused("no-such.wasm").contains("no-such.wasm: cannot be read"), "a missing file");
     let strategy = components()["nonsense"].to_str().unwrap();
     let error = refused(strategy);

@@ -20,6 +20,8 @@ mod inputs;
 #[cfg(test)]
 mod libcachesim;
 #[cfg(test)]
+mod live_eviction;
+#[cfg(test)]
 mod objective;
 #[cfg(test)]
 mod plans;

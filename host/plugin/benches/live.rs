@@ -87,7 +87,9 @@ fn compare(name: &str, policies: &Registry, keys: &[u64], threads: usize) -> Res
     let missed = hits.map(|hits| 100.0 - 100.0 * hits as f64 / batches.len() as f64);
     Ok(format!(
         "{name:14}{threads:>9}{native:>11.0}{component:>12.0}{:>8.2}{:>18.2}{:>12.2}",
-        median(ratios), missed[0], missed[1]
+        median(ratios),
+        missed[0],
+        missed[1]
     ))
 }
 

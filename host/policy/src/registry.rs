@@ -283,7 +283,18 @@ mod tests {
         let mut policies = Registry::default();
         policies.register(lru("plugin:mine-2")).unwrap();
         assert_eq!(policies.parse("PLUGIN:mine_2").unwrap().name(), "plugin:mine-2");
-        for name in ["", "plugin:", "plugin:plugin:mine", "other:mine", "Mine", "my policy", "-mine", "mine-", "my--policy", "m\u{fc}ller"] {
+        for name in [
+            "",
+            "plugin:",
+            "plugin:plugin:mine",
+            "other:mine",
+            "Mine",
+            "my policy",
+            "-mine",
+            "mine-",
+            "my--policy",
+            "m\u{fc}ller",
+        ] {
             let refused = Err(RegisterError::BadName { name: name.to_owned() });
             assert_eq!(policies.register(lru(name)), refused);
         }

@@ -1,6 +1,7 @@
-//! `host plugin`: which strategies there are, what a component is, and what a strategy may read and propose.
+//! `host plugin`: which components there are, what one is, and what a strategy may read and propose.
 
 mod contract;
+mod policies;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -74,6 +75,8 @@ impl Plugin {
 /// One line of the list.
 #[derive(serde::Serialize)]
 struct Listed {
+    /// `strategy` or `eviction`.
+    kind: &'static str,
     name: String,
     version: Option<String>,
     summary: Option<String>,
@@ -99,13 +102,34 @@ impl Listed {
             Outcome::CannotStart(error) => ("cannot be loaded", Some(error.to_string())),
             Outcome::Refused => ("ends the run", None),
         };
-        let inspection = planned.inspection.as_ref();
+        Self::of("strategy", planned.name.clone(), state, &planned.place, planned.inspection.as_ref(), error)
+    }
+
+    fn policy(
+        name: String,
+        state: &'static str,
+        place: &Place,
+        inspection: Option<&Inspection>,
+        error: Option<String>,
+    ) -> Self {
+        Self::of("eviction", name, state, place, inspection, error)
+    }
+
+    fn of(
+        kind: &'static str,
+        name: String,
+        state: &'static str,
+        place: &Place,
+        inspection: Option<&Inspection>,
+        error: Option<String>,
+    ) -> Self {
         Self {
-            name: planned.name.clone(),
+            kind,
+            name,
             version: inspection.map(|known| known.description.version.clone()),
             summary: inspection.map(|known| known.description.summary.clone()),
             state,
-            from: match &planned.place {
+            from: match place {
                 Place::File(path) => path.display().to_string(),
                 Place::Bundled(..) => "bundled".to_owned(),
             },
@@ -122,11 +146,17 @@ fn list(layers: &Layers, json: bool) -> Result<(), Failure> {
     let settings = layers.load(Path::new("."))?;
     // The seed decides nothing before the first tick.
     let plan = Plan::new(&settings, Time::Machine, 1, &Terminal::new(true))?;
-    let rows: Vec<Listed> = plan.components.iter().map(Listed::new).collect();
+    let mut rows: Vec<Listed> = plan.components.iter().map(Listed::new).collect();
+    let policies = policies::list(&settings)?;
     if json {
+        rows.extend(policies);
         print_json(&rows)?;
     } else {
-        print_list(&rows, &plan.notes, &settings)?;
+        print_table("STRATEGY", &rows)?;
+        outln!()?;
+        print_table("EVICTION POLICY", &policies)?;
+        rows.extend(policies);
+        print_notes(&rows, &plan.notes, &settings)?;
     }
     match plan.refused.into_iter().next() {
         Some(error) => Err(error.into()),
@@ -134,8 +164,8 @@ fn list(layers: &Layers, json: bool) -> Result<(), Failure> {
     }
 }
 
-fn print_list(rows: &[Listed], notes: &[String], settings: &Settings) -> Result<(), Failure> {
-    let mut out = table::new(["STRATEGY", "VERSION", "STATE", "DIGEST", "FROM", "WHAT IT DOES"]);
+fn print_table(first: &'static str, rows: &[Listed]) -> Result<(), Failure> {
+    let mut out = table::new([first, "VERSION", "STATE", "DIGEST", "FROM", "WHAT IT DOES"]);
     for row in rows {
         let digest = row.digest.as_deref().map(short_digest).unwrap_or_default();
         out.add_row(
@@ -150,7 +180,10 @@ fn print_list(rows: &[Listed], notes: &[String], settings: &Settings) -> Result<
             .map(table::text),
         );
     }
-    table::print(&out)?;
+    Ok(table::print(&out)?)
+}
+
+fn print_notes(rows: &[Listed], notes: &[String], settings: &Settings) -> Result<(), Failure> {
     for row in rows.iter().filter(|row| row.state == "not in the profile") {
         let grants: Vec<String> = row.grants.iter().map(|grant| format!("\"{grant}\"")).collect();
         outln!()?;

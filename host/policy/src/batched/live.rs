@@ -488,14 +488,8 @@ impl Policy for Live {
         for entry in entries.iter().rev() {
             let weight = self.told(entry.weight);
             let own = u32::try_from(self.known.len()).unwrap_or(MOST_SLOTS);
-            let known = Known {
-                owner: NIL,
-                weight,
-                id: entry.id,
-                noted: self.number,
-                queued: false,
-                free: false,
-            };
+            let known =
+                Known { owner: NIL, weight, id: entry.id, noted: self.number, queued: false, free: false };
             self.known.push(known);
             self.place(own, entry.slot);
             full |= u64::from(weight) > room;

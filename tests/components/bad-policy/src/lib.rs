@@ -83,7 +83,7 @@ impl Bad {
             9 => {
                 let mut hoard = Vec::new();
                 loop {
-                    hoard.push(vec![1_u8; 1 << 20]);
+                    hoard.push(Vec::<u8>::with_capacity(1 << 24));
                     std::hint::black_box(&hoard);
                 }
             }

@@ -1,0 +1,55 @@
+//! The eviction policies in the list of components.
+
+use std::path::Path;
+
+use host_plugin::{Limits, Place, PolicyFile, bundled_policies, full_name, policy_files};
+use host_profile::Settings;
+use host_runtime::strategies;
+
+use super::Listed;
+use crate::exit::Failure;
+
+/// Every eviction policy that is bundled or in the plugin directory.
+pub(super) fn list(settings: &Settings) -> Result<Vec<Listed>, Failure> {
+    let loader = strategies::loader(settings)?;
+    let limits = Limits::of_policies();
+    let dir = settings.plugins.dir.as_deref();
+    let files = dir.map_or_else(|| Ok(Vec::new()), |dir| policy_files(dir, &loader, &limits))?;
+    let mut listed: Vec<Listed> = files.into_iter().map(|file| of_file(file, settings)).collect();
+    for (name, bytes) in bundled_policies() {
+        let place = Place::Bundled(name, bytes);
+        if listed.iter().any(|row| row.error.is_none() && row.name == full_name(name)) {
+            continue;
+        }
+        let inspection = loader.inspect(place.source(), &limits)?;
+        let name = full_name(name);
+        let state = state(&name, settings);
+        listed.push(Listed::policy(name, state, &place, Some(&inspection), None));
+    }
+    listed.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(listed)
+}
+
+fn state(name: &str, settings: &Settings) -> &'static str {
+    if settings.cache.policy == name { "starts in force" } else { "can be chosen" }
+}
+
+fn of_file(file: PolicyFile, settings: &Settings) -> Listed {
+    let PolicyFile { path, plugin } = file;
+    let place = Place::File(path);
+    match plugin {
+        Ok(plugin) => {
+            let name = full_name(plugin.name());
+            let state = state(&name, settings);
+            Listed::policy(name, state, &place, Some(&plugin.inspection()), None)
+        }
+        Err(error) => {
+            let name = match &place {
+                Place::File(path) => path.file_stem().unwrap_or(Path::new("").as_os_str()),
+                Place::Bundled(name, _) => Path::new(name).as_os_str(),
+            };
+            let name = full_name(&name.to_string_lossy());
+            Listed::policy(name, "cannot be loaded", &place, None, Some(error.to_string()))
+        }
+    }
+}
