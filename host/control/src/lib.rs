@@ -13,6 +13,7 @@
 //! | [`judge`], [`effect`] | what a decision changed |
 //! | [`ledger`] | the records of all that |
 //! | [`registration`], [`strategy`] | who takes part |
+//! | [`supervisor`] | whether a strategy that failed is started again, and when |
 
 pub mod actuator;
 pub mod arbiter;
@@ -27,6 +28,7 @@ pub mod registration;
 pub mod rule_book;
 pub mod shadow_control;
 pub mod strategy;
+pub mod supervisor;
 
 pub use actuator::{Actuator, Actuators};
 pub use context::{DialState, Offer, ProposalContext};
