@@ -1,4 +1,4 @@
-//! Components that misbehave: each run ends well, with the strategy disabled or clamped and the text
+//! Components that misbehave: each run ends well, with the strategy stopped or clamped and the text
 //! shown.
 
 use serde_json::Value;
@@ -35,22 +35,36 @@ fn run_under(name: &str, set: &str) -> (Value, Vec<Value>) {
     (report, ledger(&file))
 }
 
-/// The text with which `name`, and nobody else, was disabled.
-fn disabled(name: &str) -> (u64, String) {
+/// The strategies that failed, as the report has them.
+fn failed(report: &Value) -> Vec<&Value> {
+    report["strategies"].as_array().unwrap().iter().filter(|of| of["failures"] != 0).collect()
+}
+
+/// The tick and the text with which `name`, and nobody else, failed first.
+fn first_failure(name: &str) -> (u64, String) {
     let (report, ledger) = run_with(name);
-    let aside = report["disabled"].as_array().unwrap();
-    assert_eq!(aside.len(), 1, "{aside:?}");
-    assert_eq!(aside[0]["strategy"], name);
-    let on_ledger = of_type(&ledger, "disabled");
-    let tick = aside[0]["tick"].as_u64().unwrap();
+    let failed = failed(&report);
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    assert_eq!(failed[0]["strategy"], name);
+    let first = &failed[0]["events"][0];
+    let tick = first["tick"].as_u64().unwrap();
+    let on_ledger = of_type(&ledger, "strategy");
     // What could not be started took no part in any tick.
-    assert_eq!(on_ledger.len(), usize::from(tick > 0));
-    (tick, aside[0]["text"].as_str().unwrap().to_owned())
+    assert_eq!(on_ledger.first().copied(), (tick > 0).then_some(first).map(typed).as_ref());
+    assert_eq!(first["event"], if tick > 0 { "back-off" } else { "quarantine" });
+    (tick, first["text"].as_str().unwrap().to_owned())
+}
+
+/// An event of the report, as the ledger has it.
+fn typed(event: &Value) -> Value {
+    let mut record = event.clone();
+    record["type"] = "strategy".into();
+    record
 }
 
 #[test]
 fn one_that_loops_for_ever_runs_out_of_fuel() {
-    let (tick, text) = disabled("loop-forever");
+    let (tick, text) = first_failure("loop-forever");
     assert_eq!(tick, 2);
     assert_eq!(
         text,
@@ -60,7 +74,7 @@ fn one_that_loops_for_ever_runs_out_of_fuel() {
 
 #[test]
 fn one_that_allocates_for_ever_meets_its_memory_limit() {
-    let (_, text) = disabled("allocate-forever");
+    let (_, text) = first_failure("allocate-forever");
     assert_eq!(
         text,
         "asked for more memory than its limit of 16000000 bytes; raise `strategies.allocate-forever.limits.memory` if it \
@@ -70,13 +84,13 @@ fn one_that_allocates_for_ever_meets_its_memory_limit() {
 
 #[test]
 fn one_that_recurses_for_ever_traps() {
-    let (_, text) = disabled("recurse-forever");
+    let (_, text) = first_failure("recurse-forever");
     assert!(text.starts_with("trapped: "), "{text}");
 }
 
 #[test]
 fn one_that_panics_is_quoted() {
-    let (_, text) = disabled("panics");
+    let (_, text) = first_failure("panics");
     assert!(
         text.starts_with("trapped: ") && text.contains("tick 2 is more than this strategy can bear"),
         "{text}"
@@ -85,14 +99,14 @@ fn one_that_panics_is_quoted() {
 
 #[test]
 fn one_that_answers_with_an_error_is_quoted() {
-    let (_, text) = disabled("bad-answer");
+    let (_, text) = first_failure("bad-answer");
     assert_eq!(text, "answered: no idea what to do at tick 2");
 }
 
 #[test]
 fn one_that_sleeps_does_not_hold_up_the_run() {
     let began = std::time::Instant::now();
-    let (_, text) = disabled("sleeps");
+    let (_, text) = first_failure("sleeps");
     assert_eq!(
         text,
         "still running after its deadline of 2000 ms; raise `strategies.sleeps.limits.deadline` if it needs more"
@@ -102,14 +116,14 @@ fn one_that_sleeps_does_not_hold_up_the_run() {
 
 #[test]
 fn one_that_loops_while_it_describes_itself_is_not_started() {
-    let (tick, text) = disabled("loops-in-describe");
+    let (tick, text) = first_failure("loops-in-describe");
     assert_eq!(tick, 0);
     assert!(text.contains("loops-in-describe") && text.contains("fuel"), "{text}");
 }
 
 #[test]
 fn one_with_a_nonsensical_name_is_not_started() {
-    let (tick, text) = disabled("bad-name");
+    let (tick, text) = first_failure("bad-name");
     assert_eq!(tick, 0);
     assert!(text.contains("bad-name.wasm"), "{text}");
 }
@@ -118,7 +132,7 @@ fn one_with_a_nonsensical_name_is_not_started() {
 fn nonsense_is_clamped_or_refused_and_on_the_ledger() {
     // The judge would have it rest before every dial has answered.
     let (report, ledger) = run_under("nonsense", "control.judge=false");
-    assert_eq!(report["disabled"], Value::Array(vec![]));
+    assert_eq!(failed(&report), [&Value::Null; 0]);
     let cost = &report["cost"]["strategies"]["nonsense"];
     assert!(cost["clamped"].as_u64().unwrap() > 0 && cost["refused"].as_u64().unwrap() > 0, "{cost}");
     let noted =
@@ -178,9 +192,8 @@ fn virtual_time_tells_of_refusals_and_of_fuel_as_a_run_does() {
 fn a_hundred_thousand_calls_a_tick_are_answered_and_not_kept() {
     let (report, ledger) = run_with("chatty");
     let cost = &report["cost"]["strategies"]["chatty"];
-    let aside = report["disabled"].as_array().unwrap();
-    // Within its fuel it is refused; beyond it, disabled. Either way the ledger stays small.
-    assert!(cost["refused"].as_u64().unwrap() > 50_000 || aside.len() == 1, "{cost}");
+    // Within its fuel it is refused; beyond it, stopped. Either way the ledger stays small.
+    assert!(cost["refused"].as_u64().unwrap() > 50_000 || failed(&report).len() == 1, "{cost}");
     for tick in of_type(&ledger, "tick") {
         let number = &tick["tick"];
         let kept = of_type(&ledger, "proposal");
@@ -204,7 +217,11 @@ fn an_import_that_is_not_granted_is_named_with_the_line_to_add() {
         .unwrap();
     assert!(output.status.success(), "{output:?}");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let text = report["disabled"][0]["text"].as_str().unwrap();
+    let text = report["strategies"][0]["events"][0]["text"].as_str().unwrap();
+    assert_eq!(
+        (&report["strategies"][0]["state"], &report["strategies"][0]["restarts"]),
+        (&"quarantined".into(), &0.into())
+    );
     assert!(
         text.contains("nonsense.wasm") && text.contains("optimizer:plugin/cache-control@0.1.0"),
         "{text}"
@@ -226,13 +243,13 @@ fn a_strategy_has_limits_of_its_own() {
         .unwrap();
     assert!(output.status.success(), "{output:?}");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let aside = report["disabled"].as_array().unwrap();
-    assert_eq!(aside.len(), 1, "the others have the fuel of all: {aside:?}");
+    let failed = failed(&report);
+    assert_eq!(failed.len(), 1, "the others have the fuel of all: {failed:?}");
     assert_eq!(
-        aside[0]["text"],
+        failed[0]["events"][0]["text"],
         "ran out of fuel after 20000 units; raise `strategies.loop-forever.limits.fuel` if it needs more"
     );
-    assert!(aside[0]["digest"].as_str().unwrap().starts_with("blake3:"), "{aside:?}");
+    assert!(failed[0]["digest"].as_str().unwrap().starts_with("blake3:"), "{failed:?}");
 }
 
 #[test]

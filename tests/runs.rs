@@ -100,7 +100,7 @@ fn a_trace_is_served_whole_and_compared_with_its_baseline() {
         assert_eq!(sum, 8_000, "{side}");
     }
     assert_eq!(report["baseline"]["policy"], "lru");
-    for key in ["profile", "workload", "decisions", "disabled", "cost"] {
+    for key in ["profile", "workload", "decisions", "strategies", "cost"] {
         assert!(!report[key].is_null(), "{key}");
     }
 }
@@ -171,7 +171,8 @@ fn the_built_in_workload_runs_both_sides() {
     assert_eq!(phases("baseline"), phases("tuned"));
     assert_eq!(report["baseline"]["requests"], report["tuned"]["requests"]);
     assert!(!report["decisions"].as_array().unwrap().is_empty(), "it has phases that call for a decision");
-    assert_eq!(report["disabled"], Value::Array(vec![]));
+    let strategies = report["strategies"].as_array().unwrap();
+    assert!(strategies.len() == 3 && strategies.iter().all(|of| of["state"] == "active"), "{strategies:?}");
     let prefetch = &report["tuned"]["prefetch"];
     let sum: u64 = ["timely", "late", "wasted"].iter().map(|k| prefetch[*k].as_u64().unwrap()).sum();
     assert_eq!(prefetch["issued"].as_u64(), Some(sum), "each prefetched entry is counted once");

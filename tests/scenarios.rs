@@ -94,10 +94,8 @@ fn a_component_of_a_file_sizes_it_alone() {
     assert!(report["ticks"].as_array().unwrap().iter().all(|tick| tick["workers"].as_u64().unwrap() <= 100));
     let panics = components()["panics"].to_str().unwrap();
     let report = json(&["--executor", &file, "--plugin", panics]);
-    assert_eq!(
-        (&report["disabled"][0]["strategy"], &report["disabled"][0]["tick"]),
-        (&"panics".into(), &2.into())
-    );
+    let panics = &report["strategies"][0];
+    assert_eq!((&panics["strategy"], &panics["events"][0]["tick"]), (&"panics".into(), &2.into()));
     assert_eq!(report["whole"]["ticks"], 80, "the run goes on");
 }
 

@@ -106,8 +106,9 @@ def chosen(path, capacity, settings):
     """The misses of a run under the profile."""
     sets = [part for setting in ["prefetch.mode=on-demand", *CHOOSER, *settings] for part in ("--set", setting)]
     report = host("sim", path, "--hash-keys", "--profile", "medium", "--unit", "objects", "--capacity", capacity, "--json", *sets)
-    if report["disabled"] or report["interrupted"]:
-        sys.exit(f"{path} at {capacity}: {report['disabled'] or 'interrupted'}")
+    failed = [of for of in report["strategies"] if of["failures"]]
+    if failed or report["interrupted"]:
+        sys.exit(f"{path} at {capacity}: {failed or 'interrupted'}")
     return report["misses"]
 
 

@@ -64,8 +64,9 @@ def swept(name):
 def played(name, law, workers):
     file = args.other if law == OURS else args.laws / f"{law.replace('-', '_')}.wasm"
     report = host("--executor", name, "--workers", workers, *(["--plugin", file] if file else []))
-    if report["disabled"] or report["interrupted"]:
-        sys.exit(f"{name} under {law}: {report['disabled'] or 'interrupted'}")
+    failed = [of for of in report["strategies"] if of["failures"]]
+    if failed or report["interrupted"]:
+        sys.exit(f"{name} under {law}: {failed or 'interrupted'}")
     return report
 
 

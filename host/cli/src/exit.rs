@@ -12,7 +12,7 @@ use crate::out;
 /// Shown below `--help`.
 pub(crate) const HELP: &str = "\
 Exit codes:
-  0    done; the report names strategies that were disabled. Also where the reader of the output has
+  0    done; the report names strategies that failed. Also where the reader of the output has
        closed it (host sim ... | head)
   1    something cannot be used: a file, a trace, a component, standard output
   2    wrong arguments or settings

@@ -7,6 +7,7 @@ pub(crate) mod report;
 pub(crate) mod scenario;
 pub(crate) mod simulation;
 pub(crate) mod sparkline;
+pub(crate) mod strategies;
 pub(crate) mod sweep;
 pub(crate) mod table;
 pub(crate) mod trace;

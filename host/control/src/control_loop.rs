@@ -2,13 +2,13 @@
 //!
 //! The order within a tick is fixed, so that the same snapshots give the same ledger: judge, and turn what follows from
 //! that; call every strategy by priority, resolve and apply each dial in the order of the table, change the rule book,
-//! let the shadows follow what was asked, and let the memory budget have the last word. A strategy that faults is disabled
-//! there and then, and what it held returns to the settings that the run started with.
+//! let the shadows follow what was asked, and let the memory budget have the last word. What a strategy held that fails returns
+//! to the settings that the run started with, there and then. It is started again after a rest ([`crate::supervisor`]).
 
 mod consulted;
-mod disabling;
 mod judging;
 mod rules;
+mod supervising;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,14 +20,15 @@ use crate::actuator::Actuators;
 use crate::arbiter::{self, Resolution};
 use crate::context::{DialState, Offer};
 use crate::judge::{Judge, Plan, nobody};
-use crate::ledger::{Decision, Disabled, Logged, Record, RulesChanged, ShadowsFollow};
+use crate::ledger::{Decision, Logged, Record, RulesChanged, ShadowsFollow};
 use crate::outcome::Verdict;
 use crate::registration::{Cost, Registration};
 use crate::rule_book::RuleBook;
 use crate::shadow_control::ShadowControl;
+use crate::status::Status;
 use crate::strategy::Identity;
 
-pub use disabling::NoSuchStrategy;
+pub use supervising::NoSuchStrategy;
 
 /// Who decides where no strategy did.
 pub const HOST: &str = "host";
@@ -79,7 +80,7 @@ pub struct ControlLoop {
     registrations: Vec<Registration>,
     /// The tick from which a dial that was changed is free again.
     cooling: BTreeMap<Dial, u64>,
-    /// What each dial returns to when the strategy that held it is disabled.
+    /// What each dial returns to when the strategy that held it fails.
     starting: BTreeMap<Dial, Value>,
     judge: Judge,
     changes: u64,
@@ -132,9 +133,9 @@ impl ControlLoop {
         &self.rule_changes
     }
 
-    /// Strategies disabled so far.
-    pub fn disabled(&self) -> impl Iterator<Item = &Disabled> {
-        self.registrations.iter().filter_map(|registration| registration.disabled.as_ref())
+    /// Where each strategy stands, and what happened to it, highest priority first.
+    pub fn statuses(&self) -> impl Iterator<Item = Status> {
+        self.registrations.iter().map(Registration::status)
     }
 
     /// What each strategy has asked for and cost.

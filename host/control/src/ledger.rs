@@ -38,8 +38,8 @@ pub enum Record {
     Block(Block),
     /// A strategy logged something.
     Log(Logged),
-    /// A strategy was disabled.
-    Disabled(Disabled),
+    /// A strategy failed, was started again, or was taken out.
+    Strategy(StrategyEvent),
     /// An eviction policy lost track of the cache's entries.
     Fallback(Fallback),
     /// Somebody told the host to do something.
@@ -159,8 +159,8 @@ pub struct Decision {
     pub from: Value,
     /// What is in force now.
     pub to: Value,
-    /// Who asked: names of strategies, or `host` for the memory budget, for what follows when a strategy is disabled, and
-    /// for what the judge undoes.
+    /// Who asked: names of strategies, or `host` for the memory budget, for what follows when a strategy fails, and for what
+    /// the judge undoes.
     pub by: Vec<String>,
     /// The probability with which it was taken: 1.0, for strategies and host decide without drawing lots.
     pub probability: f64,
@@ -209,7 +209,7 @@ pub struct RulesChanged {
     pub installed: u64,
     /// Rules withdrawn.
     pub withdrawn: u64,
-    /// Who asked, or `host` for what follows when a strategy is disabled.
+    /// Who asked, or `host` for what follows when a strategy fails.
     pub by: Vec<String>,
     /// The reason in words: what the strategies said, or the numbers.
     pub reason: String,
@@ -246,19 +246,53 @@ pub struct Logged {
     pub message: String,
 }
 
-/// A strategy was disabled for the rest of the run.
+/// A strategy failed, was started again, or was taken out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Disabled {
-    /// The tick; 0 where it could not be started.
+pub struct StrategyEvent {
+    /// The tick; 0 where it could not be started at all.
     pub tick: u64,
     /// Who.
     pub strategy: String,
     /// Digest of the component.
     pub digest: String,
-    /// Why.
-    pub fault: Fault,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
     /// Why, in words.
     pub text: String,
+}
+
+/// What happened to a strategy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// It failed, and is started again.
+    BackOff {
+        /// Why.
+        fault: Fault,
+        /// How long it rests, ticks.
+        ticks: u64,
+        /// The tick in which it is started again.
+        until: u64,
+        /// Restarts in its budget, that one included.
+        restarts_left: u32,
+    },
+    /// It was started again in a fresh store.
+    Restart {
+        /// Its restarts so far, this one included.
+        restarts: u64,
+        /// Restarts left in its budget.
+        restarts_left: u32,
+    },
+    /// It failed with its budget spent, or could not be started at all, and takes no further part in the run.
+    Quarantine {
+        /// Why.
+        fault: Fault,
+        /// Its restarts so far.
+        restarts: u64,
+    },
+    /// The operator took it out.
+    Retire,
 }
 
 /// Somebody told the host to do something.

@@ -13,7 +13,7 @@
 //! | [`judge`], [`effect`] | what a decision changed |
 //! | [`ledger`] | the records of all that |
 //! | [`registration`], [`strategy`] | who takes part |
-//! | [`supervisor`] | whether a strategy that failed is started again, and when |
+//! | [`supervisor`], [`status`] | whether a strategy that failed is started again, and when; where each stands |
 
 pub mod actuator;
 pub mod arbiter;
@@ -27,6 +27,7 @@ pub mod outcome;
 pub mod registration;
 pub mod rule_book;
 pub mod shadow_control;
+pub mod status;
 pub mod strategy;
 pub mod supervisor;
 
@@ -37,4 +38,5 @@ pub use outcome::{Outcome, Verdict};
 pub use registration::Registration;
 pub use rule_book::{NoRules, RuleBook, RuleChange, RuleKinds};
 pub use shadow_control::{NoShadows, ShadowControl};
+pub use status::Status;
 pub use strategy::{Fault, Identity, LogLine, Response, Strategy, Usage};

@@ -8,9 +8,10 @@ use host_contract::{Acceptance, Dial, Grant, Refusal};
 use serde::Serialize;
 
 use crate::context::ProposalContext;
-use crate::ledger::Disabled;
 use crate::outcome::Outcome;
+use crate::status::History;
 use crate::strategy::{Identity, Strategy, Usage};
+use crate::supervisor::Supervisor;
 
 /// A strategy and what the profile says of it.
 pub struct Registration {
@@ -22,7 +23,8 @@ pub struct Registration {
     /// Dials whose present value came from it.
     pub(crate) holds: BTreeSet<Dial>,
     pub(crate) outcomes: Arc<VecDeque<Outcome>>,
-    pub(crate) disabled: Option<Disabled>,
+    pub(crate) supervisor: Supervisor,
+    pub(crate) history: History,
     pub(crate) cost: Cost,
 }
 
@@ -37,7 +39,8 @@ impl Registration {
             rules: BTreeSet::new(),
             holds: BTreeSet::new(),
             outcomes: Arc::default(),
-            disabled: None,
+            supervisor: Supervisor::new(),
+            history: History::default(),
             cost: Cost::default(),
         }
     }

@@ -31,6 +31,12 @@ pub trait Strategy: Send {
     ///
     /// The call is bounded by its implementation; it never blocks for longer than its deadline.
     fn tick(&mut self, snapshot: Arc<Snapshot>, context: ProposalContext) -> Response;
+
+    /// Starts it again after a fault, in a fresh store: nothing is left of what it held in memory. Returns what that cost.
+    ///
+    /// # Errors
+    /// Why it could not be started. It may be tried again.
+    fn restart(&mut self) -> Result<Usage, Fault>;
 }
 
 /// What one tick of one strategy led to.
@@ -42,7 +48,7 @@ pub struct Response {
     pub usage: Usage,
     /// Messages the strategy logged, oldest first, bounded by the host.
     pub log: Vec<LogLine>,
-    /// Why the strategy has to be disabled, where it has to.
+    /// Why the tick failed, where it did. What was asked for in it does not count then.
     pub fault: Option<Fault>,
 }
 
@@ -69,7 +75,7 @@ pub struct LogLine {
     pub message: String,
 }
 
-/// Why a strategy is disabled.
+/// Why a strategy failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
 #[serde(tag = "kind", content = "detail", rename_all = "kebab-case")]
 pub enum Fault {
@@ -111,9 +117,6 @@ pub enum Fault {
     /// It answered with an error of its own.
     #[error("answered: {0}")]
     Answer(String),
-    /// It did nothing wrong: the operator took it out.
-    #[error("retired: {0}")]
-    Retired(String),
 }
 
 /// The lines, each in quotes, as the end of a sentence; nothing where there are none.

@@ -37,6 +37,7 @@ mod plugin;
 mod policies;
 mod printed;
 pub mod shape;
+mod start;
 mod store_data;
 mod strategy;
 mod ticker;

@@ -9,19 +9,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use host_contract::Grant;
-use host_control::{Identity, Usage};
 use wasmtime::component::{Component, Linker};
 
-use crate::bindings::{Strategy as Bindings, StrategyPre};
-use crate::call;
+use crate::bindings::StrategyPre;
 use crate::description::Description;
 use crate::digest::Digest;
 use crate::inspection::{Import, Inspection};
 use crate::interfaces::Interfaces;
 use crate::limits::Limits;
 use crate::load_error::{Label, LoadError};
+use crate::start::{self, Starter};
 use crate::store_data::{StoreData, Tables};
-use crate::strategy::{Running, WasmStrategy};
+use crate::strategy::WasmStrategy;
 use crate::ticker::Ticker;
 use crate::world::World;
 use crate::{imports, wasi};
@@ -59,7 +58,8 @@ impl Plugin {
     ) -> Result<Self, LoadError> {
         let linker = linker(&component, &Grant::ALL.into(), World::Strategy, &label)?;
         let pre = prepare(&linker, &component, &label)?;
-        let (_, description) = run_start(&pre, &ticker, &label, StoreData::new(&tables, limits, 0), limits)?;
+        let (_, description) =
+            start::describe(&pre, &ticker, &label, StoreData::new(&tables, limits, 0), limits)?;
         Ok(Self { component, ticker, tables, interfaces, size, label, description, compile_time: None })
     }
 
@@ -131,27 +131,17 @@ impl Plugin {
         limits: &Limits,
         seed: u64,
     ) -> Result<WasmStrategy, LoadError> {
-        let name = self.name();
-        let pre = prepare(linker, &self.component, &self.label)?;
-        let mut state = StoreData::new(&self.tables, limits, seed);
-        state.known_as(name, &self.label.digest);
-        let (mut running, description) = run_start(&pre, &self.ticker, &self.label, state, limits)?;
-        if description != self.description {
-            return Err(LoadError::BadDescription {
-                component: self.label.clone(),
-                reason: "it describes itself differently each time it is asked".to_owned(),
-            });
-        }
-        running.store.data_mut().settings = settings;
-        let identity = Identity {
-            name: description.name.clone(),
-            version: description.version.clone(),
-            digest: self.label.digest.to_string(),
-            dials: description.dials.clone(),
+        let starter = Starter {
+            pre: prepare(linker, &self.component, &self.label)?,
+            ticker: Arc::clone(&self.ticker),
+            tables: Arc::clone(&self.tables),
+            label: self.label.clone(),
+            description: self.description.clone(),
+            settings,
+            limits: *limits,
+            seed,
         };
-        let Usage { fuel, memory_bytes, .. } = running.start;
-        tracing::info!(name, digest = %self.label.digest.short(), fuel, memory_bytes, "started");
-        Ok(WasmStrategy::new(identity, description, running, Arc::clone(&self.ticker), *limits))
+        WasmStrategy::start(starter)
     }
 }
 
@@ -183,30 +173,6 @@ fn prepare(
 
 pub(crate) fn mismatch(error: &wasmtime::Error, world: World, label: &Label) -> LoadError {
     LoadError::Mismatch { component: label.clone(), world, reason: format!("{error:#}") }
-}
-
-/// Instantiates a component and asks it for its description.
-fn run_start(
-    pre: &StrategyPre<StoreData>,
-    ticker: &Ticker,
-    label: &Label,
-    state: StoreData,
-    limits: &Limits,
-) -> Result<(Running, Description), LoadError> {
-    let mut store = call::store(pre.engine(), state);
-    let started = call::run(&mut store, ticker, limits.start(), async |store| {
-        let bindings: Bindings = pre.instantiate_async(&mut *store).await?;
-        let description = bindings.call_describe(&mut *store).await?;
-        Ok((bindings, description))
-    });
-    match started {
-        Ok(((bindings, description), fuel)) => {
-            let description = Description::check(description, label)?;
-            let start = Usage { fuel, memory_bytes: store.data().memory.held(), wall: Duration::ZERO };
-            Ok((Running { store, bindings, start }, description))
-        }
-        Err((fault, _)) => Err(LoadError::Start { component: label.clone(), fault }),
-    }
 }
 
 #[cfg(test)]

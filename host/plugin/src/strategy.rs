@@ -2,7 +2,8 @@
 //!
 //! One store, kept from tick to tick. For the time of a tick the snapshot and the proposal context are in the store's state, where
 //! the imports find them; they are taken out again whatever happens, because what was proposed before a
-//! fault belongs on the ledger. After a fault the store is dead, and every later tick answers that same fault.
+//! fault belongs on the ledger. A fault ends the store, which is dropped there and then: its memory is free while the
+//! strategy rests. Until it is started again, every later tick answers that same fault.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,73 +11,63 @@ use std::time::{Duration, Instant};
 
 use host_contract::Snapshot;
 use host_control::{Fault, Identity, ProposalContext, Response, Strategy, Usage};
-use wasmtime::Store;
 
-use crate::bindings::Strategy as Bindings;
 use crate::bindings::optimizer::plugin::types::{TickError, TickInfo};
 use crate::call;
 use crate::description::Description;
-use crate::limits::Limits;
+use crate::load_error::LoadError;
 use crate::names;
-use crate::store_data::StoreData;
-use crate::ticker::Ticker;
+use crate::start::{self, Running, Starter};
 
 /// Bytes kept of an error that a strategy answers with.
 const MAX_ANSWER: usize = 1 << 10;
 
-/// An instance in its store.
-pub(crate) struct Running {
-    pub(crate) store: Store<StoreData>,
-    pub(crate) bindings: Bindings,
-    pub(crate) start: Usage,
-}
-
 /// A strategy that runs in the sandbox.
 pub struct WasmStrategy {
     identity: Identity,
-    description: Description,
-    running: Running,
-    ticker: Arc<Ticker>,
-    limits: Limits,
-    fault: Option<Fault>,
+    starter: Starter,
+    restarts: u64,
+    /// What its last start cost.
+    start: Usage,
+    state: Result<Box<Running>, Fault>,
 }
 
 impl WasmStrategy {
-    pub(crate) fn new(
-        identity: Identity,
-        description: Description,
-        running: Running,
-        ticker: Arc<Ticker>,
-        limits: Limits,
-    ) -> Self {
-        Self { identity, description, running, ticker, limits, fault: None }
+    pub(crate) fn start(starter: Starter) -> Result<Self, LoadError> {
+        let description = &starter.description;
+        let identity = Identity {
+            name: description.name.clone(),
+            version: description.version.clone(),
+            digest: starter.label.digest.to_string(),
+            dials: description.dials.clone(),
+        };
+        let running = starter.start(0)?;
+        Ok(Self { identity, starter, restarts: 0, start: running.start, state: Ok(Box::new(running)) })
     }
 
     /// What it says of itself.
     #[must_use]
     pub fn description(&self) -> &Description {
-        &self.description
+        &self.starter.description
     }
 
-    /// What its start cost. Wall time is not measured.
+    /// What its last start cost. Wall time is not measured.
     #[must_use]
     pub fn start_usage(&self) -> Usage {
-        self.running.start
+        self.start
     }
+}
 
-    fn call(&mut self, snapshot: &Snapshot) -> (u64, Option<Fault>) {
-        let Running { store, bindings, .. } = &mut self.running;
-        let info = TickInfo {
-            tick: snapshot.tick,
-            now_ns: nanos(snapshot.now),
-            elapsed_ns: nanos(snapshot.elapsed),
-        };
-        let allowance = self.limits.tick(snapshot.now);
-        match call::run(store, &self.ticker, allowance, async |store| bindings.call_tick(store, info).await) {
-            Ok((Ok(()), fuel)) => (fuel, None),
-            Ok((Err(error), fuel)) => (fuel, Some(Fault::Answer(answer(error)))),
-            Err((fault, fuel)) => (fuel, Some(fault)),
-        }
+/// Calls `tick`. Returns the fuel that it burnt, and why it failed where it did.
+fn call_tick(running: &mut Running, starter: &Starter, snapshot: &Snapshot) -> (u64, Option<Fault>) {
+    let Running { store, bindings, .. } = running;
+    let info =
+        TickInfo { tick: snapshot.tick, now_ns: nanos(snapshot.now), elapsed_ns: nanos(snapshot.elapsed) };
+    let allowance = starter.limits.tick(snapshot.now);
+    match call::run(store, &starter.ticker, allowance, async |store| bindings.call_tick(store, info).await) {
+        Ok((Ok(()), fuel)) => (fuel, None),
+        Ok((Err(error), fuel)) => (fuel, Some(Fault::Answer(answer(error)))),
+        Err((fault, fuel)) => (fuel, Some(fault)),
     }
 }
 
@@ -86,23 +77,37 @@ impl Strategy for WasmStrategy {
     }
 
     fn tick(&mut self, snapshot: Arc<Snapshot>, context: ProposalContext) -> Response {
-        if let Some(fault) = &self.fault {
-            let fault = Some(fault.clone());
-            return Response { context, usage: Usage::default(), log: Vec::new(), fault };
-        }
+        let running = match &mut self.state {
+            Ok(running) => running,
+            Err(fault) => {
+                let fault = Some(fault.clone());
+                return Response { context, usage: Usage::default(), log: Vec::new(), fault };
+            }
+        };
         let began = Instant::now();
-        let state = self.running.store.data_mut();
+        let state = running.store.data_mut();
         state.snapshot = Arc::clone(&snapshot);
         state.context = context;
-        let (fuel, fault) = self.call(&snapshot);
-        self.fault.clone_from(&fault);
-        let state = self.running.store.data_mut();
+        let (fuel, fault) = call_tick(running, &self.starter, &snapshot);
+        let state = running.store.data_mut();
         state.snapshot = Arc::default();
         let usage = Usage { fuel, memory_bytes: state.memory.held(), wall: began.elapsed() };
         let (tick, memory_bytes) = (snapshot.tick, usage.memory_bytes);
         tracing::debug!(name = state.name, tick, fuel, memory_bytes, took = ?usage.wall, "ticked");
         let context = std::mem::replace(&mut state.context, ProposalContext::closed());
-        Response { context, usage, log: state.take_log(), fault }
+        let log = state.take_log();
+        if let Some(fault) = &fault {
+            self.state = Err(fault.clone());
+        }
+        Response { context, usage, log, fault }
+    }
+
+    fn restart(&mut self) -> Result<Usage, Fault> {
+        self.restarts = self.restarts.saturating_add(1);
+        let running = self.starter.start(self.restarts).map_err(start::fault)?;
+        self.start = running.start;
+        self.state = Ok(Box::new(running));
+        Ok(self.start)
     }
 }
 
@@ -110,8 +115,9 @@ impl fmt::Debug for WasmStrategy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WasmStrategy")
             .field("identity", &self.identity)
-            .field("limits", &self.limits)
-            .field("fault", &self.fault)
+            .field("limits", &self.starter.limits)
+            .field("restarts", &self.restarts)
+            .field("fault", &self.state.as_ref().err())
             .finish_non_exhaustive()
     }
 }

@@ -29,7 +29,7 @@ use host_control::effect::Effect;
 use host_control::judge::Plan;
 use host_control::ledger::Record;
 use host_control::{
-    Actuator, Actuators, Config, ControlLoop, Controls, Identity, NoRules, NoShadows, ProposalContext,
+    Actuator, Actuators, Config, ControlLoop, Controls, Fault, Identity, NoRules, NoShadows, ProposalContext,
     Registration, Response, Strategy, Usage,
 };
 use host_runtime::{Host, Key, Load, Options, Origin};
@@ -114,6 +114,10 @@ impl Strategy for Once {
             self.to = None;
         }
         Response { context, usage: Usage::default(), log: Vec::new(), fault: None }
+    }
+
+    fn restart(&mut self) -> Result<Usage, Fault> {
+        Ok(Usage::default())
     }
 }
 

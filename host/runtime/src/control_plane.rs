@@ -12,8 +12,8 @@ use host_contract::gauge::Values;
 use host_contract::number::to_f64;
 use host_contract::snapshot::{self, Snapshot, System};
 use host_contract::{Dial, Range};
-use host_control::ledger::{Commanded, Decision, Disabled, End, Record, RulesChanged, Run};
-use host_control::{Actuators, ControlLoop, Controls, NoSuchStrategy};
+use host_control::ledger::{Commanded, Decision, End, Record, RulesChanged, Run};
+use host_control::{Actuators, ControlLoop, Controls, NoSuchStrategy, Status};
 use host_executor::Executor;
 use host_prefetch::Prefetcher;
 use host_profile::Settings;
@@ -74,8 +74,8 @@ pub struct Finished {
     pub decisions: Vec<Decision>,
     /// Every change of the prefetch rules, oldest first.
     pub rules: Vec<RulesChanged>,
-    /// Strategies that were disabled, and why.
-    pub disabled: Vec<Disabled>,
+    /// Where each strategy stands at the end, and what happened to it.
+    pub strategies: Vec<Status>,
     /// What tuning cost.
     pub cost: report::Cost,
     /// The last snapshot.
@@ -177,16 +177,16 @@ impl ControlPlane {
         }));
         self.ledger.write(records);
         let control = &self.control;
-        let strategies = control.costs().map(|(who, cost)| (who.name.clone(), cost.clone())).collect();
-        let cost = report::Cost { ticks, strategies, ..report::Cost::default() };
+        let costs = control.costs().map(|(who, cost)| (who.name.clone(), cost.clone())).collect();
+        let cost = report::Cost { ticks, strategies: costs, ..report::Cost::default() };
         let mut notes = report::objections(&cost.strategies);
         notes.extend(fallbacks::note(&self.cache.stats()));
         notes.extend(plane.tap.as_ref().and_then(|tap| unsampled(tap.dropped())));
         let (decisions, rules) = (control.decisions().to_vec(), control.rule_changes().to_vec());
-        let disabled = control.disabled().cloned().collect();
+        let strategies = control.statuses().collect();
         notes.extend(self.ledger.finish().map(|error| format!("the ledger is not whole: {error}")));
         let hot = self.hot.take().map(Hot::hottest).unwrap_or_default();
-        Finished { decisions, rules, disabled, cost, last, hot, notes }
+        Finished { decisions, rules, strategies, cost, last, hot, notes }
     }
 
     /// Puts on the ledger that somebody told the host to do something.

@@ -44,7 +44,7 @@ pub enum HostError {
     ControlThreadDied,
 }
 
-/// Why a run could not be done. What a strategy does wrong is never a reason: it is disabled.
+/// Why a run could not be done. What a strategy does wrong is never a reason: the run goes on without it.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The settings name something that does not exist.

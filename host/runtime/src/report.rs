@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use host_contract::number::ratio;
-use host_control::ledger::{Decision, Disabled, RulesChanged};
+use host_control::Status;
+use host_control::ledger::{Decision, RulesChanged};
 use serde::Serialize;
 
 use crate::sweep::Sweep;
@@ -30,8 +31,8 @@ pub struct Report {
     pub decisions: Vec<Decision>,
     /// Every change of the prefetch rules, with its reason and its effect.
     pub rules: Vec<RulesChanged>,
-    /// Strategies that were disabled, and why.
-    pub disabled: Vec<Disabled>,
+    /// Where each strategy stands at the end, and what happened to it; those that could not be started come first.
+    pub strategies: Vec<Status>,
     /// What tuning cost.
     pub cost: Cost,
     /// What the operator should know: values clamped, proposals refused, files skipped.

@@ -70,7 +70,7 @@ pub fn run(options: &RunOptions, progress: &dyn Progress, stop: &Stop) -> Result
         tuned: None,
         decisions: Vec::new(),
         rules: Vec::new(),
-        disabled: loaded.disabled,
+        strategies: loaded.not_started,
         cost: Cost::default(),
         notes,
         interrupted: false,
@@ -147,7 +147,7 @@ impl Runs<'_> {
         report.tuned = Some(done.figures);
         report.decisions = done.finished.decisions;
         report.rules = done.finished.rules;
-        report.disabled.extend(done.finished.disabled);
+        report.strategies.extend(done.finished.strategies);
         report.notes.extend(done.notes);
         report.notes.extend(done.finished.notes);
         report.cost = done.finished.cost;

@@ -123,7 +123,7 @@ pub fn run_scenario(
     };
     let mut report = ScenarioReport::new(options, workers, played, best);
     report.decisions = finished.decisions;
-    report.disabled = finished.disabled;
+    report.strategies = finished.strategies;
     report.cost = finished.cost;
     report.notes = loaded.notes.into_iter().chain(finished.notes).collect();
     report.interrupted = stop.asked();

@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use host_contract::Grant;
-use host_control::ledger::Disabled;
-use host_control::{Fault, Registration};
+use host_control::{Registration, Status};
 use host_plugin::{
     Catalogue, CompileLimits, Inspection, Limits, Listed, LoadError, Loader, LoaderConfig, Place, Plugin,
     Time, WasmStrategy,
@@ -21,7 +20,7 @@ pub struct Loaded {
     /// Ready to be consulted.
     pub registrations: Vec<Registration>,
     /// Could not be loaded. The run goes on without them, and says so.
-    pub disabled: Vec<Disabled>,
+    pub not_started: Vec<Status>,
     /// Components that no profile line names, and whatever else is worth knowing.
     pub notes: Vec<String>,
 }
@@ -188,7 +187,7 @@ impl Plan {
                     let text = error.to_string();
                     progress.warn(&format!("strategy {name} cannot start and takes no part: {text}"));
                     let digest = inspection.map(|known| known.digest).unwrap_or_default();
-                    loaded.disabled.push(disabled(&name, digest, text));
+                    loaded.not_started.push(Status::not_started(&name, &digest, &text));
                 }
                 Outcome::CannotStart(_) | Outcome::SwitchedOff | Outcome::NotNamed | Outcome::Refused => {}
             }
@@ -202,7 +201,7 @@ impl Plan {
 /// # Errors
 /// The plugin directory cannot be listed or holds two components of one name, the sandbox cannot be set up, the settings
 /// name a strategy that does not exist, or give one a setting that it does not have or a value that it does not take. A
-/// strategy that cannot be started is no error, unless `plugins.strict` makes it one: it is disabled.
+/// strategy that cannot be started is no error, unless `plugins.strict` makes it one: it is quarantined.
 pub fn load(settings: &Settings, time: Time, seed: u64, progress: &dyn Progress) -> Result<Loaded, RunError> {
     if !settings.control.enabled {
         return Ok(Loaded::default());
@@ -239,10 +238,6 @@ pub(crate) fn wrong_setting(
 
 fn registration(ready: WasmStrategy, strategy: &StrategySettings) -> Registration {
     Registration::new(Box::new(ready), i64::from(strategy.priority), grants(strategy))
-}
-
-fn disabled(name: &str, digest: String, text: String) -> Disabled {
-    Disabled { tick: 0, strategy: name.to_owned(), digest, fault: Fault::NotLoaded(text.clone()), text }
 }
 
 /// A sentence for each file that no line of the settings names.

@@ -23,7 +23,8 @@ use ahash::RandomState;
 use host_cache::{PolicyFactory, Registry, builtin};
 use host_contract::number::ratio;
 use host_contract::{Clock, RunInfo, Unit};
-use host_control::ledger::{Decision, Disabled, RulesChanged};
+use host_control::Status;
+use host_control::ledger::{Decision, RulesChanged};
 use host_plugin::Time;
 use host_profile::Settings;
 use host_simulator::{Capacity, Demand, MemoryLimit, Origin};
@@ -148,8 +149,8 @@ pub struct VirtualReport {
     pub decisions: Vec<Decision>,
     /// Every change of the prefetch rules.
     pub rules: Vec<RulesChanged>,
-    /// Strategies that were disabled, and why.
-    pub disabled: Vec<Disabled>,
+    /// Where each strategy stands at the end, and what happened to it; those that could not be started come first.
+    pub strategies: Vec<Status>,
     /// What tuning cost: fuel, and what each strategy asked for.
     pub cost: report::Cost,
     /// What else is worth knowing.
@@ -227,7 +228,7 @@ pub fn run_virtual(
         let (report, hot) = replay.settle();
         Ok::<_, RunError>((VirtualReport { fixed: alone.rows(&compared)?, ..report }, hot))
     })?;
-    report.disabled.splice(0..0, loaded.disabled);
+    report.strategies.splice(0..0, loaded.not_started);
     report.notes.splice(0..0, loaded.notes.into_iter().chain(to_warm.notes).chain(steps.notes()));
     report.notes.extend(save.map(|file| file.save(&Rows::Numbers(hot))));
     report.interrupted = stop.asked();
@@ -436,7 +437,7 @@ impl<'a> Replay<'a> {
             seconds,
             decisions: finished.decisions,
             rules: finished.rules,
-            disabled: finished.disabled,
+            strategies: finished.strategies,
             cost: finished.cost,
             notes: finished.notes,
             interrupted: false,

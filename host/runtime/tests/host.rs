@@ -8,7 +8,8 @@ use std::time::Duration;
 use host_cache::Outcome;
 use host_contract::{Grant, Snapshot};
 use host_control::ledger::Record;
-use host_control::{Identity, ProposalContext, Registration, Response, Strategy, Usage};
+use host_control::supervisor::State;
+use host_control::{Fault, Identity, ProposalContext, Registration, Response, Strategy, Usage};
 use host_profile::{Loader, Settings};
 use host_runtime::{Command, Host, HostError, Key, Load, Options, Origin, OriginError, Value};
 use host_telemetry::Machine;
@@ -61,6 +62,10 @@ impl Strategy for Idle {
 
     fn tick(&mut self, _: Arc<Snapshot>, context: ProposalContext) -> Response {
         Response { context, usage: Usage::default(), log: Vec::new(), fault: None }
+    }
+
+    fn restart(&mut self) -> Result<Usage, Fault> {
+        Ok(Usage::default())
     }
 }
 
@@ -217,8 +222,9 @@ fn a_strategy_that_is_retired_is_not_consulted_again() {
     let finished = host.shut_down_blocking(GRACE).unwrap();
     let ticks = |name: &str| finished.cost.strategies.get(name).map(|cost| cost.ticks);
     assert_eq!((ticks("cache-policy"), ticks("worker-sizing")), (Some(2), Some(3)));
-    assert_eq!(finished.disabled.len(), 1);
-    assert!(finished.disabled[0].text.contains("the operator prefers lru"), "{}", finished.disabled[0].text);
+    let retired: Vec<_> = finished.strategies.iter().filter(|of| of.state == State::Retired).collect();
+    assert_eq!(retired.len(), 1, "{:?}", finished.strategies);
+    assert_eq!(retired[0].events[0].to_string(), "tick 2: retired: the operator prefers lru");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use host_cache::{PolicyFactory, Registry};
 use host_contract::dial::CACHE_POLICY;
 use host_contract::{Grant, Refusal, Snapshot, Unit, Value as DialValue};
-use host_control::{Identity, ProposalContext, Registration, Response, Strategy, Usage};
+use host_control::{Fault, Identity, ProposalContext, Registration, Response, Strategy, Usage};
 use host_profile::{Loader, ProfileError, Settings};
 use host_runtime::{
     Command, Host, HostError, Options, Progress, RunError, Stop, Value, VirtualInput, VirtualOptions,
@@ -113,6 +113,10 @@ impl Strategy for Wants {
         let followed = context.follow(vec![policy]);
         self.refused.lock().extend(proposed.err().into_iter().chain(followed.err()));
         Response { context, usage: Usage::default(), log: Vec::new(), fault: None }
+    }
+
+    fn restart(&mut self) -> Result<Usage, Fault> {
+        Ok(Usage::default())
     }
 }
 

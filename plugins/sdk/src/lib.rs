@@ -36,8 +36,8 @@
 //! ```
 //!
 //! A refused proposal ([`types::ControlError`]) is not an error of the strategy: another one may
-//! have more priority for the dial, or it may be cooling down. So there is no conversion to [`TickError`], which
-//! would disable the strategy for the rest of the run. Natively (in unit tests) the calls of the
+//! have more priority for the dial, or it may be cooling down. So there is no conversion to [`TickError`], after which
+//! the strategy would lose what it holds, rest, and be started anew. Natively (in unit tests) the calls of the
 //! host are stubs that panic: keep decisions in functions that take what was measured as arguments,
 //! and test those.
 
@@ -100,8 +100,8 @@ pub trait Strategy: Sized + 'static {
     /// Looks and proposes, once a tick.
     ///
     /// # Errors
-    /// Whatever makes the strategy useless: it is disabled for the rest of the run, and the text
-    /// shown.
+    /// Whatever makes the strategy useless: what it asked for stands no more, it is started anew after a rest, and the
+    /// text is shown.
     fn tick(&mut self, info: TickInfo) -> Result<(), TickError>;
 }
 

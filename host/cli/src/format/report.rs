@@ -38,7 +38,7 @@ pub(crate) fn print(report: &Report) -> Result<(), Failure> {
     if report.tuned.is_some() {
         decisions(&report.decisions, &report.rules)?;
     }
-    disabled(report)?;
+    super::strategies::print(&report.strategies, &report.cost.strategies)?;
     cost(&report.cost)?;
     for note in &report.notes {
         outln!("note: {note}")?;
@@ -267,22 +267,6 @@ fn effect(effect: &Effect) -> String {
 
 fn seconds(ms: u64) -> f64 {
     std::time::Duration::from_millis(ms).as_secs_f64()
-}
-
-fn disabled(report: &Report) -> Result<(), Failure> {
-    if report.disabled.is_empty() {
-        return Ok(());
-    }
-    outln!()?;
-    outln!("disabled")?;
-    for aside in &report.disabled {
-        let when = match aside.tick {
-            0 => "at the start".to_owned(),
-            tick => format!("in tick {tick}"),
-        };
-        outln!("  {} {when}: {}", aside.strategy, aside.text)?;
-    }
-    Ok(())
 }
 
 fn cost(cost: &Cost) -> Result<(), Failure> {

@@ -31,10 +31,7 @@ pub(crate) fn print(run: &ScenarioReport) -> Result<(), Failure> {
         tried(best)?;
     }
     report::decisions(&run.decisions, &[])?;
-    for aside in &run.disabled {
-        outln!()?;
-        outln!("disabled: {} in tick {}: {}", aside.strategy, aside.tick, aside.text)?;
-    }
+    super::strategies::print(&run.strategies, &run.cost.strategies)?;
     fuel(&run.cost.strategies, run.whole.ticks)?;
     for note in &run.notes {
         outln!("note: {note}")?;

@@ -83,10 +83,7 @@ pub(crate) fn print(run: &VirtualReport) -> Result<(), Failure> {
         super::warming::print(warming)?;
     }
     report::decisions(&run.decisions, &run.rules)?;
-    for aside in &run.disabled {
-        outln!()?;
-        outln!("disabled: {} in tick {}: {}", aside.strategy, aside.tick, aside.text)?;
-    }
+    super::strategies::print(&run.strategies, &run.cost.strategies)?;
     fuel(&run.cost.strategies, run.ticks)?;
     for note in &run.notes {
         outln!("note: {note}")?;

@@ -88,10 +88,11 @@ impl ControlLoop {
     pub(super) fn consult(&mut self, snapshot: &Arc<Snapshot>, controls: &Controls<'_>) -> Vec<Consulted> {
         let offer = Arc::new(self.offer(snapshot.tick, controls));
         let mut all = Vec::new();
-        for (index, registration) in self.registrations.iter_mut().enumerate() {
-            if registration.disabled.is_some() {
+        for index in 0..self.registrations.len() {
+            if !self.is_called(index, snapshot) {
                 continue;
             }
+            let Some(registration) = self.registrations.get_mut(index) else { continue };
             let declared = registration.identity().dials.iter().cloned().collect();
             let offer = offer_to(index, &offer, &self.judge);
             let context = ProposalContext::new(offer, registration.grants.clone(), declared)
@@ -110,9 +111,9 @@ impl ControlLoop {
                 })
             }));
             let failed = fault.is_some();
-            if let Some(fault) = fault {
-                let disabled = registration.disable(snapshot.tick, fault);
-                self.records.push(Record::Disabled(disabled));
+            match fault {
+                None => registration.supervisor.ended_well(),
+                Some(fault) => self.failed(index, fault, snapshot),
             }
             all.push(Consulted::new(index, context, failed));
         }

@@ -12,7 +12,7 @@ use host_control::effect::Effect;
 use host_control::judge::Plan;
 use host_control::ledger::{Block, Record};
 use host_control::{
-    Actuator, Actuators, Config, ControlLoop, Controls, Identity, NoRules, NoShadows, ProposalContext,
+    Actuator, Actuators, Config, ControlLoop, Controls, Fault, Identity, NoRules, NoShadows, ProposalContext,
     Registration, Response, Strategy, Usage,
 };
 
@@ -50,6 +50,10 @@ impl Strategy for Scripted {
             drop(context.propose(dial, Value::Count(value)));
         }
         Response { context, usage: Usage::default(), log: Vec::new(), fault: None }
+    }
+
+    fn restart(&mut self) -> Result<Usage, Fault> {
+        Ok(Usage::default())
     }
 }
 

@@ -169,3 +169,34 @@ fn one_that_fails_leaves_the_others_alone() {
     assert_eq!(tick(&mut good, 1).fault, None);
     assert_eq!(good.identity().name, "probe");
 }
+
+#[test]
+fn one_that_is_started_again_has_a_fresh_store() {
+    let mut strategy = probe("count", 1);
+    tick(&mut strategy, 1);
+    assert_eq!(messages(&tick(&mut strategy, 2))[0].split(' ').next(), Some("2"));
+    let cost = strategy.restart().unwrap();
+    assert_eq!(cost.fuel, strategy.start_usage().fuel);
+    assert_eq!(messages(&tick(&mut strategy, 3))[0].split(' ').next(), Some("1"), "its memory begins anew");
+
+    let mut strategy = probe("panic", 1);
+    let fault = tick(&mut strategy, 1).fault.unwrap();
+    strategy.restart().unwrap();
+    let again = tick(&mut strategy, 2);
+    assert!(again.usage.fuel > 0, "it was called, and did not answer what it died of before");
+    assert_eq!(again.fault, Some(fault));
+}
+
+#[test]
+fn random_bytes_are_others_after_a_restart_and_the_same_in_each_run() {
+    let run = || {
+        let mut strategy = probe("random", 1);
+        let first = tick(&mut strategy, 1);
+        strategy.restart().unwrap();
+        let second = tick(&mut strategy, 2);
+        (messages(&first).join(""), messages(&second).join(""))
+    };
+    let (first, second) = run();
+    assert_ne!(first, second);
+    assert_eq!((first, second), run());
+}

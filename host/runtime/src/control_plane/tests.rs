@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use host_contract::dial::{CACHE_CAPACITY, CACHE_POLICY};
 use host_contract::{Grant, Value as DialValue};
-use host_control::{Identity, ProposalContext, Registration, Response, Strategy, Usage};
+use host_control::{Fault, Identity, ProposalContext, Registration, Response, Strategy, Usage};
 use host_profile::Loader;
 use proptest::prelude::*;
 
@@ -33,6 +33,10 @@ impl Strategy for Restless {
         drop(context.propose(CACHE_POLICY.name(), DialValue::Name(cache.policies[at].clone())));
         drop(context.propose(CACHE_CAPACITY.name(), DialValue::Count(capacity)));
         Response { context, usage: Usage::default(), log: Vec::new(), fault: None }
+    }
+
+    fn restart(&mut self) -> Result<Usage, Fault> {
+        Ok(Usage::default())
     }
 }
 

@@ -2,7 +2,8 @@
 
 use host_contract::Latency;
 use host_contract::number::to_f64;
-use host_control::ledger::{Decision, Disabled};
+use host_control::Status;
+use host_control::ledger::Decision;
 use host_scenario::scenario::Workers;
 use host_scenario::{PoolKind, Scenario, Window};
 use serde::Serialize;
@@ -42,8 +43,8 @@ pub struct ScenarioReport {
     pub best: Option<BestFixed>,
     /// Every change of the workers.
     pub decisions: Vec<Decision>,
-    /// Strategies that were disabled, and why.
-    pub disabled: Vec<Disabled>,
+    /// Where each strategy stands at the end, and what happened to it.
+    pub strategies: Vec<Status>,
     /// What tuning cost: fuel, and what each strategy asked for.
     pub cost: report::Cost,
     /// What else is worth knowing.
@@ -245,7 +246,7 @@ impl ScenarioReport {
             ticks: played.ticks,
             best,
             decisions: Vec::new(),
-            disabled: Vec::new(),
+            strategies: Vec::new(),
             cost: report::Cost::default(),
             notes: Vec::new(),
             interrupted: false,

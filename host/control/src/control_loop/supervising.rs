@@ -1,0 +1,156 @@
+//! Strategies that fail and are started again, and those that are taken out: what they held returns to the settings that
+//! the run started with.
+
+use std::sync::Arc;
+
+use host_contract::Snapshot;
+use host_contract::split_mix::mix;
+
+use super::rules::owner;
+use super::{ControlLoop, Controls, HOST};
+use crate::judge::nobody;
+use crate::ledger::{Event, Record, StrategyEvent};
+use crate::registration::Registration;
+use crate::strategy::Fault;
+use crate::supervisor::{Sentence, State, Turn};
+
+/// No strategy of this name takes part.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no strategy `{name}` takes part; expected one of: {}", .known.join(", "))]
+pub struct NoSuchStrategy {
+    /// The name asked for.
+    pub name: String,
+    /// The strategies that were not retired.
+    pub known: Vec<String>,
+}
+
+impl Registration {
+    /// Notes what happened to the strategy. Returns the ledger's record of it.
+    fn happened(&mut self, tick: u64, event: Event, text: String) -> Record {
+        let identity = self.strategy.identity();
+        let (strategy, digest) = (identity.name.clone(), identity.digest.clone());
+        let event = StrategyEvent { tick, strategy, digest, event, text };
+        self.history.keep(event.clone());
+        Record::Strategy(event)
+    }
+
+    /// Starts it again. What became of proposals of the instance before is none of the new one's business.
+    fn restart(&mut self, tick: u64) -> Result<Record, Fault> {
+        let usage = self.strategy.restart()?;
+        self.cost.fuel += usage.fuel;
+        self.outcomes = Arc::default();
+        let (restarts, restarts_left) = (self.supervisor.restarts(), self.supervisor.restarts_left());
+        let event = Event::Restart { restarts, restarts_left };
+        Ok(self.happened(tick, event, "started again in a fresh store".to_owned()))
+    }
+
+    fn is_retired(&self) -> bool {
+        self.supervisor.state() == State::Retired
+    }
+}
+
+impl ControlLoop {
+    /// Whether a strategy is called in this tick. One whose rest is over is started again for it.
+    pub(super) fn is_called(&mut self, at: usize, snapshot: &Snapshot) -> bool {
+        let Some(registration) = self.registrations.get_mut(at) else { return false };
+        match registration.supervisor.turn(snapshot.tick) {
+            Turn::Call => true,
+            Turn::Rest => false,
+            Turn::Restart => match registration.restart(snapshot.tick) {
+                Ok(record) => {
+                    self.records.push(record);
+                    true
+                }
+                Err(fault) => {
+                    self.failed(at, fault, snapshot);
+                    false
+                }
+            },
+        }
+    }
+
+    /// A strategy has failed in this tick.
+    pub(super) fn failed(&mut self, at: usize, fault: Fault, snapshot: &Snapshot) {
+        let Some(registration) = self.registrations.get_mut(at) else { return };
+        let failures = registration.supervisor.failures();
+        let chance = mix(mix(snapshot.run.seed ^ u64::from(owner(at))) ^ failures);
+        let restarts_left = registration.supervisor.restarts_left();
+        let Some(sentence) = registration.supervisor.failed(snapshot.tick, chance) else { return };
+        let text = fault.to_string();
+        let event = match sentence {
+            Sentence::BackOff { ticks, until } => Event::BackOff { fault, ticks, until, restarts_left },
+            Sentence::Quarantine => Event::Quarantine { fault, restarts: registration.supervisor.restarts() },
+        };
+        let record = registration.happened(snapshot.tick, event, text);
+        self.records.push(record);
+    }
+
+    /// Takes every strategy of that name out for the rest of the run, because the operator says so, and gives up what it
+    /// held. Returns the ledger's records of it.
+    ///
+    /// # Errors
+    /// [`NoSuchStrategy`] where none of that name takes part any more.
+    pub fn retire(
+        &mut self,
+        name: &str,
+        reason: &str,
+        snapshot: &Arc<Snapshot>,
+        controls: &mut Controls<'_>,
+    ) -> Result<Vec<Record>, NoSuchStrategy> {
+        let left = self.registrations.iter().filter(|registration| !registration.is_retired());
+        let known: Vec<String> = left.map(|registration| registration.identity().name.clone()).collect();
+        if !known.iter().any(|known| known == name) {
+            return Err(NoSuchStrategy { name: name.to_owned(), known });
+        }
+        for registration in self.registrations.iter_mut().filter(|of| of.identity().name == name) {
+            if registration.supervisor.retire() {
+                let record =
+                    registration.happened(snapshot.tick, Event::Retire, format!("retired: {reason}"));
+                self.records.push(record);
+            }
+        }
+        self.restore_after_faults(snapshot, controls);
+        Ok(std::mem::take(&mut self.records))
+    }
+
+    /// The starting settings stand in for a strategy that takes no part since the last call.
+    pub(super) fn restore_after_faults(&mut self, snapshot: &Arc<Snapshot>, controls: &mut Controls<'_>) {
+        for at in 0..self.registrations.len() {
+            let Some(registration) = self.registrations.get_mut(at) else { continue };
+            let state = registration.supervisor.state();
+            if state.takes_part() {
+                continue;
+            }
+            let holds = std::mem::take(&mut registration.holds);
+            let rules = std::mem::take(&mut registration.rules);
+            let what = if state == State::Retired { "was retired" } else { "failed" };
+            let reason = format!("{} {what}", registration.identity().name);
+            for spec in self.config.dials.clone().iter().filter(|spec| holds.contains(&spec.dial)) {
+                let dial = spec.dial;
+                let (Some(from), Some(start)) =
+                    (controls.actuators.value(dial), self.starting.get(&dial).cloned())
+                else {
+                    continue;
+                };
+                if let Err(error) = controls.actuators.apply(dial, &start) {
+                    self.log_failure(HOST, dial.name(), error, snapshot);
+                }
+                let to = controls.actuators.value(dial).unwrap_or(start);
+                if to == from {
+                    // A trial may have it back where it started already.
+                    let ended = self.judge.overruled(dial, snapshot);
+                    self.note(ended);
+                } else {
+                    self.decide(spec, (from, to), &nobody(), Some(reason.clone()), snapshot);
+                }
+            }
+            if !rules.is_empty() {
+                let from = controls.rules.count();
+                controls.rules.withdraw_all(owner(at));
+                let to = controls.rules.count();
+                let withdrawn = from.saturating_sub(to);
+                self.rules_changed((from, to), (0, withdrawn), vec![HOST.to_owned()], Some(reason), snapshot);
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! A component that fails is started again, and quarantined when it goes on failing. In virtual time: the same bytes twice.
+
+use serde_json::Value;
+
+use crate::support::{host, of_type, plugin_dir, trace};
+
+const GRANTS: &str = r#"grants=["settings"]"#;
+
+/// Replays a trace of so many ticks with `panics`, which panics in every tick that is a multiple of `every`. Returns the
+/// report, as text and as JSON, and the ledger.
+fn replayed(ticks: u64, every: u64) -> (String, Value, String) {
+    let dir = plugin_dir(&["panics"]);
+    let trace = trace(dir.path(), ticks * 100);
+    let file = dir.path().join("ledger.jsonl");
+    let simulate = |json: bool| {
+        let mut command = host();
+        command.args(["sim", "--profile", "small", "--capacity", "10%", "--plugin-dir"]).arg(dir.path());
+        command.args(["--set", &format!("strategies.panics.{GRANTS}")]).args(json.then_some("--json"));
+        command.args(["--set", &format!("strategies.panics.settings.every={every}")]);
+        command.args(["--set", "control.tick-requests=100"]);
+        let output = command.arg("--ledger").arg(&file).arg(&trace).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let (text, json) = (simulate(false), simulate(true));
+    // The trace is in a folder of its own each time.
+    let text = text.replace(&trace.display().to_string(), "TRACE");
+    let ledger = std::fs::read_to_string(&file).unwrap().replace(&trace.display().to_string(), "TRACE");
+    (text, serde_json::from_str(&json).unwrap(), ledger)
+}
+
+/// The status of `panics`.
+fn of_panics(report: &Value) -> &Value {
+    report["strategies"].as_array().unwrap().iter().find(|of| of["strategy"] == "panics").unwrap()
+}
+
+#[test]
+fn one_that_panics_now_and_then_is_started_again_and_goes_on() {
+    let (text, report, ledger) = replayed(220, 50);
+    let status = of_panics(&report);
+    assert_eq!(status["state"], "active", "{status}");
+    assert_eq!((&status["failures"], &status["restarts"]), (&4.into(), &4.into()), "{status}");
+    let events = status["events"].as_array().unwrap();
+    let [failed, again] = [&events[0], &events[1]];
+    assert_eq!((&failed["event"], &failed["tick"]), (&"back-off".into(), &50.into()));
+    assert_eq!((&again["event"], &again["tick"]), (&"restart".into(), &failed["until"]));
+    let rested: u64 = events.iter().filter_map(|event| event["ticks"].as_u64()).sum();
+    let ticks = report["ticks"].as_u64().unwrap();
+    // The tick of a failure is one that it was called in.
+    let called = report["cost"]["strategies"]["panics"]["ticks"].as_u64().unwrap();
+    assert_eq!(called, ticks - (rested - 4));
+    assert!(text.lines().any(|line| line.starts_with("panics ") && line.contains(" active ")), "{text}");
+    let line = "  panics, tick 50: trapped: panicked at panics/src/lib.rs";
+    assert!(text.lines().any(|at| at.starts_with(line) && at.contains("rests until tick 5")), "{text}");
+    assert!(text.contains(": started again in a fresh store\n"), "{text}");
+    assert_eq!((text, ledger), (replayed(220, 50).0, replayed(220, 50).2), "the same bytes twice");
+}
+
+#[test]
+fn one_that_always_panics_ends_quarantined() {
+    let (text, report, ledger) = replayed(330, 1);
+    let status = of_panics(&report);
+    assert_eq!((&status["state"], &status["restarts"]), (&"quarantined".into(), &6.into()), "{status}");
+    assert_eq!(report["cost"]["strategies"]["panics"]["ticks"], 1 + 7, "the tick before, and one a start");
+    assert!(text.contains("; takes no further part, after 6 restarts\n"), "{text}");
+    assert!(text.contains("panics: 9 events before these; --ledger FILE keeps them all"), "{text}");
+    let records: Vec<Value> = ledger.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events = of_type(&records, "strategy");
+    assert_eq!(events.len(), 13);
+    let rests: Vec<u64> = events.iter().filter_map(|event| event["ticks"].as_u64()).collect();
+    assert!(
+        rests.iter().zip([4, 8, 16, 32, 64, 64]).all(|(rest, least)| (least..=least * 3 / 2).contains(rest))
+    );
+    assert!(events.iter().all(|event| event["event"] == "restart" || event["fault"]["kind"] == "trap"));
+    assert_eq!(ledger, replayed(330, 1).2, "the same bytes twice");
+}
