@@ -32,6 +32,8 @@ mod runs;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]
+mod shadow_mode;
+#[cfg(test)]
 mod simulator;
 #[cfg(test)]
 mod support;

@@ -56,6 +56,11 @@ pub struct Offer {
 }
 
 impl Offer {
+    /// The value in force of a dial; none where nothing is behind it in this run.
+    pub(crate) fn value(&self, dial: Dial) -> Option<&Value> {
+        self.find(dial.name())?.value.as_ref()
+    }
+
     fn find(&self, dial: &str) -> Option<&DialState> {
         self.dials.iter().find(|state| state.spec.dial.name() == dial)
     }

@@ -8,6 +8,7 @@
 mod consulted;
 mod judging;
 mod rules;
+mod shadowing;
 mod supervising;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -165,6 +166,7 @@ impl ControlLoop {
     pub fn tick(&mut self, snapshot: &Arc<Snapshot>, controls: &mut Controls<'_>) -> Vec<Record> {
         self.records.push(Record::Tick(Arc::clone(snapshot)));
         self.obey_judge(snapshot, controls);
+        self.look_at_shadowed(snapshot);
         self.cooling.retain(|_, until| *until > snapshot.tick);
 
         let mut consulted = self.consult(snapshot, controls);
@@ -268,7 +270,7 @@ impl ControlLoop {
 
     /// Of several strategies that ask in one tick, the one of the highest priority counts.
     fn follow(&mut self, consulted: &[Consulted], snapshot: &Snapshot, controls: &mut Controls<'_>) {
-        let mut sound = consulted.iter().filter(|c| !c.failed);
+        let mut sound = consulted.iter().filter(|c| !c.failed && self.may_follow(c.registration));
         if sound.clone().any(|c| c.context.wants_capacities()) {
             controls.shadows.follow_capacities();
         }

@@ -8,6 +8,7 @@
 //!
 //! Pure: it says what to turn as [`Order`]s, and the loop turns it. All chance comes from the run's seed.
 
+pub mod estimate;
 mod evidence;
 mod rests;
 mod seen;

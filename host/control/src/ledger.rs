@@ -26,6 +26,10 @@ pub enum Record {
     Proposal(Proposed),
     /// A strategy proposed to change its prefetch rules.
     RuleProposal(RuleProposed),
+    /// A strategy in shadow mode proposed a value for a dial.
+    ShadowProposal(ShadowProposed),
+    /// A strategy in shadow mode proposed to change its prefetch rules.
+    ShadowRuleProposal(RuleProposed),
     /// A dial was changed.
     Decision(Decision),
     /// The rule book was changed.
@@ -99,6 +103,16 @@ pub struct Proposed {
     pub answer: Answer,
     /// What the arbiter made of it.
     pub verdict: Verdict,
+}
+
+/// A strategy in shadow mode proposed a value for a dial. Nothing of it is applied.
+#[derive(Debug, Clone, Serialize)]
+pub struct ShadowProposed {
+    /// The proposal, and what would have become of it.
+    #[serde(flatten)]
+    pub proposal: Proposed,
+    /// What is in force. None where nothing is behind the dial in this run.
+    pub in_force: Option<Value>,
 }
 
 /// A strategy proposed to change its prefetch rules.

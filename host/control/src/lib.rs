@@ -13,6 +13,7 @@
 //! | [`judge`], [`effect`] | what a decision changed |
 //! | [`ledger`] | the records of all that |
 //! | [`registration`], [`strategy`] | who takes part |
+//! | [`shadowed`] | what a strategy in shadow mode would have done |
 //! | [`supervisor`], [`status`] | whether a strategy that failed is started again, and when; where each stands |
 
 pub mod actuator;
@@ -27,6 +28,7 @@ pub mod outcome;
 pub mod registration;
 pub mod rule_book;
 pub mod shadow_control;
+pub mod shadowed;
 pub mod status;
 pub mod strategy;
 pub mod supervisor;

@@ -26,6 +26,8 @@ pub enum Verdict {
     Refused,
     /// The data plane could not apply it.
     Failed,
+    /// Its strategy is in shadow mode: where it decided, it would have been in force.
+    Shadowed,
 }
 
 impl Verdict {
@@ -39,6 +41,7 @@ impl Verdict {
             Self::Outranked => "outranked",
             Self::Refused => "refused",
             Self::Failed => "failed",
+            Self::Shadowed => "shadowed",
         }
     }
 }

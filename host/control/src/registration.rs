@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::context::ProposalContext;
 use crate::outcome::Outcome;
+use crate::shadowed::Shadowed;
 use crate::status::History;
 use crate::strategy::{Identity, Strategy, Usage};
 use crate::supervisor::Supervisor;
@@ -24,6 +25,8 @@ pub struct Registration {
     pub(crate) holds: BTreeSet<Dial>,
     pub(crate) outcomes: Arc<VecDeque<Outcome>>,
     pub(crate) supervisor: Supervisor,
+    /// What it would have done, where it is in shadow mode.
+    pub(crate) shadowed: Option<Shadowed>,
     pub(crate) history: History,
     pub(crate) cost: Cost,
 }
@@ -40,9 +43,24 @@ impl Registration {
             holds: BTreeSet::new(),
             outcomes: Arc::default(),
             supervisor: Supervisor::new(),
+            shadowed: None,
             history: History::default(),
             cost: Cost::default(),
         }
+    }
+
+    /// The same in shadow mode: it is consulted as any other, what it proposes is put on the ledger and judged where the
+    /// shadows can, and nothing of it is applied.
+    #[must_use]
+    pub fn in_shadow_mode(mut self) -> Self {
+        self.shadowed = Some(Shadowed::default());
+        self
+    }
+
+    /// Whether it is in shadow mode.
+    #[must_use]
+    pub fn is_shadowed(&self) -> bool {
+        self.shadowed.is_some()
     }
 
     /// What the profile lets it do.

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::ledger::{Event, StrategyEvent};
 use crate::registration::Registration;
+use crate::shadowed::{ShadowReport, Shadowed};
 use crate::strategy::{Fault, Identity};
 use crate::supervisor::State;
 
@@ -28,7 +29,7 @@ impl History {
 }
 
 /// Where a strategy stands, and what happened to it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Status {
     /// Who.
     pub strategy: String,
@@ -45,6 +46,9 @@ pub struct Status {
     pub restarts_left: u32,
     /// The last of what happened to it, oldest first.
     pub events: Vec<StrategyEvent>,
+    /// What it would have done, where it is in shadow mode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<ShadowReport>,
 }
 
 impl Status {
@@ -60,15 +64,15 @@ impl Status {
             event: Event::Quarantine { fault: Fault::NotLoaded(text.to_owned()), restarts: 0 },
             text: text.to_owned(),
         };
-        let (failures, restarts, restarts_left) = (1, 0, 0);
         Self {
             strategy,
             digest,
             state: State::Quarantined,
-            failures,
-            restarts,
-            restarts_left,
+            failures: 1,
+            restarts: 0,
+            restarts_left: 0,
             events: vec![event],
+            shadow: None,
         }
     }
 }
@@ -86,6 +90,7 @@ impl Registration {
             restarts: self.supervisor.restarts(),
             restarts_left: self.supervisor.restarts_left(),
             events: self.history.0.iter().cloned().collect(),
+            shadow: self.shadowed.as_ref().map(|of| Shadowed::report(of, name)),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use crate::key::{Key, Kind, bound, key};
-use crate::settings::PrefetchMode;
+use crate::settings::{PrefetchMode, StrategyMode};
 use crate::{builtin, dial_keys};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -84,6 +84,7 @@ pub(crate) fn limits() -> impl Iterator<Item = &'static str> {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Field {
     Enabled,
+    Mode,
     Priority,
     Grants,
     /// One of [`limits`].
@@ -94,12 +95,13 @@ pub(crate) enum Field {
 
 impl Field {
     /// Names of the fields in a file; `limits` and `settings` are tables.
-    pub(crate) const NAMES: [&'static str; 5] = ["enabled", "priority", "grants", LIMITS, "settings"];
+    pub(crate) const NAMES: [&'static str; 6] = ["enabled", "mode", "priority", "grants", LIMITS, "settings"];
 
     /// The field of that name, limits and settings apart.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         match name {
             "enabled" => Some(Self::Enabled),
+            "mode" => Some(Self::Mode),
             "priority" => Some(Self::Priority),
             "grants" => Some(Self::Grants),
             _ => None,
@@ -114,6 +116,7 @@ impl Field {
     pub(crate) fn kind(&self) -> Kind {
         match self {
             Self::Enabled => Kind::Flag,
+            Self::Mode => Kind::Choice(&StrategyMode::NAMES),
             Self::Priority => Kind::Count(0, 1_000),
             Self::Grants => Kind::Grants,
             // Every limit is a key of the schema, so that the other kind is never used.
@@ -140,6 +143,7 @@ impl std::fmt::Display for Path {
                 write!(f, "{STRATEGIES}.{name}.")?;
                 match field {
                     Field::Enabled => f.write_str("enabled"),
+                    Field::Mode => f.write_str("mode"),
                     Field::Priority => f.write_str("priority"),
                     Field::Grants => f.write_str("grants"),
                     Field::Limit(limit) => write!(f, "{LIMITS}.{limit}"),

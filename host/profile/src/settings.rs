@@ -213,6 +213,29 @@ pub struct PluginSettings {
     pub strict: bool,
 }
 
+/// What becomes of what a strategy proposes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum StrategyMode {
+    /// It is applied, as the arbitration has it.
+    #[default]
+    Active,
+    /// It is recorded, and judged where that can be done without applying it. Nothing is changed.
+    Shadow,
+}
+
+impl StrategyMode {
+    /// The names, in the order of the modes.
+    pub(crate) const NAMES: [&str; 2] = ["active", "shadow"];
+
+    /// The mode of that name.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        Self::NAMES
+            .iter()
+            .zip([Self::Active, Self::Shadow])
+            .find_map(|(known, mode)| (*known == name).then_some(mode))
+    }
+}
+
 /// One strategy's table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StrategySettings {
@@ -220,6 +243,8 @@ pub struct StrategySettings {
     pub name: String,
     /// Whether it is loaded.
     pub enabled: bool,
+    /// What becomes of what it proposes.
+    pub mode: StrategyMode,
     /// Its weight where rivals are settled by priority: higher wins. 0 to 1,000.
     pub priority: u32,
     /// What it may import.

@@ -9,7 +9,7 @@ use host_plugin::{
     Catalogue, CompileLimits, Inspection, Limits, Listed, LoadError, Loader, LoaderConfig, Place, Plugin,
     Time, WasmStrategy,
 };
-use host_profile::{LimitSettings, Settings, StrategySettings};
+use host_profile::{LimitSettings, Settings, StrategyMode, StrategySettings};
 
 use crate::error::RunError;
 use crate::progress::Progress;
@@ -217,7 +217,7 @@ fn start(
 ) -> Result<Registration, LoadError> {
     let limits = limits(&strategy.limits, time);
     let ready = plugin?.start(&grants(strategy), &strategy.settings, &limits, seed)?;
-    Ok(registration(ready, strategy))
+    Ok(registration(ready, grants(strategy), strategy))
 }
 
 /// The error of a setting that the strategy does not have, or of a value that it does not take, with the place where
@@ -236,8 +236,17 @@ pub(crate) fn wrong_setting(
     Ok(RunError::Setting { place, source: Box::new(error) })
 }
 
-fn registration(ready: WasmStrategy, strategy: &StrategySettings) -> Registration {
-    Registration::new(Box::new(ready), i64::from(strategy.priority), grants(strategy))
+/// A strategy that is ready, with what its table says of it.
+pub(crate) fn registration(
+    ready: WasmStrategy,
+    grants: BTreeSet<Grant>,
+    strategy: &StrategySettings,
+) -> Registration {
+    let registration = Registration::new(Box::new(ready), i64::from(strategy.priority), grants);
+    match strategy.mode {
+        StrategyMode::Active => registration,
+        StrategyMode::Shadow => registration.in_shadow_mode(),
+    }
 }
 
 /// A sentence for each file that no line of the settings names.

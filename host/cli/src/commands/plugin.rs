@@ -95,6 +95,7 @@ struct Listed {
 impl Listed {
     fn new(planned: &Planned) -> Self {
         let (state, error) = match &planned.outcome {
+            Outcome::Runs(registration) if registration.is_shadowed() => ("runs in shadow mode", None),
             Outcome::Runs(_) => ("runs", None),
             Outcome::SwitchedOff => ("switched off", None),
             Outcome::NotNamed => ("not in the profile", None),

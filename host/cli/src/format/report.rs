@@ -1,6 +1,6 @@
 //! The report of a run: one screen.
 
-use host_contract::Value;
+use host_contract::{Dial, Value};
 use host_control::effect::{Effect, Found};
 use host_control::ledger::{Decision, RulesChanged};
 use host_profile::Bytes;
@@ -181,7 +181,7 @@ pub(crate) fn decisions(all: &[Decision], rules: &[RulesChanged]) -> Result<(), 
     outln!()?;
     outln!("decisions")?;
     let change = |decision: &Decision| {
-        format!("{} -> {}", value(decision, &decision.from), value(decision, &decision.to))
+        format!("{} -> {}", value(decision.dial, &decision.from), value(decision.dial, &decision.to))
     };
     let lengths = all.iter().take(DECISIONS).map(|decision| change(decision).chars().count());
     let width = lengths.filter(|&length| length <= WIDEST_CHANGE).fold(LEAST_CHANGE, usize::max);
@@ -227,8 +227,9 @@ pub(crate) fn decisions(all: &[Decision], rules: &[RulesChanged]) -> Result<(), 
     Ok(())
 }
 
-fn value(of: &Decision, value: &Value) -> String {
-    let unit = host_contract::Dials::built_in().get(of.dial).map(|spec| spec.unit);
+/// A value of a dial, with its unit where that is bytes.
+pub(super) fn value(dial: Dial, value: &Value) -> String {
+    let unit = host_contract::Dials::built_in().get(dial).map(|spec| spec.unit);
     match (unit, value) {
         (Some("bytes"), Value::Count(bytes)) => Bytes(*bytes).to_string(),
         (_, value) => value.to_string(),

@@ -1,12 +1,17 @@
-//! The table of the strategies of a run: where each stands at the end, and what happened to those that failed.
+//! The table of the strategies of a run: where each stands at the end, what happened to those that failed, and what those in
+//! shadow mode would have done.
 
 use std::collections::BTreeMap;
 
+use host_contract::{Dial, Value};
 use host_control::Status;
+use host_control::effect::Found;
+use host_control::judge::estimate::Estimated;
 use host_control::registration::Cost;
+use host_control::shadowed::ShadowReport;
 use host_control::supervisor::State;
 
-use super::{table, thousands};
+use super::{percent, report, table, thousands};
 use crate::exit::Failure;
 use crate::out::outln;
 
@@ -33,16 +38,20 @@ pub(crate) fn print(all: &[Status], costs: &BTreeMap<String, Cost>) -> Result<()
     table::print(&out)?;
     for status in all {
         events(status)?;
+        if let Some(shadow) = &status.shadow {
+            shadowed(&status.strategy, shadow)?;
+        }
     }
     Ok(())
 }
 
 /// The state, as a cell.
 fn state(status: &Status) -> String {
-    match status.state {
+    let state = match status.state {
         State::BackingOff { until } => format!("backing off until tick {until}"),
         state => state.name().to_owned(),
-    }
+    };
+    if status.shadow.is_some() { format!("{state}, in shadow mode") } else { state }
 }
 
 /// What happened to a strategy, the last of it, a line each.
@@ -55,4 +64,55 @@ fn events(status: &Status) -> Result<(), Failure> {
         outln!("  {}, {event}", status.strategy)?;
     }
     Ok(())
+}
+
+/// What a strategy in shadow mode would have done, how that is judged, and how it is promoted.
+fn shadowed(name: &str, shadow: &ShadowReport) -> Result<(), Failure> {
+    let changes = match shadow.changes.saturating_add(shadow.rule_changes) {
+        0 => "no change".to_owned(),
+        1 => "1 change".to_owned(),
+        changes => format!("{} changes", thousands(changes)),
+    };
+    let wanted = |(dial, value): (&Dial, &Value)| format!("{dial} {}", report::value(*dial, value));
+    let mut wanted: Vec<String> = shadow.wanted.iter().map(wanted).collect();
+    if shadow.rule_changes > 0 {
+        wanted.push(format!("{} prefetch rules", thousands(shadow.rules)));
+    }
+    let last = if wanted.is_empty() {
+        String::new()
+    } else {
+        format!("; the last it wanted: {}", wanted.join(", "))
+    };
+    outln!("  {name}, in shadow mode: it would have made {changes}{last}")?;
+    if let Some(estimated) = &shadow.estimated {
+        outln!("    {}", told(estimated))?;
+    }
+    for not_judged in &shadow.not_judged {
+        outln!("    not judged: {not_judged}")?;
+    }
+    if shadow.estimated.is_none() {
+        outln!("    nothing could be judged: whether it would have helped is not known")?;
+    }
+    let so = match shadow.estimated.as_ref().map(|estimated| estimated.verdict) {
+        Some(Found::Better) => "it would have helped; to let it decide",
+        Some(Found::Worse) => "it would have done harm; to let it decide all the same",
+        _ => "to let it decide",
+    };
+    outln!("    {so}: {}", shadow.promote)?;
+    Ok(())
+}
+
+/// What the shadows say, in words.
+fn told(estimated: &Estimated) -> String {
+    let Estimated { ticks, compared, hit_ratio, in_force_hit_ratio, standard_errors, verdict, .. } =
+        estimated;
+    format!(
+        "by the shadows {}: {} hits under what it wanted, {} under what was in force ({standard_errors:+.1} standard \
+         errors, in {} of {} ticks)",
+        verdict.name(),
+        percent(*hit_ratio),
+        percent(*in_force_hit_ratio),
+        thousands(*compared),
+        thousands(*ticks)
+    )
 }

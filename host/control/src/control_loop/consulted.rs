@@ -7,7 +7,7 @@ use host_contract::{Dial, Snapshot, Value};
 use super::{ControlLoop, Controls};
 use crate::context::{Offer, ProposalContext};
 use crate::judge::Judge;
-use crate::ledger::{Answer, Logged, Proposed, Record, RuleProposed};
+use crate::ledger::{Answer, Logged, Proposed, Record, RuleProposed, ShadowProposed};
 use crate::outcome::{self, Outcome, Verdict};
 use crate::strategy::Response;
 
@@ -18,6 +18,8 @@ pub(super) struct Consulted {
     pub(super) context: ProposalContext,
     /// Whether it failed in this tick, so that nothing it asked for counts.
     pub(super) failed: bool,
+    /// What it was offered, where it is in shadow mode, so that nothing it asked for counts either.
+    pub(super) shadowed: Option<Arc<Offer>>,
     /// By proposal.
     verdicts: Vec<Judgement>,
     rule_verdicts: Vec<Verdict>,
@@ -31,12 +33,17 @@ impl Consulted {
         let before = |refused: bool| if refused || failed { Verdict::Refused } else { Verdict::Superseded };
         let verdicts = context.proposals().iter().map(|p| (before(p.answer.is_err()), None)).collect();
         let rule_verdicts = context.rule_proposals().iter().map(|p| before(p.answer.is_err())).collect();
-        Self { registration, context, failed, verdicts, rule_verdicts }
+        Self { registration, context, failed, shadowed: None, verdicts, rule_verdicts }
+    }
+
+    /// Whether what it asked for counts.
+    pub(super) fn counts(&self) -> bool {
+        !self.failed && self.shadowed.is_none()
     }
 
     /// The last proposal for a dial that was not refused, with its position.
     pub(super) fn standing(&self, dial: Dial) -> Option<(usize, Value)> {
-        if self.failed {
+        if !self.counts() {
             return None;
         }
         let proposals = self.context.proposals().iter().enumerate().rev();
@@ -94,9 +101,12 @@ impl ControlLoop {
             }
             let Some(registration) = self.registrations.get_mut(index) else { continue };
             let declared = registration.identity().dials.iter().cloned().collect();
-            let offer = offer_to(index, &offer, &self.judge);
-            let context = ProposalContext::new(offer, registration.grants.clone(), declared)
-                .with_past(registration.rules.clone(), Arc::clone(&registration.outcomes));
+            let (own, rules) = match &registration.shadowed {
+                Some(shadowed) => (Arc::new(shadowed.offer(&offer)), shadowed.rules.clone()),
+                None => (offer_to(index, &offer, &self.judge), registration.rules.clone()),
+            };
+            let context = ProposalContext::new(own, registration.grants.clone(), declared)
+                .with_past(rules, Arc::clone(&registration.outcomes));
             let Response { context, usage, log, fault } =
                 registration.strategy.tick(Arc::clone(snapshot), context);
             registration.cost.add(usage, &context);
@@ -110,12 +120,16 @@ impl ControlLoop {
                     message: line.message,
                 })
             }));
-            let failed = fault.is_some();
+            let (failed, shadowed) = (fault.is_some(), registration.is_shadowed());
             match fault {
                 None => registration.supervisor.ended_well(),
                 Some(fault) => self.failed(index, fault, snapshot),
             }
-            all.push(Consulted::new(index, context, failed));
+            let mut consulted = Consulted::new(index, context, failed);
+            if shadowed {
+                self.keep_shadowed(&mut consulted, &offer);
+            }
+            all.push(consulted);
         }
         all
     }
@@ -141,7 +155,7 @@ impl ControlLoop {
                         effect: None,
                     },
                 );
-                self.records.push(Record::Proposal(Proposed {
+                let proposed = Proposed {
                     tick,
                     strategy: name.clone(),
                     digest: digest.clone(),
@@ -150,10 +164,17 @@ impl ControlLoop {
                     proposed: proposal.value.clone(),
                     answer: Answer::from(&proposal.answer),
                     verdict: *verdict,
-                }));
+                };
+                self.records.push(match &of.shadowed {
+                    Some(offer) => {
+                        let in_force = offer.value(proposal.dial).cloned();
+                        Record::ShadowProposal(ShadowProposed { proposal: proposed, in_force })
+                    }
+                    None => Record::Proposal(proposed),
+                });
             }
             for (proposal, verdict) in of.context.rule_proposals().iter().zip(&of.rule_verdicts) {
-                self.records.push(Record::RuleProposal(RuleProposed {
+                let proposed = RuleProposed {
                     tick,
                     strategy: name.clone(),
                     digest: digest.clone(),
@@ -162,7 +183,10 @@ impl ControlLoop {
                     proposed: proposal.change.clone(),
                     answer: Answer::from(&proposal.answer),
                     verdict: *verdict,
-                }));
+                };
+                let shadowed = of.shadowed.is_some();
+                let record = if shadowed { Record::ShadowRuleProposal } else { Record::RuleProposal };
+                self.records.push(record(proposed));
             }
         }
     }

@@ -34,7 +34,7 @@ impl ControlLoop {
         let (mut installed, mut withdrawn) = (0, 0);
         let mut authors = BTreeSet::new();
         let mut reasons = Vec::new();
-        for of in consulted.iter_mut().filter(|of| !of.failed) {
+        for of in consulted.iter_mut().filter(|of| of.counts()) {
             let before = (installed, withdrawn);
             for (at, proposal) in of.context.rule_proposals().to_vec().into_iter().enumerate() {
                 if proposal.answer.is_err() {

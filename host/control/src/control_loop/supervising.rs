@@ -121,6 +121,9 @@ impl ControlLoop {
             if state.takes_part() {
                 continue;
             }
+            if let Some(shadowed) = &mut registration.shadowed {
+                shadowed.give_up();
+            }
             let holds = std::mem::take(&mut registration.holds);
             let rules = std::mem::take(&mut registration.rules);
             let what = if state == State::Retired { "was retired" } else { "failed" };

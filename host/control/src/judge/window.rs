@@ -30,7 +30,7 @@ use crate::effect::{Effect, Found};
 const ERRORS: f64 = 2.0;
 
 /// Share of the requests by which a setting may be worse and still stand.
-const MARGIN: f64 = 0.02;
+pub(super) const MARGIN: f64 = 0.02;
 
 /// The same where a shadow is held against the cache itself: the two differ a little by themselves.
 const MARGIN_OF_CACHE: f64 = 0.05;
@@ -201,11 +201,11 @@ struct Told {
 }
 
 /// Two shadows over the same window.
-struct Test {
+pub(super) struct Test {
     /// Hit ratio of the setting in force less that of the one that was left.
     difference: f64,
     /// The same in standard errors.
-    errors: f64,
+    pub(super) errors: f64,
     /// By how much it may be worse beyond them.
     margin: f64,
     /// Share of the time that was lost, were loads all that takes time.
@@ -213,7 +213,7 @@ struct Test {
 }
 
 impl Test {
-    fn of(left: Counted, in_force: Counted, margin: f64) -> Self {
+    pub(super) fn of(left: Counted, in_force: Counted, margin: f64) -> Self {
         let variance = |of: Counted| {
             // One more hit and one more miss than there were: a window without either is not without error.
             let share = (to_f64(of.misses) + 1.0) / (to_f64(of.requests) + 2.0);
@@ -225,7 +225,7 @@ impl Test {
         Self { difference, errors, margin, cost }
     }
 
-    fn verdict(&self) -> Found {
+    pub(super) fn verdict(&self) -> Found {
         let error = if self.errors == 0.0 { 0.0 } else { self.difference / self.errors };
         if self.errors > ERRORS && self.difference > self.margin - MARGIN {
             Found::Better
@@ -238,15 +238,20 @@ impl Test {
 }
 
 /// What a shadow counted in a window.
-#[derive(Debug, Clone, Copy)]
-struct Counted {
-    requests: u64,
-    misses: u64,
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Counted {
+    pub(super) requests: u64,
+    pub(super) misses: u64,
 }
 
 impl Counted {
-    fn hit_ratio(self) -> f64 {
+    pub(super) fn hit_ratio(self) -> f64 {
         ratio(self.requests.saturating_sub(self.misses), self.requests).unwrap_or(0.0)
+    }
+
+    pub(super) fn add(&mut self, more: Self) {
+        self.requests = self.requests.saturating_add(more.requests);
+        self.misses = self.misses.saturating_add(more.misses);
     }
 }
 

@@ -4,4 +4,5 @@
 
 mod failing;
 mod plane;
+mod shadow_mode;
 mod turning;

@@ -74,7 +74,7 @@ fn refuse_if_ours(name: &str, strategies: &[String]) -> Result<(), ProfileError>
     let mut known: Vec<String> = KEYS.iter().map(|key| variable(&key.path)).collect();
     for strategy in strategies {
         let limits = schema::limits().map(|limit| format!("{LIMITS}.{limit}"));
-        for field in ["enabled", "priority", "grants"].map(str::to_owned).into_iter().chain(limits) {
+        for field in ["enabled", "mode", "priority", "grants"].map(str::to_owned).into_iter().chain(limits) {
             known.push(variable(&format!("{STRATEGIES}.{strategy}.{field}")));
         }
     }

@@ -8,7 +8,7 @@ use host_contract::Objective;
 
 use super::{
     CacheSettings, ControlSettings, ExecutorSettings, JudgeSettings, LimitSettings, MemorySettings,
-    PluginSettings, PrefetchMode, PrefetchSettings, Row, Settings, StrategySettings,
+    PluginSettings, PrefetchMode, PrefetchSettings, Row, Settings, StrategyMode, StrategySettings,
 };
 use crate::bytes::Bytes;
 use crate::dials;
@@ -116,6 +116,7 @@ fn strategy(layer: &Layer, name: &str, source: &Source) -> Result<StrategySettin
     let mut strategy = StrategySettings {
         name: name.to_owned(),
         enabled: true,
+        mode: StrategyMode::default(),
         priority: 0,
         grants: Vec::new(),
         limits: Get { layer, strategy: Some(name) }.limits()?,
@@ -130,6 +131,9 @@ fn strategy(layer: &Layer, name: &str, source: &Source) -> Result<StrategySettin
         }
         match (field, value) {
             (Field::Enabled, Value::Flag(enabled)) => strategy.enabled = *enabled,
+            (Field::Mode, Value::Text(name)) => {
+                strategy.mode = StrategyMode::from_name(name).unwrap_or_default();
+            }
             (Field::Priority, Value::Count(count)) => {
                 strategy.priority = u32::try_from(*count).unwrap_or(u32::MAX);
             }

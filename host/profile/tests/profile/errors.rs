@@ -37,7 +37,7 @@ fn wrong_key() {
         ),
         (
             "[strategies]\nmine = { prio = 3 }",
-            "host.toml:2: strategies.mine.prio: no such key; a strategy has enabled, priority, grants, limits, settings",
+            "host.toml:2: strategies.mine.prio: no such key; a strategy has enabled, mode, priority, grants, limits, settings",
         ),
         (
             "[strategies.mine]\nlimits = { memry = \"1 MB\" }",
@@ -51,6 +51,10 @@ fn wrong_key() {
         (
             "[strategies.mine]\nlimits = { fuel = 1 }",
             "host.toml:2: strategies.mine.limits.fuel: expected a whole number from 10000 to 1000000000000, got 1",
+        ),
+        (
+            "[strategies.mine]\nmode = \"shadwo\"",
+            "host.toml:2: strategies.mine.mode: expected one of active, shadow, got \"shadwo\"; did you mean \"shadow\"?",
         ),
         ("[strategies.mine]\nlimits = 3", "host.toml:2: strategies.mine.limits: expected a table, got 3"),
         (
@@ -299,7 +303,7 @@ fn flags() {
     );
     assert_eq!(
         flag_error("strategies.mine=true"),
-        "flag --set: strategies.mine: no such key; strategies.NAME has enabled, priority, grants, limits, settings"
+        "flag --set: strategies.mine: no such key; strategies.NAME has enabled, mode, priority, grants, limits, settings"
     );
     assert_eq!(
         flag_error("executor.queue=many"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use host_contract::Objective;
 use host_contract::dial::{CPU_WORKERS, IO_WORKERS};
-use host_profile::{Bytes, Grant, Mode};
+use host_profile::{Bytes, Grant, Mode, Settings, StrategyMode};
 
 use crate::{big, env, load_file, loader};
 
@@ -142,6 +142,18 @@ fn a_strategy_s_limits_stand_over_those_of_all() {
     assert_eq!(source("deadline"), Some("flag --set"));
     assert_eq!(source("log-lines"), Some("environment HOST_STRATEGIES_MINE_LIMITS_LOG_LINES"));
     assert_eq!(source("fuel"), None, "what a strategy does not say is said once, for all");
+}
+
+#[test]
+fn a_strategy_runs_in_shadow_mode_where_its_table_says_so() {
+    let modes = |settings: &Settings| {
+        let mode = |name: &str| settings.strategy(name).unwrap().mode;
+        (mode("cache-policy"), mode("worker-sizing"))
+    };
+    let (settings, _) = load_file("[strategies.cache-policy]\nmode = \"shadow\"\n");
+    assert_eq!(modes(&settings.unwrap()), (StrategyMode::Shadow, StrategyMode::Active));
+    let promoted = loader().set(["strategies.cache-policy.mode=active"]).load(&big()).unwrap();
+    assert_eq!(modes(&promoted), (StrategyMode::Active, StrategyMode::Active));
 }
 
 #[test]

@@ -14,7 +14,7 @@ use host_profile::Settings;
 use super::Sizing;
 use crate::error::RunError;
 use crate::progress::Progress;
-use crate::strategies::{Loaded, limits, loader, start_limits, wrong_setting};
+use crate::strategies::{Loaded, limits, loader, registration, start_limits, wrong_setting};
 
 /// The bundled strategy that sizes pools.
 const BUNDLED: &str = "worker-sizing";
@@ -57,5 +57,5 @@ fn start(plugin: &Plugin, settings: &Settings, seed: u64) -> Result<Registration
     let started = plugin.start(&grants, &table.settings, &limits, seed);
     let ready = started
         .map_err(|error: LoadError| wrong_setting(settings, table, error).unwrap_or_else(RunError::Plugin))?;
-    Ok(Registration::new(Box::new(ready), i64::from(table.priority), grants))
+    Ok(registration(ready, grants, table))
 }
