@@ -206,6 +206,45 @@ fn a_hundred_thousand_calls_a_tick_are_answered_and_not_kept() {
 }
 
 #[test]
+fn the_key_that_has_more_proposals_heard_is_named() {
+    let dir = plugin_dir(&["chatty"]);
+    let trace = trace(dir.path(), 1_000);
+    let file = dir.path().join("ledger.jsonl");
+    let output = host()
+        .args(["sim", "--profile", "small", "--capacity", "10%", "--json", "--plugin-dir"])
+        .arg(dir.path())
+        .args([
+            "--set",
+            &format!("strategies.chatty.{ALL}"),
+            "--set",
+            "strategies.chatty.limits.fuel=200000000",
+        ])
+        .args([
+            "--set",
+            "strategies.chatty.limits.deadline=10s",
+            "--set",
+            "strategies.chatty.limits.proposals=7",
+        ])
+        .arg("--ledger")
+        .arg(&file)
+        .arg(&trace)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let told = "99993 more proposals of one tick refused: 7 are heard; raise `strategies.chatty.limits.proposals` to be \
+                heard more";
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(failed(&report), [&Value::Null; 0]);
+    assert_eq!(report["cost"]["strategies"]["chatty"]["first_objection"], told);
+    let ledger = ledger(&file);
+    let logged = of_type(&ledger, "log");
+    assert!(logged.iter().any(|line| line["message"] == told && line["context"] == "host"), "{logged:?}");
+    let heard = of_type(&ledger, "proposal");
+    let heard = heard.iter().filter(|of| of["strategy"] == "chatty" && of["tick"] == 2).count();
+    assert_eq!(heard, 7);
+}
+
+#[test]
 fn an_import_that_is_not_granted_is_named_with_the_line_to_add() {
     let dir = plugin_dir(&["nonsense"]);
     let trace = trace(dir.path(), 1_000);

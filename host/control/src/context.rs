@@ -1,8 +1,8 @@
 //! Where a strategy hands in its proposals of one tick.
 //!
 //! A context answers each call at once from what is known before the tick: grants, ranges, cool-downs. It applies nothing:
-//! what stands goes to the arbiter. It also bounds what a runaway strategy can make the host remember: the first
-//! [`MAX_PROPOSALS`] proposals count, everything beyond is refused and only numbered.
+//! what stands goes to the arbiter. It also bounds what a runaway strategy can make the host remember: the first proposals
+//! count, as many as the [`Hearing`] says, everything beyond is refused and only numbered.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -13,8 +13,21 @@ use serde::Serialize;
 use crate::outcome::Outcome;
 use crate::rule_book::{RuleChange, RuleKinds};
 
-/// Proposals of one strategy in one tick that the host listens to.
-pub const MAX_PROPOSALS: u32 = 256;
+/// How many proposals of one strategy in one tick the host listens to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hearing {
+    /// The most.
+    pub most: u32,
+    /// The key of the profile that gives more.
+    pub key: String,
+}
+
+impl Default for Hearing {
+    /// That of a profile that says nothing else: 256.
+    fn default() -> Self {
+        Self { most: 256, key: "limits.proposals".to_owned() }
+    }
+}
 
 /// Bytes kept of a reason.
 pub const MAX_REASON: usize = 1 << 10;
@@ -118,8 +131,11 @@ pub struct ProposalContext {
     rules_reason: Option<String>,
     follow: Option<Vec<String>>,
     follow_capacities: bool,
+    hearing: Hearing,
     /// Calls that were refused and not kept.
     ignored: u64,
+    /// Of them, those beyond what is listened to.
+    unheard: u64,
 }
 
 impl ProposalContext {
@@ -138,7 +154,9 @@ impl ProposalContext {
             rules_reason: None,
             follow: None,
             follow_capacities: false,
+            hearing: Hearing::default(),
             ignored: 0,
+            unheard: 0,
         }
     }
 
@@ -146,6 +164,13 @@ impl ProposalContext {
     #[must_use]
     pub fn with_past(mut self, rules: BTreeSet<u32>, outcomes: Arc<VecDeque<Outcome>>) -> Self {
         (self.rules, self.outcomes) = (rules, outcomes);
+        self
+    }
+
+    /// The same that listens to so many proposals.
+    #[must_use]
+    pub fn hearing(mut self, hearing: Hearing) -> Self {
+        self.hearing = hearing;
         self
     }
 
@@ -246,11 +271,12 @@ impl ProposalContext {
     /// Counts a proposal in, or refuses it as one too many.
     fn listen(&mut self) -> Result<(), Refusal> {
         let kept = self.proposals.len().saturating_add(self.rule_proposals.len());
-        if u32::try_from(kept).is_ok_and(|kept| kept < MAX_PROPOSALS) {
+        if u32::try_from(kept).is_ok_and(|kept| kept < self.hearing.most) {
             return Ok(());
         }
         self.ignored += 1;
-        Err(Refusal::TooMany(MAX_PROPOSALS))
+        self.unheard += 1;
+        Err(Refusal::TooMany(self.hearing.most))
     }
 
     /// Asks the shadows to follow exactly these policies. The last call of a tick counts.
@@ -411,7 +437,21 @@ impl ProposalContext {
         self.follow.as_deref()
     }
 
-    /// Calls beyond [`MAX_PROPOSALS`] and for dials that do not exist: refused and not kept.
+    /// What is told of proposals beyond those that are listened to, with the key that gives more; none where there were
+    /// none.
+    #[must_use]
+    pub fn unheard(&self) -> Option<String> {
+        let Hearing { most, key } = &self.hearing;
+        let text = || {
+            let unheard = self.unheard;
+            format!(
+                "{unheard} more proposals of one tick refused: {most} are heard; raise `{key}` to be heard more"
+            )
+        };
+        (self.unheard > 0).then(text)
+    }
+
+    /// Calls beyond the [`Hearing`] and for dials that do not exist: refused and not kept.
     #[must_use]
     pub fn ignored(&self) -> u64 {
         self.ignored

@@ -34,7 +34,7 @@ pub mod strategy;
 pub mod supervisor;
 
 pub use actuator::{Actuator, Actuators};
-pub use context::{DialState, Offer, ProposalContext};
+pub use context::{DialState, Hearing, Offer, ProposalContext};
 pub use control_loop::{Budget, Config, ControlLoop, Controls, HOST, NoSuchStrategy};
 pub use outcome::{Outcome, Verdict};
 pub use registration::Registration;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use host_contract::{Acceptance, Dial, Grant, Refusal};
 use serde::Serialize;
 
-use crate::context::ProposalContext;
+use crate::context::{Hearing, ProposalContext};
 use crate::outcome::Outcome;
 use crate::shadowed::Shadowed;
 use crate::status::History;
@@ -19,6 +19,7 @@ pub struct Registration {
     pub(crate) strategy: Box<dyn Strategy>,
     pub(crate) priority: i64,
     pub(crate) grants: BTreeSet<Grant>,
+    pub(crate) hearing: Hearing,
     /// Ids of the prefetch rules it has installed.
     pub(crate) rules: BTreeSet<u32>,
     /// Dials whose present value came from it.
@@ -39,6 +40,7 @@ impl Registration {
             strategy,
             priority,
             grants,
+            hearing: Hearing::default(),
             rules: BTreeSet::new(),
             holds: BTreeSet::new(),
             outcomes: Arc::default(),
@@ -47,6 +49,13 @@ impl Registration {
             history: History::default(),
             cost: Cost::default(),
         }
+    }
+
+    /// The same with as many proposals of a tick heard.
+    #[must_use]
+    pub fn hearing(mut self, hearing: Hearing) -> Self {
+        self.hearing = hearing;
+        self
     }
 
     /// The same in shadow mode: it is consulted as any other, what it proposes is put on the ledger and judged where the
@@ -118,6 +127,9 @@ impl Cost {
             self.count(&proposal.answer, || format!("rule {}", proposal.id));
         }
         self.refused += context.ignored();
+        if let Some(unheard) = context.unheard() {
+            self.first_objection.get_or_insert(unheard);
+        }
     }
 
     fn count(&mut self, answer: &Result<Acceptance, Refusal>, of: impl Fn() -> String) {

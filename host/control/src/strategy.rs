@@ -114,6 +114,22 @@ pub enum Fault {
         /// The key of the profile that gives more.
         key: String,
     },
+    /// It asked for more table elements than it may have.
+    #[error("asked for more table elements than its limit of {elements}; raise `{key}` if it needs more")]
+    OutOfTable {
+        /// The elements that it may have.
+        elements: u64,
+        /// The key of the profile that gives more.
+        key: String,
+    },
+    /// It is made of more instances than it may have.
+    #[error("is made of more core instances than its limit of {instances}; raise `{key}` if it needs more")]
+    TooManyInstances {
+        /// The instances that it may have.
+        instances: u32,
+        /// The key of the profile that gives more.
+        key: String,
+    },
     /// It answered with an error of its own.
     #[error("answered: {0}")]
     Answer(String),

@@ -19,6 +19,7 @@ use wasmtime_wasi::I32Exit;
 
 use crate::allowance::{Allowance, TimeIsUp};
 use crate::clock::Clock;
+use crate::memory::Refused;
 use crate::names;
 use crate::printed::Printed;
 use crate::store_data::StoreData;
@@ -27,6 +28,9 @@ use crate::ticker::Ticker;
 /// Bytes that a guest may hand to the host in one call of an import. The host has copied them before a call is
 /// charged for, so this bounds what a call costs that burns the last of the fuel.
 const HOSTCALL_BYTES: usize = 1 << 20;
+
+/// What wasmtime says where a component has more instances than it may have: it has no type for that.
+const TOO_MANY_INSTANCES: &str = "instance count too high";
 
 /// Bytes kept of a reason that wasmtime gives.
 const MAX_REASON: usize = 512;
@@ -111,8 +115,18 @@ fn fault(error: &wasmtime::Error, state: &StoreData, allowance: Allowance, print
     if trap == Some(Trap::OutOfFuel) {
         return Fault::OutOfFuel { units: allowance.fuel, key: key("fuel") };
     }
-    if state.memory.refused() {
-        return Fault::OutOfMemory { bytes: state.memory.limit(), key: key("memory") };
+    let limits = state.memory.limits();
+    match state.memory.refused() {
+        Some(Refused::Memory) => {
+            return Fault::OutOfMemory { bytes: limits.memory_bytes, key: key("memory") };
+        }
+        Some(Refused::TableElements) => {
+            return Fault::OutOfTable { elements: limits.table_elements, key: key("table-elements") };
+        }
+        None => {}
+    }
+    if error.root_cause().to_string().contains(TOO_MANY_INSTANCES) {
+        return Fault::TooManyInstances { instances: limits.instances, key: key("instances") };
     }
     let reason = match (error.downcast_ref::<I32Exit>(), trap) {
         (Some(exit), _) => format!("it called exit({})", exit.0),

@@ -18,6 +18,10 @@ pub struct Limits {
     pub deadline: Duration,
     /// Linear memory that may be held, over all memories of the component, bytes.
     pub memory_bytes: u64,
+    /// Elements that may be held over all tables of the component, 8 to 16 bytes of the host each.
+    pub table_elements: u64,
+    /// Core instances in the component.
+    pub instances: u32,
     /// Time of the start: instantiation and `describe`.
     pub start_deadline: Duration,
     /// Messages that are kept of one tick.
@@ -85,6 +89,8 @@ impl Limits {
             fuel: self.fuel.max(other.fuel),
             deadline: self.deadline.max(other.deadline),
             memory_bytes: self.memory_bytes.max(other.memory_bytes),
+            table_elements: self.table_elements.max(other.table_elements),
+            instances: self.instances.max(other.instances),
             start_deadline: self.start_deadline.max(other.start_deadline),
             log_lines: self.log_lines.max(other.log_lines),
             log_bytes: self.log_bytes.max(other.log_bytes),
@@ -94,13 +100,15 @@ impl Limits {
 }
 
 impl Default for Limits {
-    /// Those of a profile that says nothing else: 50 million units, 100 ms, 64 MB, 5 s to start, 64 messages of
-    /// 64 kB in all.
+    /// Those of a profile that says nothing else: 50 million units, 100 ms, 64 MB, 262,144 table elements, 256 instances,
+    /// 5 s to start, 64 messages of 64 kB in all.
     fn default() -> Self {
         Self {
             fuel: 50_000_000,
             deadline: Duration::from_millis(100),
             memory_bytes: 64_000_000,
+            table_elements: 262_144,
+            instances: 256,
             start_deadline: Duration::from_secs(5),
             log_lines: 64,
             log_bytes: 64_000,

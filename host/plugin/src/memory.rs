@@ -1,4 +1,4 @@
-//! The memory cap of one store.
+//! The caps of one store: linear memory, table elements and instances.
 //!
 //! Refusing growth makes `memory.grow` answer -1; most guests abort then, which looks like any other
 //! trap. So the refusal is remembered, and the trap that follows is reported as what it is. A guest
@@ -6,33 +6,36 @@
 
 use wasmtime::ResourceLimiter;
 
-/// Elements over all tables of a store, 8 to 16 bytes of the host each.
-const MAX_TABLE_ELEMENTS: usize = 1 << 18;
-
-/// Core instances in a store; a component linked from shared libraries has dozens.
-const MAX_INSTANCES: usize = 256;
+use crate::limits::Limits;
 
 /// Memories, and tables, in a store.
 const MAX_MEMORIES_OR_TABLES: usize = 64;
 
+/// What was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    Memory,
+    TableElements,
+}
+
 /// Counts what a store holds and refuses more.
 #[derive(Debug)]
 pub(crate) struct MemoryCap {
-    limit: u64,
+    limits: Limits,
     held: u64,
     last_growth: u64,
-    table_elements: usize,
-    refused: bool,
+    table_elements: u64,
+    refused: Option<Refused>,
 }
 
 impl MemoryCap {
-    pub(crate) fn new(limit: u64) -> Self {
-        Self { limit, held: 0, last_growth: 0, table_elements: 0, refused: false }
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self { limits: *limits, held: 0, last_growth: 0, table_elements: 0, refused: None }
     }
 
-    /// The most linear memory that may be held, bytes.
-    pub(crate) fn limit(&self) -> u64 {
-        self.limit
+    /// The limits, those of calls included.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// Linear memory held, bytes.
@@ -40,14 +43,14 @@ impl MemoryCap {
         self.held
     }
 
-    /// Whether growth was refused in the call under way.
-    pub(crate) fn refused(&self) -> bool {
+    /// What was refused last in the call under way.
+    pub(crate) fn refused(&self) -> Option<Refused> {
         self.refused
     }
 
     /// A new call begins.
     pub(crate) fn forget_refused(&mut self) {
-        self.refused = false;
+        self.refused = None;
     }
 }
 
@@ -55,13 +58,13 @@ impl ResourceLimiter for MemoryCap {
     fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         let growth = u64::try_from(desired.saturating_sub(current)).unwrap_or(u64::MAX);
         let wanted = self.held.saturating_add(growth);
-        let fits = wanted <= self.limit;
+        let fits = wanted <= self.limits.memory_bytes;
         if fits {
             self.held = wanted;
             self.last_growth = growth;
         } else {
             self.last_growth = 0;
-            self.refused = true;
+            self.refused = Some(Refused::Memory);
         }
         Ok(fits)
     }
@@ -74,18 +77,19 @@ impl ResourceLimiter for MemoryCap {
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        let wanted = self.table_elements.saturating_add(desired.saturating_sub(current));
-        let fits = wanted <= MAX_TABLE_ELEMENTS;
+        let growth = u64::try_from(desired.saturating_sub(current)).unwrap_or(u64::MAX);
+        let wanted = self.table_elements.saturating_add(growth);
+        let fits = wanted <= self.limits.table_elements;
         if fits {
             self.table_elements = wanted;
         } else {
-            self.refused = true;
+            self.refused = Some(Refused::TableElements);
         }
         Ok(fits)
     }
 
     fn instances(&self) -> usize {
-        MAX_INSTANCES
+        usize::try_from(self.limits.instances).unwrap_or(usize::MAX)
     }
 
     fn tables(&self) -> usize {
@@ -101,23 +105,27 @@ impl ResourceLimiter for MemoryCap {
 mod tests {
     use super::*;
 
+    fn cap(memory_bytes: u64) -> MemoryCap {
+        MemoryCap::new(&Limits { memory_bytes, table_elements: 1_000, ..Limits::default() })
+    }
+
     #[test]
     fn all_memories_share_one_cap() {
-        let mut cap = MemoryCap::new(100);
+        let mut cap = cap(100);
         assert!(cap.memory_growing(0, 60, None).unwrap());
         assert!(cap.memory_growing(0, 40, None).unwrap());
         assert_eq!(cap.held(), 100);
-        assert!(!cap.refused());
+        assert_eq!(cap.refused(), None);
         assert!(!cap.memory_growing(40, 41, None).unwrap());
-        assert!(cap.refused());
+        assert_eq!(cap.refused(), Some(Refused::Memory));
         cap.forget_refused();
-        assert!(!cap.refused());
+        assert_eq!(cap.refused(), None);
         assert_eq!(cap.held(), 100);
     }
 
     #[test]
     fn growth_that_was_granted_and_failed_is_not_held() {
-        let mut cap = MemoryCap::new(100);
+        let mut cap = cap(100);
         assert!(cap.memory_growing(0, 60, None).unwrap());
         assert!(cap.memory_growing(60, 90, None).unwrap());
         cap.memory_grow_failed(wasmtime::Error::msg("no memory")).unwrap();
@@ -129,8 +137,9 @@ mod tests {
 
     #[test]
     fn tables_are_capped_too() {
-        let mut cap = MemoryCap::new(0);
-        assert!(cap.table_growing(0, MAX_TABLE_ELEMENTS, None).unwrap());
+        let mut cap = cap(0);
+        assert!(cap.table_growing(0, 1_000, None).unwrap());
         assert!(!cap.table_growing(0, 1, None).unwrap());
+        assert_eq!(cap.refused(), Some(Refused::TableElements));
     }
 }

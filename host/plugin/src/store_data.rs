@@ -79,7 +79,7 @@ impl StoreData {
             log: Log::new(limits.log_lines, limits.log_bytes),
             stdout: Capture::new(Arc::clone(&work)),
             stderr: Capture::new(Arc::clone(&work)),
-            memory: MemoryCap::new(limits.memory_bytes),
+            memory: MemoryCap::new(limits),
             wasi: locked_down(&clock, seed),
             clock,
             stop_at: Instant::now(),

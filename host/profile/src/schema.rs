@@ -17,7 +17,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// The keys that belong to no dial. Caches are measured in megabytes; the floor of the cap only excludes slips of the
 /// unit.
-const OTHERS: [Key; 32] = [
+const OTHERS: [Key; 35] = [
     key("summary", Kind::Text),
     key("optimise", Kind::Choice(&["throughput", "latency", "memory", "bandwidth"])),
     bound("memory.cap", Kind::Bytes(1_000, 1_000_000_000_000_000)),
@@ -43,9 +43,12 @@ const OTHERS: [Key; 32] = [
     key("limits.fuel", Kind::Count(10_000, 1_000_000_000_000)),
     key("limits.deadline", Kind::Span(MILLISECOND, MINUTE)),
     key("limits.memory", Kind::Bytes(1_000_000, 4_294_967_296)),
+    key("limits.table-elements", Kind::Count(0, 100_000_000)),
+    key("limits.instances", Kind::Count(1, 100_000)),
     key("limits.start-deadline", Kind::Span(MILLISECOND, MINUTE)),
     key("limits.log-lines", Kind::Count(0, 100_000)),
     key("limits.log-bytes", Kind::Bytes(0, 100_000_000)),
+    key("limits.proposals", Kind::Count(0, 100_000)),
     key("plugins.dir", Kind::Text),
     bound("plugins.compile-memory", Kind::Bytes(10_000_000, 1_000_000_000_000)),
     key("plugins.compile-time", Kind::Span(Duration::from_secs(1), Duration::from_secs(3_600))),

@@ -192,12 +192,18 @@ pub struct LimitSettings {
     pub deadline: Duration,
     /// Linear memory of the component.
     pub memory: Bytes,
+    /// Elements over all tables of the component.
+    pub table_elements: u64,
+    /// Core instances in the component, at least 1.
+    pub instances: u32,
     /// Wall time for the start of a component: instantiation and `describe`.
     pub start_deadline: Duration,
     /// Messages that are kept of one tick.
     pub log_lines: u32,
     /// Bytes of messages that are kept of one tick.
     pub log_bytes: Bytes,
+    /// Proposals that are heard of one tick.
+    pub proposals: u32,
 }
 
 /// Where further components are found, and what compiling one may take.

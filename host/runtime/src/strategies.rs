@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use host_contract::Grant;
-use host_control::{Registration, Status};
+use host_control::{Hearing, Registration, Status};
 use host_plugin::{
     Catalogue, CompileLimits, Inspection, Limits, Listed, LoadError, Loader, LoaderConfig, Place, Plugin,
     Time, WasmStrategy,
@@ -45,6 +45,8 @@ pub fn limits(limits: &LimitSettings, time: Time) -> Limits {
         fuel: limits.fuel,
         deadline: limits.deadline,
         memory_bytes: limits.memory.get(),
+        table_elements: limits.table_elements,
+        instances: limits.instances,
         start_deadline: limits.start_deadline,
         log_lines: limits.log_lines,
         log_bytes: limits.log_bytes.get(),
@@ -242,7 +244,12 @@ pub(crate) fn registration(
     grants: BTreeSet<Grant>,
     strategy: &StrategySettings,
 ) -> Registration {
-    let registration = Registration::new(Box::new(ready), i64::from(strategy.priority), grants);
+    let hearing = Hearing {
+        most: strategy.limits.proposals,
+        key: format!("strategies.{}.limits.proposals", strategy.name),
+    };
+    let registration =
+        Registration::new(Box::new(ready), i64::from(strategy.priority), grants).hearing(hearing);
     match strategy.mode {
         StrategyMode::Active => registration,
         StrategyMode::Shadow => registration.in_shadow_mode(),
@@ -296,6 +303,7 @@ mod tests {
     fn the_limits_of_a_profile_that_says_nothing_are_the_sandbox_s_own() {
         let settings = settings(&[]);
         assert_eq!(limits(&settings.limits, Time::Machine), Limits::default());
+        assert_eq!(settings.limits.proposals, Hearing::default().most);
         let compile = CompileLimits {
             memory_bytes: settings.plugins.compile_memory.get(),
             time: settings.plugins.compile_time,

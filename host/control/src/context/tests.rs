@@ -148,9 +148,27 @@ fn a_hundred_thousand_calls_are_answered_and_not_kept() {
     for _ in 0..100_000 {
         drop(context.propose(CPU_WORKERS, Value::Count(3)));
     }
-    assert_eq!(context.propose(CPU_WORKERS, Value::Count(3)), Err(Refusal::TooMany(MAX_PROPOSALS)));
-    assert_eq!(context.propose_rule(1, sequential(1, 1)), Err(Refusal::TooMany(MAX_PROPOSALS)));
+    assert_eq!(context.propose(CPU_WORKERS, Value::Count(3)), Err(Refusal::TooMany(256)));
+    assert_eq!(context.propose_rule(1, sequential(1, 1)), Err(Refusal::TooMany(256)));
     assert_eq!((context.proposals().len(), context.ignored()), (256, 99_746));
+    assert_eq!(
+        context.unheard().unwrap(),
+        "99746 more proposals of one tick refused: 256 are heard; raise `limits.proposals` to be heard more"
+    );
+}
+
+#[test]
+fn as_many_are_heard_as_the_profile_says() {
+    let mut context =
+        context().hearing(Hearing { most: 2, key: "strategies.mine.limits.proposals".to_owned() });
+    assert!(context.propose(CPU_WORKERS, Value::Count(3)).is_ok());
+    assert!(matches!(context.propose("no-such-dial", Value::Count(3)), Err(Refusal::Unknown(_))));
+    assert!(context.propose(CPU_WORKERS, Value::Count(2)).is_ok());
+    assert_eq!(context.unheard(), None, "one for a dial that there is not is none too many");
+    assert_eq!(context.propose(CPU_WORKERS, Value::Count(3)), Err(Refusal::TooMany(2)));
+    assert!(
+        context.unheard().unwrap().ends_with("raise `strategies.mine.limits.proposals` to be heard more")
+    );
 }
 
 #[test]

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use host_contract::{Dial, Snapshot, Value};
 
-use super::{ControlLoop, Controls};
+use super::{ControlLoop, Controls, HOST};
 use crate::context::{Offer, ProposalContext};
 use crate::judge::Judge;
 use crate::ledger::{Answer, Logged, Proposed, Record, RuleProposed, ShadowProposed};
 use crate::outcome::{self, Outcome, Verdict};
-use crate::strategy::Response;
+use crate::strategy::{LogLine, Response};
 
 /// What one strategy asked for in this tick, and what became of it.
 pub(super) struct Consulted {
@@ -106,12 +106,15 @@ impl ControlLoop {
                 None => (offer_to(index, &offer, &self.judge), registration.rules.clone()),
             };
             let context = ProposalContext::new(own, registration.grants.clone(), declared)
-                .with_past(rules, Arc::clone(&registration.outcomes));
+                .with_past(rules, Arc::clone(&registration.outcomes))
+                .hearing(registration.hearing.clone());
             let Response { context, usage, log, fault } =
                 registration.strategy.tick(Arc::clone(snapshot), context);
             registration.cost.add(usage, &context);
             let identity = registration.identity();
-            self.records.extend(log.into_iter().map(|line| {
+            let unheard =
+                context.unheard().map(|message| LogLine { level: "warn", context: HOST.to_owned(), message });
+            self.records.extend(log.into_iter().chain(unheard).map(|line| {
                 Record::Log(Logged {
                     tick: snapshot.tick,
                     strategy: identity.name.clone(),

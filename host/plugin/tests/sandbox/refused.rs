@@ -188,6 +188,20 @@ fn a_start_that_needs_more_than_it_may_have() {
         ),
         "{text}"
     );
+    let text = starve(Limits { table_elements: 1, ..limits() });
+    assert!(
+        text.ends_with(
+            "asked for more table elements than its limit of 1; raise `limits.table-elements` if it needs more"
+        ),
+        "{text}"
+    );
+    let text = starve(Limits { instances: 1, ..limits() });
+    assert!(
+        text.ends_with(
+            "is made of more core instances than its limit of 1; raise `limits.instances` if it needs more"
+        ),
+        "{text}"
+    );
     // Once it has, its own table is named.
     let plugin = LOADER.open(Source::File(&PROBE), &limits()).unwrap();
     let starved = Limits { memory_bytes: 1 << 16, ..limits() };

@@ -168,9 +168,12 @@ impl Get<'_> {
             fuel: self.count("limits.fuel")?,
             deadline: self.span("limits.deadline")?,
             memory: self.bytes("limits.memory")?,
+            table_elements: self.count("limits.table-elements")?,
+            instances: self.count("limits.instances")?,
             start_deadline: self.span("limits.start-deadline")?,
             log_lines: self.count("limits.log-lines")?,
             log_bytes: self.bytes("limits.log-bytes")?,
+            proposals: self.count("limits.proposals")?,
         })
     }
 

@@ -46,7 +46,7 @@ fn wrong_key() {
         (
             "[strategies.mine]\nlimits = { threads = 1 }",
             "host.toml:2: strategies.mine.limits.threads: no such key; the limits of a strategy are fuel, deadline, memory, \
-             start-deadline, log-lines, log-bytes",
+             table-elements, instances, start-deadline, log-lines, log-bytes, proposals",
         ),
         (
             "[strategies.mine]\nlimits = { fuel = 1 }",

@@ -129,7 +129,11 @@ fn a_strategy_s_limits_stand_over_those_of_all() {
     let settings = loader()
         .user_file(Some(path.clone()))
         .env(env(&[("HOST_STRATEGIES_MINE_LIMITS_LOG_LINES", "7")]))
-        .set(["strategies.mine.limits.deadline=2s", "strategies.cache-policy.limits.log-bytes=1KB"])
+        .set([
+            "strategies.mine.limits.proposals=3",
+            "strategies.mine.limits.deadline=2s",
+            "strategies.cache-policy.limits.log-bytes=1KB",
+        ])
         .load(&big())
         .unwrap();
     let mine = &settings.strategy("mine").unwrap().limits;
@@ -137,6 +141,7 @@ fn a_strategy_s_limits_stand_over_those_of_all() {
     assert_eq!((mine.deadline, mine.start_deadline), (Duration::from_secs(2), Duration::from_secs(5)));
     assert_eq!(settings.strategy("cache-policy").unwrap().limits.log_bytes, Bytes(1_000));
     assert_eq!(settings.strategy("worker-sizing").unwrap().limits, settings.limits);
+    assert_eq!((mine.table_elements, mine.instances, mine.proposals), (262_144, 256, 3));
     let source = |limit: &str| settings.source(&format!("strategies.mine.limits.{limit}"));
     assert_eq!(source("memory"), Some(format!("file {}:4", path.display()).as_str()));
     assert_eq!(source("deadline"), Some("flag --set"));

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use host_contract::Grant;
-use host_control::Registration;
+use host_control::{Hearing, Registration};
 use host_plugin::{LoadError, Place, Plugin, Time};
 use host_profile::Settings;
 
@@ -51,7 +51,8 @@ fn start(plugin: &Plugin, settings: &Settings, seed: u64) -> Result<Registration
     let Some(table) = settings.strategy(plugin.name()) else {
         let limits = limits(&settings.limits, Time::Virtual);
         let ready = plugin.start(&grants, &BTreeMap::new(), &limits, seed)?;
-        return Ok(Registration::new(Box::new(ready), PRIORITY, grants));
+        let hearing = Hearing { most: settings.limits.proposals, ..Hearing::default() };
+        return Ok(Registration::new(Box::new(ready), PRIORITY, grants).hearing(hearing));
     };
     let limits = limits(&table.limits, Time::Virtual);
     let started = plugin.start(&grants, &table.settings, &limits, seed);
