@@ -1,10 +1,12 @@
 //! What a context answers, case by case.
 
+use host_contract::DialSpec;
 use host_contract::dial::{self, CACHE_CAPACITY, CACHE_POLICY, CPU_WORKERS, IO_WORKERS, PREFETCH_SHARE};
 use host_contract::rule::MAX_DEPTH;
 
 use super::*;
 use crate::outcome::Verdict;
+use crate::rule_book::RuleKinds;
 
 fn offer() -> Offer {
     let state = |spec: &DialSpec| {
