@@ -26,6 +26,8 @@ mod objective;
 #[cfg(test)]
 mod plans;
 #[cfg(test)]
+mod reload;
+#[cfg(test)]
 mod restarts;
 #[cfg(test)]
 mod runs;

@@ -307,6 +307,11 @@ pub enum Event {
     },
     /// The operator took it out.
     Retire,
+    /// Another component took its place between two ticks.
+    Replace {
+        /// Digest of the one before; empty where there was none.
+        before: String,
+    },
 }
 
 /// Somebody told the host to do something.
@@ -314,7 +319,7 @@ pub enum Event {
 pub struct Commanded {
     /// Milliseconds since the run began.
     pub at_ms: u64,
-    /// What: `tick`, `reload` or `retire`.
+    /// What: `tick`, `reload`, `retire`, `replace` or `keep`.
     pub command: &'static str,
     /// Why, or with what, in words.
     pub detail: String,

@@ -66,10 +66,7 @@ impl Catalogue {
     pub fn read(dir: Option<&Path>, loader: &Loader, limits: &Limits) -> Result<Self, LoadError> {
         let bundled = bundled();
         let mut components: Vec<Listed> = Vec::new();
-        for path in dir.map_or_else(|| Ok(Vec::new()), files)? {
-            if world(&path) == World::Eviction {
-                continue;
-            }
+        for path in dir.map_or_else(|| Ok(Vec::new()), component_files)? {
             let plugin = loader.open(Source::File(&path), limits);
             let name = match &plugin {
                 Ok(plugin) => plugin.name().to_owned(),
@@ -169,6 +166,16 @@ pub fn bundled() -> Vec<Place> {
 /// The eviction policies that come with the host as components: name and bytes.
 pub fn bundled_policies() -> impl Iterator<Item = (&'static str, &'static [u8])> {
     host_bundled::POLICIES.iter().map(|bundled| (bundled.name, bundled.bytes))
+}
+
+/// Every `.wasm` file of a directory that is no eviction policy, by name. A directory that does not exist is an empty one.
+///
+/// # Errors
+/// The directory cannot be listed.
+pub fn component_files(dir: &Path) -> Result<Vec<PathBuf>, LoadError> {
+    let mut files = files(dir)?;
+    files.retain(|path| world(path) != World::Eviction);
+    Ok(files)
 }
 
 /// Every `.wasm` file of a directory, by name.

@@ -44,7 +44,7 @@ mod ticker;
 mod wasi;
 mod world;
 
-pub use catalogue::{Catalogue, Listed, Place, bundled, bundled_policies};
+pub use catalogue::{Catalogue, Listed, Place, bundled, bundled_policies, component_files};
 pub use compile::{CompileLimits, serve};
 pub use description::{Description, Setting, SettingKind};
 pub use digest::Digest;

@@ -48,6 +48,14 @@ pub enum Source<'a> {
 }
 
 impl<'a> Source<'a> {
+    /// The digest of its bytes.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn digest(&self) -> Result<Digest, LoadError> {
+        Ok(self.read()?.1.digest)
+    }
+
     pub(crate) fn read(&self) -> Result<(Cow<'a, [u8]>, Label), LoadError> {
         let (bytes, place) = match *self {
             Self::Bytes { name, bytes } => (Cow::Borrowed(bytes), name.to_owned()),

@@ -18,4 +18,16 @@ pub enum Command {
         /// Why, in words.
         reason: String,
     },
+    /// Consult this strategy from now on, in the place of the one of its name. What that one has installed stands.
+    Replace {
+        /// The strategy, started.
+        with: Box<host_control::Registration>,
+        /// Where it comes from, for the ledger.
+        from: String,
+    },
+    /// Put on the ledger that a component was not taken, and that what ran before goes on.
+    Keep {
+        /// Which, and why, in words.
+        reason: String,
+    },
 }

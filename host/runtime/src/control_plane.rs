@@ -13,7 +13,7 @@ use host_contract::number::to_f64;
 use host_contract::snapshot::{self, Snapshot, System};
 use host_contract::{Dial, Range};
 use host_control::ledger::{Commanded, Decision, End, Record, RulesChanged, Run};
-use host_control::{Actuators, ControlLoop, Controls, NoSuchStrategy, Status};
+use host_control::{Actuators, ControlLoop, Controls, NoSuchStrategy, Registration, Status};
 use host_executor::Executor;
 use host_prefetch::Prefetcher;
 use host_profile::Settings;
@@ -236,6 +236,12 @@ impl ControlPlane {
         let records = self.control.retire(name, reason, &self.last, controls)?;
         self.ledger.write(records);
         Ok(())
+    }
+
+    /// Consults another strategy of that name from now on.
+    pub(crate) fn replace(&mut self, with: Registration) {
+        let records = self.control.replace(with, self.last.tick);
+        self.ledger.write(records);
     }
 
     fn look(&mut self, now: Duration, plane: &DataPlane) -> Arc<Snapshot> {

@@ -44,21 +44,41 @@ pub(crate) struct ControlThread {
     pub(crate) latest: Arc<ArcSwap<Snapshot>>,
 }
 
+/// Hands commands to the thread.
+#[derive(Debug, Clone)]
+pub(crate) struct Commander {
+    commands: mpsc::Sender<(Command, Reply)>,
+    thread: Thread,
+}
+
+impl Commander {
+    /// Hands over a command. The answer comes when it was carried out, between two ticks.
+    ///
+    /// # Errors
+    /// The thread has ended.
+    pub(crate) fn send(
+        &self,
+        command: Command,
+    ) -> Result<oneshot::Receiver<Result<(), HostError>>, HostError> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send((command, reply)).map_err(|_| HostError::ControlThreadDied)?;
+        self.thread.unpark();
+        Ok(answer)
+    }
+}
+
 /// The running thread.
 pub(crate) struct Handle {
     stop: Arc<AtomicBool>,
-    thread: Thread,
-    commands: mpsc::Sender<(Command, Reply)>,
+    commander: Commander,
     /// None once somebody waits for it.
     finished: Option<oneshot::Receiver<Finished>>,
 }
 
 impl Handle {
-    /// Hands over a command; false where the thread has ended.
-    pub(crate) fn send(&self, command: Command, reply: Reply) -> bool {
-        let sent = self.commands.send((command, reply)).is_ok();
-        self.thread.unpark();
-        sent
+    /// What hands commands to it.
+    pub(crate) fn commander(&self) -> &Commander {
+        &self.commander
     }
 
     /// Ends the loop after one last look. None where it was ended before.
@@ -70,7 +90,7 @@ impl Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
-        self.thread.unpark();
+        self.commander.thread.unpark();
     }
 }
 
@@ -94,7 +114,7 @@ impl ControlThread {
         })?;
         let thread = thread.thread().clone();
         live.plane.trigger.wake(thread.clone());
-        Ok(Handle { stop, thread, commands, finished: Some(finished) })
+        Ok(Handle { stop, commander: Commander { commands, thread }, finished: Some(finished) })
     }
 }
 
@@ -166,6 +186,16 @@ impl Ticking {
                     self.with.interval = settings.control.tick;
                     self.with.control.commanded(now, "reload", settings.profile.clone());
                     self.with.control.reload(&settings).map_err(HostError::Reload)
+                }
+                Command::Replace { with, from } => {
+                    let detail = format!("{}: {from}", with.identity().name);
+                    self.with.control.commanded(now, "replace", detail);
+                    self.with.control.replace(*with);
+                    Ok(())
+                }
+                Command::Keep { reason } => {
+                    self.with.control.commanded(now, "keep", reason);
+                    Ok(())
                 }
                 Command::Retire { strategy, reason } => {
                     self.with.control.commanded(now, "retire", format!("{strategy}: {reason}"));

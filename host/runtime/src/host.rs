@@ -32,11 +32,11 @@ use host_contract::Snapshot;
 use host_control::ledger::Record;
 use host_executor::Executor;
 use parking_lot::Mutex;
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::broadcast;
 
 use crate::command::Command;
 use crate::control_plane::Finished;
-use crate::control_thread::{self, ControlThread};
+use crate::control_thread::{self, Commander, ControlThread};
 use crate::error::HostError;
 use crate::key::Key;
 use crate::ledger::{Ledger, Subscription};
@@ -176,7 +176,7 @@ impl Host {
     /// # Errors
     /// [`HostError`]: the command cannot be carried out, or the control thread has died.
     pub async fn command(&self, command: Command) -> Result<(), HostError> {
-        self.send(command)?.await.unwrap_or(Err(HostError::ControlThreadDied))
+        self.control.commander().send(command)?.await.unwrap_or(Err(HostError::ControlThreadDied))
     }
 
     /// As [`command`](Self::command), from outside of async code.
@@ -187,12 +187,12 @@ impl Host {
     /// # Panics
     /// If called inside async code, where blocking would stop other tasks.
     pub fn command_blocking(&self, command: Command) -> Result<(), HostError> {
-        self.send(command)?.blocking_recv().unwrap_or(Err(HostError::ControlThreadDied))
+        self.control.commander().send(command)?.blocking_recv().unwrap_or(Err(HostError::ControlThreadDied))
     }
 
-    fn send(&self, command: Command) -> Result<oneshot::Receiver<Result<(), HostError>>, HostError> {
-        let (reply, answer) = oneshot::channel();
-        self.control.send(command, reply).then_some(answer).ok_or(HostError::ControlThreadDied)
+    /// What hands commands to the host from other threads.
+    pub(crate) fn commander(&self) -> Commander {
+        self.control.commander().clone()
     }
 
     /// Ends the host: no further tick, one last look, the ledger closed. Requests under way go on; what they find does not

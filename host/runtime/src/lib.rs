@@ -28,6 +28,7 @@ mod modelled;
 mod options;
 mod origin;
 mod ranges;
+mod reload;
 mod request_metrics;
 mod rule_book;
 mod run;

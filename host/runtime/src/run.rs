@@ -26,6 +26,7 @@ use crate::ledger_file::LedgerFile;
 use crate::live::Live;
 use crate::options::{Options, Scope};
 use crate::progress::{Progress, Stop};
+use crate::reload::Watch;
 use crate::report::{Cost, Figures, Phase, Report, Totals, Warming};
 use crate::run_options::{Against, Input, RunOptions};
 use crate::strategies;
@@ -119,7 +120,8 @@ impl Runs<'_> {
         let header = report.workload.header();
         let hot = if kind == Tuned::No { None } else { hot.clone() };
         let save = save.as_ref().filter(|_| kind == Tuned::First);
-        let side = Side { options, settings, prepared, progress, stop, header, hot, save };
+        let reloads = kind != Tuned::No && settings.control.enabled;
+        let side = Side { options, settings, prepared, progress, stop, header, hot, save, reloads };
         let mut done = side.run(registrations, ledger)?;
         if let Some(totals) = done.totals.take() {
             self.report.workload.totals = Some(totals);
@@ -252,6 +254,8 @@ struct Side<'a> {
     header: String,
     hot: Option<HotKeys>,
     save: Option<&'a HotFile>,
+    /// Whether components that change in the plugin directory are taken.
+    reloads: bool,
 }
 
 struct Done {
@@ -295,12 +299,18 @@ impl Side<'_> {
         // Where the system cannot, the figure is that of all runs so far.
         let _separate = host_telemetry::restart_peak_memory();
         let host = Host::start(options)?;
+        let watch = match self.reloads {
+            true => Watch::start(self.settings, self.options.seed, host.commander()),
+            false => Ok(None),
+        };
         let (started, cpu) = (Instant::now(), ProcessTime::now());
         let work = self.work(&host, &origin);
         let (took, cpu_seconds) = (started.elapsed(), cpu.elapsed().as_secs_f64());
         let live = Arc::clone(&host.live);
+        let reloads = watch.map(|watch| watch.map(|watch| watch.notes()).unwrap_or_default());
         let mut finished = host.shut_down_blocking(GRACE)?;
         let mut work = work?;
+        work.notes.extend(reloads.unwrap_or_else(|unwatched| vec![unwatched]));
         let hot = std::mem::take(&mut finished.hot);
         work.notes.extend(self.save.map(|file| file.save(&self.rows(hot, &origin))));
         if cpu_seconds > 0.0 {

@@ -211,7 +211,7 @@ pub fn load(settings: &Settings, time: Time, seed: u64, progress: &dyn Progress)
     Plan::new(settings, time, seed, progress)?.load(settings, progress)
 }
 
-fn start(
+pub(crate) fn start(
     plugin: Result<Plugin, LoadError>,
     strategy: &StrategySettings,
     time: Time,

@@ -11,7 +11,7 @@ use super::{ControlLoop, Controls, HOST};
 use crate::judge::nobody;
 use crate::ledger::{Event, Record, StrategyEvent};
 use crate::registration::Registration;
-use crate::strategy::Fault;
+use crate::strategy::{Fault, Identity};
 use crate::supervisor::{Sentence, State, Turn};
 
 /// No strategy of this name takes part.
@@ -42,6 +42,19 @@ impl Registration {
         let (restarts, restarts_left) = (self.supervisor.restarts(), self.supervisor.restarts_left());
         let event = Event::Restart { restarts, restarts_left };
         Ok(self.happened(tick, event, "started again in a fresh store".to_owned()))
+    }
+
+    /// Goes on as another strategy, in its place.
+    fn succeed(&mut self, fresh: Self) {
+        self.strategy = fresh.strategy;
+        self.priority = fresh.priority;
+        self.grants = fresh.grants;
+        self.hearing = fresh.hearing;
+        self.outcomes = Arc::default();
+        self.supervisor = fresh.supervisor;
+        if self.is_shadowed() != fresh.shadowed.is_some() {
+            self.shadowed = fresh.shadowed;
+        }
     }
 
     fn is_retired(&self) -> bool {
@@ -111,6 +124,28 @@ impl ControlLoop {
         }
         self.restore_after_faults(snapshot, controls);
         Ok(std::mem::take(&mut self.records))
+    }
+
+    /// Puts a strategy in the place of the one of its name, between two ticks; without one it is called after all others. What
+    /// the one before has installed stands, as do its rules: they are its successor's from here. That begins with a full
+    /// budget of restarts. Returns the ledger's records of it.
+    pub fn replace(&mut self, fresh: Registration, tick: u64) -> Vec<Record> {
+        let Identity { name, version, .. } = fresh.identity().clone();
+        let (before, text);
+        let place = self.registrations.iter_mut().find(|of| of.identity().name == name);
+        let registration = if let Some(place) = place {
+            before = place.identity().digest.clone();
+            text = format!("version {version} took its place");
+            place.succeed(fresh);
+            Some(place)
+        } else {
+            before = String::new();
+            text = format!("version {version} takes part from here");
+            self.registrations.push(fresh);
+            self.registrations.last_mut()
+        };
+        let record = registration.map(|of| of.happened(tick, Event::Replace { before }, text));
+        record.into_iter().collect()
     }
 
     /// The starting settings stand in for a strategy that takes no part since the last call.

@@ -1,0 +1,221 @@
+//! Components that are put into the plugin directory, changed there or taken out while a host runs.
+//!
+//! The directory is watched. What happens to a file is looked at once it has been quiet for [`QUIET`], in a thread of its own: a new
+//! or changed strategy is read, compiled and started beside the one that runs, and takes its place between two ticks. One that
+//! cannot be started changes nothing. When a file goes, the bundled strategy of its name takes over, and where there is none,
+//! the strategy is retired. Each of these is on the ledger and among the notes of the report.
+//!
+//! Which strategies run is what the settings say, as it is at the start: a file that no line of them names is not started.
+//! Eviction policies are opened at the start alone.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use host_plugin::{Digest, Loader, Place, Source, Time, bundled, component_files};
+use host_profile::Settings;
+use notify_debouncer_mini::notify::{RecommendedWatcher, RecursiveMode};
+use notify_debouncer_mini::{DebounceEventResult, Debouncer, new_debouncer};
+use parking_lot::Mutex;
+
+use crate::command::Command;
+use crate::control_thread::Commander;
+use crate::strategies;
+
+/// How long a file has to be left alone: longer than a copy pauses between two writes.
+const QUIET: Duration = Duration::from_millis(200);
+
+/// Sentences that are kept.
+const MOST_NOTES: usize = 100;
+
+/// Watches a directory until it is dropped.
+pub(crate) struct Watch {
+    /// Ends when it is dropped.
+    _watcher: Debouncer<RecommendedWatcher>,
+    notes: Arc<Mutex<Vec<String>>>,
+}
+
+impl Watch {
+    /// Watches the plugin directory of the settings, where they name one that there is.
+    ///
+    /// # Errors
+    /// The system cannot watch it, or the sandbox cannot be set up; in words.
+    pub(crate) fn start(
+        settings: &Settings,
+        seed: u64,
+        commander: Commander,
+    ) -> Result<Option<Self>, String> {
+        let Some(dir) = settings.plugins.dir.clone().filter(|dir| dir.is_dir()) else { return Ok(None) };
+        let unwatched = |error: &dyn std::fmt::Display| {
+            format!("{} is not watched for changed components: {error}", dir.display())
+        };
+        let loader = strategies::loader(settings).map_err(|error| unwatched(&error))?;
+        let notes = Arc::<Mutex<Vec<String>>>::default();
+        let mut reloader = Reloader {
+            known: files(&dir),
+            running: BTreeMap::new(),
+            dir: dir.clone(),
+            loader,
+            settings: settings.clone(),
+            seed,
+            commander,
+            notes: Arc::clone(&notes),
+        };
+        reloader.learn_names();
+        let looked = move |events: DebounceEventResult| {
+            if let Err(error) = events {
+                tracing::warn!(%error, "the plugin directory");
+            }
+            reloader.look();
+        };
+        let mut watcher = new_debouncer(QUIET, looked).map_err(|error| unwatched(&error))?;
+        watcher
+            .watcher()
+            .watch(&dir, RecursiveMode::NonRecursive)
+            .map_err(|error| unwatched(&error))?;
+        Ok(Some(Self { _watcher: watcher, notes }))
+    }
+
+    /// What happened so far, a sentence each.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        self.notes.lock().clone()
+    }
+}
+
+/// The digest of each component of a directory. A file that cannot be read now is looked at when it changes again.
+fn files(dir: &Path) -> BTreeMap<PathBuf, Digest> {
+    let paths = component_files(dir).unwrap_or_default();
+    let digest = |path: PathBuf| Source::File(&path).digest().ok().map(|digest| (path, digest));
+    paths.into_iter().filter_map(digest).collect()
+}
+
+struct Reloader {
+    dir: PathBuf,
+    loader: Loader,
+    settings: Settings,
+    seed: u64,
+    commander: Commander,
+    /// Each file as it was looked at last.
+    known: BTreeMap<PathBuf, Digest>,
+    /// The name of the strategy that each file is, where it could be started.
+    running: BTreeMap<PathBuf, String>,
+    notes: Arc<Mutex<Vec<String>>>,
+}
+
+impl Reloader {
+    /// The names of the files that are there at the start.
+    fn learn_names(&mut self) {
+        let limits = strategies::start_limits(&self.settings, Time::Machine);
+        for path in self.known.keys() {
+            if let Ok(plugin) = self.loader.open(Source::File(path), &limits) {
+                self.running.insert(path.clone(), plugin.name().to_owned());
+            }
+        }
+    }
+
+    /// Finds out what changed, and carries it out.
+    fn look(&mut self) {
+        let before = std::mem::replace(&mut self.known, files(&self.dir));
+        let now = self.known.clone();
+        // What is gone first: a file may have been renamed.
+        for path in before.keys().filter(|path| !now.contains_key(*path)) {
+            if let Some(name) = self.running.remove(path)
+                && !self.running.values().any(|other| *other == name)
+            {
+                self.gone(path, &name);
+            }
+        }
+        for (path, digest) in &now {
+            if before.get(path) != Some(digest) {
+                self.changed(path);
+            }
+        }
+    }
+
+    /// A file is new, or another one.
+    fn changed(&mut self, path: &Path) {
+        let file = path.display();
+        let limits = strategies::start_limits(&self.settings, Time::Machine);
+        let plugin = match self.loader.open(Source::File(path), &limits) {
+            Ok(plugin) => plugin,
+            Err(error) => {
+                let runs = match self.running.get(path) {
+                    Some(name) => format!("{name} goes on as it was"),
+                    None => "nothing changes".to_owned(),
+                };
+                self.keep(format!("{file} is not taken, and {runs}: {error}"));
+                return;
+            }
+        };
+        let name = plugin.name().to_owned();
+        let named = self.settings.strategy(&name).filter(|strategy| strategy.enabled);
+        let Some(strategy) = named else {
+            self.keep(format!("{file}: `{name}` is not started, because no profile switches it on"));
+            return;
+        };
+        match strategies::start(Ok(plugin), strategy, Time::Machine, self.seed) {
+            Ok(with) => {
+                let from = format!("{file} ({})", short(&with.identity().digest));
+                if self.tell(Command::Replace { with: Box::new(with), from: from.clone() }) {
+                    self.note(format!("{name} runs from {from} since it changed"));
+                }
+                let before = self.running.insert(path.to_owned(), name.clone());
+                // The file was another strategy before.
+                if let Some(before) = before.filter(|before| *before != name) {
+                    self.gone(path, &before);
+                }
+            }
+            Err(error) => self.keep(format!("{file} is not taken, and {name} goes on as it was: {error}")),
+        }
+    }
+
+    /// The file of a strategy is there no more.
+    fn gone(&self, path: &Path, name: &str) {
+        let file = path.display();
+        let bundled = bundled().into_iter().find(|place| matches!(place, Place::Bundled(of, _) if *of == name));
+        let strategy = self.settings.strategy(name).filter(|strategy| strategy.enabled);
+        let limits = strategies::start_limits(&self.settings, Time::Machine);
+        if let (Some(place), Some(strategy)) = (bundled, strategy) {
+            let plugin = self.loader.open(place.source(), &limits);
+            match strategies::start(plugin, strategy, Time::Machine, self.seed) {
+                Ok(with) => {
+                    let from = "the bundled one".to_owned();
+                    if self.tell(Command::Replace { with: Box::new(with), from }) {
+                        self.note(format!("{name} is the bundled one again since {file} was removed"));
+                    }
+                    return;
+                }
+                Err(error) => tracing::warn!(%error, name, "the bundled strategy does not start"),
+            }
+        }
+        let reason = format!("{file} was removed");
+        if self.tell(Command::Retire { strategy: name.to_owned(), reason: reason.clone() }) {
+            self.note(format!("{name} was retired: {reason}"));
+        }
+    }
+
+    fn keep(&self, reason: String) {
+        self.tell(Command::Keep { reason: reason.clone() });
+        self.note(reason);
+    }
+
+    /// Whether the host did it. One that has ended does nothing any more.
+    fn tell(&self, command: Command) -> bool {
+        let answer = self.commander.send(command).map(|answer| answer.blocking_recv());
+        matches!(answer, Ok(Ok(Ok(()))))
+    }
+
+    fn note(&self, text: String) {
+        tracing::info!("{text}");
+        let mut notes = self.notes.lock();
+        if notes.len() < MOST_NOTES {
+            notes.push(text);
+        }
+    }
+}
+
+/// The algorithm and the first digits of a digest.
+fn short(digest: &str) -> &str {
+    digest.get(..19).unwrap_or(digest)
+}

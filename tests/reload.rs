@@ -1,0 +1,145 @@
+//! Components that change in the plugin directory while a run goes on: taken, refused, taken back.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::{components, host, of_type, plugin_dir};
+
+/// Longer than any test: each ends its run itself.
+const LONG: &str = "2000000";
+
+/// A run over a trace that takes minutes, with the strategy named and its ledger written.
+struct Running {
+    child: Option<Child>,
+    ledger: PathBuf,
+    scratch: tempfile::TempDir,
+}
+
+impl Running {
+    fn start(plugins: &Path) -> Self {
+        let scratch = tempfile::tempdir().unwrap();
+        let keys = scratch.path().join("keys.txt");
+        let text: String = (0..LONG.parse::<u64>().unwrap()).map(|n| format!("{}\n", n * n % 9_973)).collect();
+        std::fs::write(&keys, text).unwrap();
+        let ledger = scratch.path().join("ledger.jsonl");
+        let child = host()
+            .args(["run", "--json", "--capacity", "1000", "--origin-latency", "2ms", "--against", "nothing"])
+            .args(["--set", "control.tick=100ms"])
+            .args(["--set", "strategies.grow-while-evicting.grants=[\"metrics\", \"cache-control\"]"])
+            .arg("--plugin-dir")
+            .arg(plugins)
+            .arg("--ledger")
+            .arg(&ledger)
+            .arg(&keys)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self { child: Some(child), ledger, scratch }
+    }
+
+    /// The lines of the ledger that are whole by now.
+    fn ledger(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(&self.ledger).unwrap_or_default();
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    /// Waits until the ledger has a record like this one.
+    fn until(&mut self, what: &str, found: impl Fn(&Value) -> bool) -> Value {
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(60) {
+            if let Some(record) = self.ledger().into_iter().find(&found) {
+                return record;
+            }
+            if let Some(status) = self.child.as_mut().unwrap().try_wait().unwrap() {
+                panic!("the run ended with {status} before {what}: {:?}", self.end());
+            }
+            sleep(Duration::from_millis(50));
+        }
+        panic!("no {what} within a minute: {:?}", self.end())
+    }
+
+    fn commanded(&mut self, command: &str, detail: &str) -> Value {
+        self.until(&format!("`{command}` of {detail}"), |record| {
+            record["type"] == "command"
+                && record["command"] == command
+                && record["detail"].as_str().is_some_and(|text| text.contains(detail))
+        })
+    }
+
+    /// Interrupts the run, as Ctrl-C does.
+    fn end(&mut self) -> Option<Output> {
+        let child = self.child.take()?;
+        let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+        killed.unwrap();
+        Some(child.wait_with_output().unwrap())
+    }
+
+    fn report(mut self) -> Value {
+        let output = self.end().unwrap();
+        assert!(self.scratch.path().exists());
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+    }
+}
+
+/// The same component with other bytes: a section that means nothing at its end.
+fn another(component: &Path, number: u8) -> Vec<u8> {
+    let mut bytes = std::fs::read(component).unwrap();
+    // A custom section of four bytes: the length of its name, the name, and a byte.
+    bytes.extend([0, 3, 1, b'n', number]);
+    bytes
+}
+
+/// Replaces a file in one step, as a careful copy does.
+fn put(path: &Path, bytes: &[u8]) {
+    let beside = path.with_extension("new");
+    std::fs::write(&beside, bytes).unwrap();
+    std::fs::rename(beside, path).unwrap();
+}
+
+#[test]
+fn a_changed_component_takes_the_place_of_the_one_that_runs_and_a_broken_one_does_not() {
+    let plugins = plugin_dir(&["drop-in"]);
+    let file = plugins.path().join("drop-in.wasm");
+    let good = components()["drop-in"].clone();
+    let mut run = Running::start(plugins.path());
+    run.until("a first tick", |record| record["type"] == "tick");
+
+    put(&file, &another(&good, 1));
+    run.commanded("replace", "grow-while-evicting");
+    let event = run.until("an event", |record| record["type"] == "strategy" && record["event"] == "replace");
+    assert_ne!(event["digest"], event["before"]);
+
+    // Half of a file, and bytes that are no component: what ran goes on.
+    let whole = std::fs::read(&good).unwrap();
+    put(&file, &whole[..whole.len() / 2]);
+    run.commanded("keep", "grow-while-evicting goes on as it was");
+    put(&file, b"not a component");
+    run.commanded("keep", "drop-in.wasm is not taken");
+
+    put(&file, &another(&good, 2));
+    run.until("a second change", |record| {
+        record["type"] == "strategy" && record["event"] == "replace" && record["before"] == event["digest"]
+    });
+    std::fs::remove_file(&file).unwrap();
+    run.commanded("retire", "was removed");
+
+    // It comes back, and so does a file that nobody asked for.
+    std::fs::copy(&components()["nonsense"], plugins.path().join("nonsense.wasm")).unwrap();
+    run.commanded("keep", "no profile switches it on");
+    put(&file, &whole);
+    run.until("a third change", |record| {
+        record["type"] == "strategy" && record["event"] == "replace" && record["before"] != event["before"]
+            && record["tick"].as_u64() > event["tick"].as_u64()
+    });
+    let ledger = run.ledger();
+    let report = run.report();
+    assert_eq!(report["interrupted"], true);
+    let notes = report["notes"].to_string();
+    assert!(notes.contains("runs from") && notes.contains("was retired"), "{notes}");
+    assert!(of_type(&ledger, "tick").len() > 10);
+}
