@@ -2,7 +2,8 @@
 //! with the host.
 //!
 //! A file is known by what its `describe` answers, and by nothing else: two names for one component would make it two
-//! strategies. So every file is opened. One that cannot be opened cannot be asked; it is known by its file's name, so
+//! strategies. So every file is asked, or its answer is known from an earlier time: one that is not to be started is not even
+//! compiled then. One that cannot be opened cannot be asked; it is known by its file's name, so
 //! that whoever looks for it is told what is wrong with it, and it takes nobody's place.
 //!
 //! A file that gives itself the name of a bundled strategy runs in its place: that is how a strategy is replaced. Two
@@ -11,6 +12,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::inspection::Inspection;
 use crate::limits::Limits;
 use crate::load::{Loader, Source};
 use crate::load_error::LoadError;
@@ -38,6 +40,48 @@ impl Place {
     }
 }
 
+/// What the catalogue has of a component.
+#[derive(Debug)]
+pub enum Known {
+    /// It is ready to be started.
+    Opened(Box<Plugin>),
+    /// It is not needed. What it says of itself is known from an earlier time.
+    Described(Box<Inspection>),
+}
+
+impl Known {
+    /// Opens a component, unless what it says of itself is known and names it as one that is not needed.
+    fn read(
+        source: Source<'_>,
+        loader: &Loader,
+        limits: &Limits,
+        needed: &dyn Fn(&str) -> bool,
+    ) -> Result<Self, LoadError> {
+        match loader.described(source) {
+            Some(known) if !needed(&known.description.name) => Ok(Self::Described(Box::new(known))),
+            _ => loader.open(source, limits).map(|plugin| Self::Opened(Box::new(plugin))),
+        }
+    }
+
+    /// What there is to know of it.
+    #[must_use]
+    pub fn inspection(&self) -> Inspection {
+        match self {
+            Self::Opened(plugin) => plugin.inspection(),
+            Self::Described(inspection) => inspection.as_ref().clone(),
+        }
+    }
+
+    /// The component, where it was opened.
+    #[must_use]
+    pub fn plugin(&self) -> Option<&Plugin> {
+        match self {
+            Self::Opened(plugin) => Some(plugin),
+            Self::Described(_) => None,
+        }
+    }
+}
+
 /// A component of the catalogue.
 #[derive(Debug)]
 pub struct Listed {
@@ -46,7 +90,7 @@ pub struct Listed {
     /// Where it is.
     pub place: Place,
     /// The component, or why it cannot be opened.
-    pub plugin: Result<Plugin, LoadError>,
+    pub plugin: Result<Known, LoadError>,
     /// Whether it runs in the place of a bundled strategy.
     pub replaces_bundled: bool,
 }
@@ -58,18 +102,24 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// Opens every `.wasm` file of the directory that is no eviction policy, and every bundled component that none of them replaces. A directory
-    /// that does not exist is an empty one. The limits are those of a start.
+    /// Opens every `.wasm` file of the directory that is no eviction policy, and every bundled component that none of them
+    /// replaces. A directory that does not exist is an empty one. The limits are those of a start. `needed` says of a name
+    /// whether it is to be started; one that is not is only described where that is known from an earlier time.
     ///
     /// # Errors
     /// The directory cannot be listed. A component that cannot be opened is no error here.
-    pub fn read(dir: Option<&Path>, loader: &Loader, limits: &Limits) -> Result<Self, LoadError> {
+    pub fn read(
+        dir: Option<&Path>,
+        loader: &Loader,
+        limits: &Limits,
+        needed: &dyn Fn(&str) -> bool,
+    ) -> Result<Self, LoadError> {
         let bundled = bundled();
         let mut components: Vec<Listed> = Vec::new();
         for path in dir.map_or_else(|| Ok(Vec::new()), component_files)? {
-            let plugin = loader.open(Source::File(&path), limits);
+            let plugin = Known::read(Source::File(&path), loader, limits, needed);
             let name = match &plugin {
-                Ok(plugin) => plugin.name().to_owned(),
+                Ok(known) => known.inspection().description.name,
                 Err(_) => file_name(&path),
             };
             let replaces_bundled = plugin.is_ok()
@@ -81,7 +131,7 @@ impl Catalogue {
             if components.iter().any(|listed| listed.replaces_bundled && listed.name == name) {
                 continue;
             }
-            let plugin = loader.open(place.source(), limits);
+            let plugin = Known::read(place.source(), loader, limits, needed);
             components.push(Listed { name: name.to_owned(), place, plugin, replaces_bundled: false });
         }
         components.sort_by(|a, b| a.name.cmp(&b.name));

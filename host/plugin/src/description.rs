@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use host_contract::Dials;
 use semver::Version;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use setting::{Setting, SettingKind};
 
@@ -31,7 +31,7 @@ const MAX_SETTINGS: usize = 64;
 const MAX_DIALS: usize = 64;
 
 /// What a strategy says of itself.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Description {
     /// Name, kebab-case, 1 to 64 characters.
     pub name: String,

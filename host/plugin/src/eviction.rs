@@ -22,7 +22,7 @@ use crate::bindings::eviction::{Eviction as Bindings, EvictionPre};
 use crate::bindings::optimizer::plugin::types;
 use crate::call;
 use crate::description::Description;
-use crate::inspection::{Import, Inspection};
+use crate::inspection::Inspection;
 use crate::interfaces::Interfaces;
 use crate::limits::Limits;
 use crate::load_error::{Label, LoadError};
@@ -97,16 +97,8 @@ impl PolicyPlugin {
     /// What there is to know of it.
     #[must_use]
     pub fn inspection(&self) -> Inspection {
-        Inspection {
-            description: self.description.clone(),
-            unknown_dials: Vec::new(),
-            world: World::Eviction.name(),
-            imports: self.interfaces.imports.iter().map(|name| import(name)).collect(),
-            exports: self.interfaces.exports.clone(),
-            size_bytes: self.size,
-            digest: self.label.digest.to_string(),
-            place: self.label.place.clone(),
-        }
+        let (description, interfaces) = (self.description.clone(), self.interfaces.clone());
+        Inspection::new(description, interfaces, World::Eviction, self.size, &self.label, &self.tables.dials)
     }
 
     /// An instance for a cache.
@@ -134,13 +126,6 @@ impl PolicyPlugin {
     pub fn factory(self: Arc<Self>, name: impl Into<String>) -> PolicyFactory {
         PolicyFactory::batched(name, move |opening| self.open(opening).map_err(|error| error.to_string()))
     }
-}
-
-/// An import of a policy, which needs no grant.
-fn import(name: &str) -> Import {
-    let import = Import::of(name);
-    let behind = import.behind.or(Some("given to every policy"));
-    Import { grant: None, behind, ..import }
 }
 
 /// An instance in its store.

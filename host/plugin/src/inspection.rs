@@ -1,11 +1,13 @@
 //! What a component is, for people and for `--json`.
 
-use host_contract::Grant;
+use host_contract::{Dials, Grant};
 use serde::Serialize;
 
 use crate::description::Description;
 use crate::interfaces::Interfaces;
+use crate::load_error::Label;
 use crate::wasi;
+use crate::world::World;
 
 /// What a component says of itself and needs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -41,17 +43,40 @@ pub struct Import {
 }
 
 impl Import {
-    pub(crate) fn of(name: &str) -> Self {
-        let grant = Interfaces::grant_for(name);
-        let behind = match grant {
-            Some(_) => None,
-            None => Some(wasi::behind(name).unwrap_or("types only")),
+    fn of(name: &str, world: World) -> Self {
+        let needed = Interfaces::grant_for(name);
+        let (grant, behind) = match (needed, world) {
+            (Some(_), World::Strategy) => (needed, None),
+            // A policy reaches only what needs no grant.
+            (Some(_), World::Eviction) => (None, Some("given to every policy")),
+            (None, _) => (None, Some(wasi::behind(name).unwrap_or("types only"))),
         };
         Self { name: name.to_owned(), grant, behind }
     }
 }
 
 impl Inspection {
+    pub(crate) fn new(
+        description: Description,
+        interfaces: Interfaces,
+        world: World,
+        size_bytes: u64,
+        label: &Label,
+        dials: &Dials,
+    ) -> Self {
+        let unknown_dials = description.unknown_dials(dials).map(str::to_owned).collect();
+        Self {
+            description,
+            unknown_dials,
+            world: world.name(),
+            imports: interfaces.imports.iter().map(|name| Import::of(name, world)).collect(),
+            exports: interfaces.exports,
+            size_bytes,
+            digest: label.digest.to_string(),
+            place: label.place.clone(),
+        }
+    }
+
     /// The grants that it needs, in their own order, each once.
     #[must_use]
     pub fn grants(&self) -> Vec<Grant> {

@@ -20,6 +20,7 @@ mod catalogue;
 mod charge;
 mod clock;
 mod compile;
+mod described;
 mod description;
 mod digest;
 mod engine;
@@ -44,7 +45,7 @@ mod ticker;
 mod wasi;
 mod world;
 
-pub use catalogue::{Catalogue, Listed, Place, bundled, bundled_policies, component_files};
+pub use catalogue::{Catalogue, Known, Listed, Place, bundled, bundled_policies, component_files};
 pub use compile::{CompileLimits, serve};
 pub use description::{Description, Setting, SettingKind};
 pub use digest::Digest;

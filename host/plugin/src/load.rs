@@ -19,6 +19,8 @@ use wasmtime::component::Component;
 
 use crate::artifact::{self, Artifacts};
 use crate::compile::{self, CompileError, CompileLimits};
+use crate::described::Descriptions;
+use crate::description::Description;
 use crate::digest::Digest;
 use crate::engine;
 use crate::eviction::PolicyPlugin;
@@ -136,6 +138,8 @@ pub struct Loader {
     /// Set up for the first policy.
     policies: Mutex<Option<Arc<Runtime>>>,
     cache_dir: Option<PathBuf>,
+    /// None where nothing is kept.
+    descriptions: Option<Descriptions>,
     compile_limits: CompileLimits,
     tables: Arc<Tables>,
     note: Option<String>,
@@ -149,10 +153,12 @@ impl Loader {
     /// [`LoadError::Sandbox`]: the machine lacks what compiled code needs, or threads.
     pub fn new(config: &LoaderConfig) -> Result<Self, LoadError> {
         let (strategies, note) = Runtime::new(World::Strategy, config.cache_dir.as_deref())?;
+        let kept_in = config.cache_dir.as_deref().filter(|_| strategies.artifacts.is_some());
         Ok(Self {
             strategies,
             policies: Mutex::new(None),
             cache_dir: config.cache_dir.clone(),
+            descriptions: kept_in.map(Descriptions::new),
             compile_limits: config.compile,
             tables: Arc::new(Tables { dials: config.dials.clone(), gauges: config.gauges.clone() }),
             note,
@@ -195,6 +201,7 @@ impl Loader {
             compiled = compile_time.is_some(),
             "opened"
         );
+        self.keep(plugin.digest(), plugin.description());
         Ok(plugin.compiled_in(compile_time))
     }
 
@@ -211,7 +218,9 @@ impl Loader {
         let (component, compile_time) = self.compile(&runtime, &bytes, &label)?;
         let (ticker, tables) = (Arc::clone(&runtime.ticker), Arc::clone(&self.tables));
         let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let digest = label.digest.clone();
         let plugin = PolicyPlugin::new(&component, ticker, tables, (interfaces, size), label, limits)?;
+        self.keep(&digest, plugin.description());
         tracing::info!(name = plugin.name(), compiled = compile_time.is_some(), "opened");
         Ok(plugin)
     }
@@ -241,16 +250,45 @@ impl Loader {
         self.open(source, limits)?.start(grants, settings, limits, seed)
     }
 
-    /// What a component of either world says of itself and needs. `limits` are those of a strategy's start.
+    /// What a component of either world says of itself and needs. `limits` are those of a strategy's start. One that has
+    /// been opened before by a host of this version is neither compiled nor run, if its description is kept.
     ///
     /// # Errors
     /// It cannot be opened.
     pub fn inspect(&self, source: Source<'_>, limits: &Limits) -> Result<Inspection, LoadError> {
         let (bytes, label) = source.read()?;
         let source = Source::Bytes { name: &label.place, bytes: &bytes };
-        match Interfaces::world(&bytes) {
+        let world = Interfaces::world(&bytes);
+        if let Some(known) = self.kept(&bytes, &label, world) {
+            return Ok(known);
+        }
+        match world {
             World::Eviction => Ok(self.open_policy(source, &Limits::of_policies())?.inspection()),
             World::Strategy => Ok(self.open(source, limits)?.inspection()),
+        }
+    }
+
+    /// What a strategy said of itself when it was opened before by a host of this version. None where that is not kept.
+    #[must_use]
+    pub fn described(&self, source: Source<'_>) -> Option<Inspection> {
+        let (bytes, label) = source.read().ok()?;
+        self.kept(&bytes, &label, World::Strategy)
+    }
+
+    /// What a component of a world said of itself. What is wrong with one is left to whoever opens it.
+    fn kept(&self, bytes: &[u8], label: &Label, world: World) -> Option<Inspection> {
+        let description = self.descriptions.as_ref()?.find(&label.digest)?;
+        let interfaces = Interfaces::read(bytes, label, world).ok()?;
+        tracing::debug!(component = %label.place, "its description was kept");
+        let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        Some(Inspection::new(description, interfaces, world, size, label, &self.tables.dials))
+    }
+
+    fn keep(&self, digest: &Digest, description: &Description) {
+        if let Some(descriptions) = &self.descriptions
+            && let Err(error) = descriptions.keep(digest, description)
+        {
+            tracing::warn!(%error, "the description is not kept");
         }
     }
 

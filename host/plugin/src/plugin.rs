@@ -14,7 +14,7 @@ use wasmtime::component::{Component, Linker};
 use crate::bindings::StrategyPre;
 use crate::description::Description;
 use crate::digest::Digest;
-use crate::inspection::{Import, Inspection};
+use crate::inspection::Inspection;
 use crate::interfaces::Interfaces;
 use crate::limits::Limits;
 use crate::load_error::{Label, LoadError};
@@ -94,16 +94,8 @@ impl Plugin {
     /// What there is to know of it.
     #[must_use]
     pub fn inspection(&self) -> Inspection {
-        Inspection {
-            description: self.description.clone(),
-            unknown_dials: self.description.unknown_dials(&self.tables.dials).map(str::to_owned).collect(),
-            world: crate::WORLD,
-            imports: self.interfaces.imports.iter().map(|name| Import::of(name)).collect(),
-            exports: self.interfaces.exports.clone(),
-            size_bytes: self.size,
-            digest: self.label.digest.to_string(),
-            place: self.label.place.clone(),
-        }
+        let (description, interfaces) = (self.description.clone(), self.interfaces.clone());
+        Inspection::new(description, interfaces, World::Strategy, self.size, &self.label, &self.tables.dials)
     }
 
     /// Starts a strategy in a store of its own with exactly these grants, and gives it its settings. The seed decides

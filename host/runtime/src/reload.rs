@@ -154,7 +154,7 @@ impl Reloader {
             self.keep(format!("{file}: `{name}` is not started, because no profile switches it on"));
             return;
         };
-        match strategies::start(Ok(plugin), strategy, Time::Machine, self.seed) {
+        match strategies::start(&plugin, strategy, Time::Machine, self.seed) {
             Ok(with) => {
                 let from = format!("{file} ({})", short(&with.identity().digest));
                 if self.tell(Command::Replace { with: Box::new(with), from: from.clone() }) {
@@ -177,8 +177,10 @@ impl Reloader {
         let strategy = self.settings.strategy(name).filter(|strategy| strategy.enabled);
         let limits = strategies::start_limits(&self.settings, Time::Machine);
         if let (Some(place), Some(strategy)) = (bundled, strategy) {
-            let plugin = self.loader.open(place.source(), &limits);
-            match strategies::start(plugin, strategy, Time::Machine, self.seed) {
+            let opened = self.loader.open(place.source(), &limits);
+            let started =
+                opened.and_then(|plugin| strategies::start(&plugin, strategy, Time::Machine, self.seed));
+            match started {
                 Ok(with) => {
                     let from = "the bundled one".to_owned();
                     if self.tell(Command::Replace { with: Box::new(with), from }) {

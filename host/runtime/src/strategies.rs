@@ -6,8 +6,8 @@ use std::time::Duration;
 use host_contract::Grant;
 use host_control::{Hearing, Registration, Status};
 use host_plugin::{
-    Catalogue, CompileLimits, Inspection, Limits, Listed, LoadError, Loader, LoaderConfig, Place, Plugin,
-    Time, WasmStrategy,
+    Catalogue, CompileLimits, Inspection, Known, Limits, Listed, LoadError, Loader, LoaderConfig, Place,
+    Plugin, Time, WasmStrategy,
 };
 use host_profile::{LimitSettings, Settings, StrategyMode, StrategySettings};
 
@@ -124,8 +124,10 @@ impl Plan {
     ) -> Result<Self, LoadError> {
         progress.doing("loading the strategies");
         let loader = loader(settings)?;
-        let catalogue =
-            Catalogue::read(settings.plugins.dir.as_deref(), &loader, &start_limits(settings, time))?;
+        let switched_on = |strategy: &StrategySettings| strategy.enabled && settings.control.enabled;
+        let needed = |name: &str| settings.strategy(name).is_some_and(switched_on);
+        let limits = start_limits(settings, time);
+        let catalogue = Catalogue::read(settings.plugins.dir.as_deref(), &loader, &limits, &needed)?;
         let mut refused: Vec<RunError> =
             catalogue.check_names().err().into_iter().map(RunError::from).collect();
         let twice: BTreeSet<String> = catalogue.twice().map(str::to_owned).collect();
@@ -136,7 +138,8 @@ impl Plan {
         let mut notes: Vec<String> = loader.note().map(str::to_owned).into_iter().collect();
         notes.extend(catalogue.notes());
         for listed in catalogue.components() {
-            let took = listed.plugin.as_ref().ok().and_then(Plugin::compile_time);
+            let opened = listed.plugin.as_ref().ok().and_then(Known::plugin);
+            let took = opened.and_then(Plugin::compile_time);
             if let Some(took) = took.filter(|took| *took > Duration::from_millis(100)) {
                 let took = took.as_secs_f64();
                 progress.say(&format!("  {}: compiled in {took:.1} s, kept for next time", listed.name));
@@ -144,15 +147,18 @@ impl Plan {
         }
         let mut components = Vec::new();
         for Listed { name, place, plugin, .. } in catalogue.into_components() {
-            let inspection = plugin.as_ref().ok().map(Plugin::inspection);
+            let inspection = plugin.as_ref().ok().map(Known::inspection);
             let meant = plugin.is_ok() || !opened.contains(&name);
             let strategy = settings.strategy(&name).filter(|_| meant);
-            let wanted = strategy.is_some_and(|strategy| strategy.enabled && settings.control.enabled);
-            let outcome = match strategy {
+            let wanted = strategy.is_some_and(switched_on);
+            let outcome = match (strategy, plugin) {
                 _ if twice.contains(&name) => Outcome::Refused,
-                None => plugin.map_or_else(Outcome::CannotStart, |_| Outcome::NotNamed),
-                Some(_) if !wanted => Outcome::SwitchedOff,
-                Some(strategy) => match start(plugin, strategy, time, seed) {
+                (None, Ok(_)) => Outcome::NotNamed,
+                (Some(_), _) if !wanted => Outcome::SwitchedOff,
+                // What is wanted was opened.
+                (Some(_), Ok(Known::Described(_))) => Outcome::SwitchedOff,
+                (_, Err(error)) => Outcome::CannotStart(error),
+                (Some(strategy), Ok(Known::Opened(plugin))) => match start(&plugin, strategy, time, seed) {
                     Ok(registration) => Outcome::Runs(Box::new(registration)),
                     Err(error) => match wrong_setting(settings, strategy, error) {
                         Ok(wrong) => {
@@ -212,13 +218,13 @@ pub fn load(settings: &Settings, time: Time, seed: u64, progress: &dyn Progress)
 }
 
 pub(crate) fn start(
-    plugin: Result<Plugin, LoadError>,
+    plugin: &Plugin,
     strategy: &StrategySettings,
     time: Time,
     seed: u64,
 ) -> Result<Registration, LoadError> {
     let limits = limits(&strategy.limits, time);
-    let ready = plugin?.start(&grants(strategy), &strategy.settings, &limits, seed)?;
+    let ready = plugin.start(&grants(strategy), &strategy.settings, &limits, seed)?;
     Ok(registration(ready, grants(strategy), strategy))
 }
 

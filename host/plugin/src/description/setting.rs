@@ -1,6 +1,6 @@
 //! A setting that a strategy declares, and whether a value of a profile fits it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{MAX_SUMMARY, line, name};
 use crate::bindings::optimizer::plugin::types;
@@ -16,7 +16,7 @@ const MAX_CHOICES: usize = 64;
 const MAX_SHOWN: usize = 64;
 
 /// How a setting's text is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SettingKind {
     /// Any text, or one of the choices.
@@ -30,7 +30,7 @@ pub enum SettingKind {
 }
 
 /// One setting that a profile may give.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Setting {
     /// Name: words joined by hyphens.
     pub name: String,

@@ -8,7 +8,7 @@ use host_plugin::{Catalogue, Place, bundled};
 use super::{LOADER, PROBE, limits};
 
 fn read(dir: &Path) -> Catalogue {
-    Catalogue::read(Some(dir), &LOADER, &limits()).unwrap()
+    Catalogue::read(Some(dir), &LOADER, &limits(), &|_| true).unwrap()
 }
 
 fn bundled_component() -> (&'static str, &'static [u8]) {
