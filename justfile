@@ -13,6 +13,14 @@ test:
     cargo test --manifest-path plugins/Cargo.toml
     cargo test --manifest-path bench/workers/laws/Cargo.toml
 
+# The documentation as a book, into target/book (cargo install mdbook).
+book:
+    mdbook build docs
+
+# The examples in C, JavaScript and Python, with the tools of those languages.
+languages: build
+    .ci/languages target/release/host
+
 # The tests that take longer.
 test-long:
     cargo test --workspace -- --ignored

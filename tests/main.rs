@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod command_line;
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod drop_in;
 #[cfg(test)]
 mod edges;

@@ -54,13 +54,17 @@ pub(crate) fn fail<S: AsRef<std::ffi::OsStr>>(code: i32, arguments: impl IntoIte
     String::from_utf8(output.stderr).unwrap()
 }
 
+/// Where components are built.
+pub(crate) fn guests() -> PathBuf {
+    guest_build::outer_target_dir(scratch()).unwrap().join("plugins")
+}
+
 /// The components of `tests/components`, by name, built once from their sources.
 pub(crate) fn components() -> &'static BTreeMap<String, PathBuf> {
     static BUILT: OnceLock<BTreeMap<String, PathBuf>> = OnceLock::new();
     BUILT.get_or_init(|| {
-        let target = guest_build::outer_target_dir(scratch()).unwrap().join("plugins");
         let build = guest_build::Build::new(repository().join("tests/components"));
-        let artifacts = build.target_dir(target).locked(true).run();
+        let artifacts = build.target_dir(guests()).locked(true).run();
         let artifacts = artifacts.unwrap_or_else(|error| panic!("{error}"));
         artifacts.into_iter().map(|artifact| (artifact.name, artifact.path)).collect()
     })
