@@ -21,6 +21,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("host-profile", 2),
     ("host-simulator", 2),
     ("host-runtime", 3),
+    ("host-author", 4),
     ("host", 5),
 ];
 

@@ -4,6 +4,8 @@
 //! `host` on real components built from `tests/components`, in a home directory of its own.
 
 #[cfg(test)]
+mod author;
+#[cfg(test)]
 mod command_line;
 #[cfg(test)]
 mod documents;

@@ -14,7 +14,8 @@ pub(crate) const HELP: &str = "\
 Exit codes:
   0    done; the report names strategies that failed. Also where the reader of the output has
        closed it (host sim ... | head)
-  1    something cannot be used: a file, a trace, a component, standard output
+  1    something cannot be used: a file, a trace, a component, standard output. Also where host plugin check
+       has found something wrong
   2    wrong arguments or settings
   130  ended by Ctrl-C or SIGTERM. The report covers what was done; without a report, the work could not
        end within 5 s, and the last line says what it waited for";
@@ -27,6 +28,8 @@ pub(crate) type Failure = Box<dyn Error>;
 pub(crate) enum End {
     Done,
     Interrupted,
+    /// All was done, and what was looked at is not sound; the output says why.
+    Unsound,
 }
 
 /// The code of wrong arguments; clap's own.
@@ -37,6 +40,7 @@ pub(crate) fn code(result: Result<End, Failure>) -> ExitCode {
     match result {
         Ok(End::Done) => ExitCode::SUCCESS,
         Ok(End::Interrupted) => ExitCode::from(130),
+        Ok(End::Unsound) => ExitCode::FAILURE,
         // The reader of the output closed it: that is no error.
         Err(error) if is_closed_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {

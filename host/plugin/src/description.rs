@@ -16,7 +16,7 @@ use crate::load_error::{Label, LoadError};
 use crate::names;
 
 /// Bytes of a name.
-const MAX_NAME: usize = 64;
+pub(crate) const MAX_NAME: usize = 64;
 
 /// Bytes of a version.
 const MAX_VERSION: usize = 64;

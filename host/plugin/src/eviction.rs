@@ -46,6 +46,7 @@ pub struct PolicyPlugin {
     wants_ids: bool,
     interfaces: Interfaces,
     size: u64,
+    compile_time: Option<Duration>,
 }
 
 impl std::fmt::Debug for PolicyPlugin {
@@ -79,7 +80,36 @@ impl PolicyPlugin {
         let contract::PolicyDescription { name, version, summary, settings, wants_ids } = raw;
         let raw = types::Description { name, version, summary, dials: Vec::new(), settings };
         let description = Description::check(raw, &label)?;
-        Ok(Self { pre, ticker, tables, label, limits: *limits, description, wants_ids, interfaces, size })
+        let limits = *limits;
+        let compile_time = None;
+        Ok(Self {
+            pre,
+            ticker,
+            tables,
+            label,
+            limits,
+            description,
+            wants_ids,
+            interfaces,
+            size,
+            compile_time,
+        })
+    }
+
+    pub(crate) fn compiled_in(self, compile_time: Option<Duration>) -> Self {
+        Self { compile_time, ..self }
+    }
+
+    /// How long it took to compile; none where it was compiled before.
+    #[must_use]
+    pub fn compile_time(&self) -> Option<Duration> {
+        self.compile_time
+    }
+
+    /// What a batch of it may use.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// The name that it gives itself.
@@ -106,6 +136,14 @@ impl PolicyPlugin {
     /// # Errors
     /// It fails while it starts, or refuses to open.
     pub fn open(&self, opening: Opening) -> Result<Box<dyn BatchedPolicy>, LoadError> {
+        Ok(Box::new(self.start(opening)?))
+    }
+
+    /// The same for who wants to know what the instance uses.
+    ///
+    /// # Errors
+    /// It fails while it starts, or refuses to open.
+    pub fn start(&self, opening: Opening) -> Result<WasmPolicy, LoadError> {
         let Opening { capacity, weighed, seed } = opening;
         let mut instance =
             Instance::start(&self.pre, &self.ticker, &self.tables, &self.label, &self.limits, seed)?;
@@ -114,7 +152,7 @@ impl PolicyPlugin {
             bindings.optimizer_plugin_eviction_policy().call_open(store, opening).await
         });
         let fault = match opened {
-            Ok(Ok(())) => return Ok(Box::new(WasmPolicy { instance, wants_ids: self.wants_ids })),
+            Ok(Ok(())) => return Ok(WasmPolicy { instance, wants_ids: self.wants_ids }),
             Ok(Err(text)) => Fault::Answer(names::sanitize(&text, MAX_ANSWER)),
             Err(fault) => fault,
         };
@@ -180,9 +218,23 @@ impl Instance {
 }
 
 /// A policy that runs in the sandbox.
-struct WasmPolicy {
+pub struct WasmPolicy {
     instance: Instance,
     wants_ids: bool,
+}
+
+impl WasmPolicy {
+    /// Linear memory that it holds, bytes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        self.instance.store.data().memory.held()
+    }
+}
+
+impl std::fmt::Debug for WasmPolicy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WasmPolicy").field("label", &self.instance.label).finish_non_exhaustive()
+    }
 }
 
 fn take(told: contract::Answer, answer: &mut Answer) {

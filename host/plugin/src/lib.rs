@@ -49,11 +49,12 @@ pub use catalogue::{Catalogue, Known, Listed, Place, bundled, bundled_policies, 
 pub use compile::{CompileLimits, serve};
 pub use description::{Description, Setting, SettingKind};
 pub use digest::Digest;
-pub use eviction::PolicyPlugin;
+pub use eviction::{PolicyPlugin, WasmPolicy};
 pub use inspection::{Import, Inspection};
 pub use limits::{Limits, Time};
-pub use load::{Loader, LoaderConfig, Source, default_cache_dir};
+pub use load::{Loader, LoaderConfig, Opened, Source, default_cache_dir};
 pub use load_error::{Age, Label, LoadError};
+pub use names::name_fault;
 pub use plugin::Plugin;
 pub use policies::{POLICY_PREFIX, PolicyFile, full_name, policy_files, policy_registry};
 pub use strategy::WasmStrategy;

@@ -84,6 +84,35 @@ fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// A component of either world, compiled and asked for its description.
+#[derive(Debug)]
+pub enum Opened {
+    /// A strategy.
+    Strategy(Plugin),
+    /// An eviction policy.
+    Policy(PolicyPlugin),
+}
+
+impl Opened {
+    /// What there is to know of it.
+    #[must_use]
+    pub fn inspection(&self) -> Inspection {
+        match self {
+            Self::Strategy(plugin) => plugin.inspection(),
+            Self::Policy(plugin) => plugin.inspection(),
+        }
+    }
+
+    /// How long it took to compile; none where it was compiled before.
+    #[must_use]
+    pub fn compile_time(&self) -> Option<Duration> {
+        match self {
+            Self::Strategy(plugin) => plugin.compile_time(),
+            Self::Policy(plugin) => plugin.compile_time(),
+        }
+    }
+}
+
 /// How a loader works.
 #[derive(Debug, Clone, Default)]
 pub struct LoaderConfig {
@@ -222,7 +251,7 @@ impl Loader {
         let plugin = PolicyPlugin::new(&component, ticker, tables, (interfaces, size), label, limits)?;
         self.keep(&digest, plugin.description());
         tracing::info!(name = plugin.name(), compiled = compile_time.is_some(), "opened");
-        Ok(plugin)
+        Ok(plugin.compiled_in(compile_time))
     }
 
     fn policies(&self) -> Result<Arc<Runtime>, LoadError> {
@@ -250,6 +279,19 @@ impl Loader {
         self.open(source, limits)?.start(grants, settings, limits, seed)
     }
 
+    /// Opens a component of either world. `limits` are those of a strategy's start.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn open_any(&self, source: Source<'_>, limits: &Limits) -> Result<Opened, LoadError> {
+        let (bytes, label) = source.read()?;
+        let source = Source::Bytes { name: &label.place, bytes: &bytes };
+        match Interfaces::world(&bytes) {
+            World::Eviction => self.open_policy(source, &Limits::of_policies()).map(Opened::Policy),
+            World::Strategy => self.open(source, limits).map(Opened::Strategy),
+        }
+    }
+
     /// What a component of either world says of itself and needs. `limits` are those of a strategy's start. One that has
     /// been opened before by a host of this version is neither compiled nor run, if its description is kept.
     ///
@@ -257,15 +299,10 @@ impl Loader {
     /// It cannot be opened.
     pub fn inspect(&self, source: Source<'_>, limits: &Limits) -> Result<Inspection, LoadError> {
         let (bytes, label) = source.read()?;
-        let source = Source::Bytes { name: &label.place, bytes: &bytes };
-        let world = Interfaces::world(&bytes);
-        if let Some(known) = self.kept(&bytes, &label, world) {
+        if let Some(known) = self.kept(&bytes, &label, Interfaces::world(&bytes)) {
             return Ok(known);
         }
-        match world {
-            World::Eviction => Ok(self.open_policy(source, &Limits::of_policies())?.inspection()),
-            World::Strategy => Ok(self.open(source, limits)?.inspection()),
-        }
+        Ok(self.open_any(Source::Bytes { name: &label.place, bytes: &bytes }, limits)?.inspection())
     }
 
     /// What a strategy said of itself when it was opened before by a host of this version. None where that is not kept.

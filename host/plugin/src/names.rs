@@ -22,6 +22,13 @@ pub(crate) fn fault(name: &str, max: usize) -> Option<String> {
     name.contains("--").then(|| "has two `-` in a row".to_owned())
 }
 
+/// What keeps a text from being the name of a component, as `describe` gives it: words of lower-case letters and digits,
+/// joined by single hyphens; 1 to 64 bytes. None where it is one.
+#[must_use]
+pub fn name_fault(name: &str) -> Option<String> {
+    fault(name, crate::description::MAX_NAME)
+}
+
 /// The names, each in backticks, separated by commas.
 pub(crate) fn list<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> String {
     names.into_iter().map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(", ")

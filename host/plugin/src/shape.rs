@@ -22,7 +22,7 @@ use body::{Signatures, Work};
 use count::{Limit, Tally};
 
 /// Most bytes of a component.
-pub(crate) const MAX_BYTES: u64 = 96 << 20;
+pub const MAX_BYTES: u64 = 96 << 20;
 
 /// Why a component is not compiled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,5 +1,7 @@
-//! `host plugin`: which components there are, what one is, and what a strategy may read and propose.
+//! `host plugin`: which components there are, what one is, and what a strategy may read and propose; and what the author of one
+//! needs.
 
+mod check;
 mod contract;
 mod policies;
 
@@ -19,7 +21,7 @@ use crate::layers::Layers;
 use crate::out::outln;
 use crate::progress::Terminal;
 
-/// List strategies, look into a component, and list what strategies may read and propose.
+/// List strategies, look into a component and check it, and list what strategies may read and propose.
 #[derive(Debug, Args)]
 pub(crate) struct Plugin {
     #[command(subcommand)]
@@ -46,6 +48,7 @@ enum Command {
         #[command(flatten)]
         layers: Layers,
     },
+    Check(check::Check),
     /// The figures that a strategy may read by name, with unit and meaning.
     Gauges {
         /// Print JSON.
@@ -65,6 +68,7 @@ impl Plugin {
         match self.command {
             Command::List { layers, json } => list(&layers, json)?,
             Command::Inspect { file, layers, json } => inspect(&file, &layers, json)?,
+            Command::Check(check) => return check.execute(),
             Command::Gauges { json } => contract::gauges(json)?,
             Command::Dials { json } => contract::dials(json)?,
         }
@@ -214,6 +218,19 @@ fn print_notes(rows: &[Listed], notes: &[String], settings: &Settings) -> Result
     Ok(())
 }
 
+/// The file of this path; where there is none, the bundled strategy or policy of this name.
+fn source(file: &Path) -> Source<'_> {
+    let named = |(name, bytes): (&'static str, &'static [u8])| {
+        (Path::new(name) == file).then_some(Source::Bytes { name, bytes })
+    };
+    let strategies = host_plugin::bundled().into_iter().filter_map(|place| match place {
+        Place::Bundled(name, bytes) => Some((name, bytes)),
+        Place::File(_) => None,
+    });
+    let mut bundled = strategies.chain(host_plugin::bundled_policies());
+    if file.exists() { None } else { bundled.find_map(named) }.unwrap_or(Source::File(file))
+}
+
 #[derive(serde::Serialize)]
 struct Inspected<'a> {
     #[serde(flatten)]
@@ -226,12 +243,8 @@ struct Inspected<'a> {
 fn inspect(file: &Path, layers: &Layers, json: bool) -> Result<(), Failure> {
     let settings = layers.load(Path::new("."))?;
     let loader = strategies::loader(&settings)?;
-    let bundled = host_plugin::bundled();
-    let is_named = |place: &&Place| matches!(place, Place::Bundled(name, _) if Path::new(name) == file);
-    let named = bundled.iter().find(|place| !file.exists() && is_named(place));
-    let source = named.map_or(Source::File(file), Place::source);
     let limits = strategies::start_limits(&settings, Time::Machine);
-    let inspection = loader.inspect(source, &limits)?;
+    let inspection = loader.inspect(source(file), &limits)?;
     let granted = granted(&inspection, &settings);
     if json {
         return print_json(&Inspected { inspection: &inspection, granted, profile: &settings.profile });

@@ -1,0 +1,12 @@
+//! What the author of a plugin asks of the host, as a library: is this component sound?
+//!
+//! [`check()`] looks at a component from outside, and then calls it as a run would: a strategy with figures made up for
+//! it, a policy with events made up for it ([`figures`], [`events`]). Nothing of it depends on the machine but the times.
+//! Whatever the component does, the outcome is a list of findings; only a machine that cannot run WebAssembly is an
+//! error.
+
+pub mod check;
+pub mod events;
+pub mod figures;
+
+pub use check::{Checked, Finding, Verdict, check};

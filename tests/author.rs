@@ -1,0 +1,154 @@
+//! What an author asks of a component before anybody runs it: check.
+
+use serde_json::Value;
+
+use crate::support::{components, run, succeed};
+
+/// What a check found: whether the component is sound, and the findings.
+fn check(arguments: &[&str]) -> (bool, Vec<Value>) {
+    // A slow machine is no fault of a component.
+    let flags = ["plugin", "check", "--json", "--set", "limits.deadline=30s"];
+    let output = run(flags.iter().chain(arguments));
+    let checked: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    let sound = checked["sound"].as_bool().unwrap();
+    assert_eq!(output.status.code(), Some(i32::from(!sound)), "{output:?}");
+    (sound, checked["findings"].as_array().unwrap().clone())
+}
+
+/// The finding of that name and verdict.
+fn finding<'a>(findings: &'a [Value], check: &str, verdict: &str) -> &'a str {
+    let found = findings.iter().find(|finding| finding["check"] == check && finding["verdict"] == verdict);
+    found.unwrap_or_else(|| panic!("no {verdict} {check} in {findings:#?}"))["text"].as_str().unwrap()
+}
+
+fn component(name: &str) -> &'static str {
+    components()[name].to_str().unwrap()
+}
+
+#[test]
+fn bundled_components_are_sound() {
+    for name in ["cache-policy", "prefetch-rules", "worker-sizing"] {
+        let (sound, findings) = check(&[name]);
+        assert!(sound, "{name}: {findings:#?}");
+        let text = finding(&findings, "tick", "sound");
+        assert!(
+            text.starts_with("12 ticks, at most ") && text.contains("of 50,000,000 units of fuel"),
+            "{text}"
+        );
+        assert!(
+            finding(&findings, "imports", "sound").contains("granted by profile medium"),
+            "{findings:#?}"
+        );
+        finding(&findings, "determinism", "sound");
+    }
+    for name in ["2q", "clock2q-plus", "lirs", "lru", "s3-fifo", "s4-fifo", "sieve", "w-tinylfu"] {
+        let (sound, findings) = check(&[name]);
+        assert!(sound, "{name}: {findings:#?}");
+        assert!(finding(&findings, "batch", "sound").contains("every answer fits"), "{findings:#?}");
+        finding(&findings, "determinism", "sound");
+        finding(&findings, "twin", "sound");
+    }
+    let text = succeed(["plugin", "check", "sieve"]);
+    let last = text.lines().last().unwrap();
+    assert!(text.starts_with("ok     file") && last == "sound", "{text}");
+}
+
+#[test]
+fn what_a_profile_grants_is_held_against_what_a_component_imports() {
+    let file = component("drop-in");
+    let (sound, findings) = check(&[file]);
+    assert!(sound, "no profile names it, and that is no fault of its own: {findings:#?}");
+    let text = finding(&findings, "imports", "note");
+    let line = "strategies.grow-while-evicting = { grants = [\"metrics\", \"cache-control\"] }";
+    assert!(text.contains("does not name `grow-while-evicting`") && text.contains(line), "{text}");
+    let with =
+        |grants: &str| check(&[file, "--set", &format!("strategies.grow-while-evicting.grants=[{grants}]")]);
+    let (sound, findings) = with("\"metrics\"");
+    let text = finding(&findings, "imports", "wrong");
+    assert!(!sound && text.contains("does not grant `cache-control`") && text.contains(line), "{text}");
+    // All the rest is looked at as well.
+    finding(&findings, "tick", "sound");
+    let (sound, findings) = with("\"metrics\", \"cache-control\", \"log\"");
+    assert!(sound && finding(&findings, "imports", "note").contains("also grants `log`"), "{findings:#?}");
+    let (sound, findings) = with("\"metrics\", \"cache-control\"");
+    finding(&findings, "imports", "sound");
+    assert!(
+        sound && finding(&findings, "proposals", "sound").contains(" taken and 0 refused"),
+        "{findings:#?}"
+    );
+}
+
+#[test]
+fn a_strategy_that_fails_in_a_tick_is_wrong_with_the_reason() {
+    for (name, text) in [
+        ("panics", "tick 2 is more than this strategy can bear"),
+        ("loop-forever", "raise `strategies.loop-forever.limits."),
+        ("allocate-forever", "raise `strategies.allocate-forever.limits.memory`"),
+        ("recurse-forever", "recursion"),
+        ("bad-answer", "no idea what to do at tick 2"),
+        ("sleeps", "raise `strategies.sleeps.limits.deadline`"),
+    ] {
+        let (sound, findings) = check(&[component(name), "--set", "limits.memory=16MB"]);
+        let found = finding(&findings, "tick", "wrong");
+        assert!(
+            !sound && found.starts_with("tick 2, a usual one: ") && found.contains(text),
+            "{name}: {found}"
+        );
+    }
+    let (_, findings) = check(&[component("nonsense")]);
+    assert!(finding(&findings, "proposals", "note").contains("the first one objected to: "), "{findings:#?}");
+}
+
+#[test]
+fn what_cannot_be_opened_has_one_finding() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, bytes: &[u8]| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let module = file("module.wasm", b"\0asm\x01\0\0\0");
+    let empty = file("empty.wasm", b"");
+    let whole = std::fs::read(component("drop-in")).unwrap();
+    let cut = file("cut.wasm", &whole[..whole.len() / 2]);
+    for (path, step, text) in [
+        ("no-such.wasm", "file", "cannot be read"),
+        (empty.as_str(), "component", "the file is empty"),
+        (module.as_str(), "component", "a core module"),
+        (cut.as_str(), "component", "not a valid component"),
+        (component("bad-name"), "description", "lower-case letters"),
+        (component("loops-in-describe"), "start", "ran out of fuel"),
+    ] {
+        let (sound, findings) = check(&[path]);
+        let found = finding(&findings, step, "wrong");
+        assert!(!sound && findings.len() == 1 && found.contains(text), "{path}: {findings:#?}");
+    }
+    let output = run(["plugin", "check", "no-such.wasm"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.starts_with("WRONG  file ") && text.ends_with("1 thing is wrong\n"), "{text}");
+}
+
+#[test]
+fn a_setting_that_does_not_fit_is_wrong() {
+    let worst = component("worst");
+    let (sound, findings) = check(&[worst]);
+    let text = finding(&findings, "settings", "sound");
+    assert!(
+        sound && text.starts_with("how (text workers|turns|") && text.ends_with("default workers)"),
+        "{text}"
+    );
+    let grants = "strategies.worst.grants=[\"dials\", \"cache-control\", \"executor-control\", \"prefetch-control\", \"settings\"]";
+    let (sound, findings) =
+        check(&[worst, "--set", grants, "--set", "strategies.worst.settings.how=sideways"]);
+    assert!(!sound && finding(&findings, "settings", "wrong").contains("`sideways`"), "{findings:#?}");
+}
+
+#[test]
+fn a_policy_that_depends_on_where_batches_end_is_not_deterministic() {
+    let (sound, findings) = check(&[component("late-hits")]);
+    let text = finding(&findings, "determinism", "wrong");
+    assert!(!sound && text.contains("another entry leaves where batches end elsewhere"), "{text}");
+    finding(&findings, "batch", "sound");
+    let (sound, findings) = check(&[component("bad-policy")]);
+    assert!(!sound && finding(&findings, "batch", "wrong").contains("wit/eviction.wit"), "{findings:#?}");
+}
