@@ -1,8 +1,11 @@
-//! What an author asks of a component before anybody runs it: check.
+//! What an author asks of a component before anybody runs it: check and test.
 
+use std::path::Path;
+
+use host_contract::number::to_f64;
 use serde_json::Value;
 
-use crate::support::{components, run, succeed};
+use crate::support::{components, fail, run, shared_trace, succeed, trace};
 
 /// What a check found: whether the component is sound, and the findings.
 fn check(arguments: &[&str]) -> (bool, Vec<Value>) {
@@ -151,4 +154,121 @@ fn a_policy_that_depends_on_where_batches_end_is_not_deterministic() {
     finding(&findings, "batch", "sound");
     let (sound, findings) = check(&[component("bad-policy")]);
     assert!(!sound && finding(&findings, "batch", "wrong").contains("wit/eviction.wit"), "{findings:#?}");
+}
+
+#[test]
+fn a_policy_is_tested_beside_others_and_its_native_twin() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = trace(dir.path(), 30_000);
+    let keys = keys.to_str().unwrap();
+    let text = succeed(["plugin", "test", "sieve", "--trace", keys]);
+    for part in ["1% = ", "10% = ", "plugin:sieve", "lru", "arc", "GAIN %", "30,000 requests"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let json = succeed(["plugin", "test", "sieve", "--trace", keys, "--capacity", "100", "--json"]);
+    let tested: Value = serde_json::from_str(&json).unwrap();
+    let rows = tested["rows"].as_array().unwrap();
+    let names: Vec<&str> = rows.iter().map(|row| row["policy"].as_str().unwrap()).collect();
+    assert_eq!(names, ["plugin:sieve", "lru", "arc", "sieve"]);
+    let misses: Vec<u64> = rows.iter().map(|row| row["misses"].as_u64().unwrap()).collect();
+    assert_eq!(misses[0], misses[3], "the twin misses as often");
+    assert_eq!((rows[0]["gain"].as_f64(), rows[3]["gain"].as_f64()), (None, Some(0.0)));
+    let gain = 1.0 - to_f64(misses[0]) / to_f64(misses[1]);
+    assert!((rows[1]["gain"].as_f64().unwrap() - gain).abs() < 1e-9, "{rows:?}");
+    // A component of somebody else's beside policies that were named.
+    let text = succeed([
+        "plugin",
+        "test",
+        component("late-hits"),
+        "--trace",
+        keys,
+        "--against",
+        "fifo,belady",
+        "--capacity",
+        "200",
+    ]);
+    assert!(text.contains("plugin:late-hits") && text.contains("belady") && !text.contains("arc"), "{text}");
+}
+
+#[test]
+fn a_strategy_is_tested_beside_the_same_settings_without_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = trace(dir.path(), 30_000);
+    let keys = keys.to_str().unwrap();
+    let arguments = ["plugin", "test", component("drop-in"), "--trace", keys, "--capacity", "1%"];
+    let text = succeed(arguments);
+    for part in ["without strategies", "with grow-while-evicting", "LOADS", " decision", "units of fuel"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let json = succeed(arguments.iter().chain(&["--json"]));
+    let tested: Value = serde_json::from_str(&json).unwrap();
+    let row = &tested["rows"][0];
+    let misses = |run: &str| row[run]["misses"].as_u64().unwrap();
+    // It grows a cache that evicts.
+    assert!(misses("with") < misses("without") && row["gain"].as_f64().unwrap() > 0.0, "{row}");
+    assert!(row["without"]["decisions"].as_array().unwrap().is_empty(), "{row}");
+    assert!(!row["with"]["decisions"].as_array().unwrap().is_empty(), "{row}");
+    assert_eq!(succeed(arguments), text, "in virtual time");
+    // The bundled one, by its name, with prefetches.
+    let text = succeed(["plugin", "test", "prefetch-rules", "--trace", keys, "--capacity", "10%"]);
+    assert!(text.contains("with prefetch-rules"), "{text}");
+}
+
+#[test]
+fn a_strategy_that_fails_in_its_test_ends_with_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = trace(dir.path(), 5_000);
+    let output = run(["plugin", "test", component("panics"), "--trace", keys.to_str().unwrap()]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(
+        text.contains("disabled in tick 2: ") && text.contains("more than this strategy can bear"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_a_test_is_given_wrong_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = trace(dir.path(), 1_000);
+    let keys = keys.to_str().unwrap();
+    let file = component("drop-in");
+    let text = fail(2, ["plugin", "test", file]);
+    assert!(text.contains("--trace"), "{text}");
+    let text = fail(1, ["plugin", "test", file, "--trace", keys, "--against", "lru"]);
+    assert!(text.contains("--against is for eviction policies"), "{text}");
+    let text = fail(2, ["plugin", "test", "sieve", "--trace", keys, "--against", "lur"]);
+    assert!(text.contains("did you mean `lru`"), "{text}");
+    let text = fail(2, ["plugin", "test", "sieve", "--trace", keys, "--capacity", "lots"]);
+    assert!(text.contains("expected objects (1000)"), "{text}");
+    let text = fail(1, ["plugin", "test", "sieve", "--trace", "no-such.txt"]);
+    assert!(text.contains("no-such.txt"), "{text}");
+    let text = fail(1, ["plugin", "test", "no-such.wasm", "--trace", keys]);
+    assert!(text.contains("no-such.wasm: cannot be read"), "{text}");
+    if cfg!(unix) {
+        let text = fail(1, ["plugin", "test", file, "--trace", "/dev/null"]);
+        assert!(
+            text.contains("/dev/null: is a pipe or a device") && text.contains("save the trace"),
+            "{text}"
+        );
+    }
+    let text = fail(1, ["plugin", "test", "sieve", "--trace", keys, "--capacity", "1MB"]);
+    assert!(text.contains("gives no sizes"), "{text}");
+}
+
+#[test]
+fn a_shared_trace_shows_what_a_policy_gains() {
+    let Some(path) = shared_trace("OLTP.lis.zst") else { return };
+    let json = succeed([
+        Path::new("plugin"),
+        Path::new("test"),
+        Path::new("w-tinylfu"),
+        Path::new("--trace"),
+        &path,
+        Path::new("--json"),
+    ]);
+    let tested: Value = serde_json::from_str(&json).unwrap();
+    let gains = tested["rows"].as_array().unwrap().iter().filter(|row| row["policy"] == "lru");
+    let gains: Vec<f64> = gains.map(|row| row["gain"].as_f64().unwrap()).collect();
+    assert!(gains.len() == 2 && gains.iter().all(|gain| *gain > 0.0), "{gains:?}");
 }

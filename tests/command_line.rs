@@ -19,6 +19,7 @@ fn every_command_explains_itself() {
         &["plugin", "list", "--help"],
         &["plugin", "inspect", "--help"],
         &["plugin", "check", "--help"],
+        &["plugin", "test", "--help"],
         &["plugin", "gauges", "--help"],
         &["plugin", "dials", "--help"],
         &["profile", "--help"],

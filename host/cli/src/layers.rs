@@ -73,6 +73,13 @@ impl Above {
         above
     }
 
+    /// The same with further `KEY=VALUE` above all others.
+    pub(crate) fn with(&self, set: impl IntoIterator<Item = String>) -> Self {
+        let mut above = self.clone();
+        above.set.extend(set);
+        above
+    }
+
     /// The effective configuration for virtual time, where no machine lowers anything, and the policies that there are.
     pub(crate) fn load_for_virtual_time(&self, profile: &str) -> Result<(Settings, Arc<Registry>), Failure> {
         let mut nowhere = Machine::read(Path::new("."));

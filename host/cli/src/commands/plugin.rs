@@ -4,6 +4,7 @@
 mod check;
 mod contract;
 mod policies;
+mod test;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -49,6 +50,7 @@ enum Command {
         layers: Layers,
     },
     Check(check::Check),
+    Test(test::Test),
     /// The figures that a strategy may read by name, with unit and meaning.
     Gauges {
         /// Print JSON.
@@ -69,6 +71,7 @@ impl Plugin {
             Command::List { layers, json } => list(&layers, json)?,
             Command::Inspect { file, layers, json } => inspect(&file, &layers, json)?,
             Command::Check(check) => return check.execute(),
+            Command::Test(test) => return test.execute(),
             Command::Gauges { json } => contract::gauges(json)?,
             Command::Dials { json } => contract::dials(json)?,
         }

@@ -183,13 +183,13 @@ enum View {
 
 /// Requests from tick to tick where the profile ticks by time alone. Few, so that there are enough ticks to learn in a
 /// short trace; in virtual time a tick costs next to nothing.
-const TICK_REQUESTS: u64 = 250;
+pub(crate) const TICK_REQUESTS: u64 = 250;
 
 /// The profile of a run without a trace, where none is given.
 const WITHOUT_TRACE: &str = "medium";
 
 /// The seed where none is given.
-const SEED: u64 = 1;
+pub(crate) const SEED: u64 = 1;
 
 /// The policies replayed where none is named.
 const POLICIES: [Method; 3] =
@@ -212,7 +212,7 @@ fn of_plot(error: PlotError) -> Failure {
 }
 
 /// Half of the memory that this process may use; the simulated caches and other processes need the rest.
-fn half_of_memory() -> u64 {
+pub(crate) fn half_of_memory() -> u64 {
     match Machine::read(Path::new(".")).memory_limit_bytes {
         0 => u64::MAX, // not known
         limit => limit / 2,
