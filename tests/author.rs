@@ -1,4 +1,4 @@
-//! What an author asks of a component before anybody runs it: check and test.
+//! What an author asks of a component before anybody runs it: check, test, bench.
 
 use std::path::Path;
 
@@ -254,6 +254,54 @@ fn what_a_test_is_given_wrong_is_named() {
     }
     let text = fail(1, ["plugin", "test", "sieve", "--trace", keys, "--capacity", "1MB"]);
     assert!(text.contains("gives no sizes"), "{text}");
+}
+
+#[test]
+fn a_bench_says_what_was_measured() {
+    let text = succeed(["plugin", "bench", "sieve", "--requests", "20000", "--rounds", "3"]);
+    for part in [
+        "20,000 requests by Zipf's law",
+        "median of 3 rounds",
+        "plugin:sieve",
+        "sieve (native)",
+        "misses as often",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let bench = |arguments: &[&str]| -> Value {
+        let json = succeed(["plugin", "bench", "--json", "--rounds", "3"].iter().chain(arguments));
+        serde_json::from_str(&json).unwrap()
+    };
+    let measured = bench(&["lru", "--requests", "20000"]);
+    assert_eq!(measured["component"]["misses"], measured["native"]["misses"]);
+    for policy in ["component", "native"] {
+        let spread = &measured[policy]["ns_per_event"];
+        let figure = |name: &str| spread[name].as_f64().unwrap();
+        assert!(
+            figure("least") > 0.0
+                && figure("least") <= figure("median")
+                && figure("median") <= figure("most")
+        );
+    }
+    assert!(measured["memory_bytes"].as_u64().unwrap() > 0, "{measured}");
+    assert!(bench(&[component("late-hits"), "--requests", "20000"])["native"].is_null());
+    let text = succeed(["plugin", "bench", component("drop-in"), "--rounds", "2"]);
+    assert!(
+        text.contains("200 ticks") && text.contains("fuel: ") && text.contains("no native twin"),
+        "{text}"
+    );
+    let measured = bench(&["cache-policy"]);
+    assert!(measured["fuel_per_tick"].as_u64().unwrap() > 0, "{measured}");
+    assert_eq!(
+        measured["fuel_per_tick"],
+        bench(&["cache-policy"])["fuel_per_tick"],
+        "fuel is the same each time"
+    );
+    let text = fail(1, ["plugin", "bench", component("panics")]);
+    assert!(
+        text.contains("failed while it was measured: tick 2") && text.contains("host plugin check"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -20,6 +20,7 @@ fn every_command_explains_itself() {
         &["plugin", "inspect", "--help"],
         &["plugin", "check", "--help"],
         &["plugin", "test", "--help"],
+        &["plugin", "bench", "--help"],
         &["plugin", "gauges", "--help"],
         &["plugin", "dials", "--help"],
         &["profile", "--help"],

@@ -1,10 +1,13 @@
-//! What the author of a plugin asks of the host, as a library: is this component sound?
+//! What the author of a plugin asks of the host, as a library: is this component sound, and what do its calls cost?
 //!
 //! [`check()`] looks at a component from outside, and then calls it as a run would: a strategy with figures made up for
 //! it, a policy with events made up for it ([`figures`], [`events`]). Nothing of it depends on the machine but the times.
 //! Whatever the component does, the outcome is a list of findings; only a machine that cannot run WebAssembly is an
 //! error.
+//!
+//! [`mod@bench`] measures.
 
+pub mod bench;
 pub mod check;
 pub mod events;
 pub mod figures;

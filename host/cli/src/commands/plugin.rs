@@ -1,6 +1,7 @@
 //! `host plugin`: which components there are, what one is, and what a strategy may read and propose; and what the author of one
 //! needs.
 
+mod bench;
 mod check;
 mod contract;
 mod policies;
@@ -51,6 +52,7 @@ enum Command {
     },
     Check(check::Check),
     Test(test::Test),
+    Bench(bench::Bench),
     /// The figures that a strategy may read by name, with unit and meaning.
     Gauges {
         /// Print JSON.
@@ -72,6 +74,7 @@ impl Plugin {
             Command::Inspect { file, layers, json } => inspect(&file, &layers, json)?,
             Command::Check(check) => return check.execute(),
             Command::Test(test) => return test.execute(),
+            Command::Bench(bench) => return bench.execute(),
             Command::Gauges { json } => contract::gauges(json)?,
             Command::Dials { json } => contract::dials(json)?,
         }
