@@ -18,6 +18,7 @@ fn every_command_explains_itself() {
         &["plugin", "--help"],
         &["plugin", "list", "--help"],
         &["plugin", "inspect", "--help"],
+        &["plugin", "new", "--help"],
         &["plugin", "check", "--help"],
         &["plugin", "test", "--help"],
         &["plugin", "bench", "--help"],

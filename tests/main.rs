@@ -30,6 +30,8 @@ mod objective;
 #[cfg(test)]
 mod plans;
 #[cfg(test)]
+mod projects;
+#[cfg(test)]
 mod reload;
 #[cfg(test)]
 mod restarts;

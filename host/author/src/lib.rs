@@ -5,11 +5,12 @@
 //! Whatever the component does, the outcome is a list of findings; only a machine that cannot run WebAssembly is an
 //! error.
 //!
-//! [`mod@bench`] measures.
+//! [`mod@bench`] measures, and [`project`] writes a new project to begin with.
 
 pub mod bench;
 pub mod check;
 pub mod events;
 pub mod figures;
+pub mod project;
 
 pub use check::{Checked, Finding, Verdict, check};

@@ -4,6 +4,7 @@
 mod bench;
 mod check;
 mod contract;
+mod new;
 mod policies;
 mod test;
 
@@ -50,6 +51,7 @@ enum Command {
         #[command(flatten)]
         layers: Layers,
     },
+    New(new::New),
     Check(check::Check),
     Test(test::Test),
     Bench(bench::Bench),
@@ -72,6 +74,7 @@ impl Plugin {
         match self.command {
             Command::List { layers, json } => list(&layers, json)?,
             Command::Inspect { file, layers, json } => inspect(&file, &layers, json)?,
+            Command::New(new) => new.execute()?,
             Command::Check(check) => return check.execute(),
             Command::Test(test) => return test.execute(),
             Command::Bench(bench) => return bench.execute(),
