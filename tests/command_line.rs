@@ -28,6 +28,8 @@ fn every_command_explains_itself() {
         &["profile", "list", "--help"],
         &["profile", "show", "--help"],
         &["profile", "detect", "--help"],
+        &["ledger", "--help"],
+        &["ledger", "show", "--help"],
     ] {
         let text = succeed(command);
         assert!(text.contains("Usage: host"), "{command:?}: {text}");

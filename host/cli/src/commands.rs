@@ -1,5 +1,6 @@
 //! One file a command, and what several of them share.
 
+pub(crate) mod ledger;
 pub(crate) mod plugin;
 pub(crate) mod profile;
 pub(crate) mod run;

@@ -40,6 +40,7 @@ enum Command {
     Trace(commands::trace::Trace),
     Plugin(commands::plugin::Plugin),
     Profile(commands::profile::Profile),
+    Ledger(commands::ledger::Ledger),
 }
 
 fn main() -> ExitCode {
@@ -81,6 +82,7 @@ impl Arguments {
             Command::Trace(trace) => trace.execute(),
             Command::Plugin(plugin) => plugin.execute(),
             Command::Profile(profile) => profile.execute(),
+            Command::Ledger(ledger) => ledger.execute(),
         }
     }
 }
