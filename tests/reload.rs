@@ -23,7 +23,8 @@ impl Running {
     fn start(plugins: &Path) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let keys = scratch.path().join("keys.txt");
-        let text: String = (0..LONG.parse::<u64>().unwrap()).map(|n| format!("{}\n", n * n % 9_973)).collect();
+        let text: String =
+            (0..LONG.parse::<u64>().unwrap()).map(|n| format!("{}\n", n * n % 9_973)).collect();
         std::fs::write(&keys, text).unwrap();
         let ledger = scratch.path().join("ledger.jsonl");
         let child = host()
@@ -133,7 +134,9 @@ fn a_changed_component_takes_the_place_of_the_one_that_runs_and_a_broken_one_doe
     run.commanded("keep", "no profile switches it on");
     put(&file, &whole);
     run.until("a third change", |record| {
-        record["type"] == "strategy" && record["event"] == "replace" && record["before"] != event["before"]
+        record["type"] == "strategy"
+            && record["event"] == "replace"
+            && record["before"] != event["before"]
             && record["tick"].as_u64() > event["tick"].as_u64()
     });
     let ledger = run.ledger();

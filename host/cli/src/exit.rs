@@ -15,7 +15,7 @@ Exit codes:
   0    done; the report names strategies that failed. Also where the reader of the output has
        closed it (host sim ... | head)
   1    something cannot be used: a file, a trace, a component, standard output. Also where host plugin check
-       has found something wrong, or a strategy of host plugin test was disabled
+       has found something wrong, or a strategy of host plugin test failed
   2    wrong arguments or settings
   130  ended by Ctrl-C or SIGTERM. The report covers what was done; without a report, the work could not
        end within 5 s, and the last line says what it waited for";

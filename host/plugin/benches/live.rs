@@ -4,6 +4,11 @@
 //! Read-through, zipf 0.99 over a million keys, 100,000 entries, by one thread and by two. A batch of requests goes to the one cache
 //! and then to the other, in turns; the table has the medians of 60 such pairs, and the median of their ratios. Machines are
 //! noisy: the ratio is what compares.
+#![expect(
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    reason = "counts and keys far below 2^53, and two caches of which the turn picks one"
+)]
 
 use std::hint::black_box;
 use std::process::ExitCode;

@@ -88,9 +88,9 @@ fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
 #[derive(Debug)]
 pub enum Opened {
     /// A strategy.
-    Strategy(Plugin),
+    Strategy(Box<Plugin>),
     /// An eviction policy.
-    Policy(PolicyPlugin),
+    Policy(Box<PolicyPlugin>),
 }
 
 impl Opened {
@@ -287,8 +287,11 @@ impl Loader {
         let (bytes, label) = source.read()?;
         let source = Source::Bytes { name: &label.place, bytes: &bytes };
         match Interfaces::world(&bytes) {
-            World::Eviction => self.open_policy(source, &Limits::of_policies()).map(Opened::Policy),
-            World::Strategy => self.open(source, limits).map(Opened::Strategy),
+            World::Eviction => {
+                let opened = self.open_policy(source, &Limits::of_policies())?;
+                Ok(Opened::Policy(Box::new(opened)))
+            }
+            World::Strategy => Ok(Opened::Strategy(Box::new(self.open(source, limits)?))),
         }
     }
 

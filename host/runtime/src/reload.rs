@@ -70,10 +70,7 @@ impl Watch {
             reloader.look();
         };
         let mut watcher = new_debouncer(QUIET, looked).map_err(|error| unwatched(&error))?;
-        watcher
-            .watcher()
-            .watch(&dir, RecursiveMode::NonRecursive)
-            .map_err(|error| unwatched(&error))?;
+        watcher.watcher().watch(&dir, RecursiveMode::NonRecursive).map_err(|error| unwatched(&error))?;
         Ok(Some(Self { _watcher: watcher, notes }))
     }
 
@@ -173,7 +170,8 @@ impl Reloader {
     /// The file of a strategy is there no more.
     fn gone(&self, path: &Path, name: &str) {
         let file = path.display();
-        let bundled = bundled().into_iter().find(|place| matches!(place, Place::Bundled(of, _) if *of == name));
+        let bundled =
+            bundled().into_iter().find(|place| matches!(place, Place::Bundled(of, _) if *of == name));
         let strategy = self.settings.strategy(name).filter(|strategy| strategy.enabled);
         let limits = strategies::start_limits(&self.settings, Time::Machine);
         if let (Some(place), Some(strategy)) = (bundled, strategy) {

@@ -39,12 +39,7 @@ impl Origin for Echo {
 #[expect(clippy::unwrap_used, reason = "a test fails where this does")]
 fn settings() -> Settings {
     let sets = ["control.tick=20ms"];
-    Loader::new()
-        .profile("small")
-        .user_file(None)
-        .set(sets)
-        .load(&Machine::read(Path::new(".")))
-        .unwrap()
+    Loader::new().profile("small").user_file(None).set(sets).load(&Machine::read(Path::new("."))).unwrap()
 }
 
 /// Bytes that the process holds, its threads, and its open files.
@@ -59,7 +54,6 @@ fn held() -> (u64, usize, usize) {
 
 #[test]
 #[ignore = "half a minute; `cargo test -p host-runtime --test reloads -- --ignored --nocapture` shows what is held"]
-#[expect(clippy::unwrap_used, reason = "a test fails where this does")]
 fn a_thousand_reloads_under_load_leave_nothing_behind() {
     let settings = settings();
     let load = || strategies::load(&settings, Time::Machine, 1, &Quiet).unwrap().registrations;
@@ -78,7 +72,9 @@ fn a_thousand_reloads_under_load_leave_nothing_behind() {
                     n = n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                     let key = format!("key:{}", (n >> 33) % 5_000);
                     match runtime.block_on(host.get_or_load(key.as_str())) {
-                        Ok(value) if value.bytes() == key.as_bytes() => served.fetch_add(1, Ordering::Relaxed),
+                        Ok(value) if value.bytes() == key.as_bytes() => {
+                            served.fetch_add(1, Ordering::Relaxed)
+                        }
                         _ => failed.fetch_add(1, Ordering::Relaxed),
                     };
                 }
@@ -111,7 +107,11 @@ fn a_thousand_reloads_under_load_leave_nothing_behind() {
         failed.load(Ordering::Relaxed)
     );
     let finished = host.shut_down_blocking(Duration::from_secs(30)).unwrap();
-    assert!(finished.strategies.iter().all(|status| status.state == State::Active), "{:?}", finished.strategies);
+    assert!(
+        finished.strategies.iter().all(|status| status.state == State::Active),
+        "{:?}",
+        finished.strategies
+    );
     assert_eq!(failed.load(Ordering::Relaxed), 0);
     assert!(served.load(Ordering::Relaxed) > 10_000);
     assert!(at_last.0 <= at_first.0 + 5_000_000, "{at_first:?} {at_last:?}");

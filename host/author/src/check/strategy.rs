@@ -226,6 +226,10 @@ mod tests {
             let fault = (snapshot.tick == self.fails_in).then(|| Fault::Answer("no".to_owned()));
             Response { context, usage: Usage::default(), log: Vec::new(), fault }
         }
+
+        fn restart(&mut self) -> Result<Usage, Fault> {
+            Ok(Usage::default())
+        }
     }
 
     fn fake(bytes: u64, fails_in: u64) -> Vec<Ticked> {

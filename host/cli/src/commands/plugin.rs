@@ -194,7 +194,7 @@ fn print_table(first: &'static str, rows: &[Listed]) -> Result<(), Failure> {
             .map(table::text),
         );
     }
-    Ok(table::print(&out)?)
+    table::print(&out)
 }
 
 fn print_notes(rows: &[Listed], notes: &[String], settings: &Settings) -> Result<(), Failure> {

@@ -76,7 +76,7 @@ impl Line {
             "shadows" => Some(Self::Row(record.shadows()?)),
             "block" => Some(Self::Row(record.block()?)),
             "log" => Some(Self::Row(record.log()?)),
-            "disabled" => Some(Self::Row(record.disabled()?)),
+            "strategy" => Some(Self::Row(record.strategy()?)),
             "fallback" => Some(Self::Row(record.fallback()?)),
             "command" => Some(Self::Row(record.command()?)),
             _ => Some(Self::Row(record.unknown())),
@@ -229,9 +229,9 @@ impl Record<'_> {
         })
     }
 
-    fn disabled(&self) -> Result<Row, String> {
+    fn strategy(&self) -> Result<Row, String> {
         Ok(Row {
-            verdict: "disabled".to_owned(),
+            verdict: self.text("event")?,
             reason: cut(&self.text("text")?),
             ..self.row(self.text("strategy")?)?
         })
@@ -240,13 +240,14 @@ impl Record<'_> {
     fn fallback(&self) -> Result<Row, String> {
         Ok(Row {
             dial: "cache-policy".to_owned(),
-            change: format!("{} -> lru", self.text("policy")?),
+            change: format!("{} -> {}", self.text("policy")?, self.text("fallback")?),
             verdict: "fallback".to_owned(),
             reason: format!(
-                "the policy named no entry to evict {} times; {} of {} shards follow lru",
-                self.number("fallbacks")?,
+                "{}; {} of {} shards follow {}",
+                self.text("reason")?,
                 self.number("degraded_shards")?,
-                self.number("shards")?
+                self.number("shards")?,
+                self.text("fallback")?
             ),
             ..self.row("host".to_owned())?
         })

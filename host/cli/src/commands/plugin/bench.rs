@@ -62,7 +62,7 @@ impl Bench {
                 let twin = policies().get(plugin.name()).ok().cloned();
                 let load =
                     PolicyLoad { requests: self.requests, rounds: self.rounds, ..PolicyLoad::default() };
-                let measured = bench::policy(&Arc::new(plugin), twin.as_ref(), load);
+                let measured = bench::policy(&Arc::new(*plugin), twin.as_ref(), load);
                 let measured = measured.map_err(|fault| self.failed(&fault))?;
                 if self.json { print_json(&measured)? } else { print_policy(&measured)? }
             }

@@ -63,7 +63,7 @@ impl Test {
         let loader = strategies::loader(&settings)?;
         let limits = strategies::start_limits(&settings, Time::Virtual);
         match loader.open_any(source(&self.file), &limits)? {
-            Opened::Policy(plugin) => policy::test(self, plugin),
+            Opened::Policy(plugin) => policy::test(self, *plugin),
             Opened::Strategy(_) if !self.against.is_empty() => Err(format!(
                 "{}: --against is for eviction policies, and this is a strategy: it is compared with the settings without \
                  strategies",

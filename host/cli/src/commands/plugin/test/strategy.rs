@@ -75,25 +75,26 @@ pub(super) fn test(asked: &Test, plugin: &Plugin) -> Result<End, Failure> {
         }
         rows.push((capacity, Row { gain: gain(with.misses, without.misses), without, with }));
     }
-    let disabled = rows.iter().any(|(_, row)| !row.with.disabled.is_empty());
+    let failed = |row: &Row| row.with.strategies.iter().any(|status| status.failures > 0);
+    let failed = rows.iter().any(|(_, row)| failed(row));
     if asked.json {
         let rows = rows.into_iter().map(|(_, row)| row).collect();
         print_json(&Tested { strategy: plugin.name().to_owned(), profile: settings.profile, rows })?;
     } else {
         print(plugin.name(), &rows)?;
     }
-    Ok(if disabled { End::Unsound } else { End::Done })
+    Ok(if failed { End::Unsound } else { End::Done })
 }
 
 /// The settings with this strategy and no other; and the folder it is in, where it is none of the bundled ones.
 fn alone(asked: &Test, plugin: &Plugin) -> Result<(Settings, Option<tempfile::TempDir>), Failure> {
     let (name, profile) = (plugin.name(), &asked.layers.profile);
     let needed = plugin.inspection().grants();
-    let mut settings = asked.layers.above.load_for_virtual_time(profile)?;
+    let (mut settings, _) = asked.layers.above.load_for_virtual_time(profile)?;
     if settings.strategy(name).is_none() {
         let grants: Vec<String> = needed.iter().map(|grant| format!("\"{grant}\"")).collect();
         let grants = format!("strategies.{name}.grants=[{}]", grants.join(", "));
-        settings = asked.layers.above.with([grants]).load_for_virtual_time(profile)?;
+        settings = asked.layers.above.with([grants]).load_for_virtual_time(profile)?.0;
     }
     settings.strategies.retain(|strategy| strategy.name == name);
     for strategy in &mut settings.strategies {
@@ -178,8 +179,8 @@ fn print(name: &str, rows: &[(Capacity, Row)]) -> Result<(), Failure> {
     outln!()?;
     for (capacity, Row { with, .. }) in rows {
         outln!("at {capacity}: {}", did(name, with))?;
-        for aside in &with.disabled {
-            outln!("at {capacity}: disabled in tick {}: {}", aside.tick, aside.text)?;
+        for event in with.strategies.iter().flat_map(|status| &status.events) {
+            outln!("at {capacity}: {event}")?;
         }
     }
     Ok(())
