@@ -307,7 +307,7 @@ fn a_shared_trace_shows_what_a_policy_gains() {
     let json = succeed([
         Path::new("plugin"),
         Path::new("test"),
-        Path::new("w-tinylfu"),
+        Path::new("s3-fifo"),
         Path::new("--trace"),
         &path,
         Path::new("--json"),

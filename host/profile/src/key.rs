@@ -14,6 +14,8 @@ pub(crate) enum Kind {
     Choice(&'static [&'static str]),
     /// One of the eviction policies that the loader knows.
     Policy,
+    /// The name of a policy that is built in.
+    NativePolicy,
     /// A whole number in this range.
     Count(u64, u64),
     /// A number in this range.

@@ -60,6 +60,8 @@ pub struct MemorySettings {
 pub struct CacheSettings {
     /// The eviction policy to start with: a name of [`crate::Loader::policies`].
     pub policy: String,
+    /// The native policy that takes over from one that fails.
+    pub fallback_policy: String,
     /// What the cache may hold at the start.
     pub capacity: Bytes,
     /// The least to which a strategy may shrink it; at most `capacity`.

@@ -132,6 +132,7 @@ pub(crate) fn read(kind: Kind, raw: &Raw, policies: &Registry) -> Result<Value, 
             names.contains(&raw.text.as_str()).then(|| Value::Text(raw.text.clone()))
         }
         (Kind::Policy, Shape::String | Shape::Bare) => return read_policy(raw, policies),
+        (Kind::NativePolicy, Shape::String | Shape::Bare) => return read_policy(raw, &Registry::default()),
         (Kind::Count(min, max), Shape::Integer | Shape::Bare) => raw
             .text
             .replace('_', "")
@@ -207,7 +208,7 @@ fn expected(kind: Kind) -> String {
         Kind::Flag => "true or false".into(),
         Kind::Choice([only]) => format!("{only:?}, nothing else is possible for a name"),
         Kind::Choice(names) => format!("one of {}", names.join(", ")),
-        Kind::Policy => "the name of an eviction policy in quotes".into(),
+        Kind::Policy | Kind::NativePolicy => "the name of an eviction policy in quotes".into(),
         Kind::Count(min, max) => format!("a whole number from {min} to {max}"),
         Kind::Ratio(min, max) => format!("a number from {min} to {max}"),
         Kind::Bytes(min, max) => format!(
@@ -239,6 +240,8 @@ mod tests {
         assert_eq!(bare(Kind::Flag, "true").as_deref(), Some("true"));
         assert_eq!(bare(Kind::Flag, "yes"), None);
         assert_eq!(bare(Kind::Policy, "\"lru\"").as_deref(), Some("lru"));
+        assert_eq!(bare(Kind::NativePolicy, "sieve").as_deref(), Some("sieve"));
+        assert_eq!(bare(Kind::NativePolicy, "plugin:sieve"), None);
         assert_eq!(bare(Kind::Policy, "lirs(hir=0.10)").as_deref(), Some("lirs(hir=0.1)"));
         assert_eq!(bare(Kind::Grants, "metrics, settings").as_deref(), Some("metrics, settings"));
         assert_eq!(bare(Kind::Grants, "[\"metrics\", \"metrics\"]").as_deref(), Some("metrics"));

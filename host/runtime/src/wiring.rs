@@ -30,7 +30,7 @@ use crate::virtual_clock::VirtualClock;
 /// A cache at the starting policy that tells the prefetcher what leaves it. With a virtual clock it has one shard, is hashed
 /// alike in every run, and its entries live by that clock.
 fn store(
-    start: &PolicyFactory,
+    (start, fallback): (&PolicyFactory, &PolicyFactory),
     capacity: u64,
     unit: Unit,
     clock: Option<Arc<VirtualClock>>,
@@ -39,6 +39,7 @@ fn store(
     let share = watcher.cache_share();
     let builder = Cache::builder(capacity)
         .policy(start)
+        .fallback(fallback)
         .weigher(move |key: &Key, value: &Value| value.weight_under(key, unit))
         .listener(move |key: &Key, value: &Value, cause| match cause {
             Cause::Replaced => {}
@@ -153,7 +154,8 @@ impl Parts {
         let Scope { settings, policies, capacity, mean_weight, run, workload } = scope;
         let start = &policies.parse(&settings.cache.policy)?;
         let prefetcher = Arc::new(prefetcher(settings, *capacity, *mean_weight, run.seed, clock.clone()));
-        let cache = Arc::new(store(start, *capacity, run.unit, clock, Arc::clone(&prefetcher)));
+        let fallback = &policies.parse(&settings.cache.fallback_policy)?;
+        let cache = Arc::new(store((start, fallback), *capacity, run.unit, clock, Arc::clone(&prefetcher)));
         let wanted = settings.cache.shadows && !registrations.is_empty();
         let shadows = wanted.then(|| shadows(start, &registrations, *capacity, *mean_weight));
         // In virtual time a request is shown to the shadows when it is made: nothing may be dropped.
@@ -261,7 +263,8 @@ mod tests {
     fn in_virtual_time_entries_live_by_its_clock() {
         let clock = Arc::new(VirtualClock::default());
         let watcher = Arc::new(prefetcher(&settings(&[]), 100, 1, 0, None));
-        let cache = store(&builtin::LRU, 100, Unit::Bytes, Some(Arc::clone(&clock)), watcher);
+        let cache =
+            store((&builtin::LRU, &builtin::LRU), 100, Unit::Bytes, Some(Arc::clone(&clock)), watcher);
         let day = Duration::from_secs(86_400);
         cache.insert_with_ttl(Key::Number(1), Value::standing_for(1), day);
         assert!(cache.contains(&Key::Number(1)));

@@ -45,6 +45,7 @@ impl Settings {
             memory: MemorySettings { cap: get.bytes("memory.cap")? },
             cache: CacheSettings {
                 policy: get.text("cache.policy")?,
+                fallback_policy: get.text("cache.fallback-policy")?,
                 capacity: get.bytes("cache.capacity")?,
                 min_capacity: get.bytes("cache.min-capacity")?,
                 max_capacity: get.bytes("cache.max-capacity")?,
