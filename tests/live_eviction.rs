@@ -203,3 +203,21 @@ fn shadows_and_strategies_take_a_component_for_a_policy_like_any_other() {
     ]);
     assert!(report.contains("plugin:lirs"), "{report}");
 }
+
+#[test]
+fn components_are_compiled_ahead_of_a_run() {
+    let plugins = plugin_dir(&["bad-policy", "drop-in"]);
+    let dir = plugins.path().to_str().unwrap();
+    let compiled = succeed(["plugin", "precompile", "--plugin-dir", dir]);
+    for name in ["cache-policy", "plugin:sieve", "plugin:bad-policy", "grow-while-evicting"] {
+        assert!(compiled.contains(name), "{compiled}");
+    }
+    let again = succeed(["plugin", "precompile", "--plugin-dir", dir]);
+    assert!(!again.contains("compiled in"), "{again}");
+    let file = plugins.path().join("drop-in.wasm");
+    let one = succeed(["plugin", "precompile", file.to_str().unwrap()]);
+    assert!(one.contains("grow-while-evicting") && one.contains("was compiled before"), "{one}");
+    std::fs::write(plugins.path().join("broken.wasm"), "no component").unwrap();
+    let error = fail(1, ["plugin", "precompile", "--plugin-dir", dir]);
+    assert!(error.contains("broken.wasm"), "{error}");
+}

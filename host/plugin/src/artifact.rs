@@ -7,7 +7,10 @@
 //!
 //! Compiled code is native code: who can write an entry can run anything. So the directory has to be
 //! the user's own and closed to others' writes, and an entry is used only where its bytes have the
-//! digest that was noted when it was written. A bad entry counts as none and is written again.
+//! digest that was noted when it was written. A bad entry counts as none and is written again. The directory has a limit, beyond
+//! which [what was used longest ago](room) goes.
+
+mod room;
 
 use std::fs;
 use std::hash::{Hash, Hasher};
@@ -42,15 +45,17 @@ struct Entry {
 #[derive(Debug)]
 pub(crate) struct Artifacts {
     dir: PathBuf,
+    /// What the files of the directory may weigh together.
+    most_bytes: u64,
     engine_key: String,
 }
 
 impl Artifacts {
     /// Makes the directory where it is missing, and refuses one that others could write to.
-    pub(crate) fn open(dir: &Path, engine: &Engine) -> io::Result<Self> {
+    pub(crate) fn open(dir: &Path, most_bytes: u64, engine: &Engine) -> io::Result<Self> {
         create_private(dir)?;
         check_private(dir)?;
-        Ok(Self { dir: dir.to_owned(), engine_key: engine_key(engine) })
+        Ok(Self { dir: dir.to_owned(), most_bytes, engine_key: engine_key(engine) })
     }
 
     /// The compiled component, where there is a sound entry for it.
@@ -63,6 +68,10 @@ impl Artifacts {
             && entry.compiled == blake3::hash(&compiled).to_hex().as_str();
         if !sound {
             return None;
+        }
+        match fs::File::options().append(true).open(self.path(&key, "cwasm")) {
+            Ok(file) => room::touch(&file),
+            Err(error) => tracing::debug!(%error, "the time of use is not kept"),
         }
         deserialize(engine, &compiled).ok()
     }
@@ -80,7 +89,8 @@ impl Artifacts {
         // The code first: what vouches for it must not be there before it. Where two hosts write at
         // once and one's note meets the other's code, the digests differ and the entry counts as none.
         self.write(&key, "cwasm", compiled)?;
-        self.write(&key, "json", &serde_json::to_vec_pretty(&entry)?)
+        self.write(&key, "json", &serde_json::to_vec_pretty(&entry)?)?;
+        room::make_room(&self.dir, self.most_bytes, &key)
     }
 
     fn write(&self, key: &str, extension: &str, bytes: &[u8]) -> io::Result<()> {

@@ -114,7 +114,7 @@ impl Opened {
 }
 
 /// How a loader works.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct LoaderConfig {
     /// What compiling one component may use, in a program that calls [`crate::serve`].
     pub compile: CompileLimits,
@@ -124,6 +124,20 @@ pub struct LoaderConfig {
     pub gauges: Gauges,
     /// Where compiled components are kept; none compiles each time. [`default_cache_dir`] is the usual place.
     pub cache_dir: Option<PathBuf>,
+    /// What they may weigh together, bytes. Beyond it, those that were used longest ago go.
+    pub cache_bytes: u64,
+}
+
+impl Default for LoaderConfig {
+    fn default() -> Self {
+        Self {
+            compile: CompileLimits::default(),
+            dials: Dials::default(),
+            gauges: Gauges::default(),
+            cache_dir: None,
+            cache_bytes: 1_000_000_000,
+        }
+    }
 }
 
 /// Where compiled components are usually kept: in the user's cache directory. None without a home.
@@ -144,12 +158,12 @@ struct Runtime {
 
 impl Runtime {
     /// Sets it up, with a note where compiled components are not kept.
-    fn new(world: World, cache_dir: Option<&Path>) -> Result<(Self, Option<String>), LoadError> {
+    fn new(world: World, cache: Option<&(PathBuf, u64)>) -> Result<(Self, Option<String>), LoadError> {
         let engine = engine::engine(world).map_err(|error| LoadError::Sandbox(format!("{error:#}")))?;
         let ticker = Ticker::start(&engine).map_err(|error| LoadError::Sandbox(error.to_string()))?;
         let (mut artifacts, mut note) = (None, None);
-        if let Some(dir) = cache_dir {
-            match Artifacts::open(dir, &engine) {
+        if let Some((dir, most_bytes)) = cache {
+            match Artifacts::open(dir, *most_bytes, &engine) {
                 Ok(opened) => artifacts = Some(opened),
                 Err(error) => {
                     let dir = dir.display();
@@ -166,7 +180,8 @@ pub struct Loader {
     strategies: Runtime,
     /// Set up for the first policy.
     policies: Mutex<Option<Arc<Runtime>>>,
-    cache_dir: Option<PathBuf>,
+    /// Where compiled components are kept, and what they may weigh, bytes.
+    cache: Option<(PathBuf, u64)>,
     /// None where nothing is kept.
     descriptions: Option<Descriptions>,
     compile_limits: CompileLimits,
@@ -181,12 +196,13 @@ impl Loader {
     /// # Errors
     /// [`LoadError::Sandbox`]: the machine lacks what compiled code needs, or threads.
     pub fn new(config: &LoaderConfig) -> Result<Self, LoadError> {
-        let (strategies, note) = Runtime::new(World::Strategy, config.cache_dir.as_deref())?;
+        let cache = config.cache_dir.clone().map(|dir| (dir, config.cache_bytes));
+        let (strategies, note) = Runtime::new(World::Strategy, cache.as_ref())?;
         let kept_in = config.cache_dir.as_deref().filter(|_| strategies.artifacts.is_some());
         Ok(Self {
             strategies,
             policies: Mutex::new(None),
-            cache_dir: config.cache_dir.clone(),
+            cache,
             descriptions: kept_in.map(Descriptions::new),
             compile_limits: config.compile,
             tables: Arc::new(Tables { dials: config.dials.clone(), gauges: config.gauges.clone() }),
@@ -260,7 +276,7 @@ impl Loader {
             return Ok(Arc::clone(runtime));
         }
         // What there is to note of the cache was noted of the strategies' already.
-        let (runtime, _) = Runtime::new(World::Eviction, self.cache_dir.as_deref())?;
+        let (runtime, _) = Runtime::new(World::Eviction, self.cache.as_ref())?;
         Ok(Arc::clone(policies.insert(Arc::new(runtime))))
     }
 

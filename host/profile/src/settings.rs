@@ -215,6 +215,8 @@ pub struct PluginSettings {
     pub dir: Option<PathBuf>,
     /// Memory that compiling one component may take.
     pub compile_memory: Bytes,
+    /// What compiled components may take on disk. Beyond it, those that were used longest ago go.
+    pub cache_size: Bytes,
     /// Time that compiling one component may take.
     pub compile_time: Duration,
     /// Whether a strategy that cannot start ends the run before it begins.

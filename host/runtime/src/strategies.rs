@@ -34,6 +34,7 @@ pub fn loader(settings: &Settings) -> Result<Loader, LoadError> {
     Loader::new(&LoaderConfig {
         compile: CompileLimits { memory_bytes: plugins.compile_memory.get(), time: plugins.compile_time },
         cache_dir: host_plugin::default_cache_dir(),
+        cache_bytes: plugins.cache_size.get(),
         ..LoaderConfig::default()
     })
 }

@@ -6,6 +6,7 @@ mod check;
 mod contract;
 mod new;
 mod policies;
+mod precompile;
 mod test;
 
 use std::collections::BTreeMap;
@@ -52,6 +53,7 @@ enum Command {
         layers: Layers,
     },
     New(new::New),
+    Precompile(precompile::Precompile),
     Check(check::Check),
     Test(test::Test),
     Bench(bench::Bench),
@@ -75,6 +77,7 @@ impl Plugin {
             Command::List { layers, json } => list(&layers, json)?,
             Command::Inspect { file, layers, json } => inspect(&file, &layers, json)?,
             Command::New(new) => new.execute()?,
+            Command::Precompile(precompile) => precompile.execute()?,
             Command::Check(check) => return check.execute(),
             Command::Test(test) => return test.execute(),
             Command::Bench(bench) => return bench.execute(),

@@ -26,7 +26,7 @@ fn compiled(engine: &Engine) -> Vec<u8> {
 fn kept() -> Kept {
     let dir = tempfile::tempdir().unwrap();
     let engine = crate::engine::engine(crate::world::World::Strategy).unwrap();
-    let artifacts = Artifacts::open(dir.path(), &engine).unwrap();
+    let artifacts = Artifacts::open(dir.path(), u64::MAX, &engine).unwrap();
     artifacts.keep(&compiled(&engine), &digest(), 8).unwrap();
     let (cwasm, json) = entry_files(dir.path());
     Kept { engine, artifacts, cwasm, json, _dir: dir }
@@ -89,11 +89,11 @@ fn the_directory_is_made_for_the_user_alone_and_refused_where_others_can_write()
     let dir = tempfile::tempdir().unwrap();
     let engine = crate::engine::engine(crate::world::World::Strategy).unwrap();
     let made = dir.path().join("a/b");
-    Artifacts::open(&made, &engine).unwrap();
+    Artifacts::open(&made, u64::MAX, &engine).unwrap();
     assert_eq!(fs::metadata(&made).unwrap().permissions().mode() & 0o777, 0o700);
 
     fs::set_permissions(&made, fs::Permissions::from_mode(0o777)).unwrap();
-    let error = Artifacts::open(&made, &engine).unwrap_err();
+    let error = Artifacts::open(&made, u64::MAX, &engine).unwrap_err();
     assert_eq!(error.to_string(), "others can write to it; `chmod go-w` it");
 }
 

@@ -30,6 +30,7 @@ impl Settings {
         let plugins = PluginSettings {
             dir: get.path("plugins.dir")?.or(default_plugins),
             compile_memory: get.bytes("plugins.compile-memory")?,
+            cache_size: get.bytes("plugins.cache-size")?,
             compile_time: get.span("plugins.compile-time")?,
             strict: get.flag("plugins.strict")?,
         };
