@@ -22,6 +22,8 @@ mod hostile;
 #[cfg(test)]
 mod inputs;
 #[cfg(test)]
+mod learnt;
+#[cfg(test)]
 mod ledgers;
 #[cfg(test)]
 mod libcachesim;

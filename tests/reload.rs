@@ -20,7 +20,7 @@ struct Running {
 }
 
 impl Running {
-    fn start(plugins: &Path) -> Self {
+    fn start(plugins: &Path, strategy: &str) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let keys = scratch.path().join("keys.txt");
         let text: String =
@@ -30,7 +30,7 @@ impl Running {
         let child = host()
             .args(["run", "--json", "--capacity", "1000", "--origin-latency", "2ms", "--against", "nothing"])
             .args(["--set", "control.tick=100ms"])
-            .args(["--set", "strategies.grow-while-evicting.grants=[\"metrics\", \"cache-control\"]"])
+            .args(["--set", &format!("strategies.{strategy}")])
             .arg("--plugin-dir")
             .arg(plugins)
             .arg("--ledger")
@@ -107,7 +107,8 @@ fn a_changed_component_takes_the_place_of_the_one_that_runs_and_a_broken_one_doe
     let plugins = plugin_dir(&["drop-in"]);
     let file = plugins.path().join("drop-in.wasm");
     let good = components()["drop-in"].clone();
-    let mut run = Running::start(plugins.path());
+    let mut run =
+        Running::start(plugins.path(), "grow-while-evicting.grants=[\"metrics\", \"cache-control\"]");
     run.until("a first tick", |record| record["type"] == "tick");
 
     put(&file, &another(&good, 1));
@@ -145,4 +146,26 @@ fn a_changed_component_takes_the_place_of_the_one_that_runs_and_a_broken_one_doe
     let notes = report["notes"].to_string();
     assert!(notes.contains("runs from") && notes.contains("was retired"), "{notes}");
     assert!(of_type(&ledger, "tick").len() > 10);
+}
+
+#[test]
+fn what_was_learnt_goes_over_to_the_one_that_takes_the_place() {
+    let plugins = plugin_dir(&["counts"]);
+    let file = plugins.path().join("counts.wasm");
+    let mut run = Running::start(plugins.path(), "counts.grants=[\"settings\", \"state\", \"log\"]");
+    run.until("a count", |record| record["message"] == "count 3");
+    put(&file, &another(&components()["counts"], 1));
+    let event = run.until("a change", |record| record["type"] == "strategy" && record["event"] == "replace");
+    run.until("a count after it", |record| {
+        record["type"] == "log" && record["tick"].as_u64() > event["tick"].as_u64()
+    });
+    let ledger = run.ledger();
+    let logged = of_type(&ledger, "log");
+    let counts: Vec<u64> = logged
+        .iter()
+        .filter_map(|line| line["message"].as_str()?.strip_prefix("count ")?.parse().ok())
+        .collect();
+    let expected: Vec<u64> = (1..).take(counts.len()).collect();
+    assert_eq!(counts, expected, "it counts on without a gap, and from nothing at the start of a run");
+    run.report();
 }

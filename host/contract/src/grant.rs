@@ -28,13 +28,15 @@ pub enum Grant {
     ShadowControl,
     /// Read the settings that the profile gives.
     Settings,
+    /// Keep what was learnt.
+    State,
     /// Write log messages.
     Log,
 }
 
 impl Grant {
     /// Every grant, in the order in which they are shown.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Metrics,
         Self::Accesses,
         Self::Dials,
@@ -44,6 +46,7 @@ impl Grant {
         Self::PrefetchControl,
         Self::ShadowControl,
         Self::Settings,
+        Self::State,
         Self::Log,
     ];
 
@@ -60,6 +63,7 @@ impl Grant {
             Self::PrefetchControl => "prefetch-control",
             Self::ShadowControl => "shadow-control",
             Self::Settings => "settings",
+            Self::State => "state",
             Self::Log => "log",
         }
     }

@@ -180,7 +180,7 @@ fn every_item_says_what_it_is() {
 fn every_world_of_a_strategy_imports_what_each_of_them_needs() {
     let now = shapes(&read("../../wit"));
     for world in ["strategy", "cache-strategy", "executor-strategy", "prefetch-strategy"] {
-        for interface in ["metrics", "dials", "run", "settings", "log"] {
+        for interface in ["metrics", "dials", "run", "settings", "state", "log"] {
             let import = format!("world {world}, import optimizer:plugin/{interface}@0.1.0");
             assert!(now.contains_key(&import), "{import}");
         }

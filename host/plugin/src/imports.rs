@@ -1,8 +1,8 @@
 //! The interfaces that a profile grants, linked one by one: a file each, or one for those that take proposals.
 //!
 //! None of these functions waits, each charges the guest for what it costs the host, and none keeps more of what a guest
-//! hands over than it bounds: the proposal context counts proposals, the log counts messages, the store caps the size of
-//! one call.
+//! hands over than it bounds: the proposal context counts proposals, the log counts messages, the learnt state counts
+//! keys and bytes, the store caps the size of one call.
 
 mod accesses;
 mod control;
@@ -11,6 +11,7 @@ mod log;
 mod metrics;
 mod run;
 mod settings;
+mod state;
 
 use std::collections::BTreeSet;
 
@@ -50,6 +51,7 @@ pub(crate) fn link(linker: &mut Linker<StoreData>, grants: &BTreeSet<Grant>) -> 
             }
             Grant::ShadowControl => contract::shadow_control::add_to_linker::<StoreData, Own>(linker, |s| s)?,
             Grant::Settings => contract::settings::add_to_linker::<StoreData, Own>(linker, |s| s)?,
+            Grant::State => contract::state::add_to_linker::<StoreData, Own>(linker, |s| s)?,
             Grant::Log => contract::log::add_to_linker::<StoreData, Own>(linker, |s| s)?,
         }
     }

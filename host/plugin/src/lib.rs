@@ -6,7 +6,8 @@
 //! the interfaces that the profile grants ([`Grant`](host_contract::Grant)) and started. What comes out is a
 //! [`WasmStrategy`], which the control loop calls once a tick as it would any other strategy.
 //!
-//! What a component can reach: the snapshot of the tick, its proposal context, its own settings, a bounded log. No file, socket,
+//! What a component can reach: the snapshot of the tick, its proposal context, its own settings, what it has
+//! learnt ([`StateStore`]), a bounded log. No file, socket,
 //! environment, clock or randomness of the machine, though WASI is linked so that components of every toolchain load.
 //! What it can use: fuel, memory and time by [`Limits`]. Fuel decides and gives the same outcome in every run;
 //! the deadline is a backstop.
@@ -39,6 +40,7 @@ mod policies;
 mod printed;
 pub mod shape;
 mod start;
+mod state;
 mod store_data;
 mod strategy;
 mod ticker;
@@ -57,5 +59,6 @@ pub use load_error::{Age, Label, LoadError};
 pub use names::name_fault;
 pub use plugin::Plugin;
 pub use policies::{POLICY_PREFIX, PolicyFile, full_name, policy_files, policy_registry};
+pub use state::{StateStore, StrategyState};
 pub use strategy::WasmStrategy;
 pub use world::{WORLD, World};

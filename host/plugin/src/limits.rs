@@ -28,6 +28,10 @@ pub struct Limits {
     pub log_lines: u32,
     /// Bytes of messages that are kept of one tick.
     pub log_bytes: u64,
+    /// Keys under which a strategy may keep what it has learnt.
+    pub state_keys: u32,
+    /// Bytes of what it may keep, keys and values together.
+    pub state_bytes: u64,
     /// Whether the machine's clock counts too.
     pub time: Time,
 }
@@ -94,6 +98,8 @@ impl Limits {
             start_deadline: self.start_deadline.max(other.start_deadline),
             log_lines: self.log_lines.max(other.log_lines),
             log_bytes: self.log_bytes.max(other.log_bytes),
+            state_keys: self.state_keys.max(other.state_keys),
+            state_bytes: self.state_bytes.max(other.state_bytes),
             time: self.time,
         }
     }
@@ -101,7 +107,7 @@ impl Limits {
 
 impl Default for Limits {
     /// Those of a profile that says nothing else: 50 million units, 100 ms, 64 MB, 262,144 table elements, 256 instances,
-    /// 5 s to start, 64 messages of 64 kB in all.
+    /// 5 s to start, 64 messages of 64 kB in all, 64 keys of 256 kB of learnt state in all.
     fn default() -> Self {
         Self {
             fuel: 50_000_000,
@@ -112,6 +118,8 @@ impl Default for Limits {
             start_deadline: Duration::from_secs(5),
             log_lines: 64,
             log_bytes: 64_000,
+            state_keys: 64,
+            state_bytes: 256_000,
             time: Time::Machine,
         }
     }

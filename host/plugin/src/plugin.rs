@@ -19,6 +19,7 @@ use crate::interfaces::Interfaces;
 use crate::limits::Limits;
 use crate::load_error::{Label, LoadError};
 use crate::start::{self, Starter};
+use crate::state::StrategyState;
 use crate::store_data::{StoreData, Tables};
 use crate::strategy::WasmStrategy;
 use crate::ticker::Ticker;
@@ -99,7 +100,8 @@ impl Plugin {
     }
 
     /// Starts a strategy in a store of its own with exactly these grants, and gives it its settings. The seed decides
-    /// every random byte it is given.
+    /// every random byte it is given. What it learns lasts as long as the strategy, unless it is given a state that lasts longer
+    /// ([`WasmStrategy::keeping`]).
     ///
     /// # Errors
     /// It imports what is not granted, the settings are not those it declares, or it fails while it starts.
@@ -130,6 +132,7 @@ impl Plugin {
             label: self.label.clone(),
             description: self.description.clone(),
             settings,
+            state: StrategyState::default(),
             limits: *limits,
             seed,
         };

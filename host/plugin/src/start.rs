@@ -15,6 +15,7 @@ use crate::call;
 use crate::description::Description;
 use crate::limits::Limits;
 use crate::load_error::{Label, LoadError};
+use crate::state::{StrategyState, Working};
 use crate::store_data::{StoreData, Tables};
 use crate::ticker::Ticker;
 
@@ -34,6 +35,8 @@ pub(crate) struct Starter {
     /// What it said of itself when it was opened.
     pub(crate) description: Description,
     pub(crate) settings: BTreeMap<String, String>,
+    /// What it has learnt, which outlives its instances.
+    pub(crate) state: StrategyState,
     pub(crate) limits: Limits,
     pub(crate) seed: u64,
 }
@@ -56,6 +59,7 @@ impl Starter {
             });
         }
         running.store.data_mut().settings.clone_from(&self.settings);
+        running.store.data_mut().learnt = Working::over(self.state.clone());
         let Usage { fuel, memory_bytes, .. } = running.start;
         let digest = label.digest.short();
         tracing::info!(name = description.name, digest, restarts, fuel, memory_bytes, "started");

@@ -23,6 +23,7 @@ use crate::limits::Limits;
 use crate::log::Log;
 use crate::memory::MemoryCap;
 use crate::printed::Printed;
+use crate::state::{Caps, Working};
 
 /// Handles of WASI resources (streams, timers) that a guest may hold at once.
 const MAX_HANDLES: usize = 4096;
@@ -48,6 +49,9 @@ pub(crate) struct StoreData {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) context: ProposalContext,
     pub(crate) settings: BTreeMap<String, String>,
+    /// What was learnt; nothing until the strategy has described itself.
+    pub(crate) learnt: Working,
+    pub(crate) state_caps: Caps,
     pub(crate) log: Log,
     pub(crate) stdout: Capture,
     pub(crate) stderr: Capture,
@@ -76,6 +80,8 @@ impl StoreData {
             snapshot: Arc::default(),
             context: ProposalContext::closed(),
             settings: BTreeMap::new(),
+            learnt: Working::default(),
+            state_caps: Caps { keys: limits.state_keys, bytes: limits.state_bytes },
             log: Log::new(limits.log_lines, limits.log_bytes),
             stdout: Capture::new(Arc::clone(&work)),
             stderr: Capture::new(Arc::clone(&work)),

@@ -18,6 +18,7 @@ use crate::description::Description;
 use crate::load_error::LoadError;
 use crate::names;
 use crate::start::{self, Running, Starter};
+use crate::state::{StrategyState, Working};
 
 /// Bytes kept of an error that a strategy answers with.
 const MAX_ANSWER: usize = 1 << 10;
@@ -43,6 +44,16 @@ impl WasmStrategy {
         };
         let running = starter.start(0)?;
         Ok(Self { identity, starter, restarts: 0, start: running.start, state: Ok(Box::new(running)) })
+    }
+
+    /// Goes on from what was learnt before, and adds to it. To be called before the first tick.
+    #[must_use]
+    pub fn keeping(mut self, state: StrategyState) -> Self {
+        if let Ok(running) = &mut self.state {
+            running.store.data_mut().learnt = Working::over(state.clone());
+        }
+        self.starter.state = state;
+        self
     }
 
     /// What it says of itself.
@@ -96,8 +107,9 @@ impl Strategy for WasmStrategy {
         tracing::debug!(name = state.name, tick, fuel, memory_bytes, took = ?usage.wall, "ticked");
         let context = std::mem::replace(&mut state.context, ProposalContext::closed());
         let log = state.take_log();
-        if let Some(fault) = &fault {
-            self.state = Err(fault.clone());
+        match &fault {
+            Some(fault) => self.state = Err(fault.clone()),
+            None => state.learnt.commit(),
         }
         Response { context, usage, log, fault }
     }

@@ -17,7 +17,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// The keys that belong to no dial. Caches are measured in megabytes; the floor of the cap only excludes slips of the
 /// unit.
-const OTHERS: [Key; 37] = [
+const OTHERS: [Key; 40] = [
     key("summary", Kind::Text),
     key("optimise", Kind::Choice(&["throughput", "latency", "memory", "bandwidth"])),
     bound("memory.cap", Kind::Bytes(1_000, 1_000_000_000_000_000)),
@@ -50,8 +50,11 @@ const OTHERS: [Key; 37] = [
     key("limits.log-lines", Kind::Count(0, 100_000)),
     key("limits.log-bytes", Kind::Bytes(0, 100_000_000)),
     key("limits.proposals", Kind::Count(0, 100_000)),
+    key("limits.state-keys", Kind::Count(0, 1_000)),
+    key("limits.state-bytes", Kind::Bytes(0, 16_000_000)),
     key("plugins.dir", Kind::Text),
     key("plugins.cache-size", Kind::Bytes(0, 1_000_000_000_000)),
+    key("plugins.state-dir", Kind::Text),
     bound("plugins.compile-memory", Kind::Bytes(10_000_000, 1_000_000_000_000)),
     key("plugins.compile-time", Kind::Span(Duration::from_secs(1), Duration::from_secs(3_600))),
     key("plugins.strict", Kind::Flag),

@@ -206,6 +206,10 @@ pub struct LimitSettings {
     pub log_bytes: Bytes,
     /// Proposals that are heard of one tick.
     pub proposals: u32,
+    /// Keys under which a strategy may keep what it has learnt.
+    pub state_keys: u32,
+    /// Bytes of what it may keep, keys and values together.
+    pub state_bytes: Bytes,
 }
 
 /// Where further components are found, and what compiling one may take.
@@ -213,6 +217,8 @@ pub struct LimitSettings {
 pub struct PluginSettings {
     /// A folder of `.wasm` files, which need not exist; none where none is set and the user has no home.
     pub dir: Option<PathBuf>,
+    /// A folder for what strategies have learnt, for the next run in wall time; none where it is to last for one run.
+    pub state_dir: Option<PathBuf>,
     /// Memory that compiling one component may take.
     pub compile_memory: Bytes,
     /// What compiled components may take on disk. Beyond it, those that were used longest ago go.

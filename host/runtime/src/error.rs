@@ -114,6 +114,14 @@ pub enum RunError {
         /// Why.
         source: std::io::Error,
     },
+    /// What strategies learn cannot be kept.
+    #[error("{}: what strategies learn cannot be kept there: {source}", path.display())]
+    StateFolder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// Warming was asked for, and the settings leave it out.
     #[error(
         "--warm loads what was hot before, which prefetch.mode={0} leaves out: prefetch.mode=full takes it"

@@ -13,8 +13,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use host_plugin::{Digest, Loader, Place, Source, Time, bundled, component_files};
-use host_profile::Settings;
+use host_control::Registration;
+use host_plugin::{
+    Digest, LoadError, Loader, Place, Plugin, Source, StateStore, Time, bundled, component_files,
+};
+use host_profile::{Settings, StrategySettings};
 use notify_debouncer_mini::notify::{RecommendedWatcher, RecursiveMode};
 use notify_debouncer_mini::{DebounceEventResult, Debouncer, new_debouncer};
 use parking_lot::Mutex;
@@ -44,6 +47,7 @@ impl Watch {
     pub(crate) fn start(
         settings: &Settings,
         seed: u64,
+        states: Arc<StateStore>,
         commander: Commander,
     ) -> Result<Option<Self>, String> {
         let Some(dir) = settings.plugins.dir.clone().filter(|dir| dir.is_dir()) else { return Ok(None) };
@@ -59,6 +63,7 @@ impl Watch {
             loader,
             settings: settings.clone(),
             seed,
+            states,
             commander,
             notes: Arc::clone(&notes),
         };
@@ -92,6 +97,8 @@ struct Reloader {
     loader: Loader,
     settings: Settings,
     seed: u64,
+    /// What strategies have learnt: the one that takes a place goes on from it.
+    states: Arc<StateStore>,
     commander: Commander,
     /// Each file as it was looked at last.
     known: BTreeMap<PathBuf, Digest>,
@@ -151,7 +158,7 @@ impl Reloader {
             self.keep(format!("{file}: `{name}` is not started, because no profile switches it on"));
             return;
         };
-        match strategies::start(&plugin, strategy, Time::Machine, self.seed) {
+        match self.start(&plugin, strategy) {
             Ok(with) => {
                 let from = format!("{file} ({})", short(&with.identity().digest));
                 if self.tell(Command::Replace { with: Box::new(with), from: from.clone() }) {
@@ -176,8 +183,7 @@ impl Reloader {
         let limits = strategies::start_limits(&self.settings, Time::Machine);
         if let (Some(place), Some(strategy)) = (bundled, strategy) {
             let opened = self.loader.open(place.source(), &limits);
-            let started =
-                opened.and_then(|plugin| strategies::start(&plugin, strategy, Time::Machine, self.seed));
+            let started = opened.and_then(|plugin| self.start(&plugin, strategy));
             match started {
                 Ok(with) => {
                     let from = "the bundled one".to_owned();
@@ -193,6 +199,10 @@ impl Reloader {
         if self.tell(Command::Retire { strategy: name.to_owned(), reason: reason.clone() }) {
             self.note(format!("{name} was retired: {reason}"));
         }
+    }
+
+    fn start(&self, plugin: &Plugin, strategy: &StrategySettings) -> Result<Registration, LoadError> {
+        strategies::start(plugin, strategy, Time::Machine, self.seed, &self.states)
     }
 
     fn keep(&self, reason: String) {

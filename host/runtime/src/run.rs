@@ -13,7 +13,7 @@ use cpu_time::ProcessTime;
 use host_contract::number::{per_second, ratio};
 use host_contract::{Clock, Grant, RunInfo, Unit};
 use host_control::Registration;
-use host_plugin::Time;
+use host_plugin::{StateStore, Time};
 use host_profile::Settings;
 use host_workload::trace;
 
@@ -46,7 +46,10 @@ const GRACE: Duration = Duration::from_secs(30);
 pub fn run(options: &RunOptions, progress: &dyn Progress, stop: &Stop) -> Result<Report, RunError> {
     let settings = &options.settings;
     let ledger = LedgerFile::open(options.ledger.as_deref(), options.input.path(), progress)?;
-    let loaded = strategies::load(settings, Time::Machine, options.seed, progress)?;
+    let folder = options.state_dir.as_deref().or(settings.plugins.state_dir.as_deref());
+    let states = strategies::states(folder.filter(|_| settings.control.enabled))?;
+    let loaded = strategies::load(settings, Time::Machine, options.seed, &states, progress)?;
+    let learnt = Learnt { before: states.copied(), states: Arc::new(states) };
     let save = options.warm.save.as_deref().or(settings.prefetch.save_hot.as_deref());
     let save = HotFile::open(save, options.input.path())?;
     let known = match &options.input {
@@ -76,7 +79,8 @@ pub fn run(options: &RunOptions, progress: &dyn Progress, stop: &Stop) -> Result
         notes,
         interrupted: false,
     };
-    let mut runs = Runs { options, prepared: &prepared, progress, stop, report, hot: to_warm.keys, save };
+    let hot = to_warm.keys;
+    let mut runs = Runs { options, prepared: &prepared, progress, stop, report, hot, save, learnt };
     match options.against {
         Against::Nothing => runs.tuned(loaded.registrations, ledger)?,
         Against::Start => {
@@ -91,6 +95,7 @@ pub fn run(options: &RunOptions, progress: &dyn Progress, stop: &Stop) -> Result
         }
         Against::Sweep => runs.sweep(loaded.registrations, ledger)?,
     }
+    runs.report.notes.extend(runs.learnt.states.finish());
     runs.report.interrupted = stop.asked();
     Ok(runs.report)
 }
@@ -106,6 +111,15 @@ struct Runs<'a> {
     hot: Option<HotKeys>,
     /// Where the hottest keys of the first tuned run go.
     save: Option<HotFile>,
+    learnt: Learnt,
+}
+
+/// What strategies have learnt.
+struct Learnt {
+    /// Before the runs. The runs that are compared with the first tuned one begin with it, too, and leave nothing.
+    before: StateStore,
+    /// What the first tuned run goes on from, and leaves.
+    states: Arc<StateStore>,
 }
 
 impl Runs<'_> {
@@ -116,11 +130,16 @@ impl Runs<'_> {
         ledger: Option<Box<dyn Write + Send>>,
         kind: Tuned,
     ) -> Result<Done, RunError> {
-        let Self { options, prepared, progress, stop, ref report, ref hot, ref save } = *self;
+        let Self { options, prepared, progress, stop, ref report, ref hot, ref save, ref learnt } = *self;
         let header = report.workload.header();
-        let hot = if kind == Tuned::No { None } else { hot.clone() };
-        let save = save.as_ref().filter(|_| kind == Tuned::First);
-        let reloads = kind != Tuned::No && settings.control.enabled;
+        let save = save.as_ref().filter(|_| matches!(kind, Tuned::First));
+        let reloads = match kind {
+            Tuned::No => None,
+            Tuned::First => Some(Arc::clone(&learnt.states)),
+            Tuned::Again(states) => Some(states),
+        };
+        let hot = if reloads.is_none() { None } else { hot.clone() };
+        let reloads = reloads.filter(|_| settings.control.enabled);
         let side = Side { options, settings, prepared, progress, stop, header, hot, save, reloads };
         let mut done = side.run(registrations, ledger)?;
         if let Some(totals) = done.totals.take() {
@@ -182,7 +201,12 @@ impl Runs<'_> {
                     self.tuned(registrations, ledger)?;
                     self.report.tuned.as_ref().map(|figures| compared.of(figures))
                 }
-                None => Some(compared.of(&self.run(settings, self.load()?, None, Tuned::Again)?.figures)),
+                None => {
+                    let states = Arc::new(self.learnt.before.copied());
+                    let fresh = self.load(&states)?;
+                    let done = self.run(settings, fresh, None, Tuned::Again(states))?;
+                    Some(compared.of(&done.figures))
+                }
             };
             if self.stop.asked() {
                 break;
@@ -201,7 +225,7 @@ impl Runs<'_> {
         self.progress.say(&format!("fixed: {fixed}"));
         let mut registrations = Vec::new();
         if fixed.prefetching {
-            registrations = self.load()?;
+            registrations = self.load(&self.learnt.before.copied())?;
             registrations.retain(|of| {
                 let grants = of.grants();
                 grants.contains(&Grant::PrefetchControl)
@@ -216,18 +240,19 @@ impl Runs<'_> {
     }
 
     /// The strategies once more, fresh.
-    fn load(&self) -> Result<Vec<Registration>, RunError> {
+    fn load(&self, states: &StateStore) -> Result<Vec<Registration>, RunError> {
         let RunOptions { settings, seed, .. } = self.options;
-        Ok(strategies::load(settings, Time::Machine, *seed, &Quiet)?.registrations)
+        Ok(strategies::load(settings, Time::Machine, *seed, states, &Quiet)?.registrations)
     }
 }
 
 /// Whether a run is a tuned one, which is warmed; the first leaves its hottest keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 enum Tuned {
     No,
     First,
-    Again,
+    /// With what its strategies have learnt.
+    Again(Arc<StateStore>),
 }
 
 /// What was told once is not told again.
@@ -254,8 +279,8 @@ struct Side<'a> {
     header: String,
     hot: Option<HotKeys>,
     save: Option<&'a HotFile>,
-    /// Whether components that change in the plugin directory are taken.
-    reloads: bool,
+    /// Where components that change in the plugin directory are taken: what strategies have learnt.
+    reloads: Option<Arc<StateStore>>,
 }
 
 struct Done {
@@ -299,9 +324,11 @@ impl Side<'_> {
         // Where the system cannot, the figure is that of all runs so far.
         let _separate = host_telemetry::restart_peak_memory();
         let host = Host::start(options)?;
-        let watch = match self.reloads {
-            true => Watch::start(self.settings, self.options.seed, host.commander()),
-            false => Ok(None),
+        let watch = match &self.reloads {
+            Some(states) => {
+                Watch::start(self.settings, self.options.seed, Arc::clone(states), host.commander())
+            }
+            None => Ok(None),
         };
         let (started, cpu) = (Instant::now(), ProcessTime::now());
         let work = self.work(&host, &origin);

@@ -67,6 +67,8 @@ pub struct RunOptions {
     pub ledger: Option<PathBuf>,
     /// What the tuned run is warmed from, and what it leaves for the next one.
     pub warm: WarmOptions,
+    /// The folder for what strategies learn. None: what `plugins.state-dir` names.
+    pub state_dir: Option<PathBuf>,
 }
 
 /// What a run is warmed from, and what it leaves for the next one.

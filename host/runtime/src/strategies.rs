@@ -1,13 +1,14 @@
 //! From a profile's list of strategies to registrations at the control loop.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 use host_contract::Grant;
 use host_control::{Hearing, Registration, Status};
 use host_plugin::{
     Catalogue, CompileLimits, Inspection, Known, Limits, Listed, LoadError, Loader, LoaderConfig, Place,
-    Plugin, Time, WasmStrategy,
+    Plugin, StateStore, Time, WasmStrategy,
 };
 use host_profile::{LimitSettings, Settings, StrategyMode, StrategySettings};
 
@@ -39,6 +40,15 @@ pub fn loader(settings: &Settings) -> Result<Loader, LoadError> {
     })
 }
 
+/// What strategies have learnt: kept in a folder, or for this run where none is given.
+///
+/// # Errors
+/// The folder cannot be made, locked or written to.
+pub fn states(folder: Option<&Path>) -> Result<StateStore, RunError> {
+    let Some(path) = folder else { return Ok(StateStore::in_memory()) };
+    StateStore::in_folder(path).map_err(|source| RunError::StateFolder { path: path.to_owned(), source })
+}
+
 /// The limits of a strategy, or those of all.
 #[must_use]
 pub fn limits(limits: &LimitSettings, time: Time) -> Limits {
@@ -51,6 +61,8 @@ pub fn limits(limits: &LimitSettings, time: Time) -> Limits {
         start_deadline: limits.start_deadline,
         log_lines: limits.log_lines,
         log_bytes: limits.log_bytes.get(),
+        state_keys: limits.state_keys,
+        state_bytes: limits.state_bytes.get(),
         time,
     }
 }
@@ -113,7 +125,7 @@ pub enum Outcome {
 }
 
 impl Plan {
-    /// Opens every component and starts those that the settings switch on.
+    /// Opens every component and starts those that the settings switch on, over what `states` says that they have learnt.
     ///
     /// # Errors
     /// The plugin directory cannot be listed, or the sandbox cannot be set up.
@@ -121,6 +133,7 @@ impl Plan {
         settings: &Settings,
         time: Time,
         seed: u64,
+        states: &StateStore,
         progress: &dyn Progress,
     ) -> Result<Self, LoadError> {
         progress.doing("loading the strategies");
@@ -159,16 +172,18 @@ impl Plan {
                 // What is wanted was opened.
                 (Some(_), Ok(Known::Described(_))) => Outcome::SwitchedOff,
                 (_, Err(error)) => Outcome::CannotStart(error),
-                (Some(strategy), Ok(Known::Opened(plugin))) => match start(&plugin, strategy, time, seed) {
-                    Ok(registration) => Outcome::Runs(Box::new(registration)),
-                    Err(error) => match wrong_setting(settings, strategy, error) {
-                        Ok(wrong) => {
-                            refused.push(wrong);
-                            Outcome::Refused
-                        }
-                        Err(error) => Outcome::CannotStart(error),
-                    },
-                },
+                (Some(strategy), Ok(Known::Opened(plugin))) => {
+                    match start(&plugin, strategy, time, seed, states) {
+                        Ok(registration) => Outcome::Runs(Box::new(registration)),
+                        Err(error) => match wrong_setting(settings, strategy, error) {
+                            Ok(wrong) => {
+                                refused.push(wrong);
+                                Outcome::Refused
+                            }
+                            Err(error) => Outcome::CannotStart(error),
+                        },
+                    }
+                }
             };
             components.push(Planned { name, place, inspection, wanted, outcome });
         }
@@ -205,17 +220,25 @@ impl Plan {
     }
 }
 
-/// Loads every strategy that the settings switch on.
+/// Loads every strategy that the settings switch on. Each goes on from what `states` says that it has learnt, and adds to it.
 ///
 /// # Errors
 /// The plugin directory cannot be listed or holds two components of one name, the sandbox cannot be set up, the settings
 /// name a strategy that does not exist, or give one a setting that it does not have or a value that it does not take. A
 /// strategy that cannot be started is no error, unless `plugins.strict` makes it one: it is quarantined.
-pub fn load(settings: &Settings, time: Time, seed: u64, progress: &dyn Progress) -> Result<Loaded, RunError> {
+pub fn load(
+    settings: &Settings,
+    time: Time,
+    seed: u64,
+    states: &StateStore,
+    progress: &dyn Progress,
+) -> Result<Loaded, RunError> {
     if !settings.control.enabled {
         return Ok(Loaded::default());
     }
-    Plan::new(settings, time, seed, progress)?.load(settings, progress)
+    let mut loaded = Plan::new(settings, time, seed, states, progress)?.load(settings, progress)?;
+    loaded.notes.extend(states.take_notes());
+    Ok(loaded)
 }
 
 pub(crate) fn start(
@@ -223,9 +246,14 @@ pub(crate) fn start(
     strategy: &StrategySettings,
     time: Time,
     seed: u64,
+    states: &StateStore,
 ) -> Result<Registration, LoadError> {
     let limits = limits(&strategy.limits, time);
     let ready = plugin.start(&grants(strategy), &strategy.settings, &limits, seed)?;
+    let ready = match strategy.grants(Grant::State) {
+        true => ready.keeping(states.of(plugin.name())),
+        false => ready,
+    };
     Ok(registration(ready, grants(strategy), strategy))
 }
 
@@ -295,8 +323,6 @@ fn unnamed(settings: &Settings, components: &[Planned]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use host_profile::Loader;
     use host_telemetry::Machine;
 

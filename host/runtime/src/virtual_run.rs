@@ -107,6 +107,9 @@ pub struct VirtualOptions {
     pub warm: Option<PathBuf>,
     /// Where the hottest keys are saved. What a profile names for it is left to runs in wall time.
     pub save_hot: Option<PathBuf>,
+    /// The folder for what strategies learn. None: they begin with nothing, and nothing is kept. What a profile names for it is left
+    /// to runs in wall time.
+    pub state_dir: Option<PathBuf>,
 }
 
 /// What came of it. `host sim --profile P --json` prints this object.
@@ -185,7 +188,8 @@ pub fn run_virtual(
 ) -> Result<VirtualReport, RunError> {
     let settings = &options.settings;
     let ledger = LedgerFile::open(options.ledger.as_deref(), options.input.path(), progress)?;
-    let loaded = strategies::load(settings, Time::Virtual, options.seed, progress)?;
+    let states = strategies::states(options.state_dir.as_deref())?;
+    let loaded = strategies::load(settings, Time::Virtual, options.seed, &states, progress)?;
     let save = HotFile::open(options.save_hot.as_deref(), options.input.path())?;
     let default = TraceOptions::default();
     let how = if let VirtualInput::Trace(_, how) = &options.input { how } else { &default };
@@ -231,6 +235,7 @@ pub fn run_virtual(
     report.strategies.splice(0..0, loaded.not_started);
     report.notes.splice(0..0, loaded.notes.into_iter().chain(to_warm.notes).chain(steps.notes()));
     report.notes.extend(save.map(|file| file.save(&Rows::Numbers(hot))));
+    report.notes.extend(states.finish());
     report.interrupted = stop.asked();
     Ok(report)
 }

@@ -213,7 +213,14 @@ fn a_strategy_that_is_retired_is_not_consulted_again() {
         fn end(&self, _: &str) {}
         fn say(&self, _: &str) {}
     }
-    let loaded = host_runtime::strategies::load(&settings, host_plugin::Time::Machine, 1, &Silent).unwrap();
+    let loaded = host_runtime::strategies::load(
+        &settings,
+        host_plugin::Time::Machine,
+        1,
+        &host_plugin::StateStore::in_memory(),
+        &Silent,
+    )
+    .unwrap();
     let host = Host::start(Options::new(settings).strategies(loaded.registrations)).unwrap();
     tick(&host);
     let reason = "the operator prefers lru".to_owned();

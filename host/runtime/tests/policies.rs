@@ -222,6 +222,7 @@ fn virtual_time_runs_a_registered_policy_too() {
     let mut options = VirtualOptions {
         warm: None,
         save_hot: None,
+        state_dir: None,
         settings,
         policies: policies(),
         input: VirtualInput::Trace(trace, host_workload::trace::Options::default()),

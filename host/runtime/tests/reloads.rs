@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use host_control::supervisor::State;
-use host_plugin::Time;
+use host_plugin::{StateStore, Time};
 use host_profile::{Loader, Settings};
 use host_runtime::progress::Progress;
 use host_runtime::{Command, Host, Key, Load, Options, Origin, Value, strategies};
@@ -56,7 +56,8 @@ fn held() -> (u64, usize, usize) {
 #[ignore = "half a minute; `cargo test -p host-runtime --test reloads -- --ignored --nocapture` shows what is held"]
 fn a_thousand_reloads_under_load_leave_nothing_behind() {
     let settings = settings();
-    let load = || strategies::load(&settings, Time::Machine, 1, &Quiet).unwrap().registrations;
+    let states = StateStore::in_memory();
+    let load = || strategies::load(&settings, Time::Machine, 1, &states, &Quiet).unwrap().registrations;
     let options = Options::new(settings.clone()).strategies(load()).origin(std::sync::Arc::new(Echo));
     let host = Host::start(options).unwrap();
     let (stop, served, failed) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));

@@ -63,6 +63,7 @@ pub mod export;
 pub mod log;
 pub mod run;
 pub mod settings;
+pub mod state;
 
 pub use bindings::optimizer::plugin::{
     cache_control as cache, executor_control as executor, metrics, prefetch_control as prefetch,
@@ -71,6 +72,7 @@ pub use bindings::optimizer::plugin::{
 pub use description::Description;
 pub use run::Objective;
 pub use settings::{NoSettings, Settings};
+pub use state::StateError;
 pub use types::{Acceptance, ControlError, TickError, TickInfo};
 
 /// A count as a number to calculate with. Exact up to 2^53.

@@ -100,6 +100,7 @@ const WIT: &[(&str, &str)] = &wit![
     "run.wit",
     "settings.wit",
     "shadow-control.wit",
+    "state.wit",
     "types.wit",
     "world.wit",
 ];

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use host_contract::Grant;
-use host_plugin::{Inspection, Place, Source, Time};
+use host_plugin::{Inspection, Place, Source, StateStore, Time};
 use host_profile::Settings;
 use host_runtime::strategies::{self, Outcome, Plan, Planned};
 
@@ -162,7 +162,7 @@ impl Listed {
 fn list(layers: &Layers, json: bool) -> Result<(), Failure> {
     let settings = layers.load(Path::new("."))?;
     // The seed decides nothing before the first tick.
-    let plan = Plan::new(&settings, Time::Machine, 1, &Terminal::new(true))?;
+    let plan = Plan::new(&settings, Time::Machine, 1, &StateStore::in_memory(), &Terminal::new(true))?;
     let mut rows: Vec<Listed> = plan.components.iter().map(Listed::new).collect();
     let policies = policies::list(&settings)?;
     if json {

@@ -31,6 +31,7 @@ Examples:
   host run --against sweep trace.lis.zst          against the best fixed settings
   host run --save-hot hot.csv .                   leave the hottest keys for the next run
   host run --warm hot.csv --save-hot hot.csv .    begin with those of the last one
+  host run --state-dir learnt .                   strategies go on from what they have learnt
   host run --set cache.policy=lfu --ledger run.jsonl trace.csv
 ")]
 pub(crate) struct Run {
@@ -78,6 +79,11 @@ pub(crate) struct Run {
     /// Save the hottest keys at the end of the tuned run, for --warm of the next.
     #[arg(long, value_name = "FILE")]
     save_hot: Option<PathBuf>,
+
+    /// Keep what strategies learn in this folder, for the next run, and begin with what is there. By default what
+    /// plugins.state-dir says; without either it lasts for the run.
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
 
     /// Print one JSON object instead of the report.
     #[arg(long)]
@@ -137,6 +143,7 @@ impl Run {
             object_size: self.object_size,
             seed: self.seed,
             ledger: self.ledger.clone(),
+            state_dir: self.state_dir.clone(),
             warm: WarmOptions { from: self.warm.clone(), before: self.warm_for, save: self.save_hot.clone() },
         };
         self.run(&options, &terminal, &stop)

@@ -143,6 +143,11 @@ pub(crate) struct Sim {
     #[arg(long, value_name = "FILE", requires = "profile")]
     save_hot: Option<PathBuf>,
 
+    /// With --profile: keep what strategies learn in this folder, and begin with what is there. Without it they begin with nothing
+    /// and leave nothing: a profile's plugins.state-dir is left to host run.
+    #[arg(long, value_name = "DIR", requires = "profile")]
+    state_dir: Option<PathBuf>,
+
     // Last, because their headings hold for what follows.
     #[command(flatten)]
     executor: Executor,
@@ -363,6 +368,7 @@ impl Sim {
             ledger: self.ledger.clone(),
             warm: self.warm.clone(),
             save_hot: self.save_hot.clone(),
+            state_dir: self.state_dir.clone(),
         };
         let report = host_runtime::run_virtual(&options, &Terminal::new(true), &stop)?;
         if self.json {

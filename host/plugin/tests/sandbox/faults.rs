@@ -36,7 +36,7 @@ fn calling_the_host_for_ever_burns_the_fuel_too() {
 #[test]
 fn handing_over_much_again_and_again_burns_the_fuel_too() {
     let limits = Limits { fuel: 10_000_000, time: Time::Virtual, ..limits() };
-    for act in ["log-large", "print-large", "random", "clock"] {
+    for act in ["log-large", "print-large", "random", "clock", "state-large"] {
         let run = || tick(&mut probe_with(act, u32::MAX, &limits, 1), 1);
         let (once, twice) = (run(), run());
         assert_eq!(once.fault, Some(out_of_fuel("probe", limits.fuel)), "{act}");

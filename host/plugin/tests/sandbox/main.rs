@@ -8,6 +8,7 @@ mod contract;
 mod faults;
 mod files;
 mod hostile;
+mod learnt;
 mod outside;
 mod refused;
 

@@ -142,7 +142,7 @@ fn an_import_that_is_not_granted() {
         "probe.wasm: strategy `probe` imports `optimizer:plugin/executor-control@0.1.0`, which the profile does not \
          grant. Add to the profile: strategies.probe = { grants = [\"metrics\", \"accesses\", \"dials\", \
          \"run\", \"cache-control\", \"executor-control\", \"prefetch-control\", \"shadow-control\", \
-         \"settings\", \"log\"] }",
+         \"settings\", \"state\", \"log\"] }",
     );
 }
 

@@ -29,6 +29,7 @@ impl Settings {
         let get = Get { layer, strategy: None };
         let plugins = PluginSettings {
             dir: get.path("plugins.dir")?.or(default_plugins),
+            state_dir: get.path("plugins.state-dir")?,
             compile_memory: get.bytes("plugins.compile-memory")?,
             cache_size: get.bytes("plugins.cache-size")?,
             compile_time: get.span("plugins.compile-time")?,
@@ -176,6 +177,8 @@ impl Get<'_> {
             log_lines: self.count("limits.log-lines")?,
             log_bytes: self.bytes("limits.log-bytes")?,
             proposals: self.count("limits.proposals")?,
+            state_keys: self.count("limits.state-keys")?,
+            state_bytes: self.bytes("limits.state-bytes")?,
         })
     }
 

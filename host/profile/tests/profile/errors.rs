@@ -46,7 +46,8 @@ fn wrong_key() {
         (
             "[strategies.mine]\nlimits = { threads = 1 }",
             "host.toml:2: strategies.mine.limits.threads: no such key; the limits of a strategy are fuel, deadline, memory, \
-             table-elements, instances, start-deadline, log-lines, log-bytes, proposals",
+             table-elements, instances, start-deadline, log-lines, log-bytes, proposals, \
+             state-keys, state-bytes",
         ),
         (
             "[strategies.mine]\nlimits = { fuel = 1 }",
@@ -175,13 +176,13 @@ fn wrong_name() {
         (
             "[strategies]\nmine = { grants = [\"metrics\", \"cachecontrol\"] }",
             "host.toml:2: strategies.mine.grants: expected a list of grants: metrics, accesses, dials, run, \
-             cache-control, executor-control, prefetch-control, shadow-control, settings, log, got \"cachecontrol\"; did you mean \
+             cache-control, executor-control, prefetch-control, shadow-control, settings, state, log, got \"cachecontrol\"; did you mean \
              \"cache-control\"?",
         ),
         (
             "[strategies]\nmine = { grants = \"metrics\" }",
             "host.toml:2: strategies.mine.grants: expected a list of grants: metrics, accesses, dials, run, \
-             cache-control, executor-control, prefetch-control, shadow-control, settings, log, got \"metrics\"",
+             cache-control, executor-control, prefetch-control, shadow-control, settings, state, log, got \"metrics\"",
         ),
     ] {
         assert_eq!(file_error(text), error);

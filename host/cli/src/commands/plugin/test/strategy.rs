@@ -141,6 +141,7 @@ fn options(asked: &Test, settings: &Settings, capacity: Capacity) -> VirtualOpti
         ledger: None,
         warm: None,
         save_hot: None,
+        state_dir: None,
     }
 }
 

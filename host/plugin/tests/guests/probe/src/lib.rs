@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use strategy_sdk::prefetch::{AssociationRule, Rule, SequentialRule};
 use strategy_sdk::{
     Description, Strategy, TickError, TickInfo, accesses, cache, dial, dials, executor, log, metrics,
-    prefetch, run, shadows,
+    prefetch, run, shadows, state,
 };
 
 strategy_sdk::settings! {
@@ -51,6 +51,12 @@ impl Strategy for Probe {
     }
 }
 
+/// Counts in what it has learnt.
+fn learn() {
+    let before = state::get("n").map_or(0, |bytes| bytes[0]);
+    log::info(format!("{before} {:?} {:?}", state::keys(), state::set("n", &[before + 1])));
+}
+
 fn act(what: &str, ticks: u64, info: TickInfo) -> Result<(), TickError> {
     match what {
         "nothing" => {}
@@ -60,6 +66,21 @@ fn act(what: &str, ticks: u64, info: TickInfo) -> Result<(), TickError> {
             eprintln!("to stderr");
         }
         "log" => log::info("a line"),
+        "state" => learn(),
+        "state-and-fail" => {
+            learn();
+            return Err(TickError::Other("not this time".to_owned()));
+        }
+        "state-limits" => {
+            log::info(format!("{:?}", state::set("", &[])));
+            log::info(format!("{:?}", state::set("large", &[0; 300_000])));
+            let refused =
+                (0..100).find_map(|n| state::set(&format!("key {n}"), &[]).err().map(|error| (n, error)));
+            log::info(format!("{refused:?} {}", state::keys().len()));
+            log::info(format!("{} {}", state::delete("key 0"), state::delete("key 0")));
+        }
+        "state-large" => drop(state::set("large", &[0; 200_000])),
+        "state-flood" => drop(state::set("flood", &vec![0; 2 << 20])),
         "log-large" => log::info("x".repeat(200_000)),
         "print-large" => print!("{}", "x".repeat(64 << 10)),
         "print-and-exit" => {
