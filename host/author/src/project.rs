@@ -86,7 +86,7 @@ impl Project {
     /// What the component imports and a profile has to grant.
     #[must_use]
     pub fn grants(&self) -> Vec<Grant> {
-        use Grant::{CacheControl, Dials, Log, Metrics, Run, Settings};
+        use Grant::{CacheControl, Dials, Log, Metrics, Run, Settings, State};
         match (self.kind, self.lang) {
             (Kind::Eviction, _) => Vec::new(),
             (Kind::Strategy, Lang::Rust) => vec![Metrics, Dials, CacheControl, Settings, Log],
@@ -94,7 +94,7 @@ impl Project {
             (Kind::Strategy, Lang::C) => vec![Metrics, Dials, CacheControl],
             // All of the world, used or not.
             (Kind::Strategy, Lang::Js | Lang::Python) => {
-                vec![Metrics, Dials, Run, CacheControl, Settings, Log]
+                vec![Metrics, Dials, Run, CacheControl, Settings, State, Log]
             }
         }
     }
