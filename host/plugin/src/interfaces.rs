@@ -12,7 +12,7 @@ use wasmparser::{ComponentExternalKind, ComponentTypeRef, Parser, Payload};
 use crate::imports;
 use crate::load_error::{Age, Label, LoadError};
 use crate::world::{PACKAGE, World};
-use crate::{names, wasi};
+use crate::{names, shape, wasi};
 
 /// Most names quoted in one error.
 const MAX_QUOTED: usize = 12;
@@ -28,6 +28,7 @@ impl Interfaces {
     /// Reads the names, and refuses what is not a component of that world and of the host's version.
     pub(crate) fn read(bytes: &[u8], component: &Label, world: World) -> Result<Self, LoadError> {
         refuse_other_formats(bytes, component)?;
+        shape::check_length(bytes).map_err(|error| LoadError::of_shape(error, component))?;
         let interfaces = outermost(bytes).map_err(|error| LoadError::Invalid {
             component: component.clone(),
             reason: error.to_string(),

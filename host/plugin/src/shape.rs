@@ -63,11 +63,17 @@ impl From<wasmparser::Error> for ShapeError {
 /// [`ShapeError`]: it is too large in one respect, or cannot be read.
 pub fn check(component: &[u8]) -> Result<(), ShapeError> {
     let mut reader = Reader { component, ..Reader::default() };
-    Limit::Bytes.hold(count::it, component.len())?;
+    check_length(component)?;
     for payload in Parser::new(0).parse_all(component) {
         reader.payload(payload?)?;
     }
     Ok(())
+}
+
+/// Holds a component's length alone against its limit: what is longer was not read to its end, and would be taken for a
+/// damaged one.
+pub(crate) fn check_length(component: &[u8]) -> Result<(), ShapeError> {
+    Limit::Bytes.hold(count::it, component.len())
 }
 
 /// A component or a core module that is being read.

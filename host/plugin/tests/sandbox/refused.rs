@@ -72,6 +72,24 @@ fn a_damaged_component() {
     assert!(text.contains(": not a valid component: ") && text.contains("Build it again"), "{text}");
 }
 
+/// No more of it is read than shows its length, which must not pass for damage.
+#[test]
+fn a_component_that_is_too_long() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("long.wasm");
+    // A custom section without end.
+    std::fs::write(&path, b"\0asm\x0d\0\x01\0\0\xff\xff\xff\x7f\x01n").unwrap();
+    std::fs::File::options().write(true).open(&path).unwrap().set_len(200_000_000).unwrap();
+    let text = LOADER.open(Source::File(&path), &limits()).unwrap_err().to_string();
+    assert!(
+        text.ends_with(
+            ": it has 100663297 bytes, and at most 100663296 are compiled. No key of a profile changes that: a \
+             smaller component has to be built"
+        ),
+        "{text}"
+    );
+}
+
 #[test]
 fn another_world() {
     assert_text(
