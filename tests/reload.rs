@@ -13,14 +13,14 @@ use crate::support::{components, host, of_type, plugin_dir};
 const LONG: &str = "2000000";
 
 /// A run over a trace that takes minutes, with the strategy named and its ledger written.
-struct Running {
-    child: Option<Child>,
-    ledger: PathBuf,
+pub(crate) struct Running {
+    pub(crate) child: Option<Child>,
+    pub(crate) ledger: PathBuf,
     scratch: tempfile::TempDir,
 }
 
 impl Running {
-    fn start(plugins: &Path, strategy: &str) -> Self {
+    pub(crate) fn start(plugins: &Path, settings: &[String]) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let keys = scratch.path().join("keys.txt");
         let text: String =
@@ -30,7 +30,7 @@ impl Running {
         let child = host()
             .args(["run", "--json", "--capacity", "1000", "--origin-latency", "2ms", "--against", "nothing"])
             .args(["--set", "control.tick=100ms"])
-            .args(["--set", &format!("strategies.{strategy}")])
+            .args(settings)
             .arg("--plugin-dir")
             .arg(plugins)
             .arg("--ledger")
@@ -44,7 +44,7 @@ impl Running {
     }
 
     /// The lines of the ledger that are whole by now.
-    fn ledger(&self) -> Vec<Value> {
+    pub(crate) fn ledger(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(&self.ledger).unwrap_or_default();
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
@@ -80,7 +80,7 @@ impl Running {
         Some(child.wait_with_output().unwrap())
     }
 
-    fn report(mut self) -> Value {
+    pub(crate) fn report(mut self) -> Value {
         let output = self.end().unwrap();
         assert!(self.scratch.path().exists());
         serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
@@ -107,8 +107,10 @@ fn a_changed_component_takes_the_place_of_the_one_that_runs_and_a_broken_one_doe
     let plugins = plugin_dir(&["drop-in"]);
     let file = plugins.path().join("drop-in.wasm");
     let good = components()["drop-in"].clone();
-    let mut run =
-        Running::start(plugins.path(), "grow-while-evicting.grants=[\"metrics\", \"cache-control\"]");
+    let mut run = Running::start(
+        plugins.path(),
+        &["--set=strategies.grow-while-evicting.grants=[\"metrics\", \"cache-control\"]".to_owned()],
+    );
     run.until("a first tick", |record| record["type"] == "tick");
 
     put(&file, &another(&good, 1));
@@ -133,6 +135,8 @@ fn a_changed_component_takes_the_place_of_the_one_that_runs_and_a_broken_one_doe
     // It comes back, and so does a file that nobody asked for.
     std::fs::copy(&components()["nonsense"], plugins.path().join("nonsense.wasm")).unwrap();
     run.commanded("keep", "no profile switches it on");
+    std::fs::copy(&components()["bad-policy"], plugins.path().join("bad-policy.wasm")).unwrap();
+    run.commanded("keep", "it is an eviction policy, and those are opened when a run starts");
     put(&file, &whole);
     run.until("a third change", |record| {
         record["type"] == "strategy"

@@ -17,7 +17,6 @@ use crate::limits::Limits;
 use crate::load::{Loader, Source};
 use crate::load_error::LoadError;
 use crate::plugin::Plugin;
-use crate::policies::world;
 use crate::world::World;
 
 /// Where a component is.
@@ -116,7 +115,7 @@ impl Catalogue {
     ) -> Result<Self, LoadError> {
         let bundled = bundled();
         let mut components: Vec<Listed> = Vec::new();
-        for path in dir.map_or_else(|| Ok(Vec::new()), component_files)? {
+        for path in dir.map_or_else(|| Ok(Vec::new()), strategy_files)? {
             let plugin = Known::read(Source::File(&path), loader, limits, needed);
             let name = match &plugin {
                 Ok(known) => known.inspection().description.name,
@@ -218,18 +217,18 @@ pub fn bundled_policies() -> impl Iterator<Item = (&'static str, &'static [u8])>
     host_bundled::POLICIES.iter().map(|bundled| (bundled.name, bundled.bytes))
 }
 
-/// Every `.wasm` file of a directory that is no eviction policy, by name. A directory that does not exist is an empty one.
+/// Every `.wasm` file of a directory that is no eviction policy, by name.
+fn strategy_files(dir: &Path) -> Result<Vec<PathBuf>, LoadError> {
+    let mut files = component_files(dir)?;
+    files.retain(|path| Source::File(path).world() != World::Eviction);
+    Ok(files)
+}
+
+/// Every `.wasm` file of a directory, by name. A directory that does not exist is an empty one.
 ///
 /// # Errors
 /// The directory cannot be listed.
 pub fn component_files(dir: &Path) -> Result<Vec<PathBuf>, LoadError> {
-    let mut files = files(dir)?;
-    files.retain(|path| world(path) != World::Eviction);
-    Ok(files)
-}
-
-/// Every `.wasm` file of a directory, by name.
-pub(crate) fn files(dir: &Path) -> Result<Vec<PathBuf>, LoadError> {
     let unlisted = |source| LoadError::Directory { path: dir.to_owned(), source };
     let entries = match std::fs::read_dir(dir) {
         Ok(entries) => entries,
@@ -262,17 +261,17 @@ mod tests {
             std::fs::write(dir.path().join(file), "").unwrap();
         }
         std::fs::create_dir(dir.path().join("d.wasm")).unwrap();
-        let found = files(dir.path()).unwrap();
+        let found = component_files(dir.path()).unwrap();
         assert_eq!(found, [dir.path().join("a.wasm"), dir.path().join("b.wasm")]);
     }
 
     #[test]
     fn a_directory_that_is_missing_is_empty_and_one_that_is_a_file_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(files(&dir.path().join("none")).unwrap().is_empty());
+        assert!(component_files(&dir.path().join("none")).unwrap().is_empty());
         let file = dir.path().join("file");
         std::fs::write(&file, "").unwrap();
-        let error = files(&file).unwrap_err().to_string();
+        let error = component_files(&file).unwrap_err().to_string();
         assert!(error.contains("file: the plugin directory cannot be listed"), "{error}");
     }
 }

@@ -58,6 +58,12 @@ impl<'a> Source<'a> {
         Ok(self.read()?.1.digest)
     }
 
+    /// The world that it is built for; that of strategies where this cannot be told, or it cannot be read.
+    #[must_use]
+    pub fn world(&self) -> World {
+        self.read().map_or(World::Strategy, |(bytes, _)| Interfaces::world(&bytes))
+    }
+
     pub(crate) fn read(&self) -> Result<(Cow<'a, [u8]>, Label), LoadError> {
         let (bytes, place) = match *self {
             Self::Bytes { name, bytes } => (Cow::Borrowed(bytes), name.to_owned()),

@@ -8,9 +8,8 @@ use std::sync::{Arc, OnceLock};
 
 use host_policy::{PolicyFactory, Registry};
 
-use crate::catalogue::{bundled_policies, files};
+use crate::catalogue::{bundled_policies, component_files};
 use crate::eviction::PolicyPlugin;
-use crate::interfaces::Interfaces;
 use crate::limits::Limits;
 use crate::load::{Loader, LoaderConfig, Source};
 use crate::load_error::LoadError;
@@ -35,8 +34,8 @@ pub struct PolicyFile {
 /// The directory cannot be listed, or two files give themselves one name.
 pub fn policy_files(dir: &Path, loader: &Loader, limits: &Limits) -> Result<Vec<PolicyFile>, LoadError> {
     let mut found: Vec<PolicyFile> = Vec::new();
-    for path in files(dir)? {
-        if world(&path) != World::Eviction {
+    for path in component_files(dir)? {
+        if Source::File(&path).world() != World::Eviction {
             continue;
         }
         let plugin = loader.open_policy(Source::File(&path), limits).map(Arc::new);
@@ -53,11 +52,6 @@ pub fn policy_files(dir: &Path, loader: &Loader, limits: &Limits) -> Result<Vec<
         found.push(PolicyFile { path, plugin });
     }
     Ok(found)
-}
-
-/// The world of a file; that of strategies where it cannot be told.
-pub(crate) fn world(path: &Path) -> World {
-    Source::File(path).read().map_or(World::Strategy, |(bytes, _)| Interfaces::world(&bytes))
 }
 
 /// The built-in policies, those of the files, and the bundled components that none of them replaces. Bundled ones are opened

@@ -6,7 +6,7 @@
 //! the strategy is retired. Each of these is on the ledger and among the notes of the report.
 //!
 //! Which strategies run is what the settings say, as it is at the start: a file that no line of them names is not started.
-//! Eviction policies are opened at the start alone.
+//! Eviction policies are opened at the start alone: that another one is there is noted.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use host_control::Registration;
 use host_plugin::{
-    Digest, LoadError, Loader, Place, Plugin, Source, StateStore, Time, bundled, component_files,
+    Digest, LoadError, Loader, Place, Plugin, Source, StateStore, Time, World, bundled, component_files,
 };
 use host_profile::{Settings, StrategySettings};
 use notify_debouncer_mini::notify::{RecommendedWatcher, RecursiveMode};
@@ -141,13 +141,20 @@ impl Reloader {
     fn changed(&mut self, path: &Path) {
         let file = path.display();
         let limits = strategies::start_limits(&self.settings, Time::Machine);
+        let runs = match self.running.get(path) {
+            Some(name) => format!("{name} goes on as it was"),
+            None => "nothing changes".to_owned(),
+        };
+        if Source::File(path).world() == World::Eviction {
+            self.keep(format!(
+                "{file} is not taken, and {runs}: it is an eviction policy, and those are opened when a run starts; the next \
+                 run has it"
+            ));
+            return;
+        }
         let plugin = match self.loader.open(Source::File(path), &limits) {
             Ok(plugin) => plugin,
             Err(error) => {
-                let runs = match self.running.get(path) {
-                    Some(name) => format!("{name} goes on as it was"),
-                    None => "nothing changes".to_owned(),
-                };
                 self.keep(format!("{file} is not taken, and {runs}: {error}"));
                 return;
             }
@@ -155,7 +162,7 @@ impl Reloader {
         let name = plugin.name().to_owned();
         let named = self.settings.strategy(&name).filter(|strategy| strategy.enabled);
         let Some(strategy) = named else {
-            self.keep(format!("{file}: `{name}` is not started, because no profile switches it on"));
+            self.keep(format!("{file}: `{name}` is not started, because no profile switches it on; {runs}"));
             return;
         };
         match self.start(&plugin, strategy) {
