@@ -124,7 +124,8 @@ fn many(shown: &[String], text: &[String]) -> bool {
     }
 }
 
-fn one(shown: &str, line: &str) -> bool {
+/// Whether a line is what a page shows of it.
+pub(crate) fn one(shown: &str, line: &str) -> bool {
     let mut parts = shown.split("...");
     let Some(mut rest) = parts.next().and_then(|begin| line.strip_prefix(begin)) else { return false };
     let parts: Vec<&str> = parts.collect();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use host_cache::{Cache, PolicyFactory, Registry, builtin};
 use host_plugin::{Limits, Loader, LoaderConfig, Source, default_cache_dir, full_name, policy_registry};
 
-use crate::support::{components, fail, plugin_dir, shared_trace, succeed, trace};
+use crate::support::{bad_policy, components, fail, shared_trace, succeed, trace};
 
 type Values = Cache<u64, u64>;
 
@@ -167,7 +167,8 @@ fn a_profile_names_a_component_and_a_plugin_directory_brings_one() {
     };
     assert!(run("plugin:sieve", &[]).contains("plugin:sieve"));
 
-    let plugins = plugin_dir(&["bad-policy"]);
+    let plugins = tempfile::tempdir().unwrap();
+    std::fs::write(plugins.path().join("bad-policy.wasm"), bad_policy(3)).unwrap();
     let plugins = plugins.path().to_str().unwrap();
     let report = run("plugin:bad-policy", &["--plugin-dir", plugins]);
     assert!(

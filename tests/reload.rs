@@ -156,7 +156,10 @@ fn a_changed_component_takes_the_place_of_the_one_that_runs_and_a_broken_one_doe
 fn what_was_learnt_goes_over_to_the_one_that_takes_the_place() {
     let plugins = plugin_dir(&["counts"]);
     let file = plugins.path().join("counts.wasm");
-    let mut run = Running::start(plugins.path(), "counts.grants=[\"settings\", \"state\", \"log\"]");
+    let mut run = Running::start(
+        plugins.path(),
+        &["--set=strategies.counts.grants=[\"settings\", \"state\", \"log\"]".to_owned()],
+    );
     run.until("a count", |record| record["message"] == "count 3");
     put(&file, &another(&components()["counts"], 1));
     let event = run.until("a change", |record| record["type"] == "strategy" && record["event"] == "replace");

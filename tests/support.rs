@@ -79,6 +79,16 @@ pub(crate) fn plugin_dir(names: &[&str]) -> tempfile::TempDir {
     dir
 }
 
+/// `bad-policy` with the number of a misdeed, for every capacity.
+pub(crate) fn bad_policy(misdeed: u8) -> Vec<u8> {
+    let mut bytes = std::fs::read(&components()["bad-policy"]).unwrap();
+    let marker = b"misdeed=00";
+    let at = bytes.windows(marker.len()).position(|window| window == marker).unwrap();
+    let written = format!("misdeed={misdeed:02}");
+    bytes[at..at + marker.len()].copy_from_slice(written.as_bytes());
+    bytes
+}
+
 /// A trace of `requests` plain keys: a hot set with scans through it.
 pub(crate) fn trace(dir: &Path, requests: u64) -> PathBuf {
     let path = dir.join("keys.txt");

@@ -1,5 +1,5 @@
 //! An eviction policy that is FIFO until it has evicted a hundred entries, and then does what its capacity says: 1,000 and the
-//! number of a misdeed.
+//! number of a misdeed. A test may write the number of a misdeed over [`MISDEED`] in the component, which goes for every capacity.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -7,12 +7,23 @@ use std::collections::VecDeque;
 use policy_sdk::bindings::{self, exports::optimizer::plugin::eviction_policy::Guest};
 use policy_sdk::{Answer, Opening, PolicyDescription, Residents};
 
+/// Ends with the number of a misdeed, or with 00.
+static MISDEED: [u8; 10] = *b"misdeed=00";
+
+/// The number that was written over [`MISDEED`]; 0 where none was.
+fn written() -> u64 {
+    let digits = std::hint::black_box(&MISDEED).iter().filter(|byte| byte.is_ascii_digit());
+    digits.fold(0, |number, byte| number * 10 + u64::from(byte - b'0'))
+}
+
 /// What it does.
 #[derive(Default)]
 struct Bad {
     misdeed: u64,
-    capacity: usize,
-    queue: VecDeque<u32>,
+    capacity: u64,
+    /// What the residents weigh.
+    used: u64,
+    queue: VecDeque<(u32, u64)>,
     resident: Vec<bool>,
     evicted: u32,
 }
@@ -22,47 +33,82 @@ thread_local! {
 }
 
 impl Bad {
-    fn turn(&mut self, events: &[u32]) -> Answer {
-        let mut answer = Answer { victims: Vec::new(), at: Vec::new(), forgotten: Vec::new() };
-        for (number, event) in (0..).zip(events) {
-            let slot = event >> 2;
-            let at = usize::try_from(slot).unwrap_or(0);
-            if self.resident.len() <= at {
-                self.resident.resize(at + 1, false);
+    fn turn(&mut self, events: &[u32], weights: &[u32]) -> Answer {
+        let mut answer = nothing();
+        let weights = weights.iter().copied().chain(std::iter::repeat(1));
+        for ((number, event), weight) in (0..).zip(events).zip(weights.map(u64::from)) {
+            let (slot, kind) = (event >> 2, event & 3);
+            match self.resident(slot) {
+                true if kind == 0 => continue,
+                false if kind == 1 => continue,
+                true => self.remove(slot),
+                false => {}
             }
-            if self.resident.get(at) == Some(&true) {
-                continue;
-            }
-            if self.queue.len() == self.capacity {
-                if self.evicted > 100 {
-                    self.misbehave(number, slot, &mut answer);
-                }
-                let victim = self.queue.pop_front().unwrap_or(0);
-                if let Some(resident) = self.resident.get_mut(usize::try_from(victim).unwrap_or(0)) {
-                    *resident = false;
-                }
-                answer.victims.push(victim << 1);
-                answer.at.push(number);
-                self.evicted += 1;
-            }
-            self.queue.push_back(slot);
-            if let Some(resident) = self.resident.get_mut(at) {
-                *resident = true;
+            if kind != 1 {
+                self.make_room(number, slot, weight, &mut answer);
+                self.insert(slot, weight);
             }
         }
         answer
     }
 
+    fn resident(&self, slot: u32) -> bool {
+        usize::try_from(slot).is_ok_and(|at| self.resident.get(at) == Some(&true))
+    }
+
+    fn mark(&mut self, slot: u32, resident: bool) {
+        let at = usize::try_from(slot).unwrap_or(0);
+        if self.resident.len() <= at {
+            self.resident.resize(at + 1, false);
+        }
+        if let Some(place) = self.resident.get_mut(at) {
+            *place = resident;
+        }
+    }
+
+    fn insert(&mut self, slot: u32, weight: u64) {
+        self.mark(slot, true);
+        self.queue.push_back((slot, weight));
+        self.used += weight;
+    }
+
+    fn remove(&mut self, slot: u32) {
+        self.mark(slot, false);
+        let at = self.queue.iter().position(|(of, _)| *of == slot);
+        if let Some((_, weight)) = at.and_then(|at| self.queue.remove(at)) {
+            self.used -= weight;
+        }
+    }
+
+    /// Evicts for an entry of this weight.
+    fn make_room(&mut self, number: u32, slot: u32, weight: u64, answer: &mut Answer) {
+        while self.used + weight > self.capacity {
+            if self.evicted > 100 {
+                self.misbehave(number, slot, answer);
+            }
+            let Some((victim, room)) = self.queue.pop_front() else { break };
+            self.used -= room;
+            self.mark(victim, false);
+            answer.victims.push(victim << 1);
+            answer.at.push(number);
+            self.evicted += 1;
+        }
+    }
+
     /// Before a victim is named for this event.
     fn misbehave(&mut self, number: u32, slot: u32, answer: &mut Answer) {
-        let oldest = self.queue.front().copied().unwrap_or(0);
+        let oldest = self.queue.front().map_or(0, |(slot, _)| *slot);
         match self.misdeed {
             1 => loop {
                 std::hint::black_box(number);
             },
             #[expect(clippy::panic, reason = "it is what this component is for")]
             2 => panic!("an entry too many"),
-            3 => drop(self.queue.pop_front()),
+            3 => {
+                if let Some((_, room)) = self.queue.pop_front() {
+                    self.used -= room;
+                }
+            }
             4 => {
                 answer.victims.push(oldest << 1);
                 answer.at.push(number);
@@ -76,7 +122,8 @@ impl Bad {
                 answer.at.push(number);
             }
             7 => answer.at.push(number),
-            8 => {
+            // Once a batch: more would take time, which is another misdeed.
+            8 if answer.victims.len() < 1_000_000 => {
                 answer.victims.extend((0..1_000_000).map(|n| n << 1));
                 answer.at.extend((0..1_000_000).map(|_| number));
             }
@@ -93,6 +140,10 @@ impl Bad {
             _ => {}
         }
     }
+}
+
+fn nothing() -> Answer {
+    Answer { victims: Vec::new(), at: Vec::new(), forgotten: Vec::new() }
 }
 
 /// Without an end that anybody reaches.
@@ -115,28 +166,44 @@ impl Guest for Component {
     }
 
     fn open(opening: Opening) -> Result<(), String> {
-        let misdeed = opening.capacity.saturating_sub(1_000);
+        let misdeed = match written() {
+            0 => opening.capacity.saturating_sub(1_000),
+            written => written,
+        };
         if misdeed == 13 {
             return Err("thirteen is not for me".to_owned());
         }
-        let capacity = usize::try_from(opening.capacity).unwrap_or(usize::MAX);
-        BAD.set(Bad { misdeed, capacity, ..Bad::default() });
+        BAD.set(Bad { misdeed, capacity: opening.capacity, ..Bad::default() });
         Ok(())
     }
 
-    fn turn(events: Vec<u32>, _weights: Vec<u32>, _ids: Vec<u64>) -> Answer {
-        BAD.with_borrow_mut(|bad| bad.turn(&events))
+    fn turn(events: Vec<u32>, weights: Vec<u32>, _ids: Vec<u64>) -> Answer {
+        BAD.with_borrow_mut(|bad| bad.turn(&events, &weights))
     }
 
-    fn resize(_capacity: u64) -> Answer {
-        Answer { victims: Vec::new(), at: Vec::new(), forgotten: Vec::new() }
+    fn resize(capacity: u64) -> Answer {
+        BAD.with_borrow_mut(|bad| {
+            bad.capacity = capacity;
+            let mut answer = nothing();
+            bad.make_room(0, 0, 0, &mut answer);
+            answer
+        })
     }
 
     fn hand_over() -> Residents {
-        Residents { slots: Vec::new(), uses: Vec::new() }
+        BAD.with_borrow(|bad| {
+            let slots: Vec<u32> = bad.queue.iter().map(|(slot, _)| *slot).collect();
+            Residents { uses: vec![1; slots.len()], slots }
+        })
     }
 
-    fn take_over(_slots: Vec<u32>, _uses: Vec<u32>, _weights: Vec<u32>, _ids: Vec<u64>) {}
+    fn take_over(slots: Vec<u32>, _uses: Vec<u32>, weights: Vec<u32>, _ids: Vec<u64>) {
+        BAD.with_borrow_mut(|bad| {
+            for (slot, weight) in slots.into_iter().zip(weights.into_iter().chain(std::iter::repeat(1))) {
+                bad.insert(slot, weight.into());
+            }
+        });
+    }
 }
 
 bindings::export!(Component with_types_in bindings);
