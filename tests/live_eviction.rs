@@ -9,7 +9,7 @@ use std::time::Duration;
 use host_cache::{Cache, PolicyFactory, Registry, builtin};
 use host_plugin::{Limits, Loader, LoaderConfig, Source, default_cache_dir, full_name, policy_registry};
 
-use crate::support::{bad_policy, components, fail, shared_trace, succeed, trace};
+use crate::support::{bad_policy, components, fail, plugin_dir, shared_trace, succeed, trace};
 
 type Values = Cache<u64, u64>;
 

@@ -2,6 +2,7 @@
 //!
 //! A target of its own for each reader keeps its corpus its own. `fuzz/run` runs them all.
 
+pub mod policy;
 pub mod profile;
 pub mod trace;
 
