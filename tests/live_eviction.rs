@@ -218,7 +218,8 @@ fn components_are_compiled_ahead_of_a_run() {
     let file = plugins.path().join("drop-in.wasm");
     let one = succeed(["plugin", "precompile", file.to_str().unwrap()]);
     assert!(one.contains("grow-while-evicting") && one.contains("was compiled before"), "{one}");
-    std::fs::write(plugins.path().join("broken.wasm"), "no component").unwrap();
-    let error = fail(1, ["plugin", "precompile", "--plugin-dir", dir]);
+    let broken = plugins.path().join("broken.wasm");
+    std::fs::write(&broken, "no component").unwrap();
+    let error = fail(1, ["plugin", "precompile", broken.to_str().unwrap()]);
     assert!(error.contains("broken.wasm"), "{error}");
 }
