@@ -5,7 +5,7 @@ use std::path::Path;
 use host_contract::number::to_f64;
 use serde_json::Value;
 
-use crate::support::{components, fail, run, shared_trace, succeed, trace};
+use crate::support::{bad_policy, components, fail, run, shared_trace, succeed, trace};
 
 /// What a check found: whether the component is sound, and the findings.
 fn check(arguments: &[&str]) -> (bool, Vec<Value>) {
@@ -152,7 +152,10 @@ fn a_policy_that_depends_on_where_batches_end_is_not_deterministic() {
     let text = finding(&findings, "determinism", "wrong");
     assert!(!sound && text.contains("another entry leaves where batches end elsewhere"), "{text}");
     finding(&findings, "batch", "sound");
-    let (sound, findings) = check(&[component("bad-policy")]);
+    let dir = tempfile::tempdir().unwrap();
+    let bad = dir.path().join("bad-policy.wasm");
+    std::fs::write(&bad, bad_policy(4)).unwrap();
+    let (sound, findings) = check(&[bad.to_str().unwrap()]);
     assert!(!sound && finding(&findings, "batch", "wrong").contains("wit/eviction.wit"), "{findings:#?}");
 }
 

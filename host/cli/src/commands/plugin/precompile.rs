@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use host_plugin::{
-    Limits, Loader, Opened, Source, Time, bundled, bundled_policies, component_files, policy_files,
+    Limits, Loader, Opened, Source, Time, bundled, bundled_policies, component_files, full_name,
 };
 use host_profile::Settings;
 use host_runtime::strategies;
@@ -34,46 +34,36 @@ impl Precompile {
         if self.files.is_empty() {
             return all(&settings, &loader, &limits);
         }
-        for file in &self.files {
-            match loader.open_any(Source::File(file), &limits)? {
-                Opened::Strategy(plugin) => line(plugin.name(), file.display(), plugin.compile_time())?,
-                Opened::Policy(plugin) => line(plugin.name(), file.display(), plugin.compile_time())?,
-            }
-        }
-        Ok(())
+        self.files.iter().try_for_each(|file| one(&loader, Source::File(file), file.display(), &limits))
     }
 }
 
 /// Every component there is. Those that cannot be opened are told at the end, and end the command.
 fn all(settings: &Settings, loader: &Loader, limits: &Limits) -> Result<(), Failure> {
-    let mut failed = Vec::new();
-    let dir = settings.plugins.dir.as_deref();
-    let mut places: Vec<(Source<'_>, String)> = Vec::new();
-    let components = bundled();
-    places.extend(components.iter().map(|place| (place.source(), "bundled".to_owned())));
-    let files = dir.map_or_else(|| Ok(Vec::new()), component_files)?;
-    places.extend(files.iter().map(|path| (Source::File(path), path.display().to_string())));
-    for (source, from) in places {
-        match loader.open(source, limits) {
-            Ok(plugin) => line(plugin.name(), &from, plugin.compile_time())?,
-            Err(error) => failed.push(error.to_string()),
-        }
+    for place in bundled() {
+        one(loader, place.source(), "bundled", limits)?;
     }
-    let limits = Limits::of_policies();
     for (name, bytes) in bundled_policies() {
-        let plugin = loader.open_policy(Source::Bytes { name, bytes }, &limits)?;
-        line(&host_plugin::full_name(plugin.name()), "bundled", plugin.compile_time())?;
+        one(loader, Source::Bytes { name, bytes }, "bundled", limits)?;
     }
-    for file in dir.map_or_else(|| Ok(Vec::new()), |dir| policy_files(dir, loader, &limits))? {
-        match file.plugin {
-            Ok(plugin) => {
-                let name = host_plugin::full_name(plugin.name());
-                line(&name, file.path.display(), plugin.compile_time())?;
-            }
-            Err(error) => failed.push(error.to_string()),
-        }
-    }
+    let files = settings.plugins.dir.as_deref().map_or_else(|| Ok(Vec::new()), component_files)?;
+    let opened = files.iter().map(|path| one(loader, Source::File(path), path.display(), limits));
+    let failed: Vec<String> = opened.filter_map(Result::err).map(|error| error.to_string()).collect();
     if failed.is_empty() { Ok(()) } else { Err(failed.join("\nerror: ").into()) }
+}
+
+/// Opens a component of either world, which compiles it.
+fn one(
+    loader: &Loader,
+    source: Source<'_>,
+    from: impl std::fmt::Display,
+    limits: &Limits,
+) -> Result<(), Failure> {
+    let (name, took) = match loader.open_any(source, limits)? {
+        Opened::Strategy(plugin) => (plugin.name().to_owned(), plugin.compile_time()),
+        Opened::Policy(plugin) => (full_name(plugin.name()), plugin.compile_time()),
+    };
+    line(&name, from, took)
 }
 
 fn line(name: &str, from: impl std::fmt::Display, took: Option<Duration>) -> Result<(), Failure> {
