@@ -12,6 +12,7 @@
     reason = "a test: a panic is its failure, its numbers are its own"
 )]
 
+mod batched;
 mod flights;
 mod history;
 mod store;

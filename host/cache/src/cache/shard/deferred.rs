@@ -5,7 +5,7 @@
 //! and puts the result back. Others go on meanwhile, with the victims that the policy named before.
 
 use super::{Guard, Shard};
-use crate::sync::sleep;
+use crate::sync::{sleep, yield_now};
 use host_policy::{Deferred, Preparation};
 use std::time::Duration;
 
@@ -48,6 +48,7 @@ impl<K, V> Shard<K, V> {
                 }
                 Preparation::Away => {
                     drop(guard);
+                    yield_now();
                     sleep(PAUSE);
                 }
             }
