@@ -254,6 +254,9 @@ impl Policy for Stepwise {
             if let Some(place) = self.own.get_mut(at(slot.0)) {
                 *place = NIL;
             }
+            if let Some(known) = self.known.get_mut(at(own)) {
+                known.owner = NIL;
+            }
             self.release(own);
         }
     }
