@@ -79,6 +79,22 @@ pub(crate) fn plugin_dir(names: &[&str]) -> tempfile::TempDir {
     dir
 }
 
+/// The misdeeds of `bad-policy` from the second on, and what the host says of each. The first never ends.
+pub(crate) const MISDEEDS: [(u64, &str); 12] = [
+    (2, "an entry too many"),
+    (3, "it made too little room for slot"),
+    (4, "which is not resident then"),
+    (5, "it named slot 4000000, which there is not"),
+    (6, "which is not resident then"),
+    (7, "its victims and their events do not fit together"),
+    (8, "too much data is being copied between the host and the guest"),
+    (9, "asked for more memory than its limit of 1000000000 bytes"),
+    (10, "recursion"),
+    (11, "which is resident"),
+    (12, "it named slot 4000000, which there is not"),
+    (13, "thirteen is not for me"),
+];
+
 /// `bad-policy` with the number of a misdeed, for every capacity.
 pub(crate) fn bad_policy(misdeed: u8) -> Vec<u8> {
     let mut bytes = std::fs::read(&components()["bad-policy"]).unwrap();

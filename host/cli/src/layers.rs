@@ -9,7 +9,7 @@ use host_simulator::Registry;
 use host_telemetry::Machine;
 
 use crate::exit::Failure;
-use crate::policies::{policies, policies_with};
+use crate::policies::{policies, policies_of};
 
 /// Where settings come from: defaults < profile < user file < environment < flags.
 #[derive(Debug, Args)]
@@ -101,8 +101,7 @@ impl Above {
         machine: &Machine,
     ) -> Result<(Settings, Arc<Registry>), Failure> {
         let any = policies().as_ref().clone().with_any_component();
-        let dir = self.read(profile, machine, any)?.plugins.dir;
-        let policies = policies_with(dir.as_deref())?;
+        let policies = policies_of(&self.read(profile, machine, any)?)?;
         Ok((self.read(profile, machine, Arc::clone(&policies))?, policies))
     }
 

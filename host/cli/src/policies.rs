@@ -6,8 +6,10 @@ use std::sync::{Arc, LazyLock};
 
 use host_plugin::{
     Limits, LoadError, Loader, LoaderConfig, PolicyPlugin, Source, default_cache_dir, full_name,
-    policy_files, policy_registry,
+    open_policies, policy_paths, policy_registry,
 };
+use host_profile::Settings;
+use host_runtime::strategies;
 use host_simulator::{Method, Registry, UnknownPolicy, split_list};
 
 /// Those that need no plugin directory.
@@ -23,15 +25,16 @@ pub(crate) fn policies() -> Arc<Registry> {
     Arc::clone(&POLICIES)
 }
 
-/// The policies of this binary and of a plugin directory.
+/// The policies of this binary and of the plugin directory that the settings name. Without a file there no sandbox is set up.
 ///
 /// # Errors
 /// The directory cannot be listed, or two of its files give themselves one name.
-pub(crate) fn policies_with(dir: Option<&Path>) -> Result<Arc<Registry>, LoadError> {
-    let Some(dir) = dir else { return Ok(policies()) };
-    let limits = Limits::of_policies();
-    let files = policy_files(dir, &Loader::new(&config())?, &limits)?;
-    Ok(Arc::new(policy_registry(&files, config(), limits)))
+pub(crate) fn policies_of(settings: &Settings) -> Result<Arc<Registry>, LoadError> {
+    let (config, limits) = (strategies::loader_config(settings), Limits::of_policies());
+    let paths = settings.plugins.dir.as_deref().map_or_else(|| Ok(Vec::new()), policy_paths)?;
+    let files =
+        if paths.is_empty() { Vec::new() } else { open_policies(paths, &Loader::new(&config)?, &limits)? };
+    Ok(Arc::new(policy_registry(&files, config, limits)))
 }
 
 /// Some of what a simulation can replay.

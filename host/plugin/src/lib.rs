@@ -58,7 +58,7 @@ pub use load::{Loader, LoaderConfig, Opened, Source, default_cache_dir};
 pub use load_error::{Age, Label, LoadError};
 pub use names::name_fault;
 pub use plugin::Plugin;
-pub use policies::{POLICY_PREFIX, PolicyFile, full_name, policy_files, policy_registry};
+pub use policies::{POLICY_PREFIX, PolicyFile, full_name, open_policies, policy_paths, policy_registry};
 pub use state::{StateStore, StrategyState};
 pub use strategy::WasmStrategy;
 pub use world::{WORLD, World};

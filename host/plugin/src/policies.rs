@@ -27,17 +27,28 @@ pub struct PolicyFile {
     pub plugin: Result<Arc<PolicyPlugin>, LoadError>,
 }
 
-/// Opens every eviction policy of the plugin directory, in the order of the files' names. A directory that does not exist is an
-/// empty one.
+/// The eviction policies of the plugin directory, in the order of the files' names. A directory that does not exist is an empty
+/// one. Nothing is compiled, so that who finds none needs no loader.
 ///
 /// # Errors
-/// The directory cannot be listed, or two files give themselves one name.
-pub fn policy_files(dir: &Path, loader: &Loader, limits: &Limits) -> Result<Vec<PolicyFile>, LoadError> {
+/// The directory cannot be listed.
+pub fn policy_paths(dir: &Path) -> Result<Vec<PathBuf>, LoadError> {
+    let mut paths = component_files(dir)?;
+    paths.retain(|path| Source::File(path).world() == World::Eviction);
+    Ok(paths)
+}
+
+/// Opens eviction policies in this order.
+///
+/// # Errors
+/// Two files give themselves one name. One that cannot be opened is no error here.
+pub fn open_policies(
+    paths: Vec<PathBuf>,
+    loader: &Loader,
+    limits: &Limits,
+) -> Result<Vec<PolicyFile>, LoadError> {
     let mut found: Vec<PolicyFile> = Vec::new();
-    for path in component_files(dir)? {
-        if Source::File(&path).world() != World::Eviction {
-            continue;
-        }
+    for path in paths {
         let plugin = loader.open_policy(Source::File(&path), limits).map(Arc::new);
         let same = |file: &&PolicyFile| match (&file.plugin, &plugin) {
             (Ok(one), Ok(two)) => one.name() == two.name(),

@@ -112,8 +112,11 @@ impl Reloader {
     fn learn_names(&mut self) {
         let limits = strategies::start_limits(&self.settings, Time::Machine);
         for path in self.known.keys() {
-            if let Ok(plugin) = self.loader.open(Source::File(path), &limits) {
-                self.running.insert(path.clone(), plugin.name().to_owned());
+            // As a rule it is known from the start of the run, and not compiled or run for this.
+            if Source::File(path).world() == World::Strategy
+                && let Ok(known) = self.loader.inspect(Source::File(path), &limits)
+            {
+                self.running.insert(path.clone(), known.description.name);
             }
         }
     }
@@ -132,13 +135,13 @@ impl Reloader {
         }
         for (path, digest) in &now {
             if before.get(path) != Some(digest) {
-                self.changed(path);
+                self.changed(path, digest);
             }
         }
     }
 
     /// A file is new, or another one.
-    fn changed(&mut self, path: &Path) {
+    fn changed(&mut self, path: &Path, digest: &Digest) {
         let file = path.display();
         let limits = strategies::start_limits(&self.settings, Time::Machine);
         let runs = match self.running.get(path) {
@@ -167,7 +170,7 @@ impl Reloader {
         };
         match self.start(&plugin, strategy) {
             Ok(with) => {
-                let from = format!("{file} ({})", short(&with.identity().digest));
+                let from = format!("{file} ({})", digest.short());
                 if self.tell(Command::Replace { with: Box::new(with), from: from.clone() }) {
                     self.note(format!("{name} runs from {from} since it changed"));
                 }
@@ -230,9 +233,4 @@ impl Reloader {
             notes.push(text);
         }
     }
-}
-
-/// The algorithm and the first digits of a digest.
-fn short(digest: &str) -> &str {
-    digest.get(..19).unwrap_or(digest)
 }

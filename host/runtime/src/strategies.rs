@@ -31,13 +31,19 @@ pub struct Loaded {
 /// # Errors
 /// This machine cannot run compiled WebAssembly.
 pub fn loader(settings: &Settings) -> Result<Loader, LoadError> {
+    Loader::new(&loader_config(settings))
+}
+
+/// How such a loader is set up.
+#[must_use]
+pub fn loader_config(settings: &Settings) -> LoaderConfig {
     let plugins = &settings.plugins;
-    Loader::new(&LoaderConfig {
+    LoaderConfig {
         compile: CompileLimits { memory_bytes: plugins.compile_memory.get(), time: plugins.compile_time },
         cache_dir: host_plugin::default_cache_dir(),
         cache_bytes: plugins.cache_size.get(),
         ..LoaderConfig::default()
-    })
+    }
 }
 
 /// What strategies have learnt: kept in a folder, or for this run where none is given.

@@ -1,8 +1,6 @@
 //! The eviction policies in the list of components.
 
-use std::path::Path;
-
-use host_plugin::{Limits, Place, PolicyFile, bundled_policies, full_name, policy_files};
+use host_plugin::{Limits, Place, PolicyFile, bundled_policies, full_name, open_policies, policy_paths};
 use host_profile::Settings;
 use host_runtime::strategies;
 
@@ -14,7 +12,8 @@ pub(super) fn list(settings: &Settings) -> Result<Vec<Listed>, Failure> {
     let loader = strategies::loader(settings)?;
     let limits = Limits::of_policies();
     let dir = settings.plugins.dir.as_deref();
-    let files = dir.map_or_else(|| Ok(Vec::new()), |dir| policy_files(dir, &loader, &limits))?;
+    let paths = dir.map_or_else(|| Ok(Vec::new()), policy_paths)?;
+    let files = open_policies(paths, &loader, &limits)?;
     let mut listed: Vec<Listed> = files.into_iter().map(|file| of_file(file, settings)).collect();
     for (name, bytes) in bundled_policies() {
         let place = Place::Bundled(name, bytes);
@@ -36,6 +35,7 @@ fn state(name: &str, settings: &Settings) -> &'static str {
 
 fn of_file(file: PolicyFile, settings: &Settings) -> Listed {
     let PolicyFile { path, plugin } = file;
+    let of_file = path.file_stem().unwrap_or_default().to_string_lossy().replace('_', "-");
     let place = Place::File(path);
     match plugin {
         Ok(plugin) => {
@@ -44,12 +44,7 @@ fn of_file(file: PolicyFile, settings: &Settings) -> Listed {
             Listed::policy(name, state, &place, Some(&plugin.inspection()), None)
         }
         Err(error) => {
-            let name = match &place {
-                Place::File(path) => path.file_stem().unwrap_or(Path::new("").as_os_str()),
-                Place::Bundled(name, _) => Path::new(name).as_os_str(),
-            };
-            let name = full_name(&name.to_string_lossy());
-            Listed::policy(name, "cannot be loaded", &place, None, Some(error.to_string()))
+            Listed::policy(full_name(&of_file), "cannot be loaded", &place, None, Some(error.to_string()))
         }
     }
 }
