@@ -146,7 +146,12 @@ fn under_load(row: &Row) {
     let words = words(&report, &ledger(&file));
     let tuned = &report["tuned"];
     let served = ["hits", "prefetched", "misses"].map(|figure| tuned[figure].as_u64().unwrap());
-    assert_eq!((&tuned["requests"], served.iter().sum()), (&REQUESTS.into(), REQUESTS), "{}", row.fault);
+    assert_eq!(
+        (&tuned["requests"], served.iter().sum()),
+        (&REQUESTS.into(), REQUESTS),
+        "{}: {words:#?}",
+        row.fault
+    );
     let peak = tuned["peak_memory_bytes"].as_u64().unwrap();
     assert!(peak < MOST_MEMORY, "{}: {peak} bytes", row.fault);
     if let Kind::Policy = row.kind {

@@ -206,7 +206,9 @@ impl Pending {
                 Stage::InFlight { decided: true, .. } => {}
                 Stage::Held { why, ticket, since } => {
                     let Loaded { source, at, .. } = self.remove(entry);
-                    let in_time = now - since <= self.usual() && !self.has_lapsed(ticket);
+                    // It may have been held back after this request took its place in the order: by one that overtook it.
+                    let waited = now.saturating_sub(since);
+                    let in_time = waited <= self.usual() && !self.has_lapsed(ticket);
                     let part = self.load_time.part_since(at);
                     self.decide_held(
                         &source,

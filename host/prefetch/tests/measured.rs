@@ -146,3 +146,27 @@ fn random_keys_are_left_alone() {
     let issued = serve(&p, random.take(50_000)).len();
     assert!(issued < 250, "{issued} of 50,000 requests");
 }
+
+#[test]
+fn threads_whose_requests_overtake_each_other_ask_for_what_was_held_back() {
+    let p = measured();
+    for id in 0..8 {
+        p.install(0, id, Rule::Association { key: u64::from(id), targets: (100..108).collect() }).unwrap();
+    }
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let p = &p;
+            scope.spawn(move || {
+                let mut loads = Vec::new();
+                for turn in 0..100_000_u64 {
+                    let key = if turn % 2 == thread % 2 { turn % 8 } else { 100 + turn / 3 % 8 };
+                    p.arrived(key, |_| false, &mut loads);
+                    loads.drain(..).for_each(|load| p.loaded(load.key, 1));
+                    p.demanded(key);
+                }
+            });
+        }
+    });
+    let held = |counts: &Counts| counts.tried + counts.withheld;
+    assert!(p.stats().iter().any(|rule| held(&rule.counts) > 100), "{:?}", p.stats());
+}

@@ -182,6 +182,7 @@ impl ControlPlane {
         let mut notes = report::objections(&cost.strategies);
         notes.extend(fallbacks::note(&self.cache.stats()));
         notes.extend(plane.tap.as_ref().and_then(|tap| unsampled(tap.dropped())));
+        notes.extend(self.executor.as_ref().and_then(|executor| panicked(&executor.window())));
         let (decisions, rules) = (control.decisions().to_vec(), control.rule_changes().to_vec());
         let strategies = control.statuses().collect();
         notes.extend(self.ledger.finish().map(|error| format!("the ledger is not whole: {error}")));
@@ -365,6 +366,17 @@ fn unsampled(dropped: u64) -> Option<String> {
     let note =
         || format!("the shadows did not see {dropped} requests: the control thread had no time for them");
     (dropped > 0).then(note)
+}
+
+/// A panic costs the request that it happens in, and nothing else: but nobody may take the figures for those of all requests.
+fn panicked(stats: &host_executor::ExecutorStats) -> Option<String> {
+    let tasks: u64 = stats.classes.iter().map(|class| class.panicked).sum();
+    (tasks > 0).then(|| {
+        format!(
+            "tasks that panicked: {tasks}; each is a request that was not served, by a defect of the host. Please report it with \
+             the message on standard error"
+        )
+    })
 }
 
 fn small(workers: u64) -> u32 {

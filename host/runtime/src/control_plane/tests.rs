@@ -103,6 +103,16 @@ fn every_class_has_the_latency_target_of_the_settings_also_after_a_reload() {
     assert_eq!(target(&control), None);
 }
 
+#[test]
+fn a_task_that_panicked_is_told() {
+    let executor = Arc::new(Executor::new(host_executor::Config::for_cores(1)).unwrap());
+    let Parts { plane, control } = parts(Some(Arc::clone(&executor)));
+    let task = async { panic!("a defect, which this test wants") };
+    executor.block_on(executor.io(executor.class("request"), task)).unwrap_err();
+    let notes = control.finish(Duration::from_millis(1), &plane).notes;
+    assert!(notes.iter().any(|note| note.starts_with("tasks that panicked: 1;")), "{notes:?}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
