@@ -9,6 +9,7 @@ mod faults;
 mod files;
 mod hostile;
 mod learnt;
+mod mutated;
 mod outside;
 mod refused;
 
