@@ -25,6 +25,8 @@ pub(crate) enum Content {
     Random,
     /// Components that instantiate one another twice, 60 levels deep: 2 kB of file.
     Doubling,
+    /// A strategy with a function that takes long to compile.
+    Tangle,
     /// A strategy of 199 MB, of which the disk keeps no more than its head.
     Sparse,
 }
@@ -45,6 +47,7 @@ impl Content {
             }
             Self::Random => fs::write(&beside, random(100_000)).unwrap(),
             Self::Doubling => fs::write(&beside, doubling()).unwrap(),
+            Self::Tangle => fs::write(&beside, tangle(name)).unwrap(),
             Self::Sparse => {
                 let mut bytes = strategy(name, "");
                 // A custom section of 199,000,000 bytes, and of name `n`.
@@ -85,8 +88,35 @@ fn doubling() -> Vec<u8> {
     wat::parse_str(text).unwrap()
 }
 
+/// Functions of loops within which every variable may change: a compiler has to follow each through all of them. Each function is
+/// within what is compiled.
+fn tangle(name: &str) -> Vec<u8> {
+    const FUNCTIONS: usize = 20;
+    const VARIABLES: usize = 400;
+    const LOOPS: usize = 2_000;
+    let mut functions = String::new();
+    for _ in 0..FUNCTIONS {
+        write!(functions, "(func (param i32) (local{})", " i64".repeat(VARIABLES)).unwrap();
+        for number in 0..LOOPS {
+            let (one, other) = (number * 7_919 % VARIABLES + 1, number * 104_729 % VARIABLES + 1);
+            write!(
+                functions,
+                "(loop (local.set {one} (i64.add (local.get {one}) (local.get {other}))) (br_if 0 (local.get 0)))"
+            )
+            .unwrap();
+        }
+        functions.push(')');
+    }
+    with_functions(name, "", &functions)
+}
+
 /// A strategy of this name without imports. From tick 2 on it runs these instructions, which may use the table `$t`.
 pub(crate) fn strategy(name: &str, instructions: &str) -> Vec<u8> {
+    with_functions(name, instructions, "")
+}
+
+/// The same with further functions, which nobody calls.
+fn with_functions(name: &str, instructions: &str, functions: &str) -> Vec<u8> {
     // The record that `describe` answers: name, version and summary as place and length, and two empty lists. The answer of
     // `tick` is in bytes that are zero.
     let place = |at: u8, length: usize| {
@@ -120,6 +150,7 @@ pub(crate) fn strategy(name: &str, instructions: &str) -> Vec<u8> {
                 (func (export "tick") (param i64 i64 i64) (result i32)
                     (if (i64.ge_u (local.get 0) (i64.const 2)) (then {instructions}))
                     i32.const 256)
+                {functions}
                 (data (i32.const 16) "{record}")
                 (data (i32.const 80) "0.1.0")
                 (data (i32.const 96) "{name}"))

@@ -45,6 +45,8 @@ pub(crate) struct Row {
     pub(crate) grants: &'static str,
     /// Further settings, below the strategy's own table.
     pub(crate) more: &'static [&'static str],
+    /// Further settings of the host.
+    pub(crate) host: &'static [&'static str],
     /// What the host says, with `...` for anything.
     pub(crate) text: &'static str,
     /// What it says after a hot reload, where that is something else.
@@ -60,7 +62,17 @@ impl Row {
         content: Content,
         text: &'static str,
     ) -> Self {
-        Self { fault, name, kind, content, grants: "\"settings\"", more: &[], text, reloaded: None }
+        Self {
+            fault,
+            name,
+            kind,
+            content,
+            grants: "\"settings\"",
+            more: &[],
+            host: &[],
+            text,
+            reloaded: None,
+        }
     }
 
     pub(crate) const fn granted(self, grants: &'static str) -> Self {
@@ -71,13 +83,17 @@ impl Row {
         Self { more, ..self }
     }
 
+    pub(crate) const fn of_host(self, host: &'static [&'static str]) -> Self {
+        Self { host, ..self }
+    }
+
     pub(crate) const fn reloaded(self, text: &'static str) -> Self {
         Self { reloaded: Some(text), ..self }
     }
 
     /// The settings of a run with it.
     pub(crate) fn sets(&self) -> Vec<String> {
-        let Self { name, grants, more, .. } = self;
+        let Self { name, grants, more, host, .. } = self;
         if self.kind == Kind::Policy {
             // Nobody puts another policy in its place before it fails.
             return ["cache.policy=plugin:bad-policy", "strategies.cache-policy.enabled=false"]
@@ -92,6 +108,7 @@ impl Row {
             "--set=control.judge=false".to_owned(),
         ];
         sets.extend(more.iter().map(|key| format!("--set=strategies.{name}.{key}")));
+        sets.extend(host.iter().map(|key| format!("--set={key}")));
         sets
     }
 

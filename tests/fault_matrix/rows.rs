@@ -1,6 +1,8 @@
 //! The rows of the matrix.
 
-use super::bytes::Content::{self, Built, Doubling, Half, Policy, Random, Renamed, Sparse, Text, Ticks};
+use super::bytes::Content::{
+    self, Built, Doubling, Half, Policy, Random, Renamed, Sparse, Tangle, Text, Ticks,
+};
 use super::expected::{Kind, Row};
 
 const CONTROL: &str = r#""cache-control", "executor-control", "prefetch-control", "log""#;
@@ -86,6 +88,16 @@ pub(crate) const ROWS: &[Row] = &[
     )
         .granted(CONTROL)
         .set(MUCH),
+    Row::new(
+        "100,000 keys of learnt state",
+        "state-flood",
+        Kind::Bounded,
+        Built("state-flood"),
+        "not all that it has learnt is kept: at most 64 keys are kept; raise `strategies.state-flood.limits.state-keys` to \
+         keep more",
+    )
+    .granted("\"settings\", \"state\"")
+    .set(MUCH),
     fails(
         "giant strings and lists",
         "giant-values",
@@ -182,6 +194,13 @@ pub(crate) const ROWS: &[Row] = &[
         "compile-bomb.wasm: ... definitions, once every component and type in it is written out, and at most 50000 are \
          compiled. No key of a profile changes that: a smaller component has to be built",
     ),
+    broken(
+        "compile bomb of ordinary shape",
+        "compile-tangle",
+        Tangle,
+        "compile-tangle.wasm: takes longer than 2 s to compile; raise `plugins.compile-time` in the profile if it is meant to",
+    )
+    .of_host(&["plugins.compile-time=2s"]),
     broken(
         "file of 200 MB",
         "large",
