@@ -16,6 +16,8 @@ mod edges;
 #[cfg(test)]
 mod eviction;
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod fault_matrix;
 #[cfg(test)]
 mod floors;

@@ -29,7 +29,7 @@ pub const TARGET: &str = "wasm32-wasip2";
 /// A component that was built.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Artifact {
-    /// Name of the crate's library target, in kebab-case: `cache-policy`.
+    /// Name of the crate's library target, or of the example, in kebab-case: `cache-policy`.
     pub name: String,
     /// Where the component lies. Overwritten by the next build into the same target directory.
     pub path: PathBuf,
@@ -41,6 +41,7 @@ pub struct Build {
     manifest_dir: PathBuf,
     target_dir: PathBuf,
     locked: bool,
+    examples: bool,
 }
 
 impl Build {
@@ -49,7 +50,7 @@ impl Build {
     #[must_use]
     pub fn new(manifest_dir: impl Into<PathBuf>) -> Self {
         let manifest_dir = manifest_dir.into();
-        Self { target_dir: manifest_dir.join("target"), manifest_dir, locked: false }
+        Self { target_dir: manifest_dir.join("target"), manifest_dir, locked: false, examples: false }
     }
 
     /// Where cargo puts what it builds. Must not be the target directory of a cargo that is running
@@ -64,6 +65,13 @@ impl Build {
     #[must_use]
     pub fn locked(mut self, locked: bool) -> Self {
         self.locked = locked;
+        self
+    }
+
+    /// Builds the examples in place of the library.
+    #[must_use]
+    pub fn examples(mut self) -> Self {
+        self.examples = true;
         self
     }
 
@@ -104,6 +112,9 @@ impl Build {
             .current_dir(&self.manifest_dir);
         if self.locked {
             command.arg("--locked");
+        }
+        if self.examples {
+            command.arg("--examples");
         }
         if let Some(jobs) = std::env::var_os("NUM_JOBS") {
             command.arg("--jobs").arg(jobs);
