@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
+use host_plugin::POLICY_PREFIX;
 use host_profile::{Loader, Settings};
 use host_simulator::Registry;
 use host_telemetry::Machine;
 
 use crate::exit::Failure;
-use crate::policies::{policies, policies_of};
+use crate::out;
+use crate::policies::{Policies, policies, policies_of};
 
 /// Where settings come from: defaults < profile < user file < environment < flags.
 #[derive(Debug, Args)]
@@ -41,6 +43,11 @@ pub(crate) struct Above {
     #[arg(long, value_name = "DIR")]
     plugin_dir: Option<PathBuf>,
 
+    /// Lock file of that directory, which accepts what is in it; the same as `--set plugins.lock=FILE` [default:
+    /// host-plugins.lock in the directory, where it exists]. `host plugin lock` writes it.
+    #[arg(long, value_name = "FILE")]
+    plugin_lock: Option<PathBuf>,
+
     /// End with an error where a strategy cannot start; the same as `--set plugins.strict=true`.
     #[arg(long)]
     strict: bool,
@@ -55,6 +62,12 @@ impl Layers {
     /// The effective configuration on this machine, for work below `path`.
     pub(crate) fn load(&self, path: &Path) -> Result<Settings, Failure> {
         Ok(self.load_with_policies(path)?.0)
+    }
+
+    /// The same for a command that looks at components or changes what is accepted of them: whichever policies it names, nothing
+    /// of the plugin directory is opened.
+    pub(crate) fn load_alone(&self) -> Result<Settings, Failure> {
+        self.above.load_alone(&self.profile, &Machine::read(Path::new(".")))
     }
 
     /// The same with the policies that there are.
@@ -100,9 +113,22 @@ impl Above {
         profile: &str,
         machine: &Machine,
     ) -> Result<(Settings, Arc<Registry>), Failure> {
-        let any = policies().as_ref().clone().with_any_component();
-        let policies = policies_of(&self.read(profile, machine, any)?)?;
-        Ok((self.read(profile, machine, Arc::clone(&policies))?, policies))
+        let Policies { registry, left_out } = policies_of(&self.load_alone(profile, machine)?)?;
+        let read = self.read(profile, machine, Arc::clone(&registry));
+        let mut settings = read.inspect_err(|_| {
+            // The policy that is unknown may be in one of them.
+            left_out.iter().for_each(|error| out::say(&error.to_string()));
+        })?;
+        let names = registry.names();
+        let names = names.chain(left_out.iter().map(|left| left.name.as_str()));
+        settings.check_pins(names.filter(|name| name.starts_with(POLICY_PREFIX)))?;
+        settings.notes.extend(left_out.iter().map(|left| format!("a policy is left out: {left}")));
+        Ok((settings, registry))
+    }
+
+    /// The effective configuration, whichever policies it names: nothing of the plugin directory is opened.
+    fn load_alone(&self, profile: &str, machine: &Machine) -> Result<Settings, Failure> {
+        self.read(profile, machine, policies().as_ref().clone().with_any_component())
     }
 
     fn read(
@@ -118,7 +144,8 @@ impl Above {
             loader = loader.user_file(Some(file.clone()));
         }
         let dir = self.plugin_dir.as_ref().map(|dir| format!("plugins.dir={}", dir.display()));
+        let lock = self.plugin_lock.as_ref().map(|file| format!("plugins.lock={}", file.display()));
         let strict = self.strict.then(|| "plugins.strict=true".to_owned());
-        Ok(loader.set(self.set.iter().cloned().chain(dir).chain(strict)).load(machine)?)
+        Ok(loader.set(self.set.iter().cloned().chain(dir).chain(lock).chain(strict)).load(machine)?)
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use host_plugin::{
-    Limits, LoadError, Loader, LoaderConfig, PolicyPlugin, Source, default_cache_dir, full_name,
+    Limits, LoadError, Loader, LoaderConfig, PolicyFile, PolicyPlugin, Source, default_cache_dir, full_name,
     open_policies, policy_paths, policy_registry,
 };
 use host_profile::Settings;
@@ -25,16 +25,46 @@ pub(crate) fn policies() -> Arc<Registry> {
     Arc::clone(&POLICIES)
 }
 
+/// The policies that there are.
+pub(crate) struct Policies {
+    pub(crate) registry: Arc<Registry>,
+    /// Those of the plugin directory that cannot be opened.
+    pub(crate) left_out: Vec<LeftOut>,
+}
+
+/// A policy that cannot be opened.
+pub(crate) struct LeftOut {
+    /// The name that it had when it was accepted, or else that of its file; with `plugin:`.
+    pub(crate) name: String,
+    error: LoadError,
+}
+
+impl LeftOut {
+    pub(crate) fn new(path: &Path, error: LoadError) -> Self {
+        let of_file = || path.file_stem().unwrap_or_default().to_string_lossy().replace('_', "-");
+        let name = full_name(&error.name().map_or_else(of_file, str::to_owned));
+        Self { name, error }
+    }
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
 /// The policies of this binary and of the plugin directory that the settings name. Without a file there no sandbox is set up.
 ///
 /// # Errors
 /// The directory cannot be listed, or two of its files give themselves one name.
-pub(crate) fn policies_of(settings: &Settings) -> Result<Arc<Registry>, LoadError> {
+pub(crate) fn policies_of(settings: &Settings) -> Result<Policies, LoadError> {
     let (config, limits) = (strategies::loader_config(settings), Limits::of_policies());
     let paths = settings.plugins.dir.as_deref().map_or_else(|| Ok(Vec::new()), policy_paths)?;
     let files =
         if paths.is_empty() { Vec::new() } else { open_policies(paths, &Loader::new(&config)?, &limits)? };
-    Ok(Arc::new(policy_registry(&files, config, limits)))
+    let registry = Arc::new(policy_registry(&files, config, limits));
+    let left_out = |PolicyFile { path, plugin }: PolicyFile| Some(LeftOut::new(&path, plugin.err()?));
+    Ok(Policies { registry, left_out: files.into_iter().filter_map(left_out).collect() })
 }
 
 /// Some of what a simulation can replay.

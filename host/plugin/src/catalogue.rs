@@ -84,7 +84,7 @@ impl Known {
 /// A component of the catalogue.
 #[derive(Debug)]
 pub struct Listed {
-    /// The name that it gives itself; where it cannot be asked, that of its file without `.wasm` and with `-` for `_`.
+    /// The name that it gives itself; where it cannot be asked, that of the lock file, or of its file without `.wasm` and with `-` for `_`.
     pub name: String,
     /// Where it is.
     pub place: Place,
@@ -119,7 +119,7 @@ impl Catalogue {
             let plugin = Known::read(Source::File(&path), loader, limits, needed);
             let name = match &plugin {
                 Ok(known) => known.inspection().description.name,
-                Err(_) => file_name(&path),
+                Err(error) => error.name().map_or_else(|| file_name(&path), str::to_owned),
             };
             let replaces_bundled = plugin.is_ok()
                 && bundled.iter().any(|place| matches!(place, Place::Bundled(n, _) if *n == name));

@@ -21,7 +21,7 @@ use crate::artifact::{self, Artifacts};
 use crate::compile::{self, CompileError, CompileLimits};
 use crate::described::Descriptions;
 use crate::description::Description;
-use crate::digest::Digest;
+use crate::digest::{Digest, Sha256};
 use crate::engine;
 use crate::eviction::PolicyPlugin;
 use crate::inspection::Inspection;
@@ -29,10 +29,12 @@ use crate::interfaces::Interfaces;
 use crate::limits::Limits;
 use crate::load_error::{Label, LoadError};
 use crate::plugin::Plugin;
+use crate::policies::full_name;
 use crate::shape;
 use crate::store_data::Tables;
 use crate::strategy::WasmStrategy;
 use crate::ticker::Ticker;
+use crate::trust::Trust;
 use crate::world::World;
 
 /// A component to load.
@@ -119,6 +121,17 @@ impl Opened {
     }
 }
 
+/// What there is to know of a component, and whether it would be taken.
+#[derive(Debug)]
+pub struct Examined {
+    /// What it says of itself and needs.
+    pub inspection: Inspection,
+    /// The digest of its bytes that pins and lock files have.
+    pub sha256: Sha256,
+    /// Why it would not be taken, where it would not.
+    pub untrusted: Option<LoadError>,
+}
+
 /// How a loader works.
 #[derive(Debug, Clone)]
 pub struct LoaderConfig {
@@ -132,6 +145,8 @@ pub struct LoaderConfig {
     pub cache_dir: Option<PathBuf>,
     /// What they may weigh together, bytes. Beyond it, those that were used longest ago go.
     pub cache_bytes: u64,
+    /// What the operator has accepted.
+    pub trust: Trust,
 }
 
 impl Default for LoaderConfig {
@@ -142,6 +157,7 @@ impl Default for LoaderConfig {
             gauges: Gauges::default(),
             cache_dir: None,
             cache_bytes: 1_000_000_000,
+            trust: Trust::default(),
         }
     }
 }
@@ -191,6 +207,7 @@ pub struct Loader {
     /// None where nothing is kept.
     descriptions: Option<Descriptions>,
     compile_limits: CompileLimits,
+    trust: Trust,
     tables: Arc<Tables>,
     note: Option<String>,
     on_compile: Option<OnCompile>,
@@ -211,6 +228,7 @@ impl Loader {
             cache,
             descriptions: kept_in.map(Descriptions::new),
             compile_limits: config.compile,
+            trust: config.trust.clone(),
             tables: Arc::new(Tables { dials: config.dials.clone(), gauges: config.gauges.clone() }),
             note,
             on_compile: None,
@@ -237,11 +255,26 @@ impl Loader {
     /// # Errors
     /// Not a component of world `strategy`, one that is too large for its shape, or one that fails to describe itself.
     pub fn open(&self, source: Source<'_>, limits: &Limits) -> Result<Plugin, LoadError> {
+        let (bytes, label) = self.read(source)?;
+        let plugin = self.open_bytes(&bytes, label.clone(), limits)?;
+        self.trust.check_name(plugin.name(), &label.place, &bytes)?;
+        Ok(plugin)
+    }
+
+    /// Reads a component, and holds it against the lock file of its directory.
+    fn read<'a>(&self, source: Source<'a>) -> Result<(Cow<'a, [u8]>, Label), LoadError> {
         let (bytes, label) = source.read()?;
+        if let Source::File(path) = source {
+            self.trust.check_file(path, &bytes)?;
+        }
+        Ok((bytes, label))
+    }
+
+    fn open_bytes(&self, bytes: &[u8], label: Label, limits: &Limits) -> Result<Plugin, LoadError> {
         let span = tracing::info_span!("open", component = %label.place, digest = %label.digest.short());
         let _inside = span.enter();
-        let interfaces = Interfaces::read(&bytes, &label, World::Strategy)?;
-        let (component, compile_time) = self.compile(&self.strategies, &bytes, &label)?;
+        let interfaces = Interfaces::read(bytes, &label, World::Strategy)?;
+        let (component, compile_time) = self.compile(&self.strategies, bytes, &label)?;
         let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let (ticker, tables) = (Arc::clone(&self.strategies.ticker), Arc::clone(&self.tables));
         let plugin = Plugin::new(component, ticker, tables, interfaces, size, label, limits)?;
@@ -261,12 +294,23 @@ impl Loader {
     /// # Errors
     /// Not a component of world `eviction`, one that is too large for its shape, or one that fails to describe itself.
     pub fn open_policy(&self, source: Source<'_>, limits: &Limits) -> Result<PolicyPlugin, LoadError> {
-        let (bytes, label) = source.read()?;
+        let (bytes, label) = self.read(source)?;
+        let plugin = self.open_policy_bytes(&bytes, label.clone(), limits)?;
+        self.trust.check_name(&full_name(plugin.name()), &label.place, &bytes)?;
+        Ok(plugin)
+    }
+
+    fn open_policy_bytes(
+        &self,
+        bytes: &[u8],
+        label: Label,
+        limits: &Limits,
+    ) -> Result<PolicyPlugin, LoadError> {
         let span = tracing::info_span!("open", component = %label.place, digest = %label.digest.short());
         let _inside = span.enter();
-        let interfaces = Interfaces::read(&bytes, &label, World::Eviction)?;
+        let interfaces = Interfaces::read(bytes, &label, World::Eviction)?;
         let runtime = self.policies()?;
-        let (component, compile_time) = self.compile(&runtime, &bytes, &label)?;
+        let (component, compile_time) = self.compile(&runtime, bytes, &label)?;
         let (ticker, tables) = (Arc::clone(&runtime.ticker), Arc::clone(&self.tables));
         let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let digest = label.digest.clone();
@@ -306,7 +350,7 @@ impl Loader {
     /// # Errors
     /// It cannot be opened.
     pub fn open_any(&self, source: Source<'_>, limits: &Limits) -> Result<Opened, LoadError> {
-        let (bytes, label) = source.read()?;
+        let (bytes, label) = self.read(source)?;
         let source = Source::Bytes { name: &label.place, bytes: &bytes };
         match Interfaces::world(&bytes) {
             World::Eviction => {
@@ -323,18 +367,55 @@ impl Loader {
     /// # Errors
     /// It cannot be opened.
     pub fn inspect(&self, source: Source<'_>, limits: &Limits) -> Result<Inspection, LoadError> {
-        let (bytes, label) = source.read()?;
-        if let Some(known) = self.kept(&bytes, &label, Interfaces::world(&bytes)) {
-            return Ok(known);
-        }
-        Ok(self.open_any(Source::Bytes { name: &label.place, bytes: &bytes }, limits)?.inspection())
+        let (bytes, label) = self.read(source)?;
+        let inspection = self.look(&bytes, &label, limits)?;
+        self.trust.check_name(&named(&inspection), &label.place, &bytes)?;
+        Ok(inspection)
     }
 
-    /// What a strategy said of itself when it was opened before by a host of this version. None where that is not kept.
+    /// The same of a component that need not be trusted: it is asked for its description in the sandbox, and no more. Says
+    /// whether it would be taken, too.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn examine(&self, source: Source<'_>, limits: &Limits) -> Result<Examined, LoadError> {
+        let (bytes, label) = source.read()?;
+        let inspection = self.look(&bytes, &label, limits)?;
+        let in_lock = match source {
+            Source::File(path) => self.trust.check_file(path, &bytes),
+            Source::Bytes { .. } => Ok(()),
+        };
+        let checked = in_lock.and_then(|()| self.trust.check_name(&named(&inspection), &label.place, &bytes));
+        let untrusted = checked.err().map(LoadError::from);
+        Ok(Examined { inspection, sha256: Sha256::of(&bytes), untrusted })
+    }
+
+    fn look(&self, bytes: &[u8], label: &Label, limits: &Limits) -> Result<Inspection, LoadError> {
+        let world = Interfaces::world(bytes);
+        if let Some(known) = self.kept(bytes, label, world) {
+            return Ok(known);
+        }
+        Ok(match world {
+            World::Eviction => {
+                self.open_policy_bytes(bytes, label.clone(), &Limits::of_policies())?.inspection()
+            }
+            World::Strategy => self.open_bytes(bytes, label.clone(), limits)?.inspection(),
+        })
+    }
+
+    /// What the operator has accepted.
+    #[must_use]
+    pub fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
+    /// What a strategy said of itself when it was opened before by a host of this version. None where that is not kept, or it is
+    /// not trusted.
     #[must_use]
     pub fn described(&self, source: Source<'_>) -> Option<Inspection> {
-        let (bytes, label) = source.read().ok()?;
-        self.kept(&bytes, &label, World::Strategy)
+        let (bytes, label) = self.read(source).ok()?;
+        let known = self.kept(&bytes, &label, World::Strategy)?;
+        self.trust.check_name(&named(&known), &label.place, &bytes).is_ok().then_some(known)
     }
 
     /// What a component of a world said of itself. What is wrong with one is left to whoever opens it.
@@ -392,6 +473,12 @@ impl Loader {
         })?;
         Ok((component, Some(took)))
     }
+}
+
+/// The name by which a component is pinned.
+fn named(inspection: &Inspection) -> String {
+    let name = &inspection.description.name;
+    if inspection.world == World::Eviction.name() { full_name(name) } else { name.clone() }
 }
 
 impl fmt::Debug for Loader {

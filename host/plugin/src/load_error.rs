@@ -14,6 +14,7 @@ use crate::compile::{CompileError, CompileLimits};
 use crate::digest::Digest;
 use crate::names;
 use crate::shape::ShapeError;
+use crate::trust::TrustError;
 use crate::world::{PACKAGE_VERSION, World};
 
 /// A component as error texts call it: where it came from, and the start of its digest.
@@ -254,12 +255,30 @@ pub enum LoadError {
         /// The second.
         second: PathBuf,
     },
+    /// Nobody has accepted these bytes, or somebody others.
+    #[error(transparent)]
+    Untrusted(Box<TrustError>),
     /// The sandbox itself cannot be set up on this machine.
     #[error("the WebAssembly sandbox cannot be set up on this machine: {0}")]
     Sandbox(String),
 }
 
+impl From<TrustError> for LoadError {
+    fn from(error: TrustError) -> Self {
+        Self::Untrusted(Box::new(error))
+    }
+}
+
 impl LoadError {
+    /// The name of the component, where it is known though it cannot be opened.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Untrusted(error) => error.name(),
+            _ => None,
+        }
+    }
+
     pub(crate) fn of_shape(error: ShapeError, component: &Label) -> Self {
         let component = component.clone();
         match error {

@@ -138,6 +138,18 @@ pub enum ProfileError {
         /// The strategies there are, and the folder for further ones.
         expected: String,
     },
+    /// A pin of an eviction policy that there is not.
+    #[error("{place}: {key}: no policy of that name{}", hint(nearest.as_deref(), expected))]
+    UnknownPin {
+        /// Where it was written.
+        place: String,
+        /// The key as a file has it.
+        key: String,
+        /// The nearest policy.
+        nearest: Option<String>,
+        /// The policies that are components.
+        expected: String,
+    },
     /// The folder of a project could not be walked.
     #[error("{}: cannot be walked: {message}", path.display())]
     Walk {

@@ -26,6 +26,8 @@ pub(crate) enum Kind {
     Span(Duration, Duration),
     /// A list of grants.
     Grants,
+    /// A SHA-256 digest in hexadecimal.
+    Sha256,
     /// A string, number or boolean, kept as text: a strategy's own setting.
     Scalar,
 }

@@ -17,7 +17,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// The keys that belong to no dial. Caches are measured in megabytes; the floor of the cap only excludes slips of the
 /// unit.
-const OTHERS: [Key; 40] = [
+const OTHERS: [Key; 41] = [
     key("summary", Kind::Text),
     key("optimise", Kind::Choice(&["throughput", "latency", "memory", "bandwidth"])),
     bound("memory.cap", Kind::Bytes(1_000, 1_000_000_000_000_000)),
@@ -55,6 +55,7 @@ const OTHERS: [Key; 40] = [
     key("plugins.dir", Kind::Text),
     key("plugins.cache-size", Kind::Bytes(0, 1_000_000_000_000)),
     key("plugins.state-dir", Kind::Text),
+    key("plugins.lock", Kind::Text),
     bound("plugins.compile-memory", Kind::Bytes(10_000_000, 1_000_000_000_000)),
     key("plugins.compile-time", Kind::Span(Duration::from_secs(1), Duration::from_secs(3_600))),
     key("plugins.strict", Kind::Flag),
@@ -78,6 +79,18 @@ pub(crate) const STRATEGIES: &str = "strategies";
 /// The table of limits, and the part of a strategy's table that overrides it key by key.
 pub(crate) const LIMITS: &str = "limits";
 
+/// The table of the pins of eviction policies, whose keys are names of policies. A strategy is pinned in its own table.
+pub(crate) const PINS: &str = "plugins.pins";
+
+/// What such a name begins with.
+const PINNED: &str = "plugin:";
+
+/// The pin of an eviction policy of that name, as `cache.policy` has it.
+pub(crate) fn pin(name: &str) -> Option<(Path, Kind)> {
+    let policy = name.strip_prefix(PINNED).filter(|policy| !policy.is_empty())?;
+    Some((Path::Pin(format!("{PINNED}{}", fold(policy))), Kind::Sha256))
+}
+
 /// A name of a strategy or of one of its settings as components write it: `_` and `-` are alike.
 pub(crate) fn fold(name: &str) -> String {
     name.replace('_', "-")
@@ -95,6 +108,7 @@ pub(crate) enum Field {
     Mode,
     Priority,
     Grants,
+    Sha256,
     /// One of [`limits`].
     Limit(&'static str),
     /// By its folded name.
@@ -103,7 +117,8 @@ pub(crate) enum Field {
 
 impl Field {
     /// Names of the fields in a file; `limits` and `settings` are tables.
-    pub(crate) const NAMES: [&'static str; 6] = ["enabled", "mode", "priority", "grants", LIMITS, "settings"];
+    pub(crate) const NAMES: [&'static str; 7] =
+        ["enabled", "mode", "priority", "grants", "sha256", LIMITS, "settings"];
 
     /// The field of that name, limits and settings apart.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
@@ -112,6 +127,7 @@ impl Field {
             "mode" => Some(Self::Mode),
             "priority" => Some(Self::Priority),
             "grants" => Some(Self::Grants),
+            "sha256" => Some(Self::Sha256),
             _ => None,
         }
     }
@@ -127,6 +143,7 @@ impl Field {
             Self::Mode => Kind::Choice(&StrategyMode::NAMES),
             Self::Priority => Kind::Count(0, 1_000),
             Self::Grants => Kind::Grants,
+            Self::Sha256 => Kind::Sha256,
             // Every limit is a key of the schema, so that the other kind is never used.
             Self::Limit(name) => find(&format!("{LIMITS}.{name}")).map_or(Kind::Scalar, |(_, key)| key.kind),
             Self::Setting(_) => Kind::Scalar,
@@ -134,11 +151,13 @@ impl Field {
     }
 }
 
-/// The address of a value: a key of the schema, or a field of a strategy. Ordered as rows are printed.
+/// The address of a value: a key of the schema, the pin of a policy, or a field of a strategy. Ordered as rows are printed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Path {
     /// Position in [`KEYS`], and the key's own path.
     Key(usize, &'static str),
+    /// The name of a policy, with `plugin:`.
+    Pin(String),
     /// A strategy's name and the field.
     Strategy(String, Field),
 }
@@ -147,6 +166,8 @@ impl std::fmt::Display for Path {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Key(_, path) => f.write_str(path),
+            // In quotes, as a file has to have it.
+            Self::Pin(policy) => write!(f, "{PINS}.\"{policy}\""),
             Self::Strategy(name, field) => {
                 write!(f, "{STRATEGIES}.{name}.")?;
                 match field {
@@ -154,6 +175,7 @@ impl std::fmt::Display for Path {
                     Field::Mode => f.write_str("mode"),
                     Field::Priority => f.write_str("priority"),
                     Field::Grants => f.write_str("grants"),
+                    Field::Sha256 => f.write_str("sha256"),
                     Field::Limit(limit) => write!(f, "{LIMITS}.{limit}"),
                     Field::Setting(setting) => write!(f, "settings.{setting}"),
                 }
@@ -195,6 +217,11 @@ pub(crate) fn children(path: &str) -> Vec<&'static str> {
     if path.is_empty() {
         names.insert(0, BASE);
         names.push(STRATEGIES);
+    }
+    if let Some((table, pins)) = PINS.split_once('.')
+        && table == path
+    {
+        names.push(pins);
     }
     names
 }

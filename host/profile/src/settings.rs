@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::bytes::Bytes;
 use crate::dials::DialSettings;
 use crate::error::ProfileError;
+use crate::schema::Path;
 
 /// Everything a run starts from: checked, clamped to the machine, consistent.
 #[derive(Debug, Clone, PartialEq)]
@@ -219,6 +220,10 @@ pub struct PluginSettings {
     pub dir: Option<PathBuf>,
     /// A folder for what strategies have learnt, for the next run in wall time; none where it is to last for one run.
     pub state_dir: Option<PathBuf>,
+    /// The lock file of that folder; none where it is `host-plugins.lock` in the folder, if that is there.
+    pub lock: Option<PathBuf>,
+    /// The eviction policies of which one component alone is taken, by name.
+    pub pins: Vec<PolicyPin>,
     /// Memory that compiling one component may take.
     pub compile_memory: Bytes,
     /// What compiled components may take on disk. Beyond it, those that were used longest ago go.
@@ -227,6 +232,24 @@ pub struct PluginSettings {
     pub compile_time: Duration,
     /// Whether a strategy that cannot start ends the run before it begins.
     pub strict: bool,
+}
+
+/// The one component that an eviction policy may be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyPin {
+    /// Its name with `plugin:`, and with `-` where the profile writes `_`.
+    pub policy: String,
+    /// The digest of the file: 64 hexadecimal digits, lower case.
+    pub sha256: String,
+    pub(crate) place: String,
+}
+
+impl PolicyPin {
+    /// Its key, as a file has it.
+    #[must_use]
+    pub fn key(&self) -> String {
+        Path::Pin(self.policy.clone()).to_string()
+    }
 }
 
 /// What becomes of what a strategy proposes.
@@ -265,6 +288,8 @@ pub struct StrategySettings {
     pub priority: u32,
     /// What it may import.
     pub grants: Vec<Grant>,
+    /// The digest of the one file that it may be: 64 hexadecimal digits, lower case; any where none is given.
+    pub sha256: Option<String>,
     /// What one tick of it may use: its own limits where its table gives them, those of `[limits]` elsewhere.
     pub limits: LimitSettings,
     /// Its own settings, each as text, by names with `-`.
@@ -311,6 +336,24 @@ impl Settings {
     #[must_use]
     pub fn strategy(&self, name: &str) -> Option<&StrategySettings> {
         self.strategies.iter().find(|strategy| strategy.name == name)
+    }
+
+    /// Checks that each pin of a policy belongs to one that was found: one that is misspelt would pin nothing. `known` are
+    /// the names of the policies, with `plugin:`.
+    ///
+    /// # Errors
+    /// [`ProfileError::UnknownPin`] for the first pin without a policy.
+    pub fn check_pins<'a>(&self, known: impl IntoIterator<Item = &'a str>) -> Result<(), ProfileError> {
+        let known: Vec<_> = known.into_iter().collect();
+        let Some(stray) = self.plugins.pins.iter().find(|pin| !known.contains(&pin.policy.as_str())) else {
+            return Ok(());
+        };
+        Err(ProfileError::UnknownPin {
+            place: stray.place.clone(),
+            key: stray.key(),
+            nearest: nearest(&stray.policy, known.iter().copied()).map(str::to_owned),
+            expected: format!("there are {}", known.join(", ")),
+        })
     }
 
     /// Checks that each strategy's table belongs to a component that was found. `known` are the names that

@@ -151,6 +151,11 @@ pub(crate) fn read(kind: Kind, raw: &Raw, policies: &Registry) -> Result<Value, 
             .filter(|span| (min..=max).contains(span))
             .map(Value::Span),
         (Kind::Grants, Shape::List | Shape::Bare) => return read_grants(&raw.items),
+        (Kind::Sha256, Shape::String | Shape::Bare) => {
+            let text = raw.text.trim().to_ascii_lowercase();
+            let is_digest = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+            is_digest.then_some(Value::Text(text))
+        }
         _ => None,
     };
     value.ok_or_else(|| Mismatch {
@@ -222,6 +227,9 @@ fn expected(kind: Kind) -> String {
             humantime::format_duration(max)
         ),
         Kind::Grants => format!("a list of grants: {}", Grant::ALL.map(Grant::name).join(", ")),
+        Kind::Sha256 => {
+            "a SHA-256 digest in quotes, 64 hexadecimal digits, as `host plugin inspect` shows it".into()
+        }
         Kind::Scalar => "a text, a number, true or false".into(),
     }
 }

@@ -5,17 +5,19 @@
 //! cannot be started changes nothing. When a file goes, the bundled strategy of its name takes over, and where there is none,
 //! the strategy is retired. Each of these is on the ledger and among the notes of the report.
 //!
+//! A file that the lock file of the directory does not accept is not taken, and looked at again when that changes.
+//!
 //! Which strategies run is what the settings say, as it is at the start: a file that no line of them names is not started.
 //! Eviction policies are opened at the start alone: that another one is there is noted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use host_control::Registration;
 use host_plugin::{
-    Digest, LoadError, Loader, Place, Plugin, Source, StateStore, Time, World, bundled, component_files,
+    Digest, LoadError, Loader, Lock, Place, Plugin, Source, StateStore, Time, World, bundled, component_files,
 };
 use host_profile::{Settings, StrategySettings};
 use notify_debouncer_mini::notify::{RecommendedWatcher, RecursiveMode};
@@ -59,6 +61,8 @@ impl Watch {
         let mut reloader = Reloader {
             known: files(&dir),
             running: BTreeMap::new(),
+            lock: None,
+            untrusted: BTreeSet::new(),
             dir: dir.clone(),
             loader,
             settings: settings.clone(),
@@ -76,6 +80,12 @@ impl Watch {
         };
         let mut watcher = new_debouncer(QUIET, looked).map_err(|error| unwatched(&error))?;
         watcher.watcher().watch(&dir, RecursiveMode::NonRecursive).map_err(|error| unwatched(&error))?;
+        // A lock file elsewhere is only another way to accept what is in the directory: without it, the next change is.
+        if let Some(elsewhere) = settings.plugins.lock.as_deref().and_then(Path::parent)
+            && let Err(error) = watcher.watcher().watch(elsewhere, RecursiveMode::NonRecursive)
+        {
+            tracing::debug!(%error, "the lock file is not watched");
+        }
         Ok(Some(Self { _watcher: watcher, notes }))
     }
 
@@ -104,6 +114,10 @@ struct Reloader {
     known: BTreeMap<PathBuf, Digest>,
     /// The name of the strategy that each file is, where it could be started.
     running: BTreeMap<PathBuf, String>,
+    /// The lock file as it was seen last.
+    lock: Option<Lock>,
+    /// Files that were not taken because nobody has accepted them: another lock file may.
+    untrusted: BTreeSet<PathBuf>,
     notes: Arc<Mutex<Vec<String>>>,
 }
 
@@ -111,14 +125,23 @@ impl Reloader {
     /// The names of the files that are there at the start.
     fn learn_names(&mut self) {
         let limits = strategies::start_limits(&self.settings, Time::Machine);
+        self.lock = self.read_lock();
         for path in self.known.keys() {
+            if Source::File(path).world() != World::Strategy {
+                continue;
+            }
             // As a rule it is known from the start of the run, and not compiled or run for this.
-            if Source::File(path).world() == World::Strategy
-                && let Ok(known) = self.loader.inspect(Source::File(path), &limits)
-            {
-                self.running.insert(path.clone(), known.description.name);
+            match self.loader.inspect(Source::File(path), &limits) {
+                Ok(known) => drop(self.running.insert(path.clone(), known.description.name)),
+                Err(LoadError::Untrusted(_)) => drop(self.untrusted.insert(path.clone())),
+                Err(_) => {}
             }
         }
+    }
+
+    /// The lock file; none where there is none that can be used, which is told of each file that it keeps out.
+    fn read_lock(&self) -> Option<Lock> {
+        self.loader.trust().lock_of(&self.dir).ok().flatten()
     }
 
     /// Finds out what changed, and carries it out.
@@ -133,8 +156,12 @@ impl Reloader {
                 self.gone(path, &name);
             }
         }
+        let lock = self.read_lock();
+        let accepted = if lock == self.lock { BTreeSet::new() } else { std::mem::take(&mut self.untrusted) };
+        self.lock = lock;
         for (path, digest) in &now {
-            if before.get(path) != Some(digest) {
+            if before.get(path) != Some(digest) || accepted.contains(path) {
+                self.untrusted.remove(path);
                 self.changed(path, digest);
             }
         }
@@ -158,6 +185,9 @@ impl Reloader {
         let plugin = match self.loader.open(Source::File(path), &limits) {
             Ok(plugin) => plugin,
             Err(error) => {
+                if matches!(error, LoadError::Untrusted(_)) {
+                    self.untrusted.insert(path.to_owned());
+                }
                 self.keep(format!("{file} is not taken, and {runs}: {error}"));
                 return;
             }

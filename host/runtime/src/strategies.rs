@@ -7,8 +7,8 @@ use std::time::Duration;
 use host_contract::Grant;
 use host_control::{Hearing, Registration, Status};
 use host_plugin::{
-    Catalogue, CompileLimits, Inspection, Known, Limits, Listed, LoadError, Loader, LoaderConfig, Place,
-    Plugin, StateStore, Time, WasmStrategy,
+    Catalogue, CompileLimits, Inspection, Known, Limits, Listed, LoadError, Loader, LoaderConfig, Pin, Place,
+    Plugin, Sha256, StateStore, Time, Trust, WasmStrategy,
 };
 use host_profile::{LimitSettings, Settings, StrategyMode, StrategySettings};
 
@@ -42,8 +42,31 @@ pub fn loader_config(settings: &Settings) -> LoaderConfig {
         compile: CompileLimits { memory_bytes: plugins.compile_memory.get(), time: plugins.compile_time },
         cache_dir: host_plugin::default_cache_dir(),
         cache_bytes: plugins.cache_size.get(),
+        trust: trust(settings),
         ..LoaderConfig::default()
     }
+}
+
+/// What of components the settings accept.
+fn trust(settings: &Settings) -> Trust {
+    let plugins = &settings.plugins;
+    let strategies = settings.strategies.iter().filter_map(|strategy| {
+        let key = format!("strategies.{}.sha256", strategy.name);
+        Some((strategy.name.clone(), key, strategy.sha256.as_deref()?))
+    });
+    let policies = plugins.pins.iter().map(|pin| (pin.policy.clone(), pin.key(), pin.sha256.as_str()));
+    let trust = match (&plugins.dir, &plugins.lock) {
+        (Some(dir), Some(file)) => Trust::default().lock(dir, file),
+        _ => Trust::default(),
+    };
+    strategies.chain(policies).fold(trust, |trust, (name, key, digest)| match Sha256::parse(digest) {
+        Some(sha256) => {
+            let place = settings.source(&key).unwrap_or("settings");
+            trust.pin(name, Pin { sha256, key: format!("{place}: {key}") })
+        }
+        // Settings have checked digests.
+        None => trust,
+    })
 }
 
 /// What strategies have learnt: kept in a folder, or for this run where none is given.
@@ -134,7 +157,7 @@ impl Plan {
     /// Opens every component and starts those that the settings switch on, over what `states` says that they have learnt.
     ///
     /// # Errors
-    /// The plugin directory cannot be listed, or the sandbox cannot be set up.
+    /// The plugin directory cannot be listed, its lock file cannot be used, or the sandbox cannot be set up.
     pub fn new(
         settings: &Settings,
         time: Time,
@@ -147,6 +170,12 @@ impl Plan {
         let switched_on = |strategy: &StrategySettings| strategy.enabled && settings.control.enabled;
         let needed = |name: &str| settings.strategy(name).is_some_and(switched_on);
         let limits = start_limits(settings, time);
+        // One that is broken ends it here, rather than at each component.
+        let lock = settings.plugins.dir.as_deref().map(|dir| (dir, loader.trust().lock_of(dir)));
+        let missing = match lock {
+            Some((dir, lock)) => lock?.map(|lock| lock.missing(dir)),
+            None => None,
+        };
         let catalogue = Catalogue::read(settings.plugins.dir.as_deref(), &loader, &limits, &needed)?;
         let mut refused: Vec<RunError> =
             catalogue.check_names().err().into_iter().map(RunError::from).collect();
@@ -156,6 +185,7 @@ impl Plan {
         let known = catalogue.components().iter().map(|listed| listed.name.as_str());
         refused.extend(settings.check_strategies(known).err().map(RunError::from));
         let mut notes: Vec<String> = loader.note().map(str::to_owned).into_iter().collect();
+        notes.extend(missing.into_iter().flatten());
         notes.extend(catalogue.notes());
         for listed in catalogue.components() {
             let opened = listed.plugin.as_ref().ok().and_then(Known::plugin);
@@ -203,6 +233,14 @@ impl Plan {
     /// be started.
     fn load(self, settings: &Settings, progress: &dyn Progress) -> Result<Loaded, RunError> {
         if let Some(error) = self.refused.into_iter().next() {
+            // What a table names may be in a file that cannot be asked for its name.
+            for Planned { wanted, outcome, .. } in &self.components {
+                if let Outcome::CannotStart(error) = outcome
+                    && !wanted
+                {
+                    progress.warn(&error.to_string());
+                }
+            }
             return Err(error);
         }
         let mut loaded = Loaded { notes: self.notes, ..Loaded::default() };

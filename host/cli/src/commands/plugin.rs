@@ -4,6 +4,7 @@
 mod bench;
 mod check;
 mod contract;
+mod lock;
 mod new;
 mod policies;
 mod precompile;
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use host_contract::Grant;
-use host_plugin::{Inspection, Place, Source, StateStore, Time};
+use host_plugin::{Examined, Inspection, Place, Source, StateStore, Time};
 use host_profile::Settings;
 use host_runtime::strategies::{self, Outcome, Plan, Planned};
 
@@ -42,7 +43,7 @@ enum Command {
         #[command(flatten)]
         layers: Layers,
     },
-    /// Name, version, world, imports with their grants, exports, size and digest of a component.
+    /// Name, version, world, imports with their grants, exports, size and digests of a component, and whether it is accepted.
     Inspect {
         /// A component, or the name of a bundled one.
         file: PathBuf,
@@ -52,6 +53,7 @@ enum Command {
         #[command(flatten)]
         layers: Layers,
     },
+    Lock(lock::Lock),
     New(new::New),
     Precompile(precompile::Precompile),
     Check(check::Check),
@@ -76,6 +78,7 @@ impl Plugin {
         match self.command {
             Command::List { layers, json } => list(&layers, json)?,
             Command::Inspect { file, layers, json } => inspect(&file, &layers, json)?,
+            Command::Lock(lock) => lock.execute()?,
             Command::New(new) => new.execute()?,
             Command::Precompile(precompile) => precompile.execute()?,
             Command::Check(check) => return check.execute(),
@@ -243,6 +246,18 @@ fn source(file: &Path) -> Source<'_> {
     if file.exists() { None } else { bundled.find_map(named) }.unwrap_or(Source::File(file))
 }
 
+/// The plugin directory, which has to be there.
+fn directory(settings: &Settings) -> Result<&Path, Failure> {
+    let advice = "name one with --plugin-dir DIR, or plugins.dir in a profile";
+    let Some(dir) = settings.plugins.dir.as_deref() else {
+        return Err(format!("there is no plugin directory: {advice}").into());
+    };
+    if !dir.is_dir() {
+        return Err(format!("{}: there is no such plugin directory: {advice}", dir.display()).into());
+    }
+    Ok(dir)
+}
+
 #[derive(serde::Serialize)]
 struct Inspected<'a> {
     #[serde(flatten)]
@@ -250,16 +265,21 @@ struct Inspected<'a> {
     /// By import: whether the profile grants it; none where no grant is needed.
     granted: BTreeMap<&'a str, Option<bool>>,
     profile: &'a str,
+    sha256: String,
+    /// Why a pin or a lock file keeps it out; none where none does.
+    untrusted: Option<String>,
 }
 
 fn inspect(file: &Path, layers: &Layers, json: bool) -> Result<(), Failure> {
-    let settings = layers.load(Path::new("."))?;
+    let settings = layers.load_alone()?;
     let loader = strategies::loader(&settings)?;
     let limits = strategies::start_limits(&settings, Time::Machine);
-    let inspection = loader.inspect(source(file), &limits)?;
+    let Examined { inspection, sha256, untrusted } = loader.examine(source(file), &limits)?;
+    let untrusted = untrusted.map(|error| error.to_string());
     let granted = granted(&inspection, &settings);
     if json {
-        return print_json(&Inspected { inspection: &inspection, granted, profile: &settings.profile });
+        let (profile, sha256) = (settings.profile.as_str(), sha256.to_string());
+        return print_json(&Inspected { inspection: &inspection, granted, profile, sha256, untrusted });
     }
     let description = &inspection.description;
     outln!("{} {}: {}", description.name, description.version, description.summary)?;
@@ -267,6 +287,7 @@ fn inspect(file: &Path, layers: &Layers, json: bool) -> Result<(), Failure> {
     outln!("  world     {}", inspection.world)?;
     outln!("  size      {} bytes", inspection.size_bytes)?;
     outln!("  digest    {}", inspection.digest)?;
+    outln!("  sha256    {sha256}")?;
     outln!("  exports   {}", inspection.exports.join(", "))?;
     outln!("  dials     {}", dials(&inspection))?;
     outln!()?;
@@ -289,6 +310,10 @@ fn inspect(file: &Path, layers: &Layers, json: bool) -> Result<(), Failure> {
             let allowed = setting.range().unwrap_or_else(|| setting.choices.join(", "));
             outln!("  {:20} {:8} {:18} {}", setting.name, setting.default, allowed, setting.summary)?;
         }
+    }
+    if let Some(untrusted) = untrusted {
+        outln!()?;
+        outln!("NOT accepted: {untrusted}")?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::Layer;
 use crate::error::ProfileError;
-use crate::schema::{self, BASE, Field, KEYS, LIMITS, Path, STRATEGIES};
+use crate::schema::{self, BASE, Field, KEYS, LIMITS, PINS, Path, STRATEGIES};
 use crate::source::Source;
 use crate::value::Raw;
 
@@ -72,6 +72,8 @@ impl Reader<'_> {
                 for (strategy, fields) in in_order(self.subtable(&path, value)?) {
                     self.strategy(strategy, fields)?;
                 }
+            } else if path == PINS {
+                self.pins(self.subtable(&path, value)?)?;
             } else if let Some((path, key)) = schema::find(&path) {
                 let source = self.source_at(name);
                 self.layer.read(path, key.kind, &Raw::toml(value.get_ref()), source, self.policies)?;
@@ -110,6 +112,18 @@ impl Reader<'_> {
                     }
                 },
             }
+        }
+        Ok(())
+    }
+
+    fn pins(&mut self, table: &DeTable<'_>) -> Result<(), ProfileError> {
+        for (name, value) in in_order(table) {
+            let source = self.source_at(name);
+            let Some((path, kind)) = schema::pin(name.get_ref()) else {
+                return Err(no_policy(&join(PINS, name.get_ref()), source.place()));
+            };
+            self.refuse_twice(&path, &source)?;
+            self.layer.read(path, kind, &Raw::toml(value.get_ref()), source, self.policies)?;
         }
         Ok(())
     }
@@ -155,15 +169,14 @@ impl Reader<'_> {
         let kind = field.kind();
         let path = Path::Strategy(strategy.to_owned(), field);
         let source = self.source_at(name);
-        // TOML itself refuses a name that is given twice, but not once with `_` and once with `-`.
-        if let Some((_, earlier)) = self.layer.values.get(&path) {
-            return Err(ProfileError::Twice {
-                place: source.place(),
-                key: path.to_string(),
-                earlier: earlier.place(),
-            });
-        }
+        self.refuse_twice(&path, &source)?;
         self.layer.read(path, kind, &Raw::toml(value.get_ref()), source, self.policies)
+    }
+
+    /// TOML itself refuses a name that is given twice, but not once with `_` and once with `-`.
+    fn refuse_twice(&self, path: &Path, source: &Source) -> Result<(), ProfileError> {
+        let Some((_, earlier)) = self.layer.values.get(path) else { return Ok(()) };
+        Err(ProfileError::Twice { place: source.place(), key: path.to_string(), earlier: earlier.place() })
     }
 
     fn subtable<'t, 'i>(
@@ -199,5 +212,19 @@ fn unknown(prefix: &str, name: &str, is_table: bool, place: String) -> ProfileEr
         what: if is_table { "table" } else { "key" },
         nearest: beside.or_else(|| elsewhere().map(str::to_owned)),
         expected: format!("{table} has {}", children.join(", ")),
+    }
+}
+
+/// The error for a pin that is not that of a policy.
+pub(super) fn no_policy(key: &str, place: String) -> ProfileError {
+    ProfileError::UnknownKey {
+        place,
+        key: key.to_owned(),
+        what: "key",
+        nearest: None,
+        expected:
+            "a policy is pinned by the name that `cache.policy` has, such as \"plugin:mine\"; a strategy by \
+                   `strategies.NAME.sha256`"
+                .into(),
     }
 }

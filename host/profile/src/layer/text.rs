@@ -2,7 +2,7 @@
 //!
 //! A variable is `HOST_` and the key in capitals with `_` for dots and dashes. Where a strategy's
 //! name ends is not clear in such a name, so only strategies that a lower layer has named can be
-//! set this way; `--set` has no such limit.
+//! set this way; `--set` has no such limit. Pins of policies cannot: a variable's name has no `:`.
 
 use std::ffi::OsString;
 
@@ -12,7 +12,7 @@ use host_policy::Registry;
 use super::Layer;
 use crate::error::ProfileError;
 use crate::key::Kind;
-use crate::schema::{self, Field, KEYS, LIMITS, Path, STRATEGIES};
+use crate::schema::{self, Field, KEYS, LIMITS, PINS, Path, STRATEGIES};
 use crate::source::Source;
 use crate::value::Raw;
 
@@ -74,7 +74,9 @@ fn refuse_if_ours(name: &str, strategies: &[String]) -> Result<(), ProfileError>
     let mut known: Vec<String> = KEYS.iter().map(|key| variable(&key.path)).collect();
     for strategy in strategies {
         let limits = schema::limits().map(|limit| format!("{LIMITS}.{limit}"));
-        for field in ["enabled", "mode", "priority", "grants"].map(str::to_owned).into_iter().chain(limits) {
+        for field in
+            ["enabled", "mode", "priority", "grants", "sha256"].map(str::to_owned).into_iter().chain(limits)
+        {
             known.push(variable(&format!("{STRATEGIES}.{strategy}.{field}")));
         }
     }
@@ -112,6 +114,9 @@ fn key_of_flag(name: &str) -> Option<(Path, Kind)> {
     if let Some((path, key)) = schema::find(name) {
         return Some((path, key.kind));
     }
+    if let Some(policy) = pinned(name) {
+        return schema::pin(policy);
+    }
     let rest = name.strip_prefix(STRATEGIES)?.strip_prefix('.')?;
     let (strategy, field) = match (rest.split_once(".settings."), rest.split_once(".limits.")) {
         (Some((strategy, setting)), _) if !setting.is_empty() => {
@@ -127,7 +132,16 @@ fn key_of_flag(name: &str) -> Option<(Path, Kind)> {
     (!strategy.is_empty()).then(|| (Path::Strategy(schema::fold(strategy), field), kind))
 }
 
+/// What stands behind the table of pins, with or without the quotes that a file has.
+fn pinned(name: &str) -> Option<&str> {
+    let policy = name.strip_prefix(PINS)?.strip_prefix('.')?;
+    Some(policy.strip_prefix('"').and_then(|policy| policy.strip_suffix('"')).unwrap_or(policy))
+}
+
 fn unknown_flag(name: &str) -> ProfileError {
+    if pinned(name).is_some() {
+        return super::file::no_policy(name, Source::Flag.place());
+    }
     let strategys = name.strip_prefix(STRATEGIES).is_some_and(|rest| rest.starts_with('.'));
     let (near, expected) = if strategys {
         let split = name.rsplit_once('.');

@@ -8,7 +8,7 @@ use host_contract::Objective;
 
 use super::{
     CacheSettings, ControlSettings, ExecutorSettings, JudgeSettings, LimitSettings, MemorySettings,
-    PluginSettings, PrefetchMode, PrefetchSettings, Row, Settings, StrategyMode, StrategySettings,
+    PluginSettings, PolicyPin, PrefetchMode, PrefetchSettings, Row, Settings, StrategyMode, StrategySettings,
 };
 use crate::bytes::Bytes;
 use crate::dials;
@@ -30,6 +30,8 @@ impl Settings {
         let plugins = PluginSettings {
             dir: get.path("plugins.dir")?.or(default_plugins),
             state_dir: get.path("plugins.state-dir")?,
+            lock: get.path("plugins.lock")?,
+            pins: pins(layer),
             compile_memory: get.bytes("plugins.compile-memory")?,
             cache_size: get.bytes("plugins.cache-size")?,
             compile_time: get.span("plugins.compile-time")?,
@@ -115,6 +117,16 @@ fn rows(layer: &Layer, plugins: &PluginSettings) -> Vec<Row> {
     layer.values.iter().map(row).collect()
 }
 
+fn pins(layer: &Layer) -> Vec<PolicyPin> {
+    let pin = |(path, (value, source)): (&Path, &(Value, Source))| match (path, value) {
+        (Path::Pin(policy), Value::Text(sha256)) => {
+            Some(PolicyPin { policy: policy.clone(), sha256: sha256.clone(), place: source.place() })
+        }
+        _ => None,
+    };
+    layer.values.iter().filter_map(pin).collect()
+}
+
 fn strategy(layer: &Layer, name: &str, source: &Source) -> Result<StrategySettings, ProfileError> {
     let mut strategy = StrategySettings {
         name: name.to_owned(),
@@ -122,6 +134,7 @@ fn strategy(layer: &Layer, name: &str, source: &Source) -> Result<StrategySettin
         mode: StrategyMode::default(),
         priority: 0,
         grants: Vec::new(),
+        sha256: None,
         limits: Get { layer, strategy: Some(name) }.limits()?,
         settings: BTreeMap::new(),
         source: source.to_string(),
@@ -141,6 +154,7 @@ fn strategy(layer: &Layer, name: &str, source: &Source) -> Result<StrategySettin
                 strategy.priority = u32::try_from(*count).unwrap_or(u32::MAX);
             }
             (Field::Grants, Value::Grants(grants)) => strategy.grants.clone_from(grants),
+            (Field::Sha256, Value::Text(digest)) => strategy.sha256 = Some(digest.clone()),
             (Field::Setting(setting), Value::Text(text)) => {
                 strategy.settings.insert(setting.clone(), text.clone());
             }

@@ -37,7 +37,7 @@ fn wrong_key() {
         ),
         (
             "[strategies]\nmine = { prio = 3 }",
-            "host.toml:2: strategies.mine.prio: no such key; a strategy has enabled, mode, priority, grants, limits, settings",
+            "host.toml:2: strategies.mine.prio: no such key; a strategy has enabled, mode, priority, grants, sha256, limits, settings",
         ),
         (
             "[strategies.mine]\nlimits = { memry = \"1 MB\" }",
@@ -304,7 +304,7 @@ fn flags() {
     );
     assert_eq!(
         flag_error("strategies.mine=true"),
-        "flag --set: strategies.mine: no such key; strategies.NAME has enabled, mode, priority, grants, limits, settings"
+        "flag --set: strategies.mine: no such key; strategies.NAME has enabled, mode, priority, grants, sha256, limits, settings"
     );
     assert_eq!(
         flag_error("executor.queue=many"),
@@ -360,4 +360,33 @@ fn no_such_strategy() {
     );
     let with_it = known.into_iter().chain(["my-stratgy"]);
     settings.check_strategies(with_it).unwrap();
+}
+
+#[test]
+fn pins() {
+    let digest = "a".repeat(64);
+    assert_eq!(
+        file_error("[strategies.mine]\nsha256 = \"abc\""),
+        "host.toml:2: strategies.mine.sha256: expected a SHA-256 digest in quotes, 64 hexadecimal digits, as `host plugin \
+         inspect` shows it, got \"abc\""
+    );
+    assert_eq!(
+        file_error("[plugins.pins]\n\"plugin:mine\" = 3"),
+        "host.toml:2: plugins.pins.\"plugin:mine\": expected a SHA-256 digest in quotes, 64 hexadecimal digits, as `host \
+         plugin inspect` shows it, got 3"
+    );
+    let named = "a policy is pinned by the name that `cache.policy` has, such as \"plugin:mine\"; a strategy by \
+                 `strategies.NAME.sha256`";
+    assert_eq!(
+        file_error(&format!("[plugins.pins]\nmine = \"{digest}\"")),
+        format!("host.toml:2: plugins.pins.mine: no such key; {named}")
+    );
+    assert_eq!(
+        flag_error(&format!("plugins.pins.mine={digest}")),
+        format!("flag --set: plugins.pins.mine: no such key; {named}")
+    );
+    assert_eq!(
+        file_error("[plugins]\npin = 3"),
+        "host.toml:2: plugins.pin: no such key; did you mean \"plugins.pins\"?"
+    );
 }

@@ -239,3 +239,24 @@ fn a_latency_target_of_zero_is_none() {
     assert_eq!(named, Some(std::time::Duration::from_millis(25)));
     assert!(target(&["executor.latency-target=2 h"]).unwrap_err().to_string().contains("latency-target"));
 }
+
+#[test]
+fn pins_are_taken_from_every_layer_and_are_lower_case() {
+    let (one, two, three) = ("A".repeat(64), "b".repeat(64), "c".repeat(64));
+    let text = format!(
+        "[strategies.my_own]\nsha256 = \"{one}\"\n[plugins.pins]\n\"plugin:my_sieve\" = \"{two}\"\n\"plugin:x\" = \"{two}\""
+    );
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("host.toml");
+    fs::write(&path, text).unwrap();
+    let sets = [format!("plugins.pins.plugin:x={three}"), format!("plugins.pins.\"plugin:y\"={three}")];
+    let settings = loader().user_file(Some(path)).set(sets).load(&big()).unwrap();
+    assert_eq!(settings.strategy("my-own").unwrap().sha256, Some("a".repeat(64)));
+    let pins: Vec<(&str, &str)> =
+        settings.plugins.pins.iter().map(|pin| (pin.policy.as_str(), pin.sha256.as_str())).collect();
+    assert_eq!(
+        pins,
+        [("plugin:my-sieve", two.as_str()), ("plugin:x", three.as_str()), ("plugin:y", three.as_str())]
+    );
+    assert_eq!(settings.source("plugins.pins.\"plugin:x\""), Some("flag --set"));
+}

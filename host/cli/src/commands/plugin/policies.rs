@@ -6,6 +6,7 @@ use host_runtime::strategies;
 
 use super::Listed;
 use crate::exit::Failure;
+use crate::policies::LeftOut;
 
 /// Every eviction policy that is bundled or in the plugin directory.
 pub(super) fn list(settings: &Settings) -> Result<Vec<Listed>, Failure> {
@@ -35,16 +36,17 @@ fn state(name: &str, settings: &Settings) -> &'static str {
 
 fn of_file(file: PolicyFile, settings: &Settings) -> Listed {
     let PolicyFile { path, plugin } = file;
-    let of_file = path.file_stem().unwrap_or_default().to_string_lossy().replace('_', "-");
-    let place = Place::File(path);
     match plugin {
         Ok(plugin) => {
+            let place = Place::File(path);
             let name = full_name(plugin.name());
             let state = state(&name, settings);
             Listed::policy(name, state, &place, Some(&plugin.inspection()), None)
         }
         Err(error) => {
-            Listed::policy(full_name(&of_file), "cannot be loaded", &place, None, Some(error.to_string()))
+            let left = LeftOut::new(&path, error);
+            let text = left.to_string();
+            Listed::policy(left.name, "cannot be loaded", &Place::File(path), None, Some(text))
         }
     }
 }
