@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::{components, host, of_type, plugin_dir};
+use crate::support::{components, fail, host, of_type, plugin_dir};
 
 /// Longer than any test: each ends its run itself.
 const LONG: &str = "2000000";
@@ -150,6 +150,36 @@ fn a_changed_component_takes_the_place_of_the_one_that_runs_and_a_broken_one_doe
     let notes = report["notes"].to_string();
     assert!(notes.contains("runs from") && notes.contains("was retired"), "{notes}");
     assert!(of_type(&ledger, "tick").len() > 10);
+}
+
+#[test]
+fn one_that_is_optional_starts_when_its_file_is_put_there() {
+    let plugins = tempfile::tempdir().unwrap();
+    let name = "strategies.grow-while-evicting";
+    let missing = fail(
+        2,
+        ["run", &format!("--set={name}.grants=[]"), "--plugin-dir", plugins.path().to_str().unwrap()],
+    );
+    assert!(missing.contains("`optional = true` in its table lets a run begin without it"), "{missing}");
+    let settings = [
+        format!("--set={name}.grants=[\"metrics\", \"cache-control\"]"),
+        format!("--set={name}.optional=true"),
+    ];
+    let mut run = Running::start(plugins.path(), &settings);
+    run.until("a first tick", |record| record["type"] == "tick");
+    std::fs::copy(&components()["drop-in"], plugins.path().join("drop-in.wasm")).unwrap();
+    run.until("its start", |record| {
+        record["type"] == "strategy" && record["strategy"] == "grow-while-evicting"
+    });
+    let report = run.report();
+    let notes = report["notes"].to_string();
+    assert!(
+        notes.contains("grow-while-evicting is not in ")
+            && notes.contains("it starts when its file is put there"),
+        "{notes}"
+    );
+    let of = |of: &&Value| of["strategy"] == "grow-while-evicting";
+    assert_eq!(report["strategies"].as_array().unwrap().iter().find(of).unwrap()["state"], "active");
 }
 
 #[test]

@@ -105,6 +105,7 @@ pub(crate) fn limits() -> impl Iterator<Item = &'static str> {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Field {
     Enabled,
+    Optional,
     Mode,
     Priority,
     Grants,
@@ -117,13 +118,14 @@ pub(crate) enum Field {
 
 impl Field {
     /// Names of the fields in a file; `limits` and `settings` are tables.
-    pub(crate) const NAMES: [&'static str; 7] =
-        ["enabled", "mode", "priority", "grants", "sha256", LIMITS, "settings"];
+    pub(crate) const NAMES: [&'static str; 8] =
+        ["enabled", "optional", "mode", "priority", "grants", "sha256", LIMITS, "settings"];
 
     /// The field of that name, limits and settings apart.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         match name {
             "enabled" => Some(Self::Enabled),
+            "optional" => Some(Self::Optional),
             "mode" => Some(Self::Mode),
             "priority" => Some(Self::Priority),
             "grants" => Some(Self::Grants),
@@ -139,7 +141,7 @@ impl Field {
 
     pub(crate) fn kind(&self) -> Kind {
         match self {
-            Self::Enabled => Kind::Flag,
+            Self::Enabled | Self::Optional => Kind::Flag,
             Self::Mode => Kind::Choice(&StrategyMode::NAMES),
             Self::Priority => Kind::Count(0, 1_000),
             Self::Grants => Kind::Grants,
@@ -172,6 +174,7 @@ impl std::fmt::Display for Path {
                 write!(f, "{STRATEGIES}.{name}.")?;
                 match field {
                     Field::Enabled => f.write_str("enabled"),
+                    Field::Optional => f.write_str("optional"),
                     Field::Mode => f.write_str("mode"),
                     Field::Priority => f.write_str("priority"),
                     Field::Grants => f.write_str("grants"),

@@ -282,6 +282,8 @@ pub struct StrategySettings {
     pub name: String,
     /// Whether it is loaded.
     pub enabled: bool,
+    /// Whether a run begins without it where its file is not in the plugin directory yet.
+    pub optional: bool,
     /// What becomes of what it proposes.
     pub mode: StrategyMode,
     /// Its weight where rivals are settled by priority: higher wins. 0 to 1,000.
@@ -356,19 +358,25 @@ impl Settings {
         })
     }
 
-    /// Checks that each strategy's table belongs to a component that was found. `known` are the names that
-    /// these give themselves, bundled ones included.
+    /// Checks that each strategy's table belongs to a component that was found, or is of one that may be put into the plugin
+    /// directory later. `known` are the names that these give themselves, bundled ones included.
     ///
     /// # Errors
     /// [`ProfileError::UnknownStrategy`] for the first table without a component.
     pub fn check_strategies<'a>(&self, known: impl IntoIterator<Item = &'a str>) -> Result<(), ProfileError> {
         let known: Vec<_> = known.into_iter().collect();
-        let Some(stray) = self.strategies.iter().find(|strategy| !known.contains(&strategy.name.as_str()))
+        // Without a folder there is none in which it could be found later.
+        let may_come = |strategy: &StrategySettings| strategy.optional && self.plugins.dir.is_some();
+        let there = |strategy: &StrategySettings| known.contains(&strategy.name.as_str());
+        let Some(stray) = self.strategies.iter().find(|strategy| !there(strategy) && !may_come(strategy))
         else {
             return Ok(());
         };
         let folder = match &self.plugins.dir {
-            Some(dir) => format!("components are looked for in {}", dir.display()),
+            Some(dir) => format!(
+                "components are looked for in {}; `optional = true` in its table lets a run begin without it",
+                dir.display()
+            ),
             None => "no folder of components is set: give plugins.dir".into(),
         };
         Err(ProfileError::UnknownStrategy {

@@ -184,9 +184,21 @@ impl Plan {
         let opened: BTreeSet<String> = opened.map(|listed| listed.name.clone()).collect();
         let known = catalogue.components().iter().map(|listed| listed.name.as_str());
         refused.extend(settings.check_strategies(known).err().map(RunError::from));
+        let there = |name: &str| catalogue.components().iter().any(|listed| listed.name == name);
+        let awaited =
+            settings.strategies.iter().filter(|strategy| switched_on(strategy) && strategy.optional);
+        let awaited: Vec<String> = awaited.filter(|of| !there(&of.name)).map(|of| of.name.clone()).collect();
         let mut notes: Vec<String> = loader.note().map(str::to_owned).into_iter().collect();
         notes.extend(missing.into_iter().flatten());
         notes.extend(catalogue.notes());
+        if let Some(dir) = &settings.plugins.dir {
+            let dir = dir.display();
+            let later = match time {
+                Time::Machine => "it starts when its file is put there",
+                Time::Virtual => "the run goes on without it",
+            };
+            notes.extend(awaited.iter().map(|name| format!("{name} is not in {dir}: {later}")));
+        }
         for listed in catalogue.components() {
             let opened = listed.plugin.as_ref().ok().and_then(Known::plugin);
             let took = opened.and_then(Plugin::compile_time);

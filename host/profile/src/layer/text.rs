@@ -74,9 +74,8 @@ fn refuse_if_ours(name: &str, strategies: &[String]) -> Result<(), ProfileError>
     let mut known: Vec<String> = KEYS.iter().map(|key| variable(&key.path)).collect();
     for strategy in strategies {
         let limits = schema::limits().map(|limit| format!("{LIMITS}.{limit}"));
-        for field in
-            ["enabled", "mode", "priority", "grants", "sha256"].map(str::to_owned).into_iter().chain(limits)
-        {
+        let own = Field::NAMES.into_iter().filter(|name| Field::from_name(name).is_some());
+        for field in own.map(str::to_owned).chain(limits) {
             known.push(variable(&format!("{STRATEGIES}.{strategy}.{field}")));
         }
     }

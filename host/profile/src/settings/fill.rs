@@ -131,6 +131,7 @@ fn strategy(layer: &Layer, name: &str, source: &Source) -> Result<StrategySettin
     let mut strategy = StrategySettings {
         name: name.to_owned(),
         enabled: true,
+        optional: false,
         mode: StrategyMode::default(),
         priority: 0,
         grants: Vec::new(),
@@ -147,6 +148,7 @@ fn strategy(layer: &Layer, name: &str, source: &Source) -> Result<StrategySettin
         }
         match (field, value) {
             (Field::Enabled, Value::Flag(enabled)) => strategy.enabled = *enabled,
+            (Field::Optional, Value::Flag(optional)) => strategy.optional = *optional,
             (Field::Mode, Value::Text(name)) => {
                 strategy.mode = StrategyMode::from_name(name).unwrap_or_default();
             }

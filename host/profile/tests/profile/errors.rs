@@ -37,7 +37,7 @@ fn wrong_key() {
         ),
         (
             "[strategies]\nmine = { prio = 3 }",
-            "host.toml:2: strategies.mine.prio: no such key; a strategy has enabled, mode, priority, grants, sha256, limits, settings",
+            "host.toml:2: strategies.mine.prio: no such key; a strategy has enabled, optional, mode, priority, grants, sha256, limits, settings",
         ),
         (
             "[strategies.mine]\nlimits = { memry = \"1 MB\" }",
@@ -304,7 +304,7 @@ fn flags() {
     );
     assert_eq!(
         flag_error("strategies.mine=true"),
-        "flag --set: strategies.mine: no such key; strategies.NAME has enabled, mode, priority, grants, sha256, limits, settings"
+        "flag --set: strategies.mine: no such key; strategies.NAME has enabled, optional, mode, priority, grants, sha256, limits, settings"
     );
     assert_eq!(
         flag_error("executor.queue=many"),
@@ -356,10 +356,19 @@ fn no_such_strategy() {
     assert_eq!(
         error(&known[..3]),
         "host.toml:4: strategies.my-stratgy: no strategy of that name; there are cache-policy, worker-sizing, \
-         prefetch-rules; components are looked for in FOLDER/more"
+         prefetch-rules; components are looked for in FOLDER/more; `optional = true` in its table lets a run begin without it"
     );
     let with_it = known.into_iter().chain(["my-stratgy"]);
     settings.check_strategies(with_it).unwrap();
+}
+
+#[test]
+fn a_strategy_that_is_optional_may_be_missing_where_it_could_be_found_later() {
+    const KNOWN: [&str; 3] = ["cache-policy", "worker-sizing", "prefetch-rules"];
+    let check = |text: &str| load_file(text).0.unwrap().check_strategies(KNOWN).is_ok();
+    let rest = "[strategies]\ncache-policy = { grants = [] }\n";
+    assert!(check(&format!("[plugins]\ndir = \"more\"\n{rest}mine = {{ optional = true }}")));
+    assert!(!check(&format!("[plugins]\ndir = \"more\"\n{rest}mine = {{ optional = false }}")));
 }
 
 #[test]
