@@ -120,7 +120,7 @@ fn threads_share_a_cache_that_a_component_orders_while_policies_change() {
 #[test]
 fn a_component_that_fails_is_replaced_while_the_cache_goes_on() {
     let bad = file(&components()["bad-policy"]);
-    let endless = (1, "still running after its deadline of 200 ms");
+    let endless = (1, "still running after its deadline of 200 ms; raise `policy-limits.deadline`");
     for (misdeed, text) in [endless].into_iter().chain(MISDEEDS) {
         // It is opened for a 64th less, which is what tells it its misdeed.
         let capacity = (1_000..2_000).find(|capacity| capacity - capacity / 64 == 1_000 + misdeed).unwrap();

@@ -38,6 +38,10 @@ mod objective;
 #[cfg(test)]
 mod plans;
 #[cfg(test)]
+mod policy_limits;
+#[cfg(test)]
+mod policy_reload;
+#[cfg(test)]
 mod projects;
 #[cfg(test)]
 mod reload;

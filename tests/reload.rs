@@ -21,10 +21,14 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(plugins: &Path, settings: &[String]) -> Self {
+        Self::over(plugins, |n| n * n % 9_973, settings)
+    }
+
+    /// The same over these keys.
+    pub(crate) fn over(plugins: &Path, key: impl Fn(u64) -> u64, settings: &[String]) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let keys = scratch.path().join("keys.txt");
-        let text: String =
-            (0..LONG.parse::<u64>().unwrap()).map(|n| format!("{}\n", n * n % 9_973)).collect();
+        let text: String = (0..LONG.parse::<u64>().unwrap()).map(|n| format!("{}\n", key(n))).collect();
         std::fs::write(&keys, text).unwrap();
         let ledger = scratch.path().join("ledger.jsonl");
         let child = host()
@@ -50,7 +54,7 @@ impl Running {
     }
 
     /// Waits until the ledger has a record like this one.
-    fn until(&mut self, what: &str, found: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn until(&mut self, what: &str, found: impl Fn(&Value) -> bool) -> Value {
         let began = Instant::now();
         while began.elapsed() < Duration::from_secs(60) {
             if let Some(record) = self.ledger().into_iter().find(&found) {
@@ -64,7 +68,7 @@ impl Running {
         panic!("no {what} within a minute: {:?}", self.end())
     }
 
-    fn commanded(&mut self, command: &str, detail: &str) -> Value {
+    pub(crate) fn commanded(&mut self, command: &str, detail: &str) -> Value {
         self.until(&format!("`{command}` of {detail}"), |record| {
             record["type"] == "command"
                 && record["command"] == command
@@ -96,7 +100,7 @@ fn another(component: &Path, number: u8) -> Vec<u8> {
 }
 
 /// Replaces a file in one step, as a careful copy does.
-fn put(path: &Path, bytes: &[u8]) {
+pub(crate) fn put(path: &Path, bytes: &[u8]) {
     let beside = path.with_extension("new");
     std::fs::write(&beside, bytes).unwrap();
     std::fs::rename(beside, path).unwrap();
@@ -135,8 +139,6 @@ fn a_changed_component_takes_the_place_of_the_one_that_runs_and_a_broken_one_doe
     // It comes back, and so does a file that nobody asked for.
     std::fs::copy(&components()["nonsense"], plugins.path().join("nonsense.wasm")).unwrap();
     run.commanded("keep", "no profile switches it on");
-    std::fs::copy(&components()["bad-policy"], plugins.path().join("bad-policy.wasm")).unwrap();
-    run.commanded("keep", "it is an eviction policy, and those are opened when a run starts");
     put(&file, &whole);
     run.until("a third change", |record| {
         record["type"] == "strategy"

@@ -88,7 +88,7 @@ pub(crate) const MISDEEDS: [(u64, &str); 12] = [
     (6, "which is not resident then"),
     (7, "its victims and their events do not fit together"),
     (8, "too much data is being copied between the host and the guest"),
-    (9, "asked for more memory than its limit of 1000000000 bytes"),
+    (9, "asked for more memory than its limit of 1000000000 bytes; raise `policy-limits.memory`"),
     (10, "recursion"),
     (11, "which is resident"),
     (12, "it named slot 4000000, which there is not"),

@@ -119,6 +119,10 @@ impl Row {
             (None, Kind::Broken) => {
                 format!("{0}.wasm is not taken, and {0} goes on as it was: {1}", self.name, self.text)
             }
+            (None, Kind::Policy) => format!(
+                "{}.wasm is not taken, and nothing changes: it failed when it was tried: {}",
+                self.name, self.text
+            ),
             (None, _) => self.text.to_owned(),
         }
     }

@@ -10,11 +10,8 @@ const CONTROL: &str = r#""cache-control", "executor-control", "prefetch-control"
 /// As much as a million calls take.
 pub(crate) const MUCH: &[&str] = &["limits.fuel=50000000000"];
 
-const NOT_TAKEN: &str = "bad-policy.wasm is not taken, and nothing changes: it is an eviction policy, and those are opened when a \
-                         run starts; the next run has it";
-
 const fn policy(fault: &'static str, misdeed: u8, text: &'static str) -> Row {
-    Row::new(fault, "bad-policy", Kind::Policy, Policy(misdeed), text).reloaded(NOT_TAKEN)
+    Row::new(fault, "bad-policy", Kind::Policy, Policy(misdeed), text)
 }
 
 const fn broken(fault: &'static str, name: &'static str, content: Content, text: &'static str) -> Row {

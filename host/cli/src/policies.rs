@@ -8,13 +8,25 @@ use host_plugin::{
     Limits, LoadError, Loader, LoaderConfig, PolicyFile, PolicyPlugin, Source, default_cache_dir, full_name,
     open_policies, policy_paths, policy_registry,
 };
-use host_profile::Settings;
+use host_profile::{ProfileError, Settings};
 use host_runtime::strategies;
 use host_simulator::{Method, Registry, UnknownPolicy, split_list};
+use host_telemetry::Machine;
 
 /// Those that need no plugin directory.
-static POLICIES: LazyLock<Arc<Registry>> =
-    LazyLock::new(|| Arc::new(policy_registry(&[], config(), Limits::of_policies())));
+static POLICIES: LazyLock<Arc<Registry>> = LazyLock::new(|| {
+    // Whoever uses a file that is wrong says what is wrong with it.
+    let limits = limits().unwrap_or_else(|_| Limits::of_policies());
+    Arc::new(policy_registry(&[], config(), limits))
+});
+
+/// What the user's file and the environment give to policies, where no profile is asked for.
+fn limits() -> Result<Limits, ProfileError> {
+    let variables = std::env::vars_os().filter(|(name, _)| name != crate::log::VARIABLE);
+    let any = Registry::default().with_any_component();
+    let settings = host_profile::Loader::new().policies(any).env(variables);
+    Ok(strategies::policy_limits(&settings.load(&Machine::read(Path::new(".")))?))
+}
 
 fn config() -> LoaderConfig {
     LoaderConfig { cache_dir: default_cache_dir(), ..LoaderConfig::default() }
@@ -58,7 +70,7 @@ impl fmt::Display for LeftOut {
 /// # Errors
 /// The directory cannot be listed, or two of its files give themselves one name.
 pub(crate) fn policies_of(settings: &Settings) -> Result<Policies, LoadError> {
-    let (config, limits) = (strategies::loader_config(settings), Limits::of_policies());
+    let (config, limits) = (strategies::loader_config(settings), strategies::policy_limits(settings));
     let paths = settings.plugins.dir.as_deref().map_or_else(|| Ok(Vec::new()), policy_paths)?;
     let files =
         if paths.is_empty() { Vec::new() } else { open_policies(paths, &Loader::new(&config)?, &limits)? };
@@ -76,6 +88,7 @@ pub(crate) struct Methods(pub(crate) Vec<Method>);
 pub(crate) enum NoMethod {
     Unknown(UnknownPolicy),
     Component(LoadError),
+    Settings(ProfileError),
 }
 
 impl fmt::Display for NoMethod {
@@ -83,6 +96,7 @@ impl fmt::Display for NoMethod {
         match self {
             Self::Unknown(error) => error.fmt(f),
             Self::Component(error) => error.fmt(f),
+            Self::Settings(error) => error.fmt(f),
         }
     }
 }
@@ -101,15 +115,16 @@ fn method(text: &str, loader: &mut Option<Loader>) -> Result<Method, NoMethod> {
     if path.extension().is_none_or(|extension| extension != "wasm") {
         return Method::named(text, &POLICIES).map_err(NoMethod::Unknown);
     }
-    let plugin = open(path, loader).map_err(NoMethod::Component)?;
+    let limits = limits().map_err(NoMethod::Settings)?;
+    let plugin = open(path, loader, &limits).map_err(NoMethod::Component)?;
     let name = full_name(plugin.name());
     Ok(Method::Policy(Arc::new(plugin).factory(name)))
 }
 
-fn open(path: &Path, loader: &mut Option<Loader>) -> Result<PolicyPlugin, LoadError> {
+fn open(path: &Path, loader: &mut Option<Loader>, limits: &Limits) -> Result<PolicyPlugin, LoadError> {
     let loader = match loader {
         Some(loader) => loader,
         None => loader.insert(Loader::new(&config())?),
     };
-    loader.open_policy(Source::File(path), &Limits::of_policies())
+    loader.open_policy(Source::File(path), limits)
 }

@@ -57,7 +57,7 @@ pub enum Record {
 pub struct Fallback {
     /// The tick at which it was found.
     pub tick: u64,
-    /// Name of the policy that is set.
+    /// Name of the policy that failed.
     pub policy: String,
     /// Name of the policy that took over.
     pub fallback: String,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use host_contract::Grant;
-use host_control::Fault;
+use host_control::{Fault, LogLine};
 use host_policy::batched::{Answer, Batch, BatchedPolicy, Opening};
 use host_policy::{ExportedEntry, ImportedEntry, PolicyFactory, Slot};
 use wasmtime::Store;
@@ -31,6 +31,9 @@ use crate::plugin::{linker, mismatch};
 use crate::store_data::{StoreData, Tables};
 use crate::ticker::Ticker;
 use crate::world::World;
+
+/// The table of a profile that gives the limits of policies.
+const POLICY_LIMITS: &str = "policy-limits";
 
 /// Bytes kept of an error that a policy answers with.
 const MAX_ANSWER: usize = 1 << 10;
@@ -184,7 +187,9 @@ impl Instance {
         limits: &Limits,
         seed: u64,
     ) -> Result<Self, LoadError> {
-        let mut store = call::store(pre.engine(), StoreData::new(tables, limits, seed));
+        let mut data = StoreData::new(tables, limits, seed);
+        POLICY_LIMITS.clone_into(&mut data.limits_table);
+        let mut store = call::store(pre.engine(), data);
         let started = call::run(&mut store, ticker, limits.start(), async |store| {
             pre.instantiate_async(&mut *store).await
         });
@@ -202,8 +207,17 @@ impl Instance {
         allowance: Allowance,
         call: impl AsyncFnOnce(&Bindings, &mut Store<StoreData>) -> wasmtime::Result<T>,
     ) -> Result<T, Fault> {
-        let Self { store, bindings, ticker, .. } = self;
+        let Self { store, bindings, ticker, label, .. } = self;
         let done = call::run(store, ticker, allowance, async |store| call(bindings, store).await);
+        for LogLine { level, context, message } in store.data_mut().take_log() {
+            let component = &label.place;
+            match level {
+                "error" => tracing::error!(%component, context, "{message}"),
+                "warn" => tracing::warn!(%component, context, "{message}"),
+                "info" => tracing::info!(%component, context, "{message}"),
+                _ => tracing::debug!(%component, context, "{message}"),
+            }
+        }
         done.map(|(answer, _)| answer).map_err(|(fault, _)| fault)
     }
 

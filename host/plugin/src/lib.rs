@@ -53,13 +53,17 @@ pub use compile::{CompileLimits, serve};
 pub use description::{Description, Setting, SettingKind};
 pub use digest::{Digest, Sha256};
 pub use eviction::{PolicyPlugin, WasmPolicy};
+/// A trial of a policy before it is put in charge of a cache.
+pub use host_policy::batched::probe as probe_policy;
 pub use inspection::{Import, Inspection};
 pub use limits::{Limits, Time};
 pub use load::{Examined, Loader, LoaderConfig, Opened, Source, default_cache_dir};
 pub use load_error::{Age, Label, LoadError};
 pub use names::name_fault;
 pub use plugin::Plugin;
-pub use policies::{POLICY_PREFIX, PolicyFile, full_name, open_policies, policy_paths, policy_registry};
+pub use policies::{
+    POLICY_PREFIX, PolicyFile, bundled_policy, full_name, open_policies, policy_paths, policy_registry,
+};
 pub use state::{StateStore, StrategyState};
 pub use strategy::WasmStrategy;
 pub use trust::{LOCK_FILE, Lock, Locked, Pin, Trust, TrustError};

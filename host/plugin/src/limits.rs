@@ -79,8 +79,8 @@ impl Limits {
         }
     }
 
-    /// Those of an eviction policy where nothing else is said: 1 GB for arrays by slot, and one second for a batch. Virtual
-    /// time or not, the machine's clock counts: instructions are not counted on the data path.
+    /// Those of an eviction policy where nothing else is said (`policy-limits` of a profile): 1 GB for arrays by slot, and one
+    /// second for a batch. Virtual time or not, the machine's clock counts: instructions are not counted on the data path.
     #[must_use]
     pub fn of_policies() -> Self {
         Self { memory_bytes: 1_000_000_000, deadline: Duration::from_secs(1), ..Self::default() }

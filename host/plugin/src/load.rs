@@ -137,6 +137,8 @@ pub struct Examined {
 pub struct LoaderConfig {
     /// What compiling one component may use, in a program that calls [`crate::serve`].
     pub compile: CompileLimits,
+    /// What an eviction policy may use that is opened without limits of its own.
+    pub policy_limits: Limits,
     /// The dials of this host.
     pub dials: Dials,
     /// The gauges of this host.
@@ -153,6 +155,7 @@ impl Default for LoaderConfig {
     fn default() -> Self {
         Self {
             compile: CompileLimits::default(),
+            policy_limits: Limits::of_policies(),
             dials: Dials::default(),
             gauges: Gauges::default(),
             cache_dir: None,
@@ -208,6 +211,7 @@ pub struct Loader {
     descriptions: Option<Descriptions>,
     compile_limits: CompileLimits,
     trust: Trust,
+    policy_limits: Limits,
     tables: Arc<Tables>,
     note: Option<String>,
     on_compile: Option<OnCompile>,
@@ -229,6 +233,7 @@ impl Loader {
             descriptions: kept_in.map(Descriptions::new),
             compile_limits: config.compile,
             trust: config.trust.clone(),
+            policy_limits: config.policy_limits,
             tables: Arc::new(Tables { dials: config.dials.clone(), gauges: config.gauges.clone() }),
             note,
             on_compile: None,
@@ -345,7 +350,8 @@ impl Loader {
         self.open(source, limits)?.start(grants, settings, limits, seed)
     }
 
-    /// Opens a component of either world. `limits` are those of a strategy's start.
+    /// Opens a component of either world. `limits` are those of a strategy's start; a policy has those of the
+    /// [configuration](LoaderConfig::policy_limits).
     ///
     /// # Errors
     /// It cannot be opened.
@@ -354,7 +360,7 @@ impl Loader {
         let source = Source::Bytes { name: &label.place, bytes: &bytes };
         match Interfaces::world(&bytes) {
             World::Eviction => {
-                let opened = self.open_policy(source, &Limits::of_policies())?;
+                let opened = self.open_policy(source, &self.policy_limits)?;
                 Ok(Opened::Policy(Box::new(opened)))
             }
             World::Strategy => Ok(Opened::Strategy(Box::new(self.open(source, limits)?))),

@@ -83,6 +83,13 @@ pub fn policy_registry(files: &[PolicyFile], config: LoaderConfig, limits: Limit
     policies
 }
 
+/// The bundled policy of this full name, opened when the first cache needs it. None where none is bundled under it.
+#[must_use]
+pub fn bundled_policy(name: &str, config: LoaderConfig, limits: Limits) -> Option<PolicyFactory> {
+    let (name, bytes) = bundled_policies().find(|(bundled, _)| full_name(bundled) == name)?;
+    Some(lazily(name, bytes, &Arc::new(Shared { config, loader: OnceLock::new(), limits })))
+}
+
 /// The name of a component in a registry.
 #[must_use]
 pub fn full_name(name: &str) -> String {

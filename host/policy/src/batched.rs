@@ -12,11 +12,13 @@
 #[cfg(test)]
 mod fixture;
 mod live;
+mod probe;
 mod residents;
 mod stepwise;
 mod work;
 
 pub(crate) use live::Live;
+pub use probe::probe;
 pub use residents::{Nonsense, Residents};
 pub(crate) use stepwise::Stepwise;
 pub use work::Deferred;

@@ -64,6 +64,23 @@ impl Registry {
         Ok(())
     }
 
+    /// Puts a policy in the place of the one of its name, which is given back; adds it where there is none.
+    ///
+    /// # Errors
+    /// [`RegisterError::BadName`]: the name is not kebab-case. The registry is unchanged then.
+    pub fn replace(&mut self, policy: PolicyFactory) -> Result<Option<PolicyFactory>, RegisterError> {
+        match self.policies.iter_mut().find(|known| known.name() == policy.name()) {
+            Some(known) => Ok(Some(std::mem::replace(known, policy))),
+            None => self.register(policy).map(|()| None),
+        }
+    }
+
+    /// Takes out the policy of this name. `None`, and nothing changed, where there is none.
+    pub fn remove(&mut self, name: &str) -> Option<PolicyFactory> {
+        let at = self.policies.iter().position(|policy| policy.name() == folded(name))?;
+        Some(self.policies.remove(at))
+    }
+
     /// The same, and every name of a component (`plugin:NAME`) is known: for who reads settings before it knows where components
     /// are. Those policies cannot be opened, and [`get`](Self::get) knows none of them.
     #[must_use]
@@ -306,6 +323,21 @@ mod tests {
         }
         assert_eq!(policies.iter().count(), builtin::ALL.len() + builtin::MORE.len() + 2);
         assert_eq!(policies.get("arc"), Ok(&builtin::ARC));
+    }
+
+    #[test]
+    fn a_policy_is_replaced_where_it_stands_and_taken_out() {
+        let mut policies = Registry::default();
+        let (first, second) = (lru("plugin:mine"), lru("plugin:mine"));
+        assert_eq!(policies.replace(first.clone()), Ok(None));
+        policies.register(lru("plugin:yours")).unwrap();
+        assert_eq!(policies.replace(second.clone()), Ok(Some(first)));
+        assert_eq!(policies.get("plugin:mine"), Ok(&second));
+        let last: Vec<&str> = policies.names().skip(policies.iter().count() - 2).collect();
+        assert_eq!(last, ["plugin:mine", "plugin:yours"]);
+        assert!(policies.replace(lru("Mine")).is_err());
+        assert_eq!((policies.remove("plugin:mine"), policies.remove("plugin:mine")), (Some(second), None));
+        assert!(policies.parse("plugin:mine").is_err());
     }
 
     #[test]

@@ -48,5 +48,6 @@ pub use host_contract::{Grant, Mode, Objective};
 pub use load::Loader;
 pub use settings::{
     CacheSettings, ControlSettings, ExecutorSettings, JudgeSettings, LimitSettings, MemorySettings,
-    PluginSettings, PolicyPin, PrefetchMode, PrefetchSettings, Row, Settings, StrategyMode, StrategySettings,
+    PluginSettings, PolicyLimitSettings, PolicyPin, PrefetchMode, PrefetchSettings, Row, Settings,
+    StrategyMode, StrategySettings,
 };

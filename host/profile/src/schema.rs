@@ -17,7 +17,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// The keys that belong to no dial. Caches are measured in megabytes; the floor of the cap only excludes slips of the
 /// unit.
-const OTHERS: [Key; 41] = [
+const OTHERS: [Key; 49] = [
     key("summary", Kind::Text),
     key("optimise", Kind::Choice(&["throughput", "latency", "memory", "bandwidth"])),
     bound("memory.cap", Kind::Bytes(1_000, 1_000_000_000_000_000)),
@@ -52,6 +52,14 @@ const OTHERS: [Key; 41] = [
     key("limits.proposals", Kind::Count(0, 100_000)),
     key("limits.state-keys", Kind::Count(0, 1_000)),
     key("limits.state-bytes", Kind::Bytes(0, 16_000_000)),
+    key("policy-limits.fuel", Kind::Count(10_000, 1_000_000_000_000)),
+    key("policy-limits.deadline", Kind::Span(MILLISECOND, MINUTE)),
+    key("policy-limits.memory", Kind::Bytes(1_000_000, 4_294_967_296)),
+    key("policy-limits.table-elements", Kind::Count(0, 100_000_000)),
+    key("policy-limits.instances", Kind::Count(1, 100_000)),
+    key("policy-limits.start-deadline", Kind::Span(MILLISECOND, MINUTE)),
+    key("policy-limits.log-lines", Kind::Count(0, 100_000)),
+    key("policy-limits.log-bytes", Kind::Bytes(0, 100_000_000)),
     key("plugins.dir", Kind::Text),
     key("plugins.cache-size", Kind::Bytes(0, 1_000_000_000_000)),
     key("plugins.state-dir", Kind::Text),

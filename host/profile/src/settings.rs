@@ -40,6 +40,8 @@ pub struct Settings {
     pub dials: BTreeMap<Dial, DialSettings>,
     /// What one tick of a strategy may use whose own table says nothing else.
     pub limits: LimitSettings,
+    /// What one instance of an eviction policy that is a component may use.
+    pub policy_limits: PolicyLimitSettings,
     /// Where further components are found, and what compiling one may take.
     pub plugins: PluginSettings,
     /// The strategies that have a table, by name, those switched off included.
@@ -211,6 +213,27 @@ pub struct LimitSettings {
     pub state_keys: u32,
     /// Bytes of what it may keep, keys and values together.
     pub state_bytes: Bytes,
+}
+
+/// What one instance of an eviction policy that is a component may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyLimitSettings {
+    /// Units of fuel for what its calls make the host do while it works on one batch.
+    pub fuel: u64,
+    /// Wall time for one batch.
+    pub deadline: Duration,
+    /// Linear memory.
+    pub memory: Bytes,
+    /// Elements over all tables.
+    pub table_elements: u64,
+    /// Core instances in the component, at least 1.
+    pub instances: u32,
+    /// Wall time for the start of an instance, and for opening it.
+    pub start_deadline: Duration,
+    /// Messages that are kept of one batch.
+    pub log_lines: u32,
+    /// Bytes of messages that are kept of one batch.
+    pub log_bytes: Bytes,
 }
 
 /// Where further components are found, and what compiling one may take.

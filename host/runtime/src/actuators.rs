@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use host_cache::{Cache, Registry};
+use host_cache::Cache;
 use host_contract::dial::{
     CACHE_CAPACITY, CACHE_POLICY, CACHE_TTL, CPU_WORKERS, IO_WORKERS, PREFETCH_IN_FLIGHT, PREFETCH_SHARE,
     WITHOUT_END,
@@ -18,11 +18,12 @@ use host_control::{Actuator, Actuators};
 use host_executor::Executor;
 use host_prefetch::Prefetcher;
 
-use crate::ranges::{Counted, Ranges, policy_range};
+use crate::policies::Policies;
+use crate::ranges::{Counted, Ranges};
 
-/// The actuators of a host: of its cache, its prefetcher, and its pools, where it has any.
+/// The actuators of a host: of its cache, which follows one of these policies, its prefetcher, and its pools, where it has any.
 pub(crate) fn actuators<K, V, S>(
-    cache: &Arc<Cache<K, V, S>>,
+    (cache, policies): (&Arc<Cache<K, V, S>>, &Arc<Policies>),
     prefetcher: &Arc<Prefetcher>,
     executor: Option<&Arc<Executor>>,
     ranges: &Ranges,
@@ -33,7 +34,7 @@ where
     S: BuildHasher + Send + Sync + 'static,
 {
     let mut all = Actuators::default()
-        .with(CACHE_POLICY, cache_policy(Arc::clone(cache), Arc::clone(&ranges.policies)))
+        .with(CACHE_POLICY, PolicyDial { cache: Arc::clone(cache), policies: Arc::clone(policies) })
         .with(CACHE_CAPACITY, cache_capacity(Arc::clone(cache), Arc::clone(prefetcher), ranges));
     if let Some(seconds) = ranges.counted(CACHE_TTL) {
         all = all.with(CACHE_TTL, cache_ttl(Arc::clone(cache), seconds));
@@ -52,22 +53,32 @@ where
     all
 }
 
-fn cache_policy<K, V, S>(cache: Arc<Cache<K, V, S>>, policies: Arc<Registry>) -> impl Actuator + use<K, V, S>
+/// Its range is asked for each time, because policies come and go.
+struct PolicyDial<K, V, S> {
+    cache: Arc<Cache<K, V, S>>,
+    policies: Arc<Policies>,
+}
+
+impl<K, V, S> Actuator for PolicyDial<K, V, S>
 where
     K: Hash + Eq + Send + Sync,
     V: Clone + Send + Sync,
     S: BuildHasher + Send + Sync,
 {
-    let shown = Arc::clone(&cache);
-    // Where a shard fell back to LRU, setting the policy again is a change.
-    let show = move || Value::Name(shown.stats().in_force().to_string());
-    let range = Range::Names(policy_range(&policies));
-    let turn = move |value: &Value| {
+    fn range(&self) -> Option<Range> {
+        Some(Range::Names(self.policies.range()))
+    }
+
+    fn value(&self) -> Value {
+        // Where a shard fell back to LRU, setting another policy of that name is a change.
+        Value::Name(self.cache.stats().in_force().to_string())
+    }
+
+    fn apply(&mut self, value: &Value) -> Result<(), String> {
         let Value::Name(name) = value else { return Err(mismatch("a name", value)) };
-        cache.set_policy(&policies.parse(name).map_err(text)?);
-        Ok(())
-    };
-    Turned { range, show, turn }
+        let policy = self.policies.parse(name).map_err(|refusal| format!("{name}: {refusal}"))?;
+        self.cache.try_set_policy(&policy)
+    }
 }
 
 fn cache_capacity<K, V, S>(
@@ -218,8 +229,12 @@ mod tests {
             "executor.max-io-workers=4",
         ];
         let settings = host_profile::Loader::new().user_file(None).set(sets).load(&machine).unwrap();
-        let ranges = crate::ranges::ranges(&settings, 100, &Arc::default());
+        let ranges = crate::ranges::ranges(&settings, 100);
         Ranges { capacity: 10..=1_000, prefetch_in_flight: Some(8), ..ranges }
+    }
+
+    fn policies() -> Arc<Policies> {
+        Policies::new(Arc::default())
     }
 
     fn parts() -> (Arc<Cache<u64, u32>>, Arc<Prefetcher>, Arc<Executor>) {
@@ -238,7 +253,7 @@ mod tests {
     #[test]
     fn every_dial_of_the_table_shows_what_it_was_turned_to() {
         let (cache, prefetcher, executor) = parts();
-        let mut all = actuators(&cache, &prefetcher, Some(&executor), &ranges());
+        let mut all = actuators((&cache, &policies()), &prefetcher, Some(&executor), &ranges());
         for (dial, value) in [
             (CACHE_POLICY, Value::Name("lirs(hir=0.1, ghosts=4)".into())),
             (CACHE_POLICY, Value::Name("arc".into())),
@@ -264,7 +279,7 @@ mod tests {
     fn a_run_without_pools_or_prefetching_lacks_their_dials() {
         let (cache, prefetcher, _) = parts();
         let ranges = Ranges { prefetch_in_flight: None, ..ranges() };
-        let all = actuators(&cache, &prefetcher, None, &ranges);
+        let all = actuators((&cache, &policies()), &prefetcher, None, &ranges);
         let there: Vec<_> = all.values().into_keys().collect();
         assert_eq!(there, [CACHE_CAPACITY, CACHE_POLICY, CACHE_TTL]);
     }
@@ -272,7 +287,7 @@ mod tests {
     #[test]
     fn a_lifetime_starts_where_the_profile_says_and_has_a_number_for_no_end() {
         let (cache, prefetcher, _) = parts();
-        let mut all = actuators(&cache, &prefetcher, None, &ranges());
+        let mut all = actuators((&cache, &policies()), &prefetcher, None, &ranges());
         assert_eq!((cache.time_to_live(), all.value(CACHE_TTL)), (None, Some(Value::Count(WITHOUT_END))));
         assert_eq!(all.apply(CACHE_TTL, &Value::Count(60)), Ok(()));
         assert_eq!(cache.time_to_live(), Some(Duration::from_secs(60)));
@@ -289,7 +304,7 @@ mod tests {
     #[test]
     fn a_value_of_another_kind_is_an_error_and_changes_nothing() {
         let (cache, prefetcher, executor) = parts();
-        let mut all = actuators(&cache, &prefetcher, Some(&executor), &ranges());
+        let mut all = actuators((&cache, &policies()), &prefetcher, Some(&executor), &ranges());
         let before = all.values();
         for dial in [CACHE_CAPACITY, CACHE_TTL, CPU_WORKERS, PREFETCH_IN_FLIGHT, PREFETCH_SHARE] {
             let error = all.apply(dial, &Value::Name("arc".into())).unwrap_err();

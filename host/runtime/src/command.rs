@@ -25,6 +25,23 @@ pub enum Command {
         /// Where it comes from, for the ledger.
         from: String,
     },
+    /// Put this eviction policy in the place of the one of its name, or add it. A cache that follows that one, or lost it because
+    /// it failed, follows the new one from here, with all its entries.
+    ReplacePolicy {
+        /// The policy.
+        with: host_cache::PolicyFactory,
+        /// Where it comes from, for the ledger.
+        from: String,
+    },
+    /// Take out the eviction policy of this name. A cache that follows it goes on with the bundled one, or the fallback.
+    RemovePolicy {
+        /// Its name.
+        policy: String,
+        /// The bundled policy of this name, where there is one.
+        bundled: Option<host_cache::PolicyFactory>,
+        /// Why, in words.
+        reason: String,
+    },
     /// Put on the ledger that a component was not taken, and that what ran before goes on.
     Keep {
         /// Which, and why, in words.

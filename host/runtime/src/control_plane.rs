@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use host_cache::{PolicyFactory, Registry, Shadows};
+use host_cache::{PolicyFactory, Shadows};
 use host_contract::dial::{CPU_WORKERS, IO_WORKERS, PREFETCH_IN_FLIGHT};
 use host_contract::gauge::Values;
 use host_contract::number::to_f64;
@@ -23,12 +23,17 @@ use crate::data_plane::{DataPlane, Store};
 use crate::fallbacks;
 use crate::ledger::Ledger;
 use crate::modelled::Modelled;
+use crate::policies::Policies;
 use crate::ranges::{loop_config, prefetches, ranges};
 use crate::report;
 use crate::rule_book::Rules;
 use crate::shadow_control::Following;
 use crate::snapshot_builder::{Prefetch, Sample, SnapshotBuilder};
 use crate::warm::hot::Hot;
+
+mod policies;
+
+use policies::StandIn;
 
 /// What a tick reads and turns.
 pub(crate) struct ControlPlane {
@@ -40,7 +45,10 @@ pub(crate) struct ControlPlane {
     /// Latency that the operator wants of every class of tasks.
     pub(crate) latency_target: Option<Duration>,
     /// The policies that cache and shadows can follow.
-    pub(crate) policies: Arc<Registry>,
+    pub(crate) policies: Arc<Policies>,
+    /// The policy that the settings start with.
+    pub(crate) start: String,
+    pub(crate) stand_in: Option<StandIn>,
     pub(crate) shadows: Option<Shadows>,
     /// The capacity whose multiples the shadows run at.
     pub(crate) shadow_capacity: u64,
@@ -123,6 +131,9 @@ impl ControlPlane {
     pub(crate) fn tick(&mut self, now: Duration, plane: &DataPlane) -> Arc<Snapshot> {
         let snapshot = self.look(now, plane);
         let fallback = self.builder.take_fallback();
+        if fallback.is_some() {
+            self.note_failed();
+        }
         self.ledger.write(fallback.into_iter().collect());
         let mut shadows = Following {
             shadows: self.shadows.as_mut(),
@@ -199,10 +210,10 @@ impl ControlPlane {
     /// Goes on under other settings. A value that is out of its new range moves to the nearest inside.
     pub(crate) fn reload(&mut self, settings: &Settings) -> Result<(), String> {
         self.control.configure(loop_config(settings, 0));
-        let ranges = ranges(settings, settings.cache.capacity.get(), &self.policies);
+        let ranges = ranges(settings, settings.cache.capacity.get());
         let before = self.actuators.values();
-        self.actuators =
-            crate::actuators::actuators(&self.cache, &self.prefetcher, self.executor.as_ref(), &ranges);
+        let (cache, policies, executor) = (&self.cache, &self.policies, self.executor.as_ref());
+        self.actuators = crate::actuators::actuators((cache, policies), &self.prefetcher, executor, &ranges);
         self.rules.reload(settings);
         match (before.contains_key(&PREFETCH_IN_FLIGHT), prefetches(settings)) {
             (true, false) => self.prefetcher.set_max_in_flight(0),
@@ -255,6 +266,7 @@ impl ControlPlane {
         let sample = Sample {
             system,
             cache: self.cache.stats(),
+            policies: self.policies.names(),
             shadows: self.shadows.as_mut().map(Shadows::estimates).unwrap_or_default(),
             executor: match &self.machine {
                 Machine::Modelled(model) => model.pools(),

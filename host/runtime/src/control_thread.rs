@@ -193,6 +193,20 @@ impl Ticking {
                     self.with.control.replace(*with);
                     Ok(())
                 }
+                Command::ReplacePolicy { with, from } => {
+                    let done = self.with.control.replace_policy(&with).map_err(HostError::NotPutInForce);
+                    done.map(|stands| {
+                        let detail = format!("{with}: {from}, {stands}");
+                        self.with.control.commanded(now, "replace", detail);
+                    })
+                }
+                Command::RemovePolicy { policy, bundled, reason } => {
+                    let follows = self.with.control.remove_policy(&policy, bundled);
+                    let follows =
+                        follows.map_or_else(String::new, |heir| format!("; the cache follows {heir}"));
+                    self.with.control.commanded(now, "retire", format!("{policy}: {reason}{follows}"));
+                    Ok(())
+                }
                 Command::Keep { reason } => {
                     self.with.control.commanded(now, "keep", reason);
                     Ok(())

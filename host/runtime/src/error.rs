@@ -31,6 +31,9 @@ pub enum HostError {
     /// Some of the new settings could not be put in force.
     #[error("not everything could be put in force: {0}")]
     Reload(String),
+    /// An eviction policy cannot take the place of the one before, which goes on.
+    #[error("it cannot be put in force: {0}")]
+    NotPutInForce(String),
     /// The control thread did not end in time.
     #[error(
         "the control thread is still busy after {} s: a strategy runs, or the ledger's disk does not answer",

@@ -20,7 +20,7 @@ impl Fallbacks {
         self.seen = cache.fallbacks;
         (fallbacks > 0).then(|| Fallback {
             tick,
-            policy: cache.policy.to_string(),
+            policy: cache.failed.as_ref().unwrap_or(&cache.policy).to_string(),
             fallback: cache.fallback.to_string(),
             fallbacks,
             degraded_shards: cache.degraded_shards,

@@ -27,6 +27,7 @@ mod live;
 mod modelled;
 mod options;
 mod origin;
+mod policies;
 mod ranges;
 mod reload;
 mod request_metrics;

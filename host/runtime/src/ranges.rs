@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
 
-use host_cache::{Registry, UnknownPolicy};
 use host_contract::dial::CACHE_CAPACITY;
 use host_contract::number::to_f64;
-use host_contract::{Dial, Dials, Names, Refusal, Value};
+use host_contract::{Dial, Dials, Value};
 use host_control::judge::Plan;
 use host_control::{Budget, Config, RuleKinds};
 use host_profile::{DialSettings, JudgeSettings, PrefetchMode, Settings};
@@ -17,8 +15,6 @@ use crate::control_thread::{EARLY_REQUESTS, EARLY_TICKS};
 /// What the settings allow each dial.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Ranges {
-    /// The policies that the cache can follow.
-    pub(crate) policies: Arc<Registry>,
     /// Capacity of the cache, bytes.
     pub(crate) capacity: RangeInclusive<u64>,
     /// What the settings say of every dial.
@@ -49,31 +45,14 @@ impl Ranges {
 ///
 /// Where the capacity is another than the profile's (a trace's own scale), its bounds keep their distance from it in
 /// proportion.
-pub(crate) fn ranges(settings: &Settings, capacity: u64, policies: &Arc<Registry>) -> Ranges {
+pub(crate) fn ranges(settings: &Settings, capacity: u64) -> Ranges {
     let cache = &settings.cache;
     let scaled = |bound: u64| scale(bound, capacity, cache.capacity.get());
     Ranges {
-        policies: Arc::clone(policies),
         capacity: ordered(scaled(cache.min_capacity.get()).max(1), scaled(cache.max_capacity.get())),
         dials: settings.dials.clone(),
         prefetch_in_flight: prefetches(settings).then_some(settings.prefetch.max_in_flight_limit),
     }
-}
-
-/// The names of all policies.
-pub(crate) fn policy_names(policies: &Registry) -> Vec<String> {
-    policies.names().map(str::to_owned).collect()
-}
-
-/// What a strategy, or a command, may call a policy.
-pub(crate) fn policy_range(policies: &Arc<Registry>) -> Names {
-    let known = policy_names(policies);
-    let policies = Arc::clone(policies);
-    Names::new(known, move |text| match policies.parse(text) {
-        Ok(policy) => Ok(policy.name().to_owned()),
-        Err(UnknownPolicy::Name { known, .. }) => Err(Refusal::Unknown(known)),
-        Err(UnknownPolicy::Parameter(error)) => Err(Refusal::Invalid(error.to_string())),
-    })
 }
 
 /// `bound * capacity / reference`, without overflow.
@@ -148,7 +127,7 @@ mod tests {
     fn the_bounds_of_the_capacity_keep_their_distance() {
         let settings =
             settings(&["cache.capacity=10MB", "cache.min-capacity=5MB", "cache.max-capacity=30MB"]);
-        let scaled = |capacity| ranges(&settings, capacity, &Arc::default()).capacity;
+        let scaled = |capacity| ranges(&settings, capacity).capacity;
         assert_eq!(scaled(10_000_000), 5_000_000..=30_000_000);
         assert_eq!(scaled(100), 50..=300);
         assert_eq!(scaled(0), 1..=1);
@@ -159,7 +138,7 @@ mod tests {
     #[test]
     fn a_dial_that_counts_has_the_start_and_the_bounds_of_its_keys() {
         let sets = ["executor.io-workers=3", "executor.min-io-workers=2", "executor.max-io-workers=5"];
-        let ranges = ranges(&settings(&sets), 100, &Arc::default());
+        let ranges = ranges(&settings(&sets), 100);
         assert_eq!(ranges.counted(IO_WORKERS), Some(Counted { start: 3, range: 2..=5 }));
         assert_eq!(ranges.counted(CACHE_POLICY), None);
     }

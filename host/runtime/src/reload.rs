@@ -3,12 +3,14 @@
 //! The directory is watched. What happens to a file is looked at once it has been quiet for [`QUIET`], in a thread of its own: a new
 //! or changed strategy is read, compiled and started beside the one that runs, and takes its place between two ticks. One that
 //! cannot be started changes nothing. When a file goes, the bundled strategy of its name takes over, and where there is none,
-//! the strategy is retired. Each of these is on the ledger and among the notes of the report.
+//! the strategy is retired. Each of these is on the ledger and among the notes of the report. Eviction policies are taken in the
+//! same way ([`policies`]).
 //!
 //! A file that the lock file of the directory does not accept is not taken, and looked at again when that changes.
 //!
 //! Which strategies run is what the settings say, as it is at the start: a file that no line of them names is not started.
-//! Eviction policies are opened at the start alone: that another one is there is noted.
+
+mod policies;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -26,6 +28,7 @@ use parking_lot::Mutex;
 
 use crate::command::Command;
 use crate::control_thread::Commander;
+use crate::error::HostError;
 use crate::strategies;
 
 /// How long a file has to be left alone: longer than a copy pauses between two writes.
@@ -63,6 +66,8 @@ impl Watch {
             running: BTreeMap::new(),
             lock: None,
             untrusted: BTreeSet::new(),
+            policies: BTreeMap::new(),
+            waiting: BTreeSet::new(),
             dir: dir.clone(),
             loader,
             settings: settings.clone(),
@@ -118,6 +123,10 @@ struct Reloader {
     lock: Option<Lock>,
     /// Files that were not taken because nobody has accepted them: another lock file may.
     untrusted: BTreeSet<PathBuf>,
+    /// The name of the eviction policy that each file is, where it could be opened.
+    policies: BTreeMap<PathBuf, String>,
+    /// Policies that are not taken while another file is called as they are.
+    waiting: BTreeSet<PathBuf>,
     notes: Arc<Mutex<Vec<String>>>,
 }
 
@@ -126,14 +135,16 @@ impl Reloader {
     fn learn_names(&mut self) {
         let limits = strategies::start_limits(&self.settings, Time::Machine);
         self.lock = self.read_lock();
-        for path in self.known.keys() {
-            if Source::File(path).world() != World::Strategy {
+        let paths: Vec<PathBuf> = self.known.keys().cloned().collect();
+        for path in paths {
+            if Source::File(&path).world() == World::Eviction {
+                self.learn_policy(&path);
                 continue;
             }
             // As a rule it is known from the start of the run, and not compiled or run for this.
-            match self.loader.inspect(Source::File(path), &limits) {
-                Ok(known) => drop(self.running.insert(path.clone(), known.description.name)),
-                Err(LoadError::Untrusted(_)) => drop(self.untrusted.insert(path.clone())),
+            match self.loader.inspect(Source::File(&path), &limits) {
+                Ok(known) => drop(self.running.insert(path, known.description.name)),
+                Err(LoadError::Untrusted(_)) => drop(self.untrusted.insert(path)),
                 Err(_) => {}
             }
         }
@@ -148,6 +159,7 @@ impl Reloader {
     fn look(&mut self) {
         let before = std::mem::replace(&mut self.known, files(&self.dir));
         let now = self.known.clone();
+        let mut again = BTreeSet::new();
         // What is gone first: a file may have been renamed.
         for path in before.keys().filter(|path| !now.contains_key(*path)) {
             if let Some(name) = self.running.remove(path)
@@ -155,12 +167,17 @@ impl Reloader {
             {
                 self.gone(path, &name);
             }
+            self.waiting.remove(path);
+            if let Some(name) = self.policies.remove(path) {
+                self.policy_gone(path, &name);
+                again.append(&mut self.waiting);
+            }
         }
         let lock = self.read_lock();
         let accepted = if lock == self.lock { BTreeSet::new() } else { std::mem::take(&mut self.untrusted) };
         self.lock = lock;
         for (path, digest) in &now {
-            if before.get(path) != Some(digest) || accepted.contains(path) {
+            if before.get(path) != Some(digest) || again.contains(path) || accepted.contains(path) {
                 self.untrusted.remove(path);
                 self.changed(path, digest);
             }
@@ -169,19 +186,15 @@ impl Reloader {
 
     /// A file is new, or another one.
     fn changed(&mut self, path: &Path, digest: &Digest) {
+        if Source::File(path).world() == World::Eviction {
+            return self.policy_changed(path, digest);
+        }
         let file = path.display();
         let limits = strategies::start_limits(&self.settings, Time::Machine);
-        let runs = match self.running.get(path) {
+        let runs = match self.running.get(path).or_else(|| self.policies.get(path)) {
             Some(name) => format!("{name} goes on as it was"),
             None => "nothing changes".to_owned(),
         };
-        if Source::File(path).world() == World::Eviction {
-            self.keep(format!(
-                "{file} is not taken, and {runs}: it is an eviction policy, and those are opened when a run starts; the next \
-                 run has it"
-            ));
-            return;
-        }
         let plugin = match self.loader.open(Source::File(path), &limits) {
             Ok(plugin) => plugin,
             Err(error) => {
@@ -193,7 +206,7 @@ impl Reloader {
             }
         };
         let name = plugin.name().to_owned();
-        let named = self.settings.strategy(&name).filter(|strategy| strategy.enabled);
+        let named = self.settings.strategy(&name).filter(|of| of.enabled && self.settings.control.enabled);
         let Some(strategy) = named else {
             self.keep(format!("{file}: `{name}` is not started, because no profile switches it on; {runs}"));
             return;
@@ -208,6 +221,9 @@ impl Reloader {
                 // The file was another strategy before.
                 if let Some(before) = before.filter(|before| *before != name) {
                     self.gone(path, &before);
+                }
+                if let Some(policy) = self.policies.remove(path) {
+                    self.policy_gone(path, &policy);
                 }
             }
             Err(error) => self.keep(format!("{file} is not taken, and {name} goes on as it was: {error}")),
@@ -252,8 +268,11 @@ impl Reloader {
 
     /// Whether the host did it. One that has ended does nothing any more.
     fn tell(&self, command: Command) -> bool {
-        let answer = self.commander.send(command).map(|answer| answer.blocking_recv());
-        matches!(answer, Ok(Ok(Ok(()))))
+        self.ask(command).is_ok()
+    }
+
+    fn ask(&self, command: Command) -> Result<(), HostError> {
+        self.commander.send(command)?.blocking_recv().unwrap_or(Err(HostError::ControlThreadDied))
     }
 
     fn note(&self, text: String) {

@@ -139,7 +139,6 @@ impl Runs<'_> {
             Tuned::Again(states) => Some(states),
         };
         let hot = if reloads.is_none() { None } else { hot.clone() };
-        let reloads = reloads.filter(|_| settings.control.enabled);
         let side = Side { options, settings, prepared, progress, stop, header, hot, save, reloads };
         let mut done = side.run(registrations, ledger)?;
         if let Some(totals) = done.totals.take() {

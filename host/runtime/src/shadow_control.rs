@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use host_cache::{Registry, Shadows};
+use host_cache::Shadows;
 use host_contract::Names;
 use host_control::ShadowControl;
 
-use crate::ranges::policy_range;
+use crate::policies::Policies;
 use crate::wiring::ALL_CAPACITIES;
 
 /// The shadows of a run, if it has any.
@@ -15,7 +15,7 @@ pub(crate) struct Following<'a> {
     /// Policies that may be followed at once.
     pub(crate) budget: u32,
     /// The policies that they can follow.
-    pub(crate) policies: &'a Arc<Registry>,
+    pub(crate) policies: &'a Arc<Policies>,
 }
 
 impl ShadowControl for Following<'_> {
@@ -25,7 +25,7 @@ impl ShadowControl for Following<'_> {
     }
 
     fn known(&self) -> Option<Names> {
-        self.shadows.as_ref().map(|_| policy_range(self.policies))
+        self.shadows.as_ref().map(|_| self.policies.range())
     }
 
     fn budget(&self) -> u32 {

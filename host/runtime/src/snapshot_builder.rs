@@ -22,6 +22,8 @@ use crate::fallbacks::Fallbacks;
 pub(crate) struct Sample {
     pub(crate) system: System,
     pub(crate) cache: Stats,
+    /// The names of the policies that can be set.
+    pub(crate) policies: Vec<String>,
     pub(crate) shadows: Vec<Estimate>,
     pub(crate) executor: Option<snapshot::Executor>,
     pub(crate) prefetch: Prefetch,
@@ -60,13 +62,12 @@ pub(crate) struct SnapshotBuilder {
     fallbacks: Fallbacks,
     fallback: Option<Fallback>,
     shadows: Vec<Estimate>,
-    policies: Vec<String>,
     history: History,
     run: RunInfo,
 }
 
 impl SnapshotBuilder {
-    pub(crate) fn new(policies: Vec<String>, run: RunInfo) -> Self {
+    pub(crate) fn new(run: RunInfo) -> Self {
         Self {
             tick: 0,
             now: Duration::ZERO,
@@ -77,7 +78,6 @@ impl SnapshotBuilder {
             fallbacks: Fallbacks::default(),
             fallback: None,
             shadows: Vec::new(),
-            policies,
             history: History::default(),
             run,
         }
@@ -99,7 +99,7 @@ impl SnapshotBuilder {
         let (hits, misses) = served(&sample.cache);
         let cache = snapshot::Cache {
             policy: sample.cache.in_force().to_string(),
-            policies: self.policies.clone(),
+            policies: sample.policies.clone(),
             capacity_bytes: sample.cache.capacity,
             used_bytes: sample.cache.weight,
             entries: sample.cache.entries,

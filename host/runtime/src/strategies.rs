@@ -43,6 +43,7 @@ pub fn loader_config(settings: &Settings) -> LoaderConfig {
         cache_dir: host_plugin::default_cache_dir(),
         cache_bytes: plugins.cache_size.get(),
         trust: trust(settings),
+        policy_limits: policy_limits(settings),
         ..LoaderConfig::default()
     }
 }
@@ -93,6 +94,23 @@ pub fn limits(limits: &LimitSettings, time: Time) -> Limits {
         state_keys: limits.state_keys,
         state_bytes: limits.state_bytes.get(),
         time,
+    }
+}
+
+/// The limits of an eviction policy.
+#[must_use]
+pub fn policy_limits(settings: &Settings) -> Limits {
+    let limits = &settings.policy_limits;
+    Limits {
+        fuel: limits.fuel,
+        deadline: limits.deadline,
+        memory_bytes: limits.memory.get(),
+        table_elements: limits.table_elements,
+        instances: limits.instances,
+        start_deadline: limits.start_deadline,
+        log_lines: limits.log_lines,
+        log_bytes: limits.log_bytes.get(),
+        ..Limits::of_policies()
     }
 }
 
@@ -392,6 +410,7 @@ mod tests {
     fn the_limits_of_a_profile_that_says_nothing_are_the_sandbox_s_own() {
         let settings = settings(&[]);
         assert_eq!(limits(&settings.limits, Time::Machine), Limits::default());
+        assert_eq!(policy_limits(&settings), Limits::of_policies());
         assert_eq!(settings.limits.proposals, Hearing::default().most);
         let compile = CompileLimits {
             memory_bytes: settings.plugins.compile_memory.get(),

@@ -20,7 +20,8 @@ use crate::key::Key;
 use crate::ledger::Ledger;
 use crate::modelled::Modelled;
 use crate::options::Scope;
-use crate::ranges::{loop_config, policy_names, prefetches, ranges};
+use crate::policies::Policies;
+use crate::ranges::{loop_config, prefetches, ranges};
 use crate::request_metrics::RequestMetrics;
 use crate::rule_book::Rules;
 use crate::snapshot_builder::SnapshotBuilder;
@@ -163,11 +164,12 @@ impl Parts {
         let tap = shadows.as_ref().filter(|_| live).map(|shadows| shadows.tap(TAP));
         let every = if live { settings.control.tick_requests } else { 0 };
 
-        let ranges = ranges(settings, *capacity, policies);
+        let ranges = ranges(settings, *capacity);
+        let policies = Policies::new(Arc::clone(policies));
         let actuators = match &machine {
             Machine::Modelled(model) => model.actuators(),
             Machine::Sampled(_) | Machine::Nominal(_) => {
-                actuators(&cache, &prefetcher, executor.as_ref(), &ranges)
+                actuators((&cache, &policies), &prefetcher, executor.as_ref(), &ranges)
             }
         };
         let control = ControlLoop::new(loop_config(settings, every), registrations, &actuators);
@@ -177,14 +179,16 @@ impl Parts {
             prefetcher: Arc::clone(&prefetcher),
             executor,
             latency_target: settings.executor.latency_target,
-            policies: Arc::clone(policies),
+            policies,
+            start: start.name().to_owned(),
+            stand_in: None,
             shadows,
             shadow_capacity: *capacity,
             shadow_budget: settings.cache.shadow_policies,
             actuators,
             rules: Rules::new(Arc::clone(&prefetcher), settings),
             machine,
-            builder: SnapshotBuilder::new(policy_names(policies), *run),
+            builder: SnapshotBuilder::new(*run),
             ledger,
             hot: None,
             last: Arc::default(),
@@ -242,7 +246,7 @@ mod tests {
     #[test]
     fn prefetching_that_is_switched_off_has_neither_dials_nor_rules() {
         let settings = settings(&["prefetch.mode=on-demand"]);
-        let ranges = ranges(&settings, 100, &Arc::default());
+        let ranges = ranges(&settings, 100);
         assert_eq!((ranges.prefetch_in_flight, crate::ranges::rule_limit(&settings)), (None, None));
         assert_eq!(prefetcher(&settings, 100, 1, 0, None).max_in_flight(), 0);
     }

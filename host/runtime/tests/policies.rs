@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use host_cache::{PolicyFactory, Registry};
+use host_cache::{PolicyFactory, Registry, Slot, builtin};
 use host_contract::dial::CACHE_POLICY;
 use host_contract::{Grant, Refusal, Snapshot, Unit, Value as DialValue};
 use host_control::{Fault, Identity, ProposalContext, Registration, Response, Strategy, Usage};
@@ -121,8 +121,13 @@ impl Strategy for Wants {
 }
 
 /// A host under `lru` whose strategy wants another policy, and what it is refused.
-#[expect(clippy::unwrap_used, reason = "a test fails where this does")]
 fn with_strategy(policy: &'static str) -> (Host, Arc<Mutex<Vec<Refusal>>>) {
+    with_strategy_among(policies(), policy)
+}
+
+/// The same, with these policies.
+#[expect(clippy::unwrap_used, reason = "a test fails where this does")]
+fn with_strategy_among(policies: Arc<Registry>, policy: &'static str) -> (Host, Arc<Mutex<Vec<Refusal>>>) {
     let refused = Arc::<Mutex<Vec<Refusal>>>::default();
     let identity = Identity {
         name: "wants".to_owned(),
@@ -132,7 +137,6 @@ fn with_strategy(policy: &'static str) -> (Host, Arc<Mutex<Vec<Refusal>>>) {
     };
     let strategy = Wants { identity, policy, refused: Arc::clone(&refused) };
     let grants = [Grant::CacheControl, Grant::ShadowControl].into();
-    let policies = policies();
     let options = Options::new(load(&policies, "lru").unwrap()).policies(policies);
     let host = Host::start(options.strategies(vec![Registration::new(Box::new(strategy), 50, grants)]));
     (host.unwrap(), refused)
@@ -153,6 +157,64 @@ fn a_strategy_turns_to_a_registered_policy_and_a_shadow_follows_it() {
     // Other settings come with the same policies.
     host.command_blocking(Command::Reload(Box::new(load(&policies(), "lru").unwrap()))).unwrap();
     assert_eq!(tick(&host).cache.policy, "mru");
+}
+
+#[test]
+fn a_policy_that_failed_is_refused_until_another_one_takes_its_place() {
+    let mut policies = Registry::default();
+    // Its first victim is an entry that there is not.
+    let lost = PolicyFactory::new("mru", |capacity| {
+        let mut policy = builtin::LRU.build(capacity);
+        policy.on_insert(Slot(1 << 20), 1, 1);
+        policy
+    });
+    policies.register(lost).unwrap();
+    let (host, refused) = with_strategy_among(Arc::new(policies), "mru");
+    assert_eq!(hits(&host), 0);
+    let now = (0..5).map(|_| tick(&host)).last().unwrap();
+    assert_eq!(now.cache.policy, "lru", "the fallback");
+    assert!(!now.cache.policies.contains(&"mru".to_owned()));
+    let text = "invalid: `mru` failed in this run, and is not set again: it named no entry to evict";
+    assert!(refused.lock().iter().any(|refusal| refusal.to_string() == text), "{:?}", refused.lock());
+    let entries = host.stats().entries;
+
+    let sound = PolicyFactory::new("mru", |_| Box::<Mru>::default());
+    let replace = Command::ReplacePolicy { with: sound, from: "the test".to_owned() };
+    host.command_blocking(replace).unwrap();
+    let now = tick(&host);
+    assert_eq!((now.cache.policy.as_str(), host.stats().entries), ("mru", entries));
+    assert!(now.cache.policies.contains(&"mru".to_owned()));
+    assert!(hits(&host) > 150, "the new one decides");
+    // One that cannot be opened changes nothing.
+    let closed = PolicyFactory::batched("mru", |_| Err("it does not open".to_owned()));
+    let replace = Command::ReplacePolicy { with: closed, from: "the test".to_owned() };
+    let error = host.command_blocking(replace).unwrap_err().to_string();
+    assert_eq!(error, "it cannot be put in force: it does not open");
+    assert!(hits(&host) > 150);
+
+    let reason = "the test says so".to_owned();
+    let remove = Command::RemovePolicy { policy: "mru".to_owned(), bundled: None, reason };
+    host.command_blocking(remove).unwrap();
+    refused.lock().clear();
+    let now = tick(&host);
+    assert_eq!((now.cache.policy.as_str(), host.stats().entries), ("lru", entries));
+    tick(&host);
+    assert!(refused.lock().iter().any(|refusal| matches!(refusal, Refusal::Unknown(_))));
+    let finished = host.shut_down_blocking(GRACE).unwrap();
+    assert!(finished.last.shadows.iter().all(|shadow| shadow.policy != "mru"));
+}
+
+#[test]
+fn the_shadow_of_a_policy_follows_the_one_that_takes_its_place() {
+    let (host, _) = with_strategy("mru");
+    assert!(hits(&host) > 150);
+    let before = tick(&host).shadows.first().unwrap().requests;
+    let again = PolicyFactory::new("mru", |_| Box::<Mru>::default());
+    host.command_blocking(Command::ReplacePolicy { with: again, from: "the test".to_owned() }).unwrap();
+    let shadows = tick(&host).shadows.clone();
+    let after = shadows.first().unwrap();
+    assert_eq!((after.policy.as_str(), shadows.len()), ("mru", 1));
+    assert!(after.requests < before, "it counts anew: {} of {before}", after.requests);
 }
 
 #[test]

@@ -238,6 +238,7 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Builder<K, V, S> {
                 hasher: self.hasher,
                 expiry: Expiry::new(clock, self.live, self.idle),
                 fallback: self.fallback,
+                fault: Mutex::new(None),
             },
             weigher: self.weigher,
             listener: self.listener,

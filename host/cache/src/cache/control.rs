@@ -106,9 +106,42 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
         let same = std::mem::replace(&mut *self.policy.lock(), policy.clone()) == *policy;
         for shard in &self.shards {
             if !same || shard.is_degraded() {
-                shard.set_policy(policy, &self.common);
+                shard.set_policy(policy, shard.fresh(policy), &self.common);
             }
         }
+    }
+
+    /// As [`set_policy`](Self::set_policy), for a policy that might not open: it is opened for every shard before the first one
+    /// changes, so that what was in force stays where it cannot be.
+    ///
+    /// ```
+    /// use host_cache::{Cache, PolicyFactory, builtin};
+    ///
+    /// let cache = Cache::<u64, u64>::builder(100).build();
+    /// let broken = PolicyFactory::batched("mine", |_| Err("no".to_owned()));
+    /// assert_eq!(cache.try_set_policy(&broken), Err("no".to_owned()));
+    /// assert_eq!((cache.policy(), cache.try_set_policy(&builtin::ARC)), (builtin::LRU, Ok(())));
+    /// ```
+    ///
+    /// # Errors
+    /// Why it cannot be opened, in words. Nothing has changed then.
+    pub fn try_set_policy(&self, policy: &PolicyFactory) -> Result<(), String> {
+        let _changing = self.changing.lock();
+        let same = self.policy() == *policy;
+        let shards = self.shards.iter().filter(|shard| !same || shard.is_degraded());
+        let mut opened = Vec::new();
+        for shard in shards {
+            let fresh = shard.fresh(policy);
+            if let Some(reason) = fresh.0.fault() {
+                return Err(reason.to_owned());
+            }
+            opened.push((shard, fresh));
+        }
+        *self.policy.lock() = policy.clone();
+        for (shard, fresh) in opened {
+            shard.set_policy(policy, fresh, &self.common);
+        }
+        Ok(())
     }
 
     /// Puts the policy of a [shadow](crate::Shadows::state) in force, with all that it has learnt. What the shadow holds and

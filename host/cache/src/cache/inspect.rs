@@ -104,6 +104,9 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
         let promoted = self.sum(|shard| &shard.counters.promoted);
         let lookups = self.shards.iter().map(Shard::lookups);
         let (hits, misses) = lookups.fold((0, 0), |sum, lookups| (sum.0 + lookups.0, sum.1 + lookups.1));
+        // Read before the reason, which is written first.
+        let fallbacks = self.sum(|shard| &shard.counters.fallbacks);
+        let (failed, fault) = self.common.fault.lock().clone().unzip();
         Stats {
             hits: hits + promoted,
             promoted,
@@ -123,9 +126,10 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
             capacity: self.capacity(),
             policy: self.policy(),
             fallback: self.common.fallback.clone(),
-            fallbacks: self.sum(|shard| &shard.counters.fallbacks),
+            fallbacks,
             degraded_shards: self.sum(|shard| &shard.counters.degraded),
-            fault: self.shards.iter().find_map(Shard::fault),
+            fault,
+            failed,
             shards: u64::try_from(self.shards.len()).unwrap_or(u64::MAX),
         }
     }

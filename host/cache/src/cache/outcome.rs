@@ -113,6 +113,8 @@ pub struct Stats {
     pub degraded_shards: u64,
     /// Why a policy lost track last, in words; `None` where none has.
     pub fault: Option<String>,
+    /// The policy that lost track last, which need not be the one that is set now; `None` where none has.
+    pub failed: Option<PolicyFactory>,
     /// All shards.
     pub shards: u64,
 }

@@ -36,6 +36,8 @@ pub(super) struct Common<S> {
     pub(super) expiry: Expiry,
     /// Takes over from a policy that lost track.
     pub(super) fallback: PolicyFactory,
+    /// The policy that lost track last, and why.
+    pub(super) fault: Mutex<Option<(PolicyFactory, String)>>,
 }
 
 /// What a shard counts, besides the lookups, which its stripes count. Written under the order's lock.
@@ -72,6 +74,8 @@ fn count(counter: &AtomicU64) {
 
 struct Order {
     policy: Box<dyn Policy>,
+    /// What made the policy.
+    factory: PolicyFactory,
     capacity: u64,
     /// Share of the capacity that probation may take.
     probation_share: f64,
@@ -102,8 +106,6 @@ pub(super) struct Shard<K, V> {
     pub(super) flights: Flights<K, V>,
     /// Whether entries differ in weight.
     weighed: bool,
-    /// Why a policy lost track last.
-    fault: Mutex<Option<String>>,
 }
 
 /// What a lookup found.
@@ -118,21 +120,20 @@ pub(super) enum Lookup<V> {
 
 impl<K: Eq, V> Shard<K, V> {
     pub(super) fn new(
-        policy: &PolicyFactory,
+        factory: &PolicyFactory,
         capacity: u64,
         probation_share: f64,
         weighed: bool,
         stripes: usize,
     ) -> Self {
-        let policy = policy.build_live(capacity, weighed);
-        let order = Order { policy, capacity, probation_share, limit: capacity };
+        let policy = factory.build_live(capacity, weighed);
+        let order = Order { policy, factory: factory.clone(), capacity, probation_share, limit: capacity };
         Self {
             address: TableAddress::unknown(),
             lock: StripedLock::new(stripes, ReadBuffer::new, order, Store::new(weighed)),
             counters: Counters::default(),
             flights: Flights::new(),
             weighed,
-            fault: Mutex::new(None),
         }
     }
 
@@ -195,11 +196,6 @@ impl<K: Eq, V> Shard<K, V> {
     /// Whether the fallback stands in for a policy that lost track.
     pub(super) fn is_degraded(&self) -> bool {
         self.counters.degraded.load(Ordering::Acquire) != 0
-    }
-
-    /// Why a policy lost track last; `None` where none has.
-    pub(super) fn fault(&self) -> Option<String> {
-        self.fault.lock().clone()
     }
 
     /// Counted lookups that found their entry, and those that did not.

@@ -139,7 +139,8 @@ fn a_policy_that_names_no_resident_is_replaced_and_the_limit_holds() {
     let shard = Shard::<u64, u64>::new(&builtin::ARC, 3, 0.1, false, 1);
     let expiry = Expiry::new(Box::new(Monotonic(std::time::Instant::now())), None, None);
     let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
-    let common = Common { hasher, expiry, fallback: builtin::LRU };
+    let fault = crate::sync::Mutex::new(None);
+    let common = Common { hasher, expiry, fallback: builtin::LRU, fault };
     let incoming =
         |key| Incoming { hash: mix(key), weight: 1, lifetime: None, entry: Entry { key, value: key } };
     for key in 0..3 {
@@ -151,6 +152,8 @@ fn a_policy_that_names_no_resident_is_replaced_and_the_limit_holds() {
     assert_eq!(shard.insert(incoming(3), &common, None, &mut removed), Some(Outcome::Inserted));
     assert_eq!(removed.into_iter().count(), 1);
     assert!(shard.is_degraded());
+    let fault = common.fault.lock().clone();
+    assert_eq!(fault, Some((builtin::ARC, "it named no entry to evict".to_owned())));
     shard.check().unwrap();
 }
 

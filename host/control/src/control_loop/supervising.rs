@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use host_contract::Snapshot;
 use host_contract::split_mix::mix;
+use host_contract::{Dial, Snapshot, Value};
 
 use super::rules::owner;
 use super::{ControlLoop, Controls, HOST};
@@ -124,6 +124,20 @@ impl ControlLoop {
         }
         self.restore_after_faults(snapshot, controls);
         Ok(std::mem::take(&mut self.records))
+    }
+
+    /// A dial has been set by somebody else, or one of its values means something else from here: what is being judged of it is
+    /// closed. Returns the ledger's records of it.
+    pub fn overruled(&mut self, dial: Dial, snapshot: &Arc<Snapshot>) -> Vec<Record> {
+        let ended = self.judge.overruled(dial, snapshot);
+        self.note(ended);
+        std::mem::take(&mut self.records)
+    }
+
+    /// The value that stands in for a strategy which takes no part any more, from here: the profile's is not to be had, or is
+    /// again.
+    pub fn start_from(&mut self, dial: Dial, value: Value) {
+        self.starting.insert(dial, value);
     }
 
     /// Puts a strategy in the place of the one of its name, between two ticks; without one it is called after all others. What

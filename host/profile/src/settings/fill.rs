@@ -8,7 +8,8 @@ use host_contract::Objective;
 
 use super::{
     CacheSettings, ControlSettings, ExecutorSettings, JudgeSettings, LimitSettings, MemorySettings,
-    PluginSettings, PolicyPin, PrefetchMode, PrefetchSettings, Row, Settings, StrategyMode, StrategySettings,
+    PluginSettings, PolicyLimitSettings, PolicyPin, PrefetchMode, PrefetchSettings, Row, Settings,
+    StrategyMode, StrategySettings,
 };
 use crate::bytes::Bytes;
 use crate::dials;
@@ -92,6 +93,16 @@ impl Settings {
             },
             dials: dials::settings(layer)?,
             limits: get.limits()?,
+            policy_limits: PolicyLimitSettings {
+                fuel: get.count("policy-limits.fuel")?,
+                deadline: get.span("policy-limits.deadline")?,
+                memory: get.bytes("policy-limits.memory")?,
+                table_elements: get.count("policy-limits.table-elements")?,
+                instances: get.count("policy-limits.instances")?,
+                start_deadline: get.span("policy-limits.start-deadline")?,
+                log_lines: get.count("policy-limits.log-lines")?,
+                log_bytes: get.bytes("policy-limits.log-bytes")?,
+            },
             rows: rows(layer, &plugins),
             plugins,
             strategies: layer

@@ -11,6 +11,7 @@ fn sample(hits: u64, misses: u64, finished: u64) -> Sample {
     Sample {
         system: System { process_memory_bytes: 1_000, cpu_usage: 0.5, ..System::default() },
         cache: stats,
+        policies: vec!["lru".to_owned()],
         shadows: Vec::new(),
         executor: None,
         prefetch: Prefetch {
@@ -30,7 +31,7 @@ fn sample(hits: u64, misses: u64, finished: u64) -> Sample {
 }
 
 fn builder() -> SnapshotBuilder {
-    SnapshotBuilder::new(vec!["lru".to_owned()], RunInfo::default())
+    SnapshotBuilder::new(RunInfo::default())
 }
 
 #[test]

@@ -1,10 +1,13 @@
 //! An eviction policy that is FIFO until it has evicted a hundred entries, and then does what its capacity says: 1,000 and the
-//! number of a misdeed. A test may write the number of a misdeed over [`MISDEED`] in the component, which goes for every capacity.
+//! number of a misdeed. A test may write the number of a misdeed over [`MISDEED`] in the component, which goes for every capacity;
+//! twenty more do the same after five thousand entries. A number of no misdeed is FIFO for good.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
 
-use policy_sdk::bindings::{self, exports::optimizer::plugin::eviction_policy::Guest};
+use policy_sdk::bindings::{
+    self, exports::optimizer::plugin::eviction_policy::Guest, optimizer::plugin::log,
+};
 use policy_sdk::{Answer, Opening, PolicyDescription, Residents};
 
 /// Ends with the number of a misdeed, or with 00.
@@ -20,6 +23,8 @@ fn written() -> u64 {
 #[derive(Default)]
 struct Bad {
     misdeed: u64,
+    /// Entries that it evicts before.
+    patience: u32,
     capacity: u64,
     /// What the residents weigh.
     used: u64,
@@ -83,7 +88,7 @@ impl Bad {
     /// Evicts for an entry of this weight.
     fn make_room(&mut self, number: u32, slot: u32, weight: u64, answer: &mut Answer) {
         while self.used + weight > self.capacity {
-            if self.evicted > 100 {
+            if self.evicted > self.patience {
                 self.misbehave(number, slot, answer);
             }
             let Some((victim, room)) = self.queue.pop_front() else { break };
@@ -137,6 +142,7 @@ impl Bad {
             10 => drop(std::hint::black_box(recurse(1))),
             11 => answer.forgotten.push(slot),
             12 => answer.forgotten.push(4_000_000),
+            14 => (0..1_000_000).for_each(|_| log::write(log::Level::Info, "too much to say")),
             _ => {}
         }
     }
@@ -170,10 +176,17 @@ impl Guest for Component {
             0 => opening.capacity.saturating_sub(1_000),
             written => written,
         };
+        if misdeed == 15 {
+            loop {
+                std::hint::black_box(misdeed);
+            }
+        }
         if misdeed == 13 {
             return Err("thirteen is not for me".to_owned());
         }
-        BAD.set(Bad { misdeed, capacity: opening.capacity, ..Bad::default() });
+        let (misdeed, patience) =
+            if (21..40).contains(&misdeed) { (misdeed - 20, 5_000) } else { (misdeed, 100) };
+        BAD.set(Bad { misdeed, patience, capacity: opening.capacity, ..Bad::default() });
         Ok(())
     }
 

@@ -202,7 +202,8 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         let mut victim = order.policy.victim().and_then(|slot| store.remove(slot));
         if victim.is_none() {
             let reason = order.policy.fault().unwrap_or("it named no entry to evict").to_owned();
-            *self.fault.lock() = Some(reason);
+            let failed = std::mem::replace(&mut order.factory, common.fallback.clone());
+            *common.fault.lock() = Some((failed, reason));
             order.policy = rebuilt(&common.fallback, order, store, &common.hasher);
             count(&self.counters.fallbacks);
             self.counters.degraded.store(1, Ordering::Release);

@@ -31,13 +31,14 @@ impl<K: Eq + Hash, V> Shard<K, V> {
                 fresh.set_capacity(order.capacity);
             }
             std::mem::swap(&mut order.policy, &mut fresh);
+            order.factory = policy.clone();
             self.counters.degraded.store(0, Ordering::Release);
             self.flights.overtake_all();
         });
     }
 
     /// An empty policy, opened with no lock held, and the capacity that it was opened for.
-    fn fresh(&self, policy: &PolicyFactory) -> (Box<dyn Policy>, u64) {
+    pub(in super::super) fn fresh(&self, policy: &PolicyFactory) -> (Box<dyn Policy>, u64) {
         let capacity = self.lock.order().parts().0.capacity;
         (policy.build_live(capacity, self.weighed), capacity)
     }
@@ -124,23 +125,26 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         });
     }
 
-    /// Puts another policy in charge of the same entries. Lookups go on meanwhile.
-    pub(in super::super) fn set_policy(&self, policy: &PolicyFactory, common: &Common<impl BuildHasher>) {
-        let work = loop {
-            let (fresh, capacity) = self.fresh(policy);
-            let mut guard = self.prepared();
-            let (order, store) = guard.parts();
-            if order.capacity == capacity {
-                let entries = in_order(order, store, &common.hasher);
-                let before = std::mem::replace(&mut order.policy, fresh);
-                order.policy.import(&entries);
-                self.counters.degraded.store(0, Ordering::Release);
-                let work = order.policy.take_deferred();
-                drop(guard);
-                drop(before);
-                break work;
-            }
-        };
+    /// Puts another policy, [fresh](Self::fresh) as it is, in charge of the same entries. Lookups go on meanwhile.
+    pub(in super::super) fn set_policy(
+        &self,
+        policy: &PolicyFactory,
+        (mut fresh, capacity): (Box<dyn Policy>, u64),
+        common: &Common<impl BuildHasher>,
+    ) {
+        let mut guard = self.prepared();
+        let (order, store) = guard.parts();
+        let entries = in_order(order, store, &common.hasher);
+        if order.capacity != capacity {
+            fresh.set_capacity(order.capacity);
+        }
+        let before = std::mem::replace(&mut order.policy, fresh);
+        order.factory = policy.clone();
+        order.policy.import(&entries);
+        self.counters.degraded.store(0, Ordering::Release);
+        let work = order.policy.take_deferred();
+        drop(guard);
+        drop(before);
         if let Some(work) = work {
             self.run_deferred(work);
         }
@@ -151,6 +155,7 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         let mut guard = self.prepared();
         let (order, store) = guard.parts();
         let entries = in_order(order, store, &common.hasher);
+        order.factory = state.policy().clone();
         let adopted = Box::new(Adopted::new(state, order.capacity, &entries));
         let before = std::mem::replace(&mut order.policy, adopted);
         self.counters.degraded.store(0, Ordering::Release);

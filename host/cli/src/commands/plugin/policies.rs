@@ -1,6 +1,6 @@
 //! The eviction policies in the list of components.
 
-use host_plugin::{Limits, Place, PolicyFile, bundled_policies, full_name, open_policies, policy_paths};
+use host_plugin::{Place, PolicyFile, bundled_policies, full_name, open_policies, policy_paths};
 use host_profile::Settings;
 use host_runtime::strategies;
 
@@ -11,7 +11,7 @@ use crate::policies::LeftOut;
 /// Every eviction policy that is bundled or in the plugin directory.
 pub(super) fn list(settings: &Settings) -> Result<Vec<Listed>, Failure> {
     let loader = strategies::loader(settings)?;
-    let limits = Limits::of_policies();
+    let limits = strategies::policy_limits(settings);
     let dir = settings.plugins.dir.as_deref();
     let paths = dir.map_or_else(|| Ok(Vec::new()), policy_paths)?;
     let files = open_policies(paths, &loader, &limits)?;
