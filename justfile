@@ -21,6 +21,10 @@ book:
 languages: build
     .ci/languages target/release/host
 
+# The SDKs as packages, each built from its package alone.
+package:
+    .ci/package
+
 # The tests that take longer.
 test-long:
     cargo test --workspace -- --ignored

@@ -42,6 +42,38 @@ fn a_rust_project_builds_and_is_sound() {
     }
 }
 
+/// The SDKs of a registry would be packages: what they need lies in them, or is another package.
+#[test]
+#[ignore = "packs the SDKs and builds them twice"]
+fn a_rust_project_builds_from_the_packages_of_the_sdks() {
+    let target = guest_build::outer_target_dir(scratch()).unwrap().join("packages");
+    let packed = Command::new(repository().join(".ci/package"))
+        .arg("--allow-dirty")
+        .env("CARGO_TARGET_DIR", &target)
+        .output()
+        .unwrap();
+    assert!(packed.status.success(), "{}", String::from_utf8_lossy(&packed.stderr));
+    let home = tempfile::tempdir().unwrap();
+    let packages = home.path().join("packages");
+    std::fs::create_dir(&packages).unwrap();
+    for name in ["host-policy", "policy-sdk", "strategy-sdk"] {
+        let package = target.join(format!("package/{name}-0.1.0.crate"));
+        let unpacked =
+            Command::new("tar").arg("-xzf").arg(package).arg("-C").arg(&packages).status().unwrap();
+        assert!(unpacked.success(), "{name}");
+    }
+    for kind in ["strategy", "eviction"] {
+        let folder = home.path().join(kind);
+        let paths = [packages.to_str().unwrap(), folder.to_str().unwrap()];
+        let more = ["--lang", "rust", "--sdk", paths[0], "--path", paths[1]];
+        succeed(["plugin", "new", "packed", "--kind", kind].iter().chain(&more));
+        let built = guest_build::Build::new(&folder).target_dir(target.join("guests")).run();
+        let built = built.unwrap_or_else(|error| panic!("{error}"));
+        let text = checked(&folder, &built[0].path);
+        assert!(text.contains("packed 0.1.0: ") && !text.contains("WRONG"), "{text}");
+    }
+}
+
 /// The tool of this name on the path, or of that variable.
 fn tool(name: &str, variable: &str) -> Option<PathBuf> {
     if let Some(path) = std::env::var_os(variable) {

@@ -44,10 +44,13 @@ pub struct Project {
     pub kind: Kind,
     /// The language.
     pub lang: Lang,
-    /// The folder `plugins` of the host's repository, which holds the SDKs: for Rust. None: where it was when the host
-    /// was built.
+    /// For Rust: the folder `plugins` of the host's repository, which holds the SDKs, or one with their unpacked
+    /// packages (`policy-sdk-0.1.0`). None: `plugins` where it was when the host was built.
     pub sdk: Option<PathBuf>,
 }
+
+/// A crate that is on no registry, and the folder in which it is.
+type Local = (&'static str, PathBuf);
 
 /// Where the SDKs were when the host was built.
 const BUILT_FROM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugins");
@@ -62,13 +65,13 @@ impl Project {
     /// [`ProjectError`]: the name cannot be used, the folder is in use or cannot be written, or there is no SDK.
     pub fn write(&self, folder: &Path) -> Result<Vec<PathBuf>, ProjectError> {
         self.check_name()?;
-        let sdk = match self.lang {
-            Lang::Rust => Some(self.find_sdk()?),
-            Lang::C | Lang::Js | Lang::Python => None,
+        let local = match self.lang {
+            Lang::Rust => self.find_sdk()?,
+            Lang::C | Lang::Js | Lang::Python => Vec::new(),
         };
         check_folder(folder)?;
         let mut written = Vec::new();
-        for file in self.files(sdk.as_deref()) {
+        for file in self.files(&local) {
             let path = folder.join(file.path);
             let failed = |source| ProjectError::Write { path: path.clone(), source };
             if let Some(parent) = path.parent() {
@@ -118,17 +121,49 @@ impl Project {
         Ok(())
     }
 
-    /// The folder of the SDK that the project uses.
-    fn find_sdk(&self) -> Result<PathBuf, ProjectError> {
+    /// The SDK that the project uses. As a package it takes what it depends on by version, so that those that are on no
+    /// registry come with it; in the repository it finds them itself.
+    fn find_sdk(&self) -> Result<Vec<Local>, ProjectError> {
         let plugins = self.sdk.clone().unwrap_or_else(|| PathBuf::from(BUILT_FROM));
-        let folder = match self.kind {
-            Kind::Strategy => plugins.join("sdk"),
-            Kind::Eviction => plugins.join("policy-sdk"),
+        let (folder, packages): (_, &[&str]) = match self.kind {
+            Kind::Strategy => ("sdk", &["strategy-sdk"]),
+            Kind::Eviction => ("policy-sdk", &["policy-sdk", "host-policy"]),
         };
-        if !folder.join("Cargo.toml").is_file() {
-            return Err(ProjectError::NoSdk { folder, asked: self.sdk.is_some() });
+        let unpacked = |name: &&'static str| (*name, plugins.join(format!("{name}-{VERSION}")));
+        let is_crate = |folder: &Path| folder.join("Cargo.toml").is_file();
+        let in_repository = (self.sdk_crate(), plugins.join(folder));
+        let found: Vec<Local> = if is_crate(&in_repository.1) {
+            vec![in_repository]
+        } else {
+            packages.iter().map(unpacked).collect()
+        };
+        if !found.iter().all(|(_, folder)| is_crate(folder)) {
+            return Err(ProjectError::NoSdk {
+                folder: plugins,
+                expected: format!(
+                    "`{folder}` or `{}`",
+                    packages
+                        .iter()
+                        .map(|name| format!("{name}-{VERSION}"))
+                        .collect::<Vec<_>>()
+                        .join("` and `")
+                ),
+                asked: self.sdk.is_some(),
+            });
         }
-        folder.canonicalize().map_err(|source| ProjectError::Read { path: folder, source })
+        let whole = |(name, folder): Local| match folder.canonicalize() {
+            Ok(folder) => Ok((name, folder)),
+            Err(source) => Err(ProjectError::Read { path: folder, source }),
+        };
+        found.into_iter().map(whole).collect()
+    }
+
+    /// The SDK in Rust.
+    const fn sdk_crate(&self) -> &'static str {
+        match self.kind {
+            Kind::Strategy => "strategy-sdk",
+            Kind::Eviction => "policy-sdk",
+        }
     }
 }
 
@@ -202,6 +237,35 @@ mod tests {
     }
 
     #[test]
+    fn in_rust_the_sdk_is_named_by_its_version_and_taken_from_where_it_is() {
+        let manifest = |sdk: &Path, kind| {
+            let folder = tempfile::tempdir().unwrap();
+            let sdk = Some(sdk.to_owned());
+            Project { sdk, ..project("mine", kind, Lang::Rust) }.write(folder.path()).unwrap();
+            std::fs::read_to_string(folder.path().join("Cargo.toml")).unwrap()
+        };
+        let repository = Path::new(BUILT_FROM).canonicalize().unwrap();
+        let text = manifest(&repository, Kind::Eviction);
+        let sdk = repository.join("policy-sdk");
+        let line = format!("policy-sdk = {{ path = {:?} }}\n", sdk.display().to_string());
+        assert!(text.contains("policy-sdk = \"0.1.0\"\n") && text.contains(&line), "{text}");
+        assert!(!text.contains("host-policy"), "the SDK in the repository knows where it is: {text}");
+        // As packages, they know nothing of each other.
+        let packages = tempfile::tempdir().unwrap();
+        let unpacked = packages.path().canonicalize().unwrap();
+        for name in ["policy-sdk-0.1.0", "host-policy-0.1.0"] {
+            std::fs::create_dir(unpacked.join(name)).unwrap();
+            std::fs::write(unpacked.join(name).join("Cargo.toml"), "").unwrap();
+        }
+        let text = manifest(&unpacked, Kind::Eviction);
+        let patched = text.split("[patch.crates-io]\n").nth(1).unwrap();
+        for name in ["policy-sdk", "host-policy"] {
+            let path = unpacked.join(format!("{name}-0.1.0")).display().to_string();
+            assert!(patched.contains(&format!("{name} = {{ path = {path:?} }}\n")), "{text}");
+        }
+    }
+
+    #[test]
     fn a_folder_in_use_a_bad_name_and_a_missing_sdk_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let refused = |project: Project| project.write(folder.path()).unwrap_err().to_string();
@@ -218,7 +282,14 @@ mod tests {
         }
         let nowhere = Some(folder.path().join("nowhere"));
         let text = refused(Project { sdk: nowhere, ..project("mine", Kind::Strategy, Lang::Rust) });
-        assert!(text.contains("nowhere") && text.contains("--sdk"), "{text}");
+        assert!(text.contains("nowhere") && text.contains("`sdk` or `strategy-sdk-0.1.0`"), "{text}");
+        // A policy needs another package with that of the SDK.
+        let half = tempfile::tempdir().unwrap();
+        std::fs::create_dir(half.path().join("policy-sdk-0.1.0")).unwrap();
+        std::fs::write(half.path().join("policy-sdk-0.1.0/Cargo.toml"), "").unwrap();
+        let half = Some(half.path().to_owned());
+        let text = refused(Project { sdk: half, ..project("mine", Kind::Eviction, Lang::Rust) });
+        assert!(text.contains("`policy-sdk` or `policy-sdk-0.1.0` and `host-policy-0.1.0`"), "{text}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was written");
         std::fs::write(folder.path().join("notes.txt"), "").unwrap();
         let text = refused(project("mine", Kind::Strategy, Lang::Js));

@@ -22,12 +22,15 @@ pub enum ProjectError {
     },
     /// There is no SDK where it should be.
     #[error(
-        "{}: there is no SDK{}: give --sdk DIR, the folder `plugins` of the host's repository", folder.display(),
+        "{}: there is no SDK{}, expected {expected} in it: give --sdk DIR, the folder `plugins` of the host's repository or \
+         one with the unpacked packages", folder.display(),
         if *asked { "" } else { ", where it was when this host was built" }
     )]
     NoSdk {
-        /// The folder of the SDK.
+        /// Where it was looked for.
         folder: PathBuf,
+        /// Folders of which one, or some together, have to be there.
+        expected: String,
         /// Whether the place was asked for.
         asked: bool,
     },

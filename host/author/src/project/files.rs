@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Kind, Lang, Project, VERSION};
+use super::{Kind, Lang, Local, Project, VERSION};
 
 /// One file.
 pub(super) struct File {
@@ -113,10 +113,10 @@ macro_rules! template {
 }
 
 impl Project {
-    /// The files, with everything filled in. Rust takes the SDK from the folder `sdk`.
-    pub(super) fn files(&self, sdk: Option<&Path>) -> Vec<File> {
+    /// The files, with everything filled in. Rust takes crates that are on no registry from where they are.
+    pub(super) fn files(&self, local: &[Local]) -> Vec<File> {
         let (source, readme) = self.sources();
-        let fill = |text: &str| self.fill(text, sdk);
+        let fill = |text: &str| self.fill(text, local);
         let plain = |path, text: &str| File { path, text: fill(text), executable: false };
         let mut files = vec![plain("README.md", readme)];
         let build = |text: &str| File { path: "build", text: fill(text), executable: true };
@@ -171,7 +171,7 @@ impl Project {
         }
     }
 
-    fn fill(&self, text: &str, sdk: Option<&Path>) -> String {
+    fn fill(&self, text: &str, local: &[Local]) -> String {
         let (world, what, profile, further) = match self.kind {
             Kind::Strategy => (
                 "cache-strategy",
@@ -184,7 +184,8 @@ impl Project {
                 ("eviction", "An eviction policy", "", "`host plugin bench` measures what it costs.")
             }
         };
-        let sdk_crate = if self.kind == Kind::Strategy { "strategy-sdk" } else { "policy-sdk" };
+        let patch = |(name, folder): &Local| format!("{name} = {{ path = {} }}\n", quoted(folder));
+        let patches: String = local.iter().map(patch).collect();
         let grants: Vec<String> = self.grants().iter().map(|grant| format!("\"{grant}\"")).collect();
         text.replace("{{name}}", &self.name)
             .replace("{{module}}", &self.name.replace('-', "_"))
@@ -193,10 +194,10 @@ impl Project {
             .replace("{{what}}", what)
             .replace("{{profile}}", profile)
             .replace("{{further}}", further)
-            .replace("{{crate}}", sdk_crate)
+            .replace("{{crate}}", self.sdk_crate())
             .replace("{{version}}", VERSION)
             .replace("{{grants}}", &grants.join(", "))
-            .replace("{{sdk}}", &sdk.map(quoted).unwrap_or_default())
+            .replace("{{patches}}", &patches)
     }
 }
 

@@ -10,8 +10,8 @@ use crate::out::outln;
 
 /// Write a project for a new plugin, which builds as it is with the language's own tool.
 ///
-/// Its README has three commands: build, check, test. In Rust the project depends on the SDK in the host's repository;
-/// the other languages get a copy of the contract, `wit/`.
+/// Its README has three commands: build, check, test. In Rust the project names the SDK by its version, and says
+/// where it is, because it is on no registry; the other languages get a copy of the contract, `wit/`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -34,8 +34,8 @@ pub(crate) struct New {
     #[arg(long, value_name = "DIR")]
     path: Option<PathBuf>,
 
-    /// For Rust: the folder `plugins` of the host's repository, with the SDKs, which are on no registry yet
-    /// [default: where it was when this host was built].
+    /// For Rust: the folder `plugins` of the host's repository, or one with the packages of the SDKs, unpacked
+    /// [default: `plugins` where it was when this host was built].
     #[arg(long, value_name = "DIR")]
     sdk: Option<PathBuf>,
 }
