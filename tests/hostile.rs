@@ -387,12 +387,12 @@ fn what_is_no_strategy_is_told_apart() {
     };
     // A magic number and a version are a whole module, and a whole component.
     let core = write("core.wasm", b"\0asm\x01\0\0\0");
-    let other_world = write("world.wasm", b"\0asm\x0d\0\x01\0");
+    let foreign = write("world.wasm", b"\0asm\x0d\0\x01\0");
     let text = write("text.wasm", b"hello");
     let empty = write("empty.wasm", b"");
     let inspect = |path: &std::path::Path| fail(1, ["plugin".as_ref(), "inspect".as_ref(), path.as_os_str()]);
     assert!(inspect(&core).contains("a core module, and the host runs components"), "{}", inspect(&core));
-    assert!(inspect(&other_world).contains("a component of another world"), "{}", inspect(&other_world));
+    assert!(inspect(&foreign).contains("not a component for this host"), "{}", inspect(&foreign));
     assert!(inspect(&text).contains("not a WebAssembly file"), "{}", inspect(&text));
     assert!(inspect(&empty).contains("the file is empty"), "{}", inspect(&empty));
     let missing = inspect(&dir.path().join("missing.wasm"));

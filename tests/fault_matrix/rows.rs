@@ -148,8 +148,17 @@ pub(crate) const ROWS: &[Row] = &[
     broken(
         "wrong world",
         "wrong-world",
-        Text(r#"(component (instance $i) (export "wasi:cli/run@0.2.0" (instance $i)))"#),
+        Text(
+            r#"(component (import "optimizer:plugin/log@0.1.0" (instance))
+            (instance $i) (export "optimizer:plugin/admission@0.1.0" (instance $i)))"#,
+        ),
         "wrong-world.wasm: a component of another world: a strategy exports `describe` and `tick`, this one lacks ...",
+    ),
+    broken(
+        "component of something else",
+        "foreign",
+        Text(r#"(component (instance $i) (export "wasi:cli/run@0.2.0" (instance $i)))"#),
+        "foreign.wasm: not a component for this host: it imports and exports nothing of optimizer:plugin, ...",
     ),
     broken(
         "later contract version",
@@ -158,11 +167,34 @@ pub(crate) const ROWS: &[Row] = &[
         "too-new.wasm: too new for this host: ... Upgrade the host, or use an older version of the component",
     ),
     broken(
+        "later patch of the contract",
+        "later-patch",
+        Text(
+            r#"(component (import "optimizer:plugin/session-control@0.1.1" (instance))
+            (core module $m (func (export "f")))
+            (core instance $i (instantiate $m))
+            (func $f (canon lift (core func $i "f")))
+            (export "describe" (func $f))
+            (export "tick" (func $f)))"#,
+        ),
+        "later-patch.wasm: too new for this host: ... Upgrade the host, or build the component for 0.1.0",
+    ),
+    broken(
         "earlier contract version",
         "too-old",
         Text(r#"(component (import "optimizer:plugin/types@0.0.9" (instance)))"#),
-        "too-old.wasm: too old for this host: ... Rebuild the component with the `wit/` directory and SDK of this host, or \
-         ask its author for a newer one",
+        "too-old.wasm: too old for this host: ... Rebuild the component with the SDK for 0.1.0, which is the host's `wit/` \
+         directory, or ask its author for a newer one",
+    ),
+    broken(
+        "two contract versions in one",
+        "two-versions",
+        Text(
+            r#"(component (import "optimizer:plugin/types@0.1.0" (instance))
+            (import "optimizer:plugin/log@0.2.0" (instance)))"#,
+        ),
+        "two-versions.wasm: built for two versions of optimizer:plugin at once: ... Build all that it is made of with the SDK \
+         for one of them; ...",
     ),
     broken(
         "missing import",

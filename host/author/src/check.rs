@@ -103,8 +103,10 @@ fn looked_at(error: &LoadError) -> &'static str {
         LoadError::CompileMemory { .. } | LoadError::CompileTime { .. } | LoadError::Compiler { .. } => {
             "compile"
         }
-        LoadError::OtherWorld { .. } | LoadError::Mismatch { .. } => "world",
-        LoadError::OtherVersion { .. } => "version",
+        LoadError::OtherWorld { .. } | LoadError::Foreign { .. } | LoadError::Mismatch { .. } => "world",
+        LoadError::OtherVersion { .. } | LoadError::LaterPatch { .. } | LoadError::TwoVersions { .. } => {
+            "version"
+        }
         LoadError::UnknownImports { .. } | LoadError::NotGranted { .. } => "imports",
         LoadError::Start { .. } => "start",
         LoadError::BadDescription { .. } => "description",

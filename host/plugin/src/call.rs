@@ -24,6 +24,7 @@ use crate::names;
 use crate::printed::Printed;
 use crate::store_data::StoreData;
 use crate::ticker::Ticker;
+use crate::versions::Called;
 
 /// Bytes that a guest may hand to the host in one call of an import. The host has copied them before a call is
 /// charged for, so this bounds what a call costs that burns the last of the fuel.
@@ -51,43 +52,51 @@ pub(crate) fn store(engine: &wasmtime::Engine, state: StoreData) -> Store<StoreD
     store
 }
 
-/// Runs one call to its end. `call` starts it.
-///
-/// # Errors
-/// Why it did not end well. The store must not be called again.
-pub(crate) fn run<T>(
-    store: &mut Store<StoreData>,
-    ticker: &Ticker,
-    allowance: Allowance,
-    call: impl AsyncFnOnce(&mut Store<StoreData>) -> wasmtime::Result<T>,
-) -> Result<(T, u64), (Fault, u64)> {
-    let clock = std::sync::Arc::clone(&store.data().clock);
-    clock.enter(allowance.now, allowance.deadline);
-    store.data_mut().stop_at = Instant::now() + allowance.wall;
-    store.data().work.refill(allowance.fuel);
-    store.data_mut().memory.forget_refused();
-    store.set_epoch_deadline(1);
-    // Of an engine that counts no instructions there is none to fill.
-    let metered = store.get_fuel().is_ok();
-    let filled = if metered { store.set_fuel(allowance.fuel) } else { Ok(()) };
-    let answer = filled.and_then(|()| {
-        let _ticking = ticker.during(allowance.wall);
-        let answer = drive(call(store), &clock)?;
-        // The last call of a guest may have emptied the tank without ending it.
-        store.data().work.check()?;
-        Ok(answer)
-    });
-    let instructions = store.get_fuel().map_or(0, |left| allowance.fuel.saturating_sub(left));
-    let calls = allowance.fuel.saturating_sub(store.data().work.left());
-    let fuel = instructions.saturating_add(calls);
-    let printed = store.data_mut().drain_streams();
-    match answer {
-        Ok(answer) => Ok((answer, fuel)),
-        Err(error) => {
-            let state = store.data();
-            let fault = fault(&error, state, allowance, &printed);
-            tracing::warn!(name = state.name, digest = state.digest, %fault, "failed");
-            Err((fault, fuel))
+/// A call that is about to be made.
+pub(crate) struct Call<'a> {
+    pub(crate) store: &'a mut Store<StoreData>,
+    pub(crate) ticker: &'a Ticker,
+    pub(crate) allowance: Allowance,
+}
+
+impl Call<'_> {
+    /// Runs it to its end. `call` starts it.
+    ///
+    /// # Errors
+    /// Why it did not end well. The store must not be called again.
+    pub(crate) fn run<T>(
+        self,
+        call: impl AsyncFnOnce(&mut Store<StoreData>) -> wasmtime::Result<T>,
+    ) -> Called<T> {
+        let Self { store, ticker, allowance } = self;
+        let clock = std::sync::Arc::clone(&store.data().clock);
+        clock.enter(allowance.now, allowance.deadline);
+        store.data_mut().stop_at = Instant::now() + allowance.wall;
+        store.data().work.refill(allowance.fuel);
+        store.data_mut().memory.forget_refused();
+        store.set_epoch_deadline(1);
+        // Of an engine that counts no instructions there is none to fill.
+        let metered = store.get_fuel().is_ok();
+        let filled = if metered { store.set_fuel(allowance.fuel) } else { Ok(()) };
+        let answer = filled.and_then(|()| {
+            let _ticking = ticker.during(allowance.wall);
+            let answer = drive(call(store), &clock)?;
+            // The last call of a guest may have emptied the tank without ending it.
+            store.data().work.check()?;
+            Ok(answer)
+        });
+        let instructions = store.get_fuel().map_or(0, |left| allowance.fuel.saturating_sub(left));
+        let calls = allowance.fuel.saturating_sub(store.data().work.left());
+        let fuel = instructions.saturating_add(calls);
+        let printed = store.data_mut().drain_streams();
+        match answer {
+            Ok(answer) => Ok((answer, fuel)),
+            Err(error) => {
+                let state = store.data();
+                let fault = fault(&error, state, allowance, &printed);
+                tracing::warn!(name = state.name, digest = state.digest, %fault, "failed");
+                Err((fault, fuel))
+            }
         }
     }
 }

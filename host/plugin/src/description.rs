@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 
 pub use setting::{Setting, SettingKind};
 
-use crate::bindings::optimizer::plugin::types;
 use crate::load_error::{Label, LoadError};
 use crate::names;
 
@@ -47,11 +46,12 @@ pub struct Description {
 }
 
 impl Description {
-    pub(crate) fn check(raw: types::Description, component: &Label) -> Result<Self, LoadError> {
+    /// The description of a component, checked. `raw` is as it was said.
+    pub(crate) fn check(raw: Self, component: &Label) -> Result<Self, LoadError> {
         Self::read(raw).map_err(|reason| LoadError::BadDescription { component: component.clone(), reason })
     }
 
-    fn read(raw: types::Description) -> Result<Self, String> {
+    fn read(raw: Self) -> Result<Self, String> {
         let name = name("name", raw.name)?;
         if raw.version.len() > MAX_VERSION || Version::parse(&raw.version).is_err() {
             let shown = names::sanitize(&raw.version, MAX_VERSION);

@@ -12,24 +12,22 @@ use std::time::Duration;
 use host_contract::Grant;
 use host_control::{Fault, LogLine};
 use host_policy::batched::{Answer, Batch, BatchedPolicy, Opening};
-use host_policy::{ExportedEntry, ImportedEntry, PolicyFactory, Slot};
+use host_policy::{ExportedEntry, ImportedEntry, PolicyFactory};
 use wasmtime::Store;
 use wasmtime::component::Component;
 
 use crate::allowance::Allowance;
-use crate::bindings::eviction::exports::optimizer::plugin::eviction_policy as contract;
-use crate::bindings::eviction::{Eviction as Bindings, EvictionPre};
-use crate::bindings::optimizer::plugin::types;
-use crate::call;
+use crate::call::{self, Call};
 use crate::description::Description;
 use crate::inspection::Inspection;
 use crate::interfaces::Interfaces;
 use crate::limits::Limits;
 use crate::load_error::{Label, LoadError};
 use crate::names;
-use crate::plugin::{linker, mismatch};
+use crate::plugin::linker;
 use crate::store_data::{StoreData, Tables};
 use crate::ticker::Ticker;
+use crate::versions::{Called, LinkedPolicy, PolicyCalls};
 use crate::world::World;
 
 /// The table of a profile that gives the limits of policies.
@@ -40,7 +38,7 @@ const MAX_ANSWER: usize = 1 << 10;
 
 /// A policy that is compiled and has described itself.
 pub struct PolicyPlugin {
-    pre: EvictionPre<StoreData>,
+    linked: Box<dyn LinkedPolicy>,
     ticker: Arc<Ticker>,
     tables: Arc<Tables>,
     label: Label,
@@ -71,22 +69,19 @@ impl PolicyPlugin {
         limits: &Limits,
     ) -> Result<Self, LoadError> {
         let granted = BTreeSet::from([Grant::Settings, Grant::Log]);
-        let linker = linker(component, &granted, World::Eviction, &label)?;
-        let pre = linker.instantiate_pre(component).and_then(EvictionPre::new);
-        let pre = pre.map_err(|error| mismatch(&error, World::Eviction, &label))?;
-        let mut instance = Instance::start(&pre, &ticker, &tables, &label, limits, 0)?;
-        let raw = instance
-            .call(limits.start(), async |bindings, store| {
-                bindings.optimizer_plugin_eviction_policy().call_describe(store).await
-            })
+        let linked = linker(component, &granted, &interfaces, World::Eviction, &label)?
+            .instantiate_pre(component)
+            .and_then(|linked| interfaces.contract.policy(linked))
+            .map_err(|error| interfaces.mismatch(&error, World::Eviction, &label))?;
+        let mut instance = Instance::start(linked.as_ref(), &ticker, &tables, &label, limits, 0)?;
+        let (raw, wants_ids) = instance
+            .call(limits.start(), |policy, call| policy.describe(call))
             .map_err(|fault| LoadError::Start { component: label.clone(), fault })?;
-        let contract::PolicyDescription { name, version, summary, settings, wants_ids } = raw;
-        let raw = types::Description { name, version, summary, dials: Vec::new(), settings };
         let description = Description::check(raw, &label)?;
         let limits = *limits;
         let compile_time = None;
         Ok(Self {
-            pre,
+            linked,
             ticker,
             tables,
             label,
@@ -147,13 +142,9 @@ impl PolicyPlugin {
     /// # Errors
     /// It fails while it starts, or refuses to open.
     pub fn start(&self, opening: Opening) -> Result<WasmPolicy, LoadError> {
-        let Opening { capacity, weighed, seed } = opening;
-        let mut instance =
-            Instance::start(&self.pre, &self.ticker, &self.tables, &self.label, &self.limits, seed)?;
-        let opened = instance.call(self.limits.start(), async |bindings, store| {
-            let opening = contract::Opening { capacity, weighed, seed };
-            bindings.optimizer_plugin_eviction_policy().call_open(store, opening).await
-        });
+        let Self { linked, ticker, tables, label, limits, .. } = self;
+        let mut instance = Instance::start(linked.as_ref(), ticker, tables, label, limits, opening.seed)?;
+        let opened = instance.call(limits.start(), |policy, call| policy.open(call, opening));
         let fault = match opened {
             Ok(Ok(())) => return Ok(WasmPolicy { instance, wants_ids: self.wants_ids }),
             Ok(Err(text)) => Fault::Answer(names::sanitize(&text, MAX_ANSWER)),
@@ -172,7 +163,7 @@ impl PolicyPlugin {
 /// An instance in its store.
 struct Instance {
     store: Store<StoreData>,
-    bindings: Bindings,
+    policy: Box<dyn PolicyCalls>,
     ticker: Arc<Ticker>,
     label: Label,
     limits: Limits,
@@ -180,7 +171,7 @@ struct Instance {
 
 impl Instance {
     fn start(
-        pre: &EvictionPre<StoreData>,
+        linked: &dyn LinkedPolicy,
         ticker: &Arc<Ticker>,
         tables: &Arc<Tables>,
         label: &Label,
@@ -189,14 +180,11 @@ impl Instance {
     ) -> Result<Self, LoadError> {
         let mut data = StoreData::new(tables, limits, seed);
         POLICY_LIMITS.clone_into(&mut data.limits_table);
-        let mut store = call::store(pre.engine(), data);
-        let started = call::run(&mut store, ticker, limits.start(), async |store| {
-            pre.instantiate_async(&mut *store).await
-        });
-        match started {
-            Ok((bindings, _)) => {
+        let mut store = call::store(linked.engine(), data);
+        match linked.start(Call { store: &mut store, ticker, allowance: limits.start() }) {
+            Ok((policy, _)) => {
                 let (ticker, label, limits) = (Arc::clone(ticker), label.clone(), *limits);
-                Ok(Self { store, bindings, ticker, label, limits })
+                Ok(Self { store, policy, ticker, label, limits })
             }
             Err((fault, _)) => Err(LoadError::Start { component: label.clone(), fault }),
         }
@@ -205,10 +193,10 @@ impl Instance {
     fn call<T>(
         &mut self,
         allowance: Allowance,
-        call: impl AsyncFnOnce(&Bindings, &mut Store<StoreData>) -> wasmtime::Result<T>,
+        call: impl FnOnce(&dyn PolicyCalls, Call<'_>) -> Called<T>,
     ) -> Result<T, Fault> {
-        let Self { store, bindings, ticker, label, .. } = self;
-        let done = call::run(store, ticker, allowance, async |store| call(bindings, store).await);
+        let Self { store, policy, ticker, label, .. } = self;
+        let done = call(policy.as_ref(), Call { store: &mut *store, ticker, allowance });
         for LogLine { level, context, message } in store.data_mut().take_log() {
             let component = &label.place;
             match level {
@@ -222,10 +210,7 @@ impl Instance {
     }
 
     /// A call of a policy that is open.
-    fn batch<T>(
-        &mut self,
-        call: impl AsyncFnOnce(&Bindings, &mut Store<StoreData>) -> wasmtime::Result<T>,
-    ) -> Result<T, String> {
+    fn batch<T>(&mut self, call: impl FnOnce(&dyn PolicyCalls, Call<'_>) -> Called<T>) -> Result<T, String> {
         let allowance = self.limits.tick(Duration::ZERO);
         self.call(allowance, call).map_err(|fault| format!("{}: {fault}", self.label))
     }
@@ -251,51 +236,27 @@ impl std::fmt::Debug for WasmPolicy {
     }
 }
 
-fn take(told: contract::Answer, answer: &mut Answer) {
-    let contract::Answer { victims, at, forgotten } = told;
-    *answer = Answer { victims, at, forgotten };
-}
-
 impl BatchedPolicy for WasmPolicy {
     fn wants_ids(&self) -> bool {
         self.wants_ids
     }
 
     fn turn(&mut self, batch: Batch<'_>, answer: &mut Answer) -> Result<(), String> {
-        let Batch { events, weights, ids } = batch;
-        let told = self.instance.batch(async |bindings, store| {
-            bindings.optimizer_plugin_eviction_policy().call_turn(store, events, weights, ids).await
-        })?;
-        take(told, answer);
+        *answer = self.instance.batch(|policy, call| policy.turn(call, batch))?;
         Ok(())
     }
 
     fn resize(&mut self, capacity: u64, answer: &mut Answer) -> Result<(), String> {
-        let told = self.instance.batch(async |bindings, store| {
-            bindings.optimizer_plugin_eviction_policy().call_resize(store, capacity).await
-        })?;
-        take(told, answer);
+        *answer = self.instance.batch(|policy, call| policy.resize(call, capacity))?;
         Ok(())
     }
 
     fn hand_over(&mut self) -> Result<Vec<ExportedEntry>, String> {
-        let contract::Residents { slots, uses } = self.instance.batch(async |bindings, store| {
-            bindings.optimizer_plugin_eviction_policy().call_hand_over(store).await
-        })?;
-        let entries = slots.into_iter().zip(uses);
-        Ok(entries.map(|(slot, frequency)| ExportedEntry { slot: Slot(slot), frequency }).collect())
+        self.instance.batch(|policy, call| policy.hand_over(call))
     }
 
     fn take_over(&mut self, entries: &[ImportedEntry]) -> Result<(), String> {
-        let slots: Vec<u32> = entries.iter().map(|entry| entry.slot.0).collect();
-        let uses: Vec<u32> = entries.iter().map(|entry| entry.frequency).collect();
-        let weight = |entry: &ImportedEntry| u32::try_from(entry.weight).unwrap_or(u32::MAX);
-        let weights: Vec<u32> = entries.iter().map(weight).collect();
-        let ids: Vec<u64> =
-            if self.wants_ids { entries.iter().map(|entry| entry.id).collect() } else { Vec::new() };
-        self.instance.batch(async |bindings, store| {
-            let policy = bindings.optimizer_plugin_eviction_policy();
-            policy.call_take_over(store, &slots, &uses, &weights, &ids).await
-        })
+        let ids = self.wants_ids;
+        self.instance.batch(|policy, call| policy.take_over(call, entries, ids))
     }
 }

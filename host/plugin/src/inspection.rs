@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::description::Description;
 use crate::interfaces::Interfaces;
 use crate::load_error::Label;
+use crate::versions::Contract;
 use crate::wasi;
 use crate::world::World;
 
@@ -17,8 +18,8 @@ pub struct Inspection {
     pub description: Description,
     /// Dials that it names and this host does not have: it is built for a later one. It runs without them.
     pub unknown_dials: Vec<String>,
-    /// The world it is built for.
-    pub world: &'static str,
+    /// The world it is built for, with the version that this host has of it.
+    pub world: String,
     /// What it imports, in its own order.
     pub imports: Vec<Import>,
     /// What it exports, in its own order.
@@ -43,8 +44,8 @@ pub struct Import {
 }
 
 impl Import {
-    fn of(name: &str, world: World) -> Self {
-        let needed = Interfaces::grant_for(name);
+    fn of(name: &str, world: World, contract: &'static dyn Contract) -> Self {
+        let needed = contract.grant_for(name);
         let (grant, behind) = match (needed, world) {
             (Some(_), World::Strategy) => (needed, None),
             // A policy reaches only what needs no grant.
@@ -64,12 +65,13 @@ impl Inspection {
         label: &Label,
         dials: &Dials,
     ) -> Self {
+        let contract = interfaces.contract;
         let unknown_dials = description.unknown_dials(dials).map(str::to_owned).collect();
         Self {
             description,
             unknown_dials,
-            world: world.name(),
-            imports: interfaces.imports.iter().map(|name| Import::of(name, world)).collect(),
+            world: contract.world(world),
+            imports: interfaces.imports.iter().map(|name| Import::of(name, world, contract)).collect(),
             exports: interfaces.exports,
             size_bytes,
             digest: label.digest.to_string(),

@@ -14,7 +14,6 @@
 
 mod allowance;
 mod artifact;
-mod bindings;
 mod call;
 mod capture;
 mod catalogue;
@@ -26,7 +25,6 @@ mod description;
 mod digest;
 mod engine;
 mod eviction;
-mod imports;
 mod inspection;
 mod interfaces;
 mod limits;
@@ -45,6 +43,7 @@ mod store_data;
 mod strategy;
 mod ticker;
 mod trust;
+mod versions;
 mod wasi;
 mod world;
 
@@ -67,4 +66,4 @@ pub use policies::{
 pub use state::{StateStore, StrategyState};
 pub use strategy::WasmStrategy;
 pub use trust::{LOCK_FILE, Lock, Locked, Pin, Trust, TrustError};
-pub use world::{WORLD, World};
+pub use world::{Target, World};

@@ -15,7 +15,8 @@ use crate::digest::Digest;
 use crate::names;
 use crate::shape::ShapeError;
 use crate::trust::TrustError;
-use crate::world::{PACKAGE_VERSION, World};
+use crate::versions;
+use crate::world::Target;
 
 /// A component as error texts call it: where it came from, and the start of its digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,22 +133,37 @@ pub enum LoadError {
     /// A component of another world.
     #[error(
         "{component}: a component of another world: {} exports {}, this one lacks {} and exports {}. \
-         Build it for world `{}` of the host's `wit/` directory",
-        world.kind(), expected(*world), names::list(.missing), exported(.exports), world.name()
+         Build it for world `{world}` of the host's `wit/` directory",
+        world.world.kind(), expected(*world), names::list(.missing), exported(.exports)
     )]
     OtherWorld {
         /// The component.
         component: Label,
         /// The world that was expected.
-        world: World,
+        world: Target,
         /// Exports of that world that it lacks.
         missing: Vec<String>,
         /// What it exports.
         exports: Vec<String>,
     },
-    /// Built for a version of the contract that this host does not have.
+    /// A component that has nothing to do with this host.
     #[error(
-        "{component}: {age} for this host: it is built for `{interface}`, the host has optimizer:plugin@{PACKAGE_VERSION}. {}", age.advice()
+        "{component}: not a component for this host: it imports and exports nothing of {}, and exports {}. {} exports \
+         {}: build it for world `{world}` of the host's `wit/` directory",
+        versions::PACKAGE, exported(.exports), capitalized(world.world.kind()), expected(*world)
+    )]
+    Foreign {
+        /// The component.
+        component: Label,
+        /// The world that was expected.
+        world: Target,
+        /// What it exports.
+        exports: Vec<String>,
+    },
+    /// Built for a version of the contract that this host does not run.
+    #[error(
+        "{component}: {age} for this host: it is built for `{interface}`, the host runs {} {}. {}",
+        versions::PACKAGE, versions::listed(), age.advice()
     )]
     OtherVersion {
         /// The component.
@@ -157,16 +173,47 @@ pub enum LoadError {
         /// Which side is behind.
         age: Age,
     },
+    /// Built for a later patch of a version that this host runs, and in need of what came with it.
+    #[error(
+        "{component}: too new for this host: it is built for `{interface}`, the host has {}@{version}, and {lacking}. Upgrade \
+         the host, or build the component for {version}",
+        versions::PACKAGE, version = world.contract.version()
+    )]
+    LaterPatch {
+        /// The component.
+        component: Label,
+        /// The world that was expected.
+        world: Target,
+        /// An interface with its version, as the component names it.
+        interface: String,
+        /// What the host does not have, in words.
+        lacking: String,
+    },
+    /// Built for two versions of the contract.
+    #[error(
+        "{component}: built for two versions of {} at once: it names `{one}` and `{other}`. Build all that it is made of \
+         with the SDK for one of them; the host runs {}",
+        versions::PACKAGE,
+        versions::listed()
+    )]
+    TwoVersions {
+        /// The component.
+        component: Label,
+        /// An interface with its version.
+        one: String,
+        /// An interface of another version.
+        other: String,
+    },
     /// Imports that no host of this version has.
     #[error(
         "{component}: imports what this host does not have: {}. The component has to do without, or be built for \
-         world `{}`; `wasm-tools component wit FILE` lists what it needs", .imports.join(", "), world.name()
+         world `{world}`; `wasm-tools component wit FILE` lists what it needs", .imports.join(", ")
     )]
     UnknownImports {
         /// The component.
         component: Label,
         /// The world that was expected.
-        world: World,
+        world: Target,
         /// Each import, with what the host has instead where that is near.
         imports: Vec<String>,
     },
@@ -187,14 +234,13 @@ pub enum LoadError {
     },
     /// The names fit but the types do not.
     #[error(
-        "{component}: does not fit world `{}`: {reason}. Build it again with the `wit/` directory of this host",
-        world.name()
+        "{component}: does not fit world `{world}`: {reason}. Build it again with the `wit/` directory of this host"
     )]
     Mismatch {
         /// The component.
         component: Label,
         /// The world that was expected.
-        world: World,
+        world: Target,
         /// What does not fit.
         reason: String,
     },
@@ -301,19 +347,21 @@ impl LoadError {
 /// Which side is behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Age {
-    /// The component is older than what the host supports.
+    /// The component is older than what the host runs.
     TooOld,
     /// The component is newer than the host.
     TooNew,
 }
 
 impl Age {
-    fn advice(self) -> &'static str {
+    fn advice(self) -> String {
         match self {
-            Self::TooOld => {
-                "Rebuild the component with the `wit/` directory and SDK of this host, or ask its author for a newer one"
-            }
-            Self::TooNew => "Upgrade the host, or use an older version of the component",
+            Self::TooOld => format!(
+                "Rebuild the component with the SDK for {}, which is the host's `wit/` directory, or ask its author for a \
+                 newer one",
+                versions::newest().version()
+            ),
+            Self::TooNew => "Upgrade the host, or use an older version of the component".to_owned(),
         }
     }
 }
@@ -331,7 +379,13 @@ fn exported(exports: &[String]) -> String {
     if exports.is_empty() { "nothing".to_owned() } else { names::list(exports) }
 }
 
-fn expected(world: World) -> String {
+/// A text that begins a sentence.
+fn capitalized(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
+}
+
+fn expected(world: Target) -> String {
     let exports: Vec<String> = world.exports().iter().map(|export| format!("`{export}`")).collect();
     exports.join(" and ")
 }

@@ -11,7 +11,6 @@ use std::time::Duration;
 use host_contract::Grant;
 use wasmtime::component::{Component, Linker};
 
-use crate::bindings::StrategyPre;
 use crate::description::Description;
 use crate::digest::Digest;
 use crate::inspection::Inspection;
@@ -23,8 +22,9 @@ use crate::state::StrategyState;
 use crate::store_data::{StoreData, Tables};
 use crate::strategy::WasmStrategy;
 use crate::ticker::Ticker;
+use crate::versions::LinkedStrategy;
+use crate::wasi;
 use crate::world::World;
-use crate::{imports, wasi};
 
 /// A component that is compiled and has described itself.
 pub struct Plugin {
@@ -57,10 +57,10 @@ impl Plugin {
         label: Label,
         limits: &Limits,
     ) -> Result<Self, LoadError> {
-        let linker = linker(&component, &Grant::ALL.into(), World::Strategy, &label)?;
-        let pre = prepare(&linker, &component, &label)?;
-        let (_, description) =
-            start::describe(&pre, &ticker, &label, StoreData::new(&tables, limits, 0), limits)?;
+        let linker = linker(&component, &Grant::ALL.into(), &interfaces, World::Strategy, &label)?;
+        let linked = prepare(&linker, &component, &interfaces, &label)?;
+        let state = StoreData::new(&tables, limits, 0);
+        let (_, description) = start::describe(linked.as_ref(), &ticker, &label, state, limits)?;
         Ok(Self { component, ticker, tables, interfaces, size, label, description, compile_time: None })
     }
 
@@ -114,7 +114,7 @@ impl Plugin {
     ) -> Result<WasmStrategy, LoadError> {
         self.interfaces.check_grants(self.name(), &self.label, grants)?;
         let settings = self.description.check_settings(settings, &self.label)?;
-        let linker = linker(&self.component, grants, World::Strategy, &self.label)?;
+        let linker = linker(&self.component, grants, &self.interfaces, World::Strategy, &self.label)?;
         self.start_linked(&linker, settings, limits, seed)
     }
 
@@ -126,7 +126,7 @@ impl Plugin {
         seed: u64,
     ) -> Result<WasmStrategy, LoadError> {
         let starter = Starter {
-            pre: prepare(linker, &self.component, &self.label)?,
+            linked: prepare(linker, &self.component, &self.interfaces, &self.label)?,
             ticker: Arc::clone(&self.ticker),
             tables: Arc::clone(&self.tables),
             label: self.label.clone(),
@@ -140,17 +140,18 @@ impl Plugin {
     }
 }
 
-/// Links WASI, the types of the contract, and exactly the granted interfaces.
+/// Links WASI, the types of the contract, and exactly the granted interfaces, in the version that the component is built for.
 pub(crate) fn linker(
     component: &Component,
     grants: &BTreeSet<Grant>,
+    interfaces: &Interfaces,
     world: World,
     label: &Label,
 ) -> Result<Linker<StoreData>, LoadError> {
     let mut linker = Linker::new(component.engine());
     wasi::link(&mut linker)
-        .and_then(|()| imports::link(&mut linker, grants))
-        .map_err(|error| mismatch(&error, world, label))?;
+        .and_then(|()| interfaces.contract.link(&mut linker, grants))
+        .map_err(|error| interfaces.mismatch(&error, world, label))?;
     Ok(linker)
 }
 
@@ -158,17 +159,14 @@ pub(crate) fn linker(
 fn prepare(
     linker: &Linker<StoreData>,
     component: &Component,
+    interfaces: &Interfaces,
     label: &Label,
-) -> Result<StrategyPre<StoreData>, LoadError> {
+) -> Result<Box<dyn LinkedStrategy>, LoadError> {
     linker
         .instantiate_pre(component)
-        .and_then(StrategyPre::new)
-        .map_err(|error| mismatch(&error, World::Strategy, label))
-}
-
-pub(crate) fn mismatch(error: &wasmtime::Error, world: World, label: &Label) -> LoadError {
-    LoadError::Mismatch { component: label.clone(), world, reason: format!("{error:#}") }
+        .and_then(|linked| interfaces.contract.strategy(linked))
+        .map_err(|error| interfaces.mismatch(&error, World::Strategy, label))
 }
 
 #[cfg(test)]
-mod growth;
+pub(crate) mod growth;

@@ -10,25 +10,25 @@ use std::time::Duration;
 use host_control::{Fault, Usage};
 use wasmtime::Store;
 
-use crate::bindings::{Strategy as Bindings, StrategyPre};
-use crate::call;
+use crate::call::{self, Call};
 use crate::description::Description;
 use crate::limits::Limits;
 use crate::load_error::{Label, LoadError};
 use crate::state::{StrategyState, Working};
 use crate::store_data::{StoreData, Tables};
 use crate::ticker::Ticker;
+use crate::versions::{LinkedStrategy, StrategyCalls};
 
 /// An instance in its store.
 pub(crate) struct Running {
     pub(crate) store: Store<StoreData>,
-    pub(crate) bindings: Bindings,
+    pub(crate) strategy: Box<dyn StrategyCalls>,
     pub(crate) start: Usage,
 }
 
 /// A component with everything that a start of it takes.
 pub(crate) struct Starter {
-    pub(crate) pre: StrategyPre<StoreData>,
+    pub(crate) linked: Box<dyn LinkedStrategy>,
     pub(crate) ticker: Arc<Ticker>,
     pub(crate) tables: Arc<Tables>,
     pub(crate) label: Label,
@@ -48,10 +48,10 @@ impl Starter {
     /// # Errors
     /// It fails while it starts, or says something else of itself than before.
     pub(crate) fn start(&self, restarts: u64) -> Result<Running, LoadError> {
-        let Self { pre, ticker, tables, label, description, limits, .. } = self;
+        let Self { linked, ticker, tables, label, description, limits, .. } = self;
         let mut state = StoreData::new(tables, limits, self.seed.wrapping_add(restarts));
         state.known_as(&description.name, &label.digest);
-        let (mut running, described) = describe(pre, ticker, label, state, limits)?;
+        let (mut running, described) = describe(linked.as_ref(), ticker, label, state, limits)?;
         if described != *description {
             return Err(LoadError::BadDescription {
                 component: label.clone(),
@@ -69,23 +69,18 @@ impl Starter {
 
 /// Instantiates a component and asks it for its description.
 pub(crate) fn describe(
-    pre: &StrategyPre<StoreData>,
+    linked: &dyn LinkedStrategy,
     ticker: &Ticker,
     label: &Label,
     state: StoreData,
     limits: &Limits,
 ) -> Result<(Running, Description), LoadError> {
-    let mut store = call::store(pre.engine(), state);
-    let started = call::run(&mut store, ticker, limits.start(), async |store| {
-        let bindings: Bindings = pre.instantiate_async(&mut *store).await?;
-        let description = bindings.call_describe(&mut *store).await?;
-        Ok((bindings, description))
-    });
-    match started {
-        Ok(((bindings, description), fuel)) => {
+    let mut store = call::store(linked.engine(), state);
+    match linked.start(Call { store: &mut store, ticker, allowance: limits.start() }) {
+        Ok(((strategy, description), fuel)) => {
             let description = Description::check(description, label)?;
             let start = Usage { fuel, memory_bytes: store.data().memory.held(), wall: Duration::ZERO };
-            Ok((Running { store, bindings, start }, description))
+            Ok((Running { store, strategy, start }, description))
         }
         Err((fault, _)) => Err(LoadError::Start { component: label.clone(), fault }),
     }

@@ -7,13 +7,12 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use host_contract::Snapshot;
 use host_control::{Fault, Identity, ProposalContext, Response, Strategy, Usage};
 
-use crate::bindings::optimizer::plugin::types::{TickError, TickInfo};
-use crate::call;
+use crate::call::Call;
 use crate::description::Description;
 use crate::load_error::LoadError;
 use crate::names;
@@ -71,13 +70,11 @@ impl WasmStrategy {
 
 /// Calls `tick`. Returns the fuel that it burnt, and why it failed where it did.
 fn call_tick(running: &mut Running, starter: &Starter, snapshot: &Snapshot) -> (u64, Option<Fault>) {
-    let Running { store, bindings, .. } = running;
-    let info =
-        TickInfo { tick: snapshot.tick, now_ns: nanos(snapshot.now), elapsed_ns: nanos(snapshot.elapsed) };
-    let allowance = starter.limits.tick(snapshot.now);
-    match call::run(store, &starter.ticker, allowance, async |store| bindings.call_tick(store, info).await) {
+    let Running { store, strategy, .. } = running;
+    let call = Call { store, ticker: &starter.ticker, allowance: starter.limits.tick(snapshot.now) };
+    match strategy.tick(call, snapshot) {
         Ok((Ok(()), fuel)) => (fuel, None),
-        Ok((Err(error), fuel)) => (fuel, Some(Fault::Answer(answer(error)))),
+        Ok((Err(error), fuel)) => (fuel, Some(Fault::Answer(names::sanitize(&error, MAX_ANSWER)))),
         Err((fault, fuel)) => (fuel, Some(fault)),
     }
 }
@@ -132,16 +129,4 @@ impl fmt::Debug for WasmStrategy {
             .field("fault", &self.state.as_ref().err())
             .finish_non_exhaustive()
     }
-}
-
-fn answer(error: TickError) -> String {
-    let text = match error {
-        TickError::BadSetting((name, expected)) => format!("setting `{name}`: expected {expected}"),
-        TickError::Other(text) => text,
-    };
-    names::sanitize(&text, MAX_ANSWER)
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -1,13 +1,8 @@
-//! The contract that this host has: its package, version and worlds.
+//! The worlds of the contract.
 
-/// The package of the contract.
-pub(crate) const PACKAGE: &str = "optimizer:plugin";
+use std::fmt;
 
-/// The version of the contract that this host has.
-pub(crate) const PACKAGE_VERSION: &str = "0.1.0";
-
-/// The world that a strategy is built for.
-pub const WORLD: &str = "optimizer:plugin/strategy@0.1.0";
+use crate::versions::Contract;
 
 /// A world that components are built for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,11 +14,11 @@ pub enum World {
 }
 
 impl World {
-    /// Its full name.
+    /// Its name in the package.
     pub(crate) const fn name(self) -> &'static str {
         match self {
-            Self::Strategy => WORLD,
-            Self::Eviction => "optimizer:plugin/eviction@0.1.0",
+            Self::Strategy => "strategy",
+            Self::Eviction => "eviction",
         }
     }
 
@@ -34,12 +29,24 @@ impl World {
             Self::Eviction => "an eviction policy",
         }
     }
+}
 
+/// A world of one version of the contract. Its text is the full name: `optimizer:plugin/strategy@0.1.0`.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    pub(crate) world: World,
+    pub(crate) contract: &'static dyn Contract,
+}
+
+impl Target {
     /// What a component of it exports.
-    pub(crate) const fn exports(self) -> &'static [&'static str] {
-        match self {
-            Self::Strategy => &["describe", "tick"],
-            Self::Eviction => &["optimizer:plugin/eviction-policy@0.1.0"],
-        }
+    pub(crate) fn exports(self) -> &'static [&'static str] {
+        self.contract.exports(self.world)
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.contract.world(self.world))
     }
 }

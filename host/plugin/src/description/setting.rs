@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::{MAX_SUMMARY, line, name};
-use crate::bindings::optimizer::plugin::types;
 use crate::names;
 
 /// Bytes of a setting's default, of a choice, and of a value in a profile.
@@ -49,7 +48,8 @@ pub struct Setting {
 }
 
 impl Setting {
-    pub(super) fn read(raw: types::Setting) -> Result<Self, String> {
+    /// A setting, checked. `raw` is as it was said.
+    pub(super) fn read(raw: Self) -> Result<Self, String> {
         let name = name("the name of setting", raw.name)?;
         let summary = line(&format!("the summary of setting `{name}`"), raw.summary, MAX_SUMMARY)?;
         let default = line(&format!("the default of setting `{name}`"), raw.default, MAX_VALUE)?;
@@ -61,7 +61,7 @@ impl Setting {
         }
         let choice = |text| line(&format!("a choice of setting `{name}`"), text, MAX_VALUE);
         let choices = raw.choices.into_iter().map(choice).collect::<Result<_, _>>()?;
-        let (kind, minimum, maximum) = (SettingKind::from(raw.kind), raw.minimum, raw.maximum);
+        let Self { kind, minimum, maximum, .. } = raw;
         if [minimum, maximum].into_iter().flatten().any(|bound| !bound.is_finite()) {
             return Err(format!("a limit of setting `{name}` is not a finite number"));
         }
@@ -122,17 +122,6 @@ impl Setting {
             (Some(least), None) => Some(format!("from {least}")),
             (None, Some(most)) => Some(format!("up to {most}")),
             (Some(least), Some(most)) => Some(format!("from {least} to {most}")),
-        }
-    }
-}
-
-impl From<types::SettingKind> for SettingKind {
-    fn from(kind: types::SettingKind) -> Self {
-        match kind {
-            types::SettingKind::Text => Self::Text,
-            types::SettingKind::Integer => Self::Integer,
-            types::SettingKind::Number => Self::Number,
-            types::SettingKind::Boolean => Self::Boolean,
         }
     }
 }

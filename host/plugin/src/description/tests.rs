@@ -1,31 +1,31 @@
 use super::*;
 use crate::digest::Digest;
 
-fn raw() -> types::Description {
-    types::Description {
+fn raw() -> Description {
+    Description {
         name: "cache-policy".to_owned(),
         version: "1.2.3".to_owned(),
         summary: "Chooses a policy.".to_owned(),
         dials: ["cache-policy", "cache-policy", "cache-tiers"].map(str::to_owned).to_vec(),
         settings: vec![
-            declared("margin", types::SettingKind::Number, "0.01"),
-            declared("dwell", types::SettingKind::Integer, "10"),
-            declared("eager", types::SettingKind::Boolean, "false"),
-            types::Setting {
+            declared("margin", SettingKind::Number, "0.01"),
+            declared("dwell", SettingKind::Integer, "10"),
+            declared("eager", SettingKind::Boolean, "false"),
+            Setting {
                 minimum: Some(1.0),
                 maximum: Some(10.0),
-                ..declared("hold-ticks", types::SettingKind::Integer, "4")
+                ..declared("hold-ticks", SettingKind::Integer, "4")
             },
-            types::Setting {
+            Setting {
                 choices: vec!["time".to_owned(), "memory".to_owned()],
-                ..declared("saves", types::SettingKind::Text, "time")
+                ..declared("saves", SettingKind::Text, "time")
             },
         ],
     }
 }
 
-fn declared(name: &str, kind: types::SettingKind, default: &str) -> types::Setting {
-    types::Setting {
+fn declared(name: &str, kind: SettingKind, default: &str) -> Setting {
+    Setting {
         name: name.to_owned(),
         summary: String::new(),
         kind,
@@ -40,7 +40,7 @@ fn label() -> Label {
     Label { place: "x.wasm".to_owned(), digest: Digest::of(b"") }
 }
 
-fn refusal(change: impl FnOnce(&mut types::Description)) -> String {
+fn refusal(change: impl FnOnce(&mut Description)) -> String {
     let mut raw = raw();
     change(&mut raw);
     Description::check(raw, &label()).unwrap_err().to_string()
@@ -80,22 +80,15 @@ fn nonsense_is_refused_and_named() {
     assert!(refusal(|d| d.version = "new".to_owned()).contains("version `new`"));
     assert!(refusal(|d| d.summary = "\u{1b}[2J".to_owned()).contains("control character"));
     assert!(refusal(|d| d.summary = "x".repeat(257)).contains("summary has 257 bytes"));
+    assert!(refusal(|d| d.settings = vec![declared("a", SettingKind::Text, ""); 65]).contains("65 settings"));
     assert!(
-        refusal(|d| d.settings = vec![declared("a", types::SettingKind::Text, ""); 65])
-            .contains("65 settings")
+        refusal(|d| d.settings.push(declared("dwell", SettingKind::Text, ""))).contains("declared twice")
     );
     assert!(
-        refusal(|d| d.settings.push(declared("dwell", types::SettingKind::Text, "")))
-            .contains("declared twice")
-    );
-    assert!(
-        refusal(|d| d.settings.push(declared("a", types::SettingKind::Number, "NaN")))
+        refusal(|d| d.settings.push(declared("a", SettingKind::Number, "NaN")))
             .contains("the default of setting `a` is `NaN`, expected a number such as `0.5`")
     );
-    let limited = |minimum| types::Setting {
-        minimum: Some(minimum),
-        ..declared("a", types::SettingKind::Integer, "4")
-    };
+    let limited = |minimum| Setting { minimum: Some(minimum), ..declared("a", SettingKind::Integer, "4") };
     assert!(
         refusal(|d| d.settings = vec![limited(5.0)])
             .contains("the default of setting `a` is `4`, expected a whole number from 5")

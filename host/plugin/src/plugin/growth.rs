@@ -22,7 +22,7 @@ fn new_dial() -> DialSpec {
 }
 
 /// The component, built once from its sources.
-static PINNED: LazyLock<Vec<u8>> = LazyLock::new(|| {
+pub(crate) static PINNED: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let exe = std::env::current_exe().unwrap();
     let target = guest_build::outer_target_dir(&exe).unwrap().join("plugins");
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pinned/0.1.0/guest");
@@ -82,7 +82,8 @@ fn run(grown: bool) -> (Response, Response) {
     let loader = Loader::new(&config).unwrap();
     let (all, limits) = (Grant::ALL.into(), Limits::default());
     let plugin = loader.open(Source::Bytes { name: "pinned", bytes: &PINNED }, &limits).unwrap();
-    let mut linker = linker(&plugin.component, &all, crate::world::World::Strategy, &plugin.label).unwrap();
+    let mut linker =
+        linker(&plugin.component, &all, &plugin.interfaces, World::Strategy, &plugin.label).unwrap();
     if grown {
         let mut interface = linker.instance("optimizer:plugin/interface-of-a-later-host@0.1.0").unwrap();
         interface.func_wrap("answer", |_, (): ()| Ok((42_u64,))).unwrap();

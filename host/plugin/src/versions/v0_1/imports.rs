@@ -18,22 +18,17 @@ use std::collections::BTreeSet;
 use host_contract::Grant;
 use wasmtime::component::{HasSelf, Linker};
 
-use crate::bindings::optimizer::plugin as contract;
 use crate::store_data::StoreData;
+use crate::versions::v0_1::bindings::optimizer::plugin as contract;
 
 /// What a record costs in flat numbers: it is written to the guest field by field.
-pub(crate) const RECORD: usize = 16;
+const RECORD: usize = 16;
 
 /// Bytes of a reason, with the mark that it was cut: what the proposal context keeps, as `wit/dials.wit` says.
 const MAX_REASON: usize = 1021;
 
-/// The interface that a grant stands for, with the version that this host has.
-pub(crate) fn interface_of(grant: Grant) -> String {
-    format!("optimizer:plugin/{}@0.1.0", grant.name())
-}
-
 /// Links `types`, which holds no function, and exactly the granted interfaces.
-pub(crate) fn link(linker: &mut Linker<StoreData>, grants: &BTreeSet<Grant>) -> wasmtime::Result<()> {
+pub(super) fn link(linker: &mut Linker<StoreData>, grants: &BTreeSet<Grant>) -> wasmtime::Result<()> {
     type Own = HasSelf<StoreData>;
     contract::types::add_to_linker::<StoreData, Own>(linker, |s| s)?;
     for grant in grants {

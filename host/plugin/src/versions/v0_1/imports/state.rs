@@ -1,9 +1,9 @@
 //! The `state` interface: what the strategy has learnt, bounded and kept in `crate::state`.
 
 use super::RECORD;
-use crate::bindings::optimizer::plugin::state::{self, StateError};
 use crate::state::{Caps, NotKept, Refused};
 use crate::store_data::StoreData;
+use crate::versions::v0_1::bindings::optimizer::plugin::state::{self, StateError};
 
 impl state::Host for StoreData {
     fn get(&mut self, key: String) -> wasmtime::Result<Option<Vec<u8>>> {

@@ -1,7 +1,7 @@
 //! The `log` interface: messages to the operator, bounded in `crate::log`.
 
-use crate::bindings::optimizer::plugin::log;
 use crate::store_data::StoreData;
+use crate::versions::v0_1::bindings::optimizer::plugin::log;
 
 impl log::Host for StoreData {
     fn write(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {

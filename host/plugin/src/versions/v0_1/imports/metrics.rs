@@ -3,8 +3,8 @@
 use host_contract::snapshot;
 
 use super::RECORD;
-use crate::bindings::optimizer::plugin::metrics;
 use crate::store_data::StoreData;
+use crate::versions::v0_1::bindings::optimizer::plugin::metrics;
 
 impl metrics::Host for StoreData {
     fn system(&mut self) -> wasmtime::Result<metrics::SystemMetrics> {

@@ -4,11 +4,10 @@
 
 use std::time::Instant;
 
-use host_contract::{Clock, Grant};
+use host_contract::Clock;
 use wasmtime::StoreContextMut;
 use wasmtime::component::Linker;
 
-use super::interface_of;
 use crate::store_data::StoreData;
 
 type Store<'a> = StoreContextMut<'a, StoreData>;
@@ -21,7 +20,7 @@ fn charged<'a>(store: &'a mut Store<'_>) -> wasmtime::Result<&'a StoreData> {
 }
 
 pub(super) fn link(linker: &mut Linker<StoreData>) -> wasmtime::Result<()> {
-    let mut run = linker.instance(&interface_of(Grant::Run))?;
+    let mut run = linker.instance("optimizer:plugin/run@0.1.0")?;
     run.func_wrap("clock", |mut store: Store<'_>, (): ()| {
         Ok((charged(&mut store)?.snapshot.run.clock.name().to_owned(),))
     })?;

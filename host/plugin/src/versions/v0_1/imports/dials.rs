@@ -1,9 +1,9 @@
 //! The `dials` interface: what a dial can take, why it is turned, and what became of proposals.
 
 use super::{MAX_REASON, RECORD};
-use crate::bindings::optimizer::plugin::dials;
 use crate::names;
 use crate::store_data::StoreData;
+use crate::versions::v0_1::bindings::optimizer::plugin::dials;
 
 /// Most outcomes answered at once, as `wit/dials.wit` says.
 const MAX_OUTCOMES: u32 = 256;

@@ -6,8 +6,8 @@
 use host_contract::snapshot::Accesses;
 
 use super::last;
-use crate::bindings::optimizer::plugin::accesses;
 use crate::store_data::StoreData;
+use crate::versions::v0_1::bindings::optimizer::plugin::accesses;
 
 /// Most requests answered at once, as `wit/accesses.wit` says.
 const MAX_ACCESSES: usize = 4096;

@@ -1,8 +1,8 @@
 //! The `settings` interface: what the profile gives to this strategy, checked against its description.
 
 use super::RECORD;
-use crate::bindings::optimizer::plugin::settings;
 use crate::store_data::StoreData;
+use crate::versions::v0_1::bindings::optimizer::plugin::settings;
 
 impl settings::Host for StoreData {
     fn get(&mut self, name: String) -> wasmtime::Result<Option<String>> {

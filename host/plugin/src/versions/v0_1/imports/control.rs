@@ -4,11 +4,11 @@
 
 use host_contract::{Acceptance, Dial, PrefetchRule, Refusal, Value, dial};
 
-use crate::bindings::optimizer::plugin::{
-    cache_control, executor_control, prefetch_control, shadow_control, types,
-};
 use crate::names;
 use crate::store_data::StoreData;
+use crate::versions::v0_1::bindings::optimizer::plugin::{
+    cache_control, executor_control, prefetch_control, shadow_control, types,
+};
 
 /// Bytes kept of a policy's name that a guest proposes: it goes on the ledger.
 const MAX_NAME: usize = 64;
