@@ -204,6 +204,11 @@ fn the_errors_are_those_of_the_host() {
 }
 
 #[test]
+fn the_page_on_running_plugins_of_others_is_right() {
+    follow("operating.md");
+}
+
+#[test]
 fn dots_stand_for_anything_and_nothing_else_does() {
     assert!(shown("a ... c\n", "a b c\n"));
     assert!(shown("first\n...\nlast\n", "first\n1\n2\nlast\n"));

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use crate::support::{components, fail, ledger, of_type, plugin_dir, run, succeed, trace};
+use serde_json::Value;
+
+use crate::support::{components, fail, host, ledger, of_type, plugin_dir, run, succeed, trace};
 
 /// A ledger of a run with two strategies, one of them of the tests.
 fn recorded(folder: &Path) -> std::path::PathBuf {
@@ -128,4 +130,48 @@ fn a_record_of_a_later_host_is_shown() {
     let text = show(&file, &[]);
     let row = text.lines().find(|line| line.contains("restarted")).unwrap();
     assert!(row.contains('4') && row.contains("mine") && row.contains("attempt 2"), "{text}");
+}
+
+#[test]
+fn the_messages_of_one_plugin_are_shown_with_tick_and_level() {
+    let plugins = plugin_dir(&["panics", "counts"]);
+    let keys = trace(plugins.path(), 3_000);
+    let file = plugins.path().join("run.jsonl");
+    let simulated = host()
+        .args(["sim", "--profile", "small", "--capacity", "10%", "--set", "control.tick-requests=100"])
+        .args(["--set", "strategies.panics.grants=[\"settings\"]"])
+        .args(["--set", "strategies.counts.grants=[\"settings\", \"state\", \"log\"]"])
+        .arg("--plugin-dir")
+        .arg(plugins.path())
+        .arg("--ledger")
+        .arg(&file)
+        .arg(&keys)
+        .output()
+        .unwrap();
+    assert!(simulated.status.success(), "{simulated:?}");
+    let ledger = file.to_str().unwrap();
+    let text = succeed(["plugin", "logs", "panics", ledger]);
+    let panicked = "error  host    back-off: trapped: panicked at panics/src/lib.rs";
+    assert!(text.lines().any(|line| line.contains(panicked)), "{text}");
+    assert!(text.contains("tick 2 is more than this strategy can bear"), "{text}");
+    assert!(text.contains("info   host    restart: started again in a fresh store"), "{text}");
+    assert!(!text.contains("count "), "{text}");
+    let errors = succeed(["plugin", "logs", "panics", ledger, "--level", "warn"]);
+    assert!(errors.contains(panicked) && !errors.contains("restart: "), "{errors}");
+    let json: Vec<Value> =
+        serde_json::from_str(&succeed(["plugin", "logs", "counts", ledger, "--json"])).unwrap();
+    assert_eq!((&json[0]["message"], &json[0]["from"]), (&"count 1".into(), &"log".into()), "{json:?}");
+    assert_eq!(
+        succeed(["plugin", "logs", "counts", ledger, "--level", "error"]),
+        "counts: no message of level error or above\n"
+    );
+    let wrong = fail(1, ["plugin", "logs", "panic", ledger]);
+    assert!(wrong.contains("has no plugin `panic`; it has ") && wrong.contains("counts, panics"), "{wrong}");
+    // What could be read is shown, and what is broken told.
+    let whole = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, &whole[..whole.len() - 20]).unwrap();
+    let output = run(["plugin", "logs", "panics", ledger]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), text);
+    assert!(String::from_utf8(output.stderr).unwrap().contains("the file ends within it"));
 }

@@ -60,6 +60,8 @@ mod support;
 #[cfg(test)]
 mod traces;
 #[cfg(test)]
+mod trust;
+#[cfg(test)]
 mod views;
 #[cfg(test)]
 mod warming;

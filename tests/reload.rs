@@ -92,7 +92,7 @@ impl Running {
 }
 
 /// The same component with other bytes: a section that means nothing at its end.
-fn another(component: &Path, number: u8) -> Vec<u8> {
+pub(crate) fn another(component: &Path, number: u8) -> Vec<u8> {
     let mut bytes = std::fs::read(component).unwrap();
     // A custom section of four bytes: the length of its name, the name, and a byte.
     bytes.extend([0, 3, 1, b'n', number]);

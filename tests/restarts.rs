@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::support::{host, of_type, plugin_dir, trace};
+use crate::reload::Running;
+use crate::support::{fail, host, of_type, plugin_dir, succeed, trace};
 
 const GRANTS: &str = r#"grants=["settings"]"#;
 
@@ -75,4 +76,85 @@ fn one_that_always_panics_ends_quarantined() {
     );
     assert!(events.iter().all(|event| event["event"] == "restart" || event["fault"]["kind"] == "trap"));
     assert_eq!(ledger, replayed(330, 1).2, "the same bytes twice");
+}
+
+/// A run with `panics`, which ends quarantined, and `counts`, and a folder for what they learn.
+fn running(plugins: &std::path::Path, learnt: &std::path::Path) -> Running {
+    Running::start(
+        plugins,
+        &[
+            format!("--set=strategies.panics.{GRANTS}"),
+            // Enough ticks for every rest up to the quarantine.
+            "--set=control.tick=20ms".to_owned(),
+            "--set=strategies.counts.grants=[\"settings\", \"state\", \"log\"]".to_owned(),
+            format!("--state-dir={}", learnt.display()),
+        ],
+    )
+}
+
+#[test]
+fn an_operator_resets_a_strategy_of_a_running_host() {
+    let (plugins, learnt) = (plugin_dir(&["panics", "counts"]), tempfile::tempdir().unwrap());
+    let dir = plugins.path().to_str().unwrap();
+    let folder = learnt.path().to_str().unwrap();
+    let mut run = running(plugins.path(), learnt.path());
+    let failed = run.until("a quarantine", |record| record["event"] == "quarantine");
+    assert_eq!(failed["strategy"], "panics");
+    let answer = succeed(["plugin", "reset", "panics", "--plugin-dir", dir]);
+    assert_eq!(answer, "panics was reset by the operator\n");
+    let is_reset = |record: &Value| record["event"] == "reset" && record["strategy"] == "panics";
+    let reset = run.until("a reset", is_reset);
+    let text = reset["text"].as_str().unwrap();
+    assert_eq!(text, "reset: started again in a fresh store, with a full budget of restarts");
+    let again = run.until("a failure after it", |record| {
+        record["event"] == "back-off" && record["tick"].as_u64() > reset["tick"].as_u64()
+    });
+    assert_eq!(again["restarts_left"], 6, "its budget is full: {again}");
+
+    let wrong = fail(1, ["plugin", "reset", "panic", "--plugin-dir", dir]);
+    assert!(
+        wrong.contains("no strategy `panic` takes part; expected one of: ") && wrong.contains("panics"),
+        "{wrong}"
+    );
+    // A folder that a host has cannot be taken from it, by whoever asks in another directory.
+    let other = tempfile::tempdir().unwrap();
+    let elsewhere = other.path().to_str().unwrap();
+    let locked =
+        fail(1, ["plugin", "reset", "counts", "--forget", "--state-dir", folder, "--plugin-dir", elsewhere]);
+    assert!(
+        locked.contains("another host keeps it there") && locked.contains("no host took the request"),
+        "{locked}"
+    );
+
+    run.until("a count", |record| record["message"] == "count 20");
+    let answer = succeed(["plugin", "reset", "counts", "--forget", "--plugin-dir", dir]);
+    assert_eq!(answer, "counts was reset by the operator, and what it had learnt is forgotten\n");
+    let reset = run.until("a reset", |record| record["event"] == "reset" && record["strategy"] == "counts");
+    assert!(reset["text"].as_str().unwrap().contains("counts.json.forgotten"), "{reset}");
+    run.until("a count from the start", |record| {
+        record["message"] == "count 1" && record["tick"].as_u64() > reset["tick"].as_u64()
+    });
+    let commands = run.ledger();
+    let commands: Vec<&Value> = of_type(&commands, "command").into_iter().map(|of| &of["detail"]).collect();
+    assert_eq!(commands, ["panics", "panic", "counts, and what it has learnt"]);
+    let notes = run.report()["notes"].to_string();
+    assert!(
+        notes.contains("panics was reset by the operator") && notes.contains("panic was not reset"),
+        "{notes}"
+    );
+
+    // With the host gone the folder is free.
+    let alone = ["plugin", "reset", "counts", "--forget", "--state-dir", folder, "--plugin-dir", elsewhere];
+    let answer = succeed(alone);
+    assert!(
+        answer.contains("what counts had learnt was set aside as ") && answer.contains("no host took"),
+        "{answer}"
+    );
+    let nothing = fail(1, alone);
+    assert!(nothing.contains("has nothing that counts has learnt"), "{nothing}");
+    let nobody = fail(1, ["plugin", "reset", "counts", "--plugin-dir", elsewhere]);
+    assert!(nobody.contains("no host took the request within 5 s, and it was taken back"), "{nobody}");
+    assert_eq!(std::fs::read_dir(other.path()).unwrap().count(), 0);
+    let missing = fail(1, ["plugin", "reset", "counts", "--plugin-dir", "no/such/dir"]);
+    assert!(missing.contains("no/such/dir: there is no such plugin directory"), "{missing}");
 }

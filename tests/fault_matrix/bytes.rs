@@ -17,6 +17,8 @@ pub(crate) enum Content {
     Text(&'static str),
     /// Another strategy than the file was, which does nothing wrong.
     Renamed(&'static str),
+    /// The strategy of the row's name with other bytes than before, which does nothing wrong.
+    Changed,
     /// `bad-policy` with the number of a misdeed.
     Policy(u8),
     /// The first half of a component.
@@ -40,6 +42,7 @@ impl Content {
             Self::Ticks(instructions) => fs::write(&beside, strategy(name, instructions)).unwrap(),
             Self::Text(text) => fs::write(&beside, wat::parse_str(text).unwrap()).unwrap(),
             Self::Renamed(other) => fs::write(&beside, strategy(other, "")).unwrap(),
+            Self::Changed => fs::write(&beside, strategy(name, "nop")).unwrap(),
             Self::Policy(misdeed) => fs::write(&beside, bad_policy(misdeed)).unwrap(),
             Self::Half => {
                 let whole = fs::read(&components()["drop-in"]).unwrap();

@@ -1,6 +1,6 @@
 //! A row of the matrix: a component, and what the host says of it.
 
-use super::bytes::Content;
+use super::bytes::{Content, strategy};
 
 /// What becomes of a component, which decides where it ends in each column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,6 +107,10 @@ impl Row {
             // The judge would have one rest that proposes for ever.
             "--set=control.judge=false".to_owned(),
         ];
+        if let Content::Changed = self.content {
+            let accepted = host_plugin::Sha256::of(&strategy(name, ""));
+            sets.push(format!("--set=strategies.{name}.sha256={accepted}"));
+        }
         sets.extend(more.iter().map(|key| format!("--set=strategies.{name}.{key}")));
         sets.extend(host.iter().map(|key| format!("--set={key}")));
         sets

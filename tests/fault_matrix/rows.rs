@@ -1,7 +1,7 @@
 //! The rows of the matrix.
 
 use super::bytes::Content::{
-    self, Built, Doubling, Half, Policy, Random, Renamed, Sparse, Tangle, Text, Ticks,
+    self, Built, Changed, Doubling, Half, Policy, Random, Renamed, Sparse, Tangle, Text, Ticks,
 };
 use super::expected::{Kind, Row};
 
@@ -131,6 +131,13 @@ pub(crate) const ROWS: &[Row] = &[
     )
     .reloaded("first-name.wasm: `second-name` is not started, because no profile switches it on; first-name goes on as \
          it was"),
+    broken(
+        "changed digest",
+        "pinned",
+        Changed,
+        "pinned.wasm: not the `pinned` that is pinned: flag --set: strategies.pinned.sha256: expected sha256 ..., found \
+         .... If the change is meant, set the key to the digest that was found; otherwise put the file back",
+    ),
     broken("truncated file", "truncated", Half, "truncated.wasm: not a valid component: ..."),
     broken(
         "random bytes",

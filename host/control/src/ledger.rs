@@ -307,6 +307,11 @@ pub enum Event {
     },
     /// The operator took it out.
     Retire,
+    /// The operator gave it a full budget of restarts, and started it again where it did not take part or was to forget.
+    Reset {
+        /// Its restarts so far, one that follows from this included.
+        restarts: u64,
+    },
     /// Another component took its place between two ticks.
     Replace {
         /// Digest of the one before; empty where there was none.
@@ -319,7 +324,7 @@ pub enum Event {
 pub struct Commanded {
     /// Milliseconds since the run began.
     pub at_ms: u64,
-    /// What: `tick`, `reload`, `retire`, `replace` or `keep`.
+    /// What: `tick`, `reload`, `retire`, `reset`, `replace` or `keep`.
     pub command: &'static str,
     /// Why, or with what, in words.
     pub detail: String,

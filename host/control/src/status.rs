@@ -104,7 +104,9 @@ impl fmt::Display for StrategyEvent {
                 let left = counted(u64::from(*restarts_left), "restart");
                 write!(f, "tick {tick}: {text}; rests until tick {until}, {left} left")
             }
-            Event::Restart { .. } | Event::Retire | Event::Replace { .. } => write!(f, "tick {tick}: {text}"),
+            Event::Restart { .. } | Event::Retire | Event::Reset { .. } | Event::Replace { .. } => {
+                write!(f, "tick {tick}: {text}")
+            }
             Event::Quarantine { .. } if *tick == 0 => write!(f, "at the start: {text}"),
             Event::Quarantine { restarts, .. } => {
                 let spent = counted(*restarts, "restart");

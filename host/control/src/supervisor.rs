@@ -11,6 +11,8 @@
 //!    │                                                                    │
 //!    └── it failed: a restart is left ─────────────────────────────────────┘
 //!        it failed: none is left ─▶ quarantined           the operator says so, from any state ─▶ retired
+//!
+//! backing off, quarantined ── the operator resets it: started again at once, with a full budget ──▶ loading
 //! ```
 //!
 //! Each restart takes one from a budget, and enough ticks that end well give one back. How long a strategy rests follows
@@ -100,6 +102,17 @@ pub enum Sentence {
     },
     /// It takes no further part.
     Quarantine,
+}
+
+/// What follows when the operator resets a strategy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reset {
+    /// It is to be started again in a fresh store, now. That counts as a restart, and none is taken from the budget.
+    Restart,
+    /// It takes part and goes on; its budget is full again.
+    Refill,
+    /// It was taken out, and stays out.
+    Refuse,
 }
 
 /// Supervises one strategy.
@@ -194,6 +207,27 @@ impl Supervisor {
         let until = tick.saturating_add(ticks);
         self.state = State::BackingOff { until };
         Some(Sentence::BackOff { ticks, until })
+    }
+
+    /// The operator gives it a full budget, and back its place where it does not take part.
+    pub fn reset(&mut self) -> Reset {
+        if self.state == State::Retired {
+            return Reset::Refuse;
+        }
+        (self.spent, self.healthy) = (0, 0);
+        if self.state.takes_part() {
+            return Reset::Refill;
+        }
+        self.start_over();
+        Reset::Restart
+    }
+
+    /// The operator has it started again, in a fresh store, whether it takes part or not. None is taken from the budget.
+    pub fn start_over(&mut self) {
+        if self.state != State::Retired {
+            self.state = State::Loading;
+            self.restarts = self.restarts.saturating_add(1);
+        }
     }
 
     /// The operator takes it out. False where that was done before.

@@ -10,7 +10,7 @@ mod working;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
@@ -70,6 +70,13 @@ impl StrategyState {
             // Who is not there any more has ended, and has written what there was.
             drop(writer.send(Message::Write(self.clone())));
         }
+    }
+
+    /// Nothing is known any more. It is written down as any other change.
+    fn forget(&self) {
+        let mut learnt = self.0.learnt.lock();
+        learnt.changed |= learnt.entries != Entries::default();
+        learnt.entries = Entries::default();
     }
 
     /// What is to be written, where something is.
@@ -143,6 +150,21 @@ impl StateStore {
         }
         states.insert(strategy.to_owned(), state.clone());
         state
+    }
+
+    /// Forgets what a strategy has learnt, between two ticks of it. A file of it is set aside beside the others: says where that is.
+    ///
+    /// # Errors
+    /// The file cannot be set aside. Nothing is forgotten then.
+    pub fn forget(&self, strategy: &str) -> io::Result<Option<PathBuf>> {
+        let aside = match &self.disk {
+            Some(disk) => disk.folder.set_aside(strategy)?,
+            None => None,
+        };
+        if let Some(state) = self.states.lock().get(strategy) {
+            state.forget();
+        }
+        Ok(aside)
     }
 
     /// What is known now, in memory: what comes of either is not seen by the other.
@@ -275,6 +297,27 @@ mod tests {
         }
         assert!(state.take_changed().is_none());
         assert!(state.0.learnt.lock().ticks > EVERY);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_set_aside_and_does_not_come_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = StateStore::in_folder(dir.path()).unwrap();
+        let state = store.of("one");
+        assert_eq!(store.forget("one").unwrap(), None, "there was nothing");
+        tick(&state, 1);
+        drop(store);
+        let store = StateStore::in_folder(dir.path()).unwrap();
+        assert_eq!(read(&store, "one"), Some(1));
+        let aside = store.forget("one").unwrap();
+        assert_eq!(aside, Some(dir.path().join("one.json.forgotten")));
+        assert_eq!(read(&store, "one"), None);
+        drop(store);
+        let store = StateStore::in_folder(dir.path()).unwrap();
+        assert_eq!(read(&store, "one"), None);
+        let memory = StateStore::in_memory();
+        tick(&memory.of("one"), 1);
+        assert_eq!((memory.forget("one").unwrap(), read(&memory, "one")), (None, None));
     }
 
     #[test]

@@ -18,6 +18,13 @@ pub enum Command {
         /// Why, in words.
         reason: String,
     },
+    /// Give a strategy a full budget of restarts, and start it again where it failed and does not take part, or is to forget.
+    Reset {
+        /// Name of the strategy.
+        strategy: String,
+        /// Where it is to forget what it has learnt: what keeps that.
+        forget: Option<std::sync::Arc<host_plugin::StateStore>>,
+    },
     /// Consult this strategy from now on, in the place of the one of its name. What that one has installed stands.
     Replace {
         /// The strategy, started.

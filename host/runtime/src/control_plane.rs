@@ -15,11 +15,13 @@ use host_contract::{Dial, Range};
 use host_control::ledger::{Commanded, Decision, End, Record, RulesChanged, Run};
 use host_control::{Actuators, ControlLoop, Controls, NoSuchStrategy, Registration, Status};
 use host_executor::Executor;
+use host_plugin::StateStore;
 use host_prefetch::Prefetcher;
 use host_profile::Settings;
 use host_telemetry::Sampler;
 
 use crate::data_plane::{DataPlane, Store};
+use crate::error::HostError;
 use crate::fallbacks;
 use crate::ledger::Ledger;
 use crate::modelled::Modelled;
@@ -246,6 +248,21 @@ impl ControlPlane {
         let controls =
             &mut Controls { actuators: &mut self.actuators, rules: &mut self.rules, shadows: &mut shadows };
         let records = self.control.retire(name, reason, &self.last, controls)?;
+        self.ledger.write(records);
+        Ok(())
+    }
+
+    /// Gives a strategy a full budget of restarts, and starts it again where it does not take part; with `forget`, without what it
+    /// has learnt there. The file of that is moved by this thread, so that no tick of the strategy comes between.
+    pub(crate) fn reset(&mut self, name: &str, forget: Option<&StateStore>) -> Result<(), HostError> {
+        self.control.check_in(name)?;
+        let forgotten = match forget.map(|states| states.forget(name)) {
+            Some(Err(error)) => return Err(HostError::Forget { name: name.to_owned(), error }),
+            Some(Ok(Some(aside))) => Some(format!("what it had learnt was set aside as {}", aside.display())),
+            Some(Ok(None)) => Some("what it had learnt is forgotten".to_owned()),
+            None => None,
+        };
+        let records = self.control.reset(name, forgotten.as_deref(), &self.last)?;
         self.ledger.write(records);
         Ok(())
     }

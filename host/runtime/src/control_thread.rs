@@ -211,6 +211,11 @@ impl Ticking {
                     self.with.control.commanded(now, "keep", reason);
                     Ok(())
                 }
+                Command::Reset { strategy, forget } => {
+                    let detail = if forget.is_some() { ", and what it has learnt" } else { "" };
+                    self.with.control.commanded(now, "reset", format!("{strategy}{detail}"));
+                    self.with.control.reset(&strategy, forget.as_deref())
+                }
                 Command::Retire { strategy, reason } => {
                     self.with.control.commanded(now, "retire", format!("{strategy}: {reason}"));
                     self.with.control.retire(&strategy, &reason).map_err(HostError::from)

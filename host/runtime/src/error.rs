@@ -28,6 +28,14 @@ pub enum HostError {
     /// No strategy of that name takes part.
     #[error(transparent)]
     NoSuchStrategy(#[from] NoSuchStrategy),
+    /// What a strategy has learnt could not be set aside, and the strategy was not reset.
+    #[error("{name} was not reset, since what it has learnt cannot be set aside: {error}")]
+    Forget {
+        /// Name of the strategy.
+        name: String,
+        /// What the system said.
+        error: std::io::Error,
+    },
     /// Some of the new settings could not be put in force.
     #[error("not everything could be put in force: {0}")]
     Reload(String),

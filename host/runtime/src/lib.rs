@@ -7,6 +7,7 @@
 pub mod error;
 pub mod progress;
 pub mod report;
+pub mod reset;
 pub mod strategies;
 pub mod sweep;
 

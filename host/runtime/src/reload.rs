@@ -29,6 +29,7 @@ use parking_lot::Mutex;
 use crate::command::Command;
 use crate::control_thread::Commander;
 use crate::error::HostError;
+use crate::reset::{self, Taken};
 use crate::strategies;
 
 /// How long a file has to be left alone: longer than a copy pauses between two writes.
@@ -157,6 +158,9 @@ impl Reloader {
 
     /// Finds out what changed, and carries it out.
     fn look(&mut self) {
+        for request in reset::taken(&self.dir) {
+            self.reset(request);
+        }
         let before = std::mem::replace(&mut self.known, files(&self.dir));
         let now = self.known.clone();
         let mut again = BTreeSet::new();
@@ -254,6 +258,27 @@ impl Reloader {
         let reason = format!("{file} was removed");
         if self.tell(Command::Retire { strategy: name.to_owned(), reason: reason.clone() }) {
             self.note(format!("{name} was retired: {reason}"));
+        }
+    }
+
+    /// Somebody asks for a strategy to be reset.
+    fn reset(&self, request: Taken) {
+        let asked = request.asked.clone().and_then(|forget| {
+            let strategy = request.strategy.clone();
+            let states = forget.then(|| Arc::clone(&self.states));
+            let answer = self.commander.send(Command::Reset { strategy, forget: states });
+            let answer =
+                answer.and_then(|answer| answer.blocking_recv().unwrap_or(Err(HostError::ControlThreadDied)));
+            let text = if forget { ", and what it had learnt is forgotten" } else { "" };
+            answer.map(|()| text).map_err(|error| error.to_string())
+        });
+        let (done, text) = match asked {
+            Ok(text) => (true, format!("{} was reset by the operator{text}", request.strategy)),
+            Err(error) => (false, error),
+        };
+        self.note(if done { text.clone() } else { format!("{} was not reset: {text}", request.strategy) });
+        if let Err(error) = request.answer(done, &text) {
+            tracing::warn!(%error, "who asked for a reset is not answered");
         }
     }
 

@@ -1,23 +1,18 @@
 //! `host ledger`: what a run wrote down, for people.
 
-mod record;
+pub(crate) mod file;
+pub(crate) mod record;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 
-use crate::commands::announce_waiting;
 use crate::exit::{End, Failure};
 use crate::format::{table, thousands};
 use crate::out::outln;
 use record::{Line, Row};
-
-/// Bytes of a line that are read: a tick's picture of a large host has some 100 kB.
-const LONGEST: u64 = 16 << 20;
 
 /// Read a ledger, which `host run --ledger` and `host sim --ledger` write.
 #[derive(Debug, Args)]
@@ -50,9 +45,9 @@ impl Ledger {
 }
 
 /// Prints what could be read, also where a line is broken.
-fn show(file: &Path, strategy: Option<&str>) -> Result<(), Failure> {
+fn show(path: &Path, strategy: Option<&str>) -> Result<(), Failure> {
     let mut lines = Vec::new();
-    let broken = match read(file, &mut lines) {
+    let broken = match file::read(path, &mut lines, Line::read) {
         Err(error) if lines.is_empty() => return Err(error),
         read => read.err(),
     };
@@ -63,45 +58,10 @@ fn show(file: &Path, strategy: Option<&str>) -> Result<(), Failure> {
     {
         let known: Vec<&str> = read.strategies.iter().map(String::as_str).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        return Err(format!("{}: has nothing of a strategy `{name}`; it has {known}", file.display()).into());
+        return Err(format!("{}: has nothing of a strategy `{name}`; it has {known}", path.display()).into());
     }
     print(&read, strategy)?;
     broken.map_or(Ok(()), Err)
-}
-
-/// Reads records into `lines`, up to the first that is broken.
-fn read(file: &Path, lines: &mut Vec<Line>) -> Result<(), Failure> {
-    let unreadable = |error: std::io::Error| format!("{}: cannot be read: {error}", file.display());
-    if std::fs::metadata(file).map_err(unreadable)?.is_dir() {
-        return Err(format!("{}: is a folder, expected a ledger", file.display()).into());
-    }
-    announce_waiting(file);
-    let mut from = BufReader::new(File::open(file).map_err(unreadable)?);
-    let mut text = Vec::new();
-    for number in 1_u64.. {
-        text.clear();
-        let taken = from.by_ref().take(LONGEST).read_until(b'\n', &mut text).map_err(unreadable)?;
-        if taken == 0 {
-            break;
-        }
-        let whole = text.ends_with(b"\n");
-        let line = Line::read(text.trim_ascii_end()).map_err(|reason| {
-            let advice = match whole {
-                true => "expected one JSON object a line, as `host run --ledger` writes it",
-                false => "the file ends within it: the run that wrote it was ended, or the disk was full",
-            };
-            format!("{}:{number}: not a record of a ledger: {reason}; {advice}", file.display())
-        })?;
-        lines.extend(line);
-    }
-    if lines.is_empty() {
-        return Err(format!(
-            "{}: is empty, expected a ledger as `host run --ledger` writes it",
-            file.display()
-        )
-        .into());
-    }
-    Ok(())
 }
 
 /// What was read, with what is said of a record further down joined to it.
@@ -183,4 +143,4 @@ fn print(read: &Read, strategy: Option<&str>) -> Result<(), Failure> {
 }
 
 /// A field of a record, or what is wrong with it.
-type Fields = Map<String, Value>;
+pub(crate) type Fields = Map<String, Value>;

@@ -5,9 +5,11 @@ mod bench;
 mod check;
 mod contract;
 mod lock;
+mod logs;
 mod new;
 mod policies;
 mod precompile;
+mod reset;
 mod test;
 
 use std::collections::BTreeMap;
@@ -54,8 +56,10 @@ enum Command {
         layers: Layers,
     },
     Lock(lock::Lock),
+    Logs(logs::Logs),
     New(new::New),
     Precompile(precompile::Precompile),
+    Reset(reset::Reset),
     Check(check::Check),
     Test(test::Test),
     Bench(bench::Bench),
@@ -79,8 +83,10 @@ impl Plugin {
             Command::List { layers, json } => list(&layers, json)?,
             Command::Inspect { file, layers, json } => inspect(&file, &layers, json)?,
             Command::Lock(lock) => lock.execute()?,
+            Command::Logs(logs) => logs.execute()?,
             Command::New(new) => new.execute()?,
             Command::Precompile(precompile) => precompile.execute()?,
+            Command::Reset(reset) => reset.execute()?,
             Command::Check(check) => return check.execute(),
             Command::Test(test) => return test.execute(),
             Command::Bench(bench) => return bench.execute(),

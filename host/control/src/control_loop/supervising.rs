@@ -12,7 +12,7 @@ use crate::judge::nobody;
 use crate::ledger::{Event, Record, StrategyEvent};
 use crate::registration::Registration;
 use crate::strategy::{Fault, Identity};
-use crate::supervisor::{Sentence, State, Turn};
+use crate::supervisor::{Reset, Sentence, State, Turn};
 
 /// No strategy of this name takes part.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,12 +36,17 @@ impl Registration {
 
     /// Starts it again. What became of proposals of the instance before is none of the new one's business.
     fn restart(&mut self, tick: u64) -> Result<Record, Fault> {
-        let usage = self.strategy.restart()?;
-        self.cost.fuel += usage.fuel;
-        self.outcomes = Arc::default();
+        self.start_again()?;
         let (restarts, restarts_left) = (self.supervisor.restarts(), self.supervisor.restarts_left());
         let event = Event::Restart { restarts, restarts_left };
         Ok(self.happened(tick, event, "started again in a fresh store".to_owned()))
+    }
+
+    fn start_again(&mut self) -> Result<(), Fault> {
+        let usage = self.strategy.restart()?;
+        self.cost.fuel += usage.fuel;
+        self.outcomes = Arc::default();
+        Ok(())
     }
 
     /// Goes on as another strategy, in its place.
@@ -110,11 +115,7 @@ impl ControlLoop {
         snapshot: &Arc<Snapshot>,
         controls: &mut Controls<'_>,
     ) -> Result<Vec<Record>, NoSuchStrategy> {
-        let left = self.registrations.iter().filter(|registration| !registration.is_retired());
-        let known: Vec<String> = left.map(|registration| registration.identity().name.clone()).collect();
-        if !known.iter().any(|known| known == name) {
-            return Err(NoSuchStrategy { name: name.to_owned(), known });
-        }
+        self.check_in(name)?;
         for registration in self.registrations.iter_mut().filter(|of| of.identity().name == name) {
             if registration.supervisor.retire() {
                 let record =
@@ -138,6 +139,66 @@ impl ControlLoop {
     /// again.
     pub fn start_from(&mut self, dial: Dial, value: Value) {
         self.starting.insert(dial, value);
+    }
+
+    /// Gives every strategy of that name a full budget of restarts, between two ticks, and starts it again where it does not take
+    /// part, or has forgotten what it had learnt. `forgotten` is what the ledger says of that. One that fails at this start
+    /// rests as after any other failure. Returns the ledger's records of it.
+    ///
+    /// # Errors
+    /// [`NoSuchStrategy`] where none of that name was left in.
+    pub fn reset(
+        &mut self,
+        name: &str,
+        forgotten: Option<&str>,
+        snapshot: &Snapshot,
+    ) -> Result<Vec<Record>, NoSuchStrategy> {
+        self.check_in(name)?;
+        let told = forgotten.map(|what| format!("; {what}")).unwrap_or_default();
+        for at in 0..self.registrations.len() {
+            let Some(registration) = self.registrations.get_mut(at) else { continue };
+            if registration.identity().name != name {
+                continue;
+            }
+            let again = match registration.supervisor.reset() {
+                Reset::Refuse => continue,
+                Reset::Restart => true,
+                // What it remembers itself would come back.
+                Reset::Refill if forgotten.is_some() => {
+                    registration.supervisor.start_over();
+                    true
+                }
+                Reset::Refill => false,
+            };
+            let (started, what) = match again {
+                true => (registration.start_again(), "started again in a fresh store"),
+                false => (Ok(()), "it takes part and goes on"),
+            };
+            let event = Event::Reset { restarts: registration.supervisor.restarts() };
+            let record = registration.happened(
+                snapshot.tick,
+                event,
+                format!("reset: {what}, with a full budget of restarts{told}"),
+            );
+            self.records.push(record);
+            if let Err(fault) = started {
+                self.failed(at, fault, snapshot);
+            }
+        }
+        Ok(std::mem::take(&mut self.records))
+    }
+
+    /// Refuses a name of which no strategy was left in.
+    ///
+    /// # Errors
+    /// [`NoSuchStrategy`].
+    pub fn check_in(&self, name: &str) -> Result<(), NoSuchStrategy> {
+        let left = self.registrations.iter().filter(|registration| !registration.is_retired());
+        let known: Vec<String> = left.map(|registration| registration.identity().name.clone()).collect();
+        if known.iter().any(|known| known == name) {
+            return Ok(());
+        }
+        Err(NoSuchStrategy { name: name.to_owned(), known })
     }
 
     /// Puts a strategy in the place of the one of its name, between two ticks; without one it is called after all others. What

@@ -88,6 +88,38 @@ fn nobody_comes_back_who_is_retired() {
 }
 
 #[test]
+fn a_reset_brings_back_who_is_out_with_a_full_budget() {
+    let mut supervisor = Supervisor::new();
+    run(&mut supervisor, 0..10_000, |_| false);
+    assert_eq!((supervisor.state(), supervisor.restarts_left()), (State::Quarantined, 0));
+    assert_eq!(supervisor.reset(), Reset::Restart);
+    assert_eq!((supervisor.state(), supervisor.turn(10_000)), (State::Loading, Turn::Call));
+    assert_eq!((supervisor.restarts(), supervisor.restarts_left()), (7, RESTARTS));
+    // It has all its rests again, and one that backs off need not wait for the end of its rest.
+    assert_eq!(supervisor.failed(10_000, 0), Some(Sentence::BackOff { ticks: 4, until: 10_004 }));
+    assert_eq!(supervisor.reset(), Reset::Restart);
+    assert_eq!(supervisor.turn(10_001), Turn::Call);
+}
+
+#[test]
+fn a_reset_of_who_takes_part_fills_its_budget_and_one_that_is_retired_stays_out() {
+    let mut supervisor = Supervisor::new();
+    run(&mut supervisor, 0..6, |tick| tick > 0);
+    assert_eq!((supervisor.state(), supervisor.restarts_left()), (State::Active, RESTARTS - 1));
+    assert_eq!(supervisor.reset(), Reset::Refill);
+    assert_eq!(
+        (supervisor.state(), supervisor.restarts_left(), supervisor.restarts()),
+        (State::Active, RESTARTS, 1)
+    );
+    supervisor.start_over();
+    assert_eq!((supervisor.state(), supervisor.restarts()), (State::Loading, 2));
+    assert!(supervisor.retire());
+    assert_eq!((supervisor.reset(), supervisor.state()), (Reset::Refuse, State::Retired));
+    supervisor.start_over();
+    assert_eq!(supervisor.state(), State::Retired);
+}
+
+#[test]
 fn the_last_tick_there_is_does_not_overflow() {
     let mut supervisor = Supervisor::new();
     assert_eq!(

@@ -106,6 +106,49 @@ fn one_that_always_fails_ends_quarantined_and_the_others_go_on() {
 }
 
 #[test]
+fn an_operator_resets_a_strategy_that_is_quarantined() {
+    let mut plane = Plane::new();
+    let mut scripts: Vec<Act> = (0..=RESTARTS).map(|_| -> Act { Box::new(|_| Some(trap())) }).collect();
+    scripts.push(io(32));
+    // The restart of the other one fails.
+    let dead = registration("restart-fails", 3, vec![Box::new(|_| Some(trap()))]);
+    let mut control = control(vec![registration("a", 1, scripts), dead], &plane);
+    run(&mut control, &mut plane, 1..=400);
+    let states = |control: &host_control::ControlLoop| -> Vec<State> {
+        control.statuses().map(|status| status.state).collect()
+    };
+    assert_eq!(states(&control), [State::Quarantined, State::Quarantined]);
+    let last = plane.snapshot(400);
+    let unknown = control.reset("b", None, &last).unwrap_err();
+    assert_eq!(unknown.to_string(), "no strategy `b` takes part; expected one of: restart-fails, a");
+    let records = control.reset("a", Some("what it had learnt is forgotten"), &last).unwrap();
+    let [Record::Strategy(event)] = &records[..] else { panic!("{records:?}") };
+    assert_eq!(event.event, Event::Reset { restarts: u64::from(RESTARTS) + 1 });
+    assert_eq!(
+        event.to_string(),
+        "tick 400: reset: started again in a fresh store, with a full budget of restarts; what it had learnt is forgotten"
+    );
+    run(&mut control, &mut plane, 401..=401);
+    assert_eq!(plane.count(IO_WORKERS), 32, "it is heard again");
+    let records = control.reset("restart-fails", None, &plane.snapshot(401)).unwrap();
+    assert!(
+        matches!(&events(&records)[..], [(401, _, Event::Reset { .. }), (401, _, Event::BackOff { .. })]),
+        "{records:?}"
+    );
+    let records = control.reset("a", None, &plane.snapshot(401)).unwrap();
+    let [Record::Strategy(event)] = &records[..] else { panic!("{records:?}") };
+    assert!(event.text.contains("it takes part and goes on"), "{event:?}");
+    let records = control.reset("a", Some("forgotten"), &plane.snapshot(401)).unwrap();
+    let [Record::Strategy(event)] = &records[..] else { panic!("{records:?}") };
+    assert!(
+        event.text.contains("started again in a fresh store"),
+        "what it remembers is gone, too: {event:?}"
+    );
+    let restarts = control.statuses().find(|of| of.strategy == "a").unwrap().restarts;
+    assert_eq!(restarts, u64::from(RESTARTS) + 2);
+}
+
+#[test]
 fn a_strategy_that_fails_leaves_the_rules_of_another_of_its_name() {
     let mut plane = Plane::new();
     let rule = || -> Act {

@@ -138,6 +138,18 @@ impl Folder {
         Ok(())
     }
 
+    /// Moves the file of a strategy out of the way, over one that was moved there before. Says where it is; none where there was
+    /// none.
+    pub(super) fn set_aside(&self, strategy: &str) -> io::Result<Option<PathBuf>> {
+        let path = self.file(strategy);
+        let aside = path.with_extension("json.forgotten");
+        match fs::rename(&path, &aside) {
+            Ok(()) => Ok(Some(aside)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     pub(super) fn file(&self, strategy: &str) -> PathBuf {
         self.path.join(format!("{strategy}.json"))
     }

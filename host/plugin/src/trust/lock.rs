@@ -99,7 +99,10 @@ impl Lock {
         };
         let text = match text(path) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            // That the directory is none is told by whoever lists it.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
             Err(error) => return Err(broken(None, format!("the lock file cannot be read: {error}"))),
         };
         match entries(&text) {

@@ -59,10 +59,7 @@ impl Line {
     /// # Errors
     /// It is no record, or one of a known type without a field that it has to have.
     pub(super) fn read(text: &[u8]) -> Result<Option<Self>, String> {
-        let value: Value = serde_json::from_slice(text)
-            .map_err(|error| format!("{} at column {}", cause(&error), error.column()))?;
-        let Value::Object(fields) = value else { return Err("not a JSON object".to_owned()) };
-        let kind = text_of(&fields, "type")?;
+        let (kind, fields) = fields(text)?;
         let record = Record { kind: &kind, fields: &fields };
         Ok(match kind.as_str() {
             "tick" => None,
@@ -84,9 +81,17 @@ impl Line {
     }
 }
 
-struct Record<'a> {
-    kind: &'a str,
-    fields: &'a Fields,
+/// The type and the fields of a line.
+pub(crate) fn fields(text: &[u8]) -> Result<(String, Fields), String> {
+    let value: Value = serde_json::from_slice(text)
+        .map_err(|error| format!("{} at column {}", cause(&error), error.column()))?;
+    let Value::Object(fields) = value else { return Err("not a JSON object".to_owned()) };
+    Ok((text_of(&fields, "type")?, fields))
+}
+
+pub(crate) struct Record<'a> {
+    pub(crate) kind: &'a str,
+    pub(crate) fields: &'a Fields,
 }
 
 impl Record<'_> {
@@ -288,21 +293,21 @@ impl Record<'_> {
         format!("`{name}` of a record `{}` is not {what}", self.kind)
     }
 
-    fn text(&self, name: &str) -> Result<String, String> {
+    pub(crate) fn text(&self, name: &str) -> Result<String, String> {
         let text = self.get(name)?.as_str();
         text.map(str::to_owned).ok_or_else(|| self.lacks(name, "a text"))
     }
 
-    fn number(&self, name: &str) -> Result<u64, String> {
+    pub(crate) fn number(&self, name: &str) -> Result<u64, String> {
         self.get(name)?.as_u64().ok_or_else(|| self.lacks(name, "a whole number"))
     }
 
-    fn list(&self, name: &str) -> Result<&Vec<Value>, String> {
+    pub(crate) fn list(&self, name: &str) -> Result<&Vec<Value>, String> {
         self.get(name)?.as_array().ok_or_else(|| self.lacks(name, "a list"))
     }
 
     /// A list of texts, with commas between.
-    fn names(&self, name: &str) -> Result<String, String> {
+    pub(crate) fn names(&self, name: &str) -> Result<String, String> {
         let names = self.list(name)?.iter().map(Value::as_str).collect::<Option<Vec<_>>>();
         names.map(|names| names.join(", ")).ok_or_else(|| self.lacks(name, "a list of texts"))
     }

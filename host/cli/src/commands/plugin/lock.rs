@@ -79,7 +79,8 @@ fn entry(path: &PathBuf, loader: &Loader, limits: &Limits) -> Result<(String, Lo
 }
 
 fn print(before: Option<&File>, now: &File) -> Result<(), Failure> {
-    let width = now.entries().map(|(file, _)| file.len()).max().unwrap_or_default();
+    let files = now.entries().chain(before.into_iter().flat_map(File::entries));
+    let width = files.map(|(file, _)| file.chars().count()).max().unwrap_or_default();
     let (mut new, mut changed, mut gone) = (0_usize, 0_usize, 0_usize);
     for (file, Locked { name, version, sha256, .. }) in now.entries() {
         let earlier: Option<&Sha256> =
