@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod author;
 #[cfg(test)]
+mod bundled;
+#[cfg(test)]
 mod command_line;
 #[cfg(test)]
 mod documents;
@@ -45,6 +47,8 @@ mod policy_reload;
 mod projects;
 #[cfg(test)]
 mod reload;
+#[cfg(test)]
+mod replays;
 #[cfg(test)]
 mod restarts;
 #[cfg(test)]

@@ -114,8 +114,9 @@ fn a_policy_that_failed_is_used_again_once_its_file_is_another() {
     let changed = run.commanded("replace", "in force");
     follows(&mut run, "plugin:bad-policy", &changed);
     run.until("it can be set again", |record| record["type"] == "tick" && known(&record["cache"]));
-    let ledger = run.ledger();
-    assert_eq!(of_type(&ledger, "fallback").len(), 1);
+    // A shard may fail in another tick than the first one; none does after the change.
+    let after = run.ledger().into_iter().skip_while(|record| *record != changed);
+    assert_eq!(after.filter(|record| record["type"] == "fallback").count(), 0);
     no_request_noticed(run);
 }
 

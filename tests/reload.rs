@@ -208,3 +208,60 @@ fn what_was_learnt_goes_over_to_the_one_that_takes_the_place() {
     assert_eq!(counts, expected, "it counts on without a gap, and from nothing at the start of a run");
     run.report();
 }
+
+/// The counts that were logged, and what was said of the change.
+fn handed_over(wrong: &str) -> (Vec<u64>, String) {
+    let plugins = plugin_dir(&["remembers"]);
+    let file = plugins.path().join("remembers.wasm");
+    let mut run = Running::start(
+        plugins.path(),
+        &[
+            "--set=strategies.remembers.grants=[\"settings\", \"log\"]".to_owned(),
+            format!("--set=strategies.remembers.settings.wrong={wrong}"),
+        ],
+    );
+    run.until("a count", |record| record["message"] == "remembers 3");
+    put(&file, &another(&components()["remembers"], 1));
+    let event = run.until("a change", |record| record["type"] == "strategy" && record["event"] == "replace");
+    run.until("a count after it", |record| {
+        record["type"] == "log" && record["tick"].as_u64() > event["tick"].as_u64()
+    });
+    let ledger = run.ledger();
+    let report = run.report();
+    assert_eq!(
+        report["strategies"].as_array().unwrap().iter().filter(|one| one["failures"] != 0).count(),
+        0,
+        "{report}"
+    );
+    let logged = of_type(&ledger, "log").into_iter();
+    let count = |line: &Value| line["message"].as_str()?.strip_prefix("remembers ")?.parse().ok();
+    (logged.filter_map(count).collect(), event["text"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn what_a_strategy_has_in_memory_is_handed_over_to_the_one_that_takes_its_place() {
+    let (counts, text) = handed_over("nothing");
+    assert!(text.ends_with("took its place; 8 bytes of what it had in memory were handed over"), "{text}");
+    let expected: Vec<u64> = (1..).take(counts.len()).collect();
+    assert_eq!(counts, expected, "it counts on without a gap");
+}
+
+#[test]
+fn a_handover_that_fails_leaves_a_fresh_start_and_is_told() {
+    for (wrong, reason) in [
+        (
+            "much",
+            "`save` gave 1000000 bytes, and 256000 may be kept: raise `strategies.remembers.limits.state-bytes`",
+        ),
+        ("refuses", "`restore` answered: these are not mine"),
+        ("panics", "what is this"),
+    ] {
+        let (counts, text) = handed_over(wrong);
+        assert!(
+            text.contains("; what it had in memory is lost: ") && text.contains(reason),
+            "{wrong}: {text}"
+        );
+        let again = counts.iter().skip(1).position(|count| *count == 1);
+        assert!(again.is_some(), "{wrong}: it begins anew: {counts:?}");
+    }
+}

@@ -5,12 +5,13 @@
 //! Whatever the component does, the outcome is a list of findings; only a machine that cannot run WebAssembly is an
 //! error.
 //!
-//! [`mod@bench`] measures, and [`project`] writes a new project to begin with.
+//! [`replay`] shows a strategy the ticks of a run that was recorded. [`mod@bench`] measures, and [`project`] writes a new project to begin with.
 
 pub mod bench;
 pub mod check;
 pub mod events;
 pub mod figures;
 pub mod project;
+pub mod replay;
 
 pub use check::{Checked, Finding, Verdict, check};

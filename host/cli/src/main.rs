@@ -48,6 +48,10 @@ fn main() -> ExitCode {
     if let Some(code) = host_plugin::serve() {
         return code;
     }
+    host_runtime::strategies::tell_of_long_compiles(|place, bytes| {
+        let size = host_profile::Bytes(u64::try_from(bytes).unwrap_or(u64::MAX));
+        out::say(&format!("compiling {place}, {size}: what comes of it is kept for next time"));
+    });
     match Arguments::try_parse() {
         Ok(arguments) => exit::code(arguments.execute()),
         // Help and version are output like any other.

@@ -31,7 +31,7 @@ impl Objective {
 }
 
 /// What moves the time of a run.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Clock {
     /// Wall time.
@@ -53,7 +53,7 @@ impl Clock {
 }
 
 /// Unit of sizes and of the cache's capacity.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unit {
     /// Bytes.
@@ -75,7 +75,7 @@ impl Unit {
 }
 
 /// What a strategy may know of the run it takes part in.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunInfo {
     /// What moves the time.
     pub clock: Clock,

@@ -4,26 +4,27 @@
 //! means since the tick before. The fields mirror `wit/metrics.wit`, which gives the units and ranges that hold here
 //! too; what is not in a frozen record is a gauge ([`crate::gauge`]).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::gauge::Values;
+use crate::gauge::{Gauges, Values};
 use crate::history::History;
 use crate::number::ratio;
 use crate::run::RunInfo;
 
 /// One consistent picture of the machine and the data plane.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Snapshot {
     /// Number of the tick, from 1, without gaps.
     pub tick: u64,
     /// Time since the run began, on the clock that was handed in.
-    #[serde(rename = "now_ms", serialize_with = "as_ms")]
+    #[serde(rename = "now_ms", with = "ms")]
     pub now: Duration,
     /// Time since the tick before.
-    #[serde(rename = "elapsed_ms", serialize_with = "as_ms")]
+    #[serde(rename = "elapsed_ms", with = "ms")]
     pub elapsed: Duration,
     /// The machine and this process.
     pub system: System,
@@ -36,6 +37,7 @@ pub struct Snapshot {
     /// Prefetching.
     pub prefetch: Prefetch,
     /// The gauges that were measured in this tick, by name.
+    #[serde(deserialize_with = "known_gauges")]
     pub gauges: Values,
     /// The most recent requests.
     #[serde(skip)]
@@ -83,7 +85,7 @@ pub struct Accesses {
 }
 
 /// The machine and this process.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each field is documented, with its unit, in wit/metrics.wit")]
 pub struct System {
     pub cpu_cores: f64,
@@ -98,7 +100,7 @@ pub struct System {
 }
 
 /// The memory tier.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each field is documented, with its unit, in wit/metrics.wit")]
 pub struct Cache {
     pub policy: String,
@@ -122,7 +124,7 @@ impl Cache {
 }
 
 /// What a miniature cache says of a setting.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each field is documented, with its unit, in wit/metrics.wit")]
 pub struct Shadow {
     pub policy: String,
@@ -145,7 +147,7 @@ impl Shadow {
 }
 
 /// Both pools.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Executor {
     /// Threads, for work that keeps a CPU busy.
     pub cpu: Pool,
@@ -156,7 +158,7 @@ pub struct Executor {
 }
 
 /// A pool of workers.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each field is documented, with its unit, in wit/metrics.wit")]
 pub struct Pool {
     pub workers: u32,
@@ -170,7 +172,7 @@ pub struct Pool {
 }
 
 /// What measured wait and run time say of a kind of work (WORK-6).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TaskKind {
     /// Too few tasks to say.
@@ -185,7 +187,7 @@ pub enum TaskKind {
 }
 
 /// One class of tasks.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each field is documented, with its unit, in wit/metrics.wit")]
 pub struct Class {
     pub name: String,
@@ -202,7 +204,7 @@ pub struct Class {
 }
 
 /// Prefetching.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each field is documented, with its unit, in wit/metrics.wit")]
 pub struct Prefetch {
     pub in_flight: u32,
@@ -214,7 +216,7 @@ pub struct Prefetch {
 }
 
 /// What became of the entries that a rule prefetched.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each field is documented, with its unit, in wit/metrics.wit")]
 pub struct Rule {
     /// Name of the strategy that installed the rule.
@@ -234,6 +236,72 @@ pub struct Rule {
 }
 
 /// Milliseconds with their fraction, as a reader of the ledger wants them.
-fn as_ms<S: serde::Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_f64(time.as_secs_f64() * 1_000.0)
+mod ms {
+    use std::time::Duration;
+
+    use serde::de::{Error as _, Unexpected};
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use crate::number::to_u64;
+
+    pub(super) fn serialize<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_f64(time.as_secs_f64() * 1_000.0)
+    }
+
+    /// Exact to the nanosecond for the first hundred days of a run.
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        let ms = f64::deserialize(from)?;
+        if !ms.is_finite() || ms < 0.0 {
+            return Err(D::Error::invalid_value(Unexpected::Float(ms), &"milliseconds"));
+        }
+        Ok(Duration::from_nanos(to_u64((ms * 1e6).round())))
+    }
+}
+
+/// The gauges that this host has; a ledger of another one may hold more.
+fn known_gauges<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Values, D::Error> {
+    let all = BTreeMap::<String, f64>::deserialize(from)?;
+    let known = Gauges::built_in();
+    Ok(all.into_iter().filter_map(|(name, value)| Some((known.find(&name)?.name, value))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_is_read_as_it_was_written() {
+        let snapshot = Snapshot {
+            tick: 3,
+            now: Duration::from_nanos(3_000_000_017),
+            elapsed: Duration::from_micros(1_001),
+            gauges: [("hit-ratio", 0.1 + 0.2), ("throughput", 1e7 / 3.0)].into(),
+            executor: Some(Executor {
+                classes: vec![Class { name: "load".to_owned(), kind: TaskKind::Io, ..Class::default() }],
+                ..Executor::default()
+            }),
+            shadows: vec![Shadow { policy: "lru".to_owned(), sampling_rate: 0.7, ..Shadow::default() }],
+            ..Snapshot::default()
+        };
+        let text = serde_json::to_string(&snapshot).unwrap();
+        let read: Snapshot = serde_json::from_str(&text).unwrap();
+        assert_eq!(format!("{read:?}"), format!("{snapshot:?}"));
+        assert_eq!(serde_json::to_string(&read).unwrap(), text);
+    }
+
+    #[test]
+    fn what_is_missing_or_cannot_be_is_named_and_a_later_gauge_is_left_out() {
+        let text = serde_json::to_string(&Snapshot::default()).unwrap();
+        let refused = |from: &str, to: &str| {
+            assert!(text.contains(from), "{text}");
+            let read = serde_json::from_str::<Snapshot>(&text.replacen(from, to, 1));
+            read.map(|snapshot| snapshot.gauges).map_err(|error| error.to_string())
+        };
+        let error = refused("\"now_ms\":0.0", "\"now_ms\":-1.0").unwrap_err();
+        assert!(error.contains("expected milliseconds"), "{error}");
+        let error = refused("\"window_hits\":0,", "").unwrap_err();
+        assert!(error.contains("missing field `window_hits`"), "{error}");
+        let gauges = refused("\"gauges\":{}", "\"gauges\":{\"hit-ratio\":0.5,\"of-tomorrow\":1.0}").unwrap();
+        assert_eq!(gauges, [("hit-ratio", 0.5)].into());
+    }
 }

@@ -3,14 +3,14 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::answer::{Acceptance, Refusal};
 use crate::names::Names;
 use crate::number::{to_f64, to_u64};
 
 /// A value of a dial.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Value {
     /// One of the names that the dial takes.

@@ -21,7 +21,7 @@ use crate::actuator::Actuators;
 use crate::arbiter::{self, Resolution};
 use crate::context::{DialState, Offer};
 use crate::judge::{Judge, Plan, nobody};
-use crate::ledger::{Decision, Logged, Record, RulesChanged, ShadowsFollow};
+use crate::ledger::{Decision, Logged, Offering, Record, RulesChanged, ShadowsFollow, Withheld};
 use crate::outcome::Verdict;
 use crate::registration::{Cost, Registration};
 use crate::rule_book::RuleBook;
@@ -84,6 +84,8 @@ pub struct ControlLoop {
     /// What each dial returns to when the strategy that held it fails.
     starting: BTreeMap<Dial, Value>,
     judge: Judge,
+    /// What was offered last, as the ledger has it.
+    offered: Option<(Offering, Withheld)>,
     changes: u64,
     decisions: Vec<Decision>,
     rule_changes: Vec<RulesChanged>,
@@ -103,6 +105,7 @@ impl ControlLoop {
             cooling: BTreeMap::new(),
             starting: actuators.values(),
             judge,
+            offered: None,
             changes: 0,
             decisions: Vec::new(),
             rule_changes: Vec::new(),

@@ -3,10 +3,13 @@
 //! The loop returns records; whoever runs it writes them. Nothing in a record depends on wall time spent or on addresses,
 //! so a run in virtual time writes the same bytes twice.
 
+mod offered;
+mod requests;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use host_contract::{Acceptance, Dial, Refusal, Snapshot, Value};
+use host_contract::{Acceptance, Dial, Refusal, RunInfo, Snapshot, Value};
 use serde::Serialize;
 
 use crate::effect::Effect;
@@ -14,14 +17,22 @@ use crate::outcome::Verdict;
 use crate::rule_book::RuleChange;
 use crate::strategy::{Fault, Identity};
 
+pub(crate) use offered::withhold;
+pub use offered::{Offered, OfferedDial, OfferedRange, Offering, Withheld};
+pub use requests::Requests;
+
 /// One line of the ledger.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Record {
     /// The run began.
     Run(Run),
+    /// The requests that the strategies of the next tick are shown, where the profile wants them kept.
+    Requests(Requests),
     /// What every strategy of a tick was shown.
     Tick(Arc<Snapshot>),
+    /// The strategies of the tick were asked.
+    Offer(Offered),
     /// A strategy proposed a value for a dial.
     Proposal(Proposed),
     /// A strategy proposed to change its prefetch rules.
@@ -78,6 +89,8 @@ pub struct Run {
     pub profile: String,
     /// What was run.
     pub workload: String,
+    /// What strategies may know of the run.
+    pub about: RunInfo,
     /// The strategies that take part, highest priority first.
     pub strategies: Vec<Identity>,
     /// The settings that stand before the first tick. A dial that is unavailable in this run is not among them.

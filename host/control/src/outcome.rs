@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use host_contract::{Dial, Value};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::effect::Effect;
 
@@ -11,7 +11,7 @@ use crate::effect::Effect;
 pub const KEPT: usize = 256;
 
 /// What the arbiter made of a proposal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// It is now in force, or part of what is.

@@ -4,7 +4,7 @@
 //! the registration of its strategy, as a number: two strategies of one name do not share their rules.
 
 use host_contract::PrefetchRule;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a strategy asks of the rule book in one call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -17,7 +17,8 @@ pub enum RuleChange {
 }
 
 /// Which rules a run takes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum RuleKinds {
     /// All.
     #[default]

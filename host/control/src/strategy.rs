@@ -32,6 +32,22 @@ pub trait Strategy: Send {
     /// The call is bounded by its implementation; it never blocks for longer than its deadline.
     fn tick(&mut self, snapshot: Arc<Snapshot>, context: ProposalContext) -> Response;
 
+    /// What it has in memory, for the one that takes its place; none where it hands over nothing. It is not called again.
+    ///
+    /// # Errors
+    /// Why what it has is lost, in words.
+    fn save(&mut self) -> Option<Result<Vec<u8>, String>> {
+        None
+    }
+
+    /// Takes over what the one before has saved, before its first tick; none where it takes nothing over.
+    ///
+    /// # Errors
+    /// Why it could not, in words. It is as it was started.
+    fn restore(&mut self, _saved: &[u8]) -> Option<Result<(), String>> {
+        None
+    }
+
     /// Starts it again after a fault, in a fresh store: nothing is left of what it held in memory. Returns what that cost.
     ///
     /// # Errors

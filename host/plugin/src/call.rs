@@ -28,7 +28,7 @@ use crate::versions::Called;
 
 /// Bytes that a guest may hand to the host in one call of an import. The host has copied them before a call is
 /// charged for, so this bounds what a call costs that burns the last of the fuel.
-const HOSTCALL_BYTES: usize = 1 << 20;
+pub(crate) const HOSTCALL_BYTES: usize = 1 << 20;
 
 /// What wasmtime says where a component has more instances than it may have: it has no type for that.
 const TOO_MANY_INSTANCES: &str = "instance count too high";

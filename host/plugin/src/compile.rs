@@ -13,6 +13,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use wasmtime::Engine;
@@ -134,6 +135,26 @@ fn bound(memory_bytes: u64, seconds: u64) -> io::Result<()> {
 #[cfg(not(unix))]
 fn bound(_: u64, _: u64) -> io::Result<()> {
     Ok(())
+}
+
+/// Does some work, and calls `tell` once that has taken so long.
+pub(crate) fn told_after<T>(after: Duration, tell: impl Fn() + Send, work: impl FnOnce() -> T) -> T {
+    std::thread::scope(|scope| {
+        let (working, ends) = mpsc::channel::<()>();
+        let waits = move || {
+            if ends.recv_timeout(after) == Err(mpsc::RecvTimeoutError::Timeout) {
+                tell();
+            }
+        };
+        // Without a thread for it nobody is told.
+        let waiting = std::thread::Builder::new().name("compiling".to_owned()).spawn_scoped(scope, waits);
+        if let Err(error) = waiting {
+            tracing::debug!(%error, "nobody is told how long it takes");
+        }
+        let done = work();
+        drop(working);
+        done
+    })
 }
 
 /// Compiles a component: in a child where this program serves one, here otherwise.
@@ -258,6 +279,16 @@ mod tests {
         assert_eq!(wait(child, Duration::from_millis(20)).unwrap(), None);
         let child = Command::new("true").spawn().unwrap();
         assert!(wait(child, Duration::from_secs(60)).unwrap().unwrap().success());
+    }
+
+    #[test]
+    fn work_that_takes_long_is_told_of_once_and_short_work_is_not() {
+        let (tell, told) = mpsc::channel();
+        // It ends when it was told of.
+        let waits = || told.recv().is_ok();
+        assert!(told_after(Duration::ZERO, move || tell.send(()).unwrap_or_default(), waits));
+        assert!(told.recv().is_err(), "once");
+        assert_eq!(told_after(Duration::from_secs(3_600), || panic!("an hour is not over"), || 7), 7);
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod description;
 mod digest;
 mod engine;
 mod eviction;
+mod handover;
 mod inspection;
 mod interfaces;
 mod limits;

@@ -173,6 +173,9 @@ pub fn default_cache_dir() -> Option<PathBuf> {
 
 type OnCompile = Box<dyn Fn(&str, usize) + Send + Sync>;
 
+/// Who is told of compiling that takes long, and how long that is.
+type OnLongCompile = (Duration, Box<dyn Fn(&str, usize) + Send + Sync>);
+
 /// What compiles and runs the components of one world.
 struct Runtime {
     world: World,
@@ -215,6 +218,7 @@ pub struct Loader {
     tables: Arc<Tables>,
     note: Option<String>,
     on_compile: Option<OnCompile>,
+    on_long_compile: Option<OnLongCompile>,
 }
 
 impl Loader {
@@ -237,14 +241,26 @@ impl Loader {
             tables: Arc::new(Tables { dials: config.dials.clone(), gauges: config.gauges.clone() }),
             note,
             on_compile: None,
+            on_long_compile: None,
         })
     }
 
-    /// Calls `tell` with the place and the size in bytes of a component that is about to be compiled, which can take
-    /// seconds.
+    /// Calls `tell` with the place and the size in bytes of a component that is about to be compiled.
     #[must_use]
     pub fn on_compile(mut self, tell: impl Fn(&str, usize) + Send + Sync + 'static) -> Self {
         self.on_compile = Some(Box::new(tell));
+        self
+    }
+
+    /// Calls `tell` with the place and the size in bytes of a component that is still being compiled after so long. It is
+    /// called from another thread.
+    #[must_use]
+    pub fn on_long_compile(
+        mut self,
+        after: Duration,
+        tell: impl Fn(&str, usize) + Send + Sync + 'static,
+    ) -> Self {
+        self.on_long_compile = Some((after, Box::new(tell)));
         self
     }
 
@@ -462,7 +478,12 @@ impl Loader {
         }
         let began = Instant::now();
         let limits = &self.compile_limits;
-        let compiled = compile::compile((engine, *world), bytes, limits).map_err(|error| {
+        let compile = || compile::compile((engine, *world), bytes, limits);
+        let compiled = match &self.on_long_compile {
+            Some((after, tell)) => compile::told_after(*after, || tell(&label.place, bytes.len()), compile),
+            None => compile(),
+        };
+        let compiled = compiled.map_err(|error| {
             tracing::warn!(bytes = bytes.len(), ?error, "not compiled");
             LoadError::of_compiling(error, label, limits)
         })?;

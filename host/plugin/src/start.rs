@@ -12,17 +12,20 @@ use wasmtime::Store;
 
 use crate::call::{self, Call};
 use crate::description::Description;
+use crate::handover::Handover;
 use crate::limits::Limits;
 use crate::load_error::{Label, LoadError};
 use crate::state::{StrategyState, Working};
 use crate::store_data::{StoreData, Tables};
 use crate::ticker::Ticker;
-use crate::versions::{LinkedStrategy, StrategyCalls};
+use crate::versions::{LinkedStrategy, Started, StrategyCalls};
 
 /// An instance in its store.
 pub(crate) struct Running {
     pub(crate) store: Store<StoreData>,
     pub(crate) strategy: Box<dyn StrategyCalls>,
+    /// None where it does not hand over.
+    pub(crate) handover: Option<Handover>,
     pub(crate) start: Usage,
 }
 
@@ -77,10 +80,10 @@ pub(crate) fn describe(
 ) -> Result<(Running, Description), LoadError> {
     let mut store = call::store(linked.engine(), state);
     match linked.start(Call { store: &mut store, ticker, allowance: limits.start() }) {
-        Ok(((strategy, description), fuel)) => {
+        Ok((Started { strategy, handover, description }, fuel)) => {
             let description = Description::check(description, label)?;
             let start = Usage { fuel, memory_bytes: store.data().memory.held(), wall: Duration::ZERO };
-            Ok((Running { store, strategy, start }, description))
+            Ok((Running { store, strategy, handover, start }, description))
         }
         Err((fault, _)) => Err(LoadError::Start { component: label.clone(), fault }),
     }

@@ -7,13 +7,14 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use host_contract::Snapshot;
 use host_control::{Fault, Identity, ProposalContext, Response, Strategy, Usage};
 
 use crate::call::Call;
 use crate::description::Description;
+use crate::handover;
 use crate::load_error::LoadError;
 use crate::names;
 use crate::start::{self, Running, Starter};
@@ -30,6 +31,8 @@ pub struct WasmStrategy {
     /// What its last start cost.
     start: Usage,
     state: Result<Box<Running>, Fault>,
+    /// The time of its last tick.
+    now: Duration,
 }
 
 impl WasmStrategy {
@@ -42,7 +45,14 @@ impl WasmStrategy {
             dials: description.dials.clone(),
         };
         let running = starter.start(0)?;
-        Ok(Self { identity, starter, restarts: 0, start: running.start, state: Ok(Box::new(running)) })
+        Ok(Self {
+            identity,
+            starter,
+            restarts: 0,
+            start: running.start,
+            state: Ok(Box::new(running)),
+            now: Duration::ZERO,
+        })
     }
 
     /// Goes on from what was learnt before, and adds to it. To be called before the first tick.
@@ -93,6 +103,7 @@ impl Strategy for WasmStrategy {
             }
         };
         let began = Instant::now();
+        self.now = snapshot.now;
         let state = running.store.data_mut();
         state.snapshot = Arc::clone(&snapshot);
         state.context = context;
@@ -109,6 +120,19 @@ impl Strategy for WasmStrategy {
             None => state.learnt.commit(),
         }
         Response { context, usage, log, fault }
+    }
+
+    fn save(&mut self) -> Option<Result<Vec<u8>, String>> {
+        handover::save(self.state.as_mut().ok()?, &self.starter, self.now)
+    }
+
+    fn restore(&mut self, saved: &[u8]) -> Option<Result<(), String>> {
+        let restored = handover::restore(self.state.as_mut().ok()?, &self.starter, self.now, saved)?;
+        // Half of it may have been taken over, and after a trap the store is dead.
+        if restored.is_err() {
+            self.state = handover::afresh(&self.starter, self.restarts);
+        }
+        Some(restored)
     }
 
     fn restart(&mut self) -> Result<Usage, Fault> {

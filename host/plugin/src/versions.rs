@@ -41,6 +41,7 @@ use wasmtime::component::{InstancePre, Linker};
 
 use crate::call::Call;
 use crate::description::Description;
+use crate::handover::Handover;
 use crate::store_data::StoreData;
 use crate::world::World;
 
@@ -90,7 +91,16 @@ pub(crate) trait LinkedStrategy: Send + Sync {
     fn engine(&self) -> &Engine;
 
     /// Instantiates it, and asks it for its description, which nobody has checked yet.
-    fn start(&self, call: Call<'_>) -> Called<(Box<dyn StrategyCalls>, Description)>;
+    fn start(&self, call: Call<'_>) -> Called<Started>;
+}
+
+/// A strategy that was instantiated and has described itself.
+pub(crate) struct Started {
+    pub(crate) strategy: Box<dyn StrategyCalls>,
+    /// None where it does not hand over what it has in memory, or its version has no such thing.
+    pub(crate) handover: Option<Handover>,
+    /// Nobody has checked it yet.
+    pub(crate) description: Description,
 }
 
 /// An instance of a strategy.

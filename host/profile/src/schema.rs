@@ -17,7 +17,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// The keys that belong to no dial. Caches are measured in megabytes; the floor of the cap only excludes slips of the
 /// unit.
-const OTHERS: [Key; 49] = [
+const OTHERS: [Key; 50] = [
     key("summary", Kind::Text),
     key("optimise", Kind::Choice(&["throughput", "latency", "memory", "bandwidth"])),
     bound("memory.cap", Kind::Bytes(1_000, 1_000_000_000_000_000)),
@@ -33,6 +33,7 @@ const OTHERS: [Key; 49] = [
     key("control.tick", Kind::Span(MILLISECOND, Duration::from_secs(3_600))),
     key("control.tick-requests", Kind::Count(0, 1_000_000_000_000)),
     key("control.cool-down-ticks", Kind::Count(0, 1_000)),
+    key("control.record-requests", Kind::Flag),
     key("cache.fallback-policy", Kind::NativePolicy),
     key("control.judge", Kind::Flag),
     key("control.judge-after-ticks", Kind::Count(1, 1_000)),

@@ -165,6 +165,8 @@ pub struct ControlSettings {
     pub tick_requests: u64,
     /// Ticks for which a dial rests after a change.
     pub cool_down_ticks: u64,
+    /// Whether the requests that strategies are shown go on the ledger.
+    pub record_requests: bool,
     /// How decisions are judged, and whether what lost is undone.
     pub judge: JudgeSettings,
 }

@@ -12,7 +12,7 @@ use host_contract::gauge::Values;
 use host_contract::number::to_f64;
 use host_contract::snapshot::{self, Snapshot, System};
 use host_contract::{Dial, Range};
-use host_control::ledger::{Commanded, Decision, End, Record, RulesChanged, Run};
+use host_control::ledger::{Commanded, Decision, End, Record, Requests, RulesChanged, Run};
 use host_control::{Actuators, ControlLoop, Controls, NoSuchStrategy, Registration, Status};
 use host_executor::Executor;
 use host_plugin::StateStore;
@@ -51,6 +51,8 @@ pub(crate) struct ControlPlane {
     /// The policy that the settings start with.
     pub(crate) start: String,
     pub(crate) stand_in: Option<StandIn>,
+    /// How often a policy had failed at the last look.
+    pub(crate) fallbacks: u64,
     pub(crate) shadows: Option<Shadows>,
     /// The capacity whose multiples the shadows run at.
     pub(crate) shadow_capacity: u64,
@@ -61,6 +63,8 @@ pub(crate) struct ControlPlane {
     pub(crate) machine: Machine,
     pub(crate) builder: SnapshotBuilder,
     pub(crate) ledger: Ledger,
+    /// Whether the requests that strategies are shown go on the ledger.
+    pub(crate) records_requests: bool,
     /// Which keys are asked for most, where anybody wants to know.
     pub(crate) hot: Option<Hot>,
     /// What the last tick saw.
@@ -103,6 +107,7 @@ impl ControlPlane {
         let run = Run {
             profile: profile.to_owned(),
             workload: workload.to_owned(),
+            about: self.builder.run(),
             strategies: self.control.identities().cloned().collect(),
             settings: self.control.starting().clone(),
         };
@@ -133,10 +138,11 @@ impl ControlPlane {
     pub(crate) fn tick(&mut self, now: Duration, plane: &DataPlane) -> Arc<Snapshot> {
         let snapshot = self.look(now, plane);
         let fallback = self.builder.take_fallback();
-        if fallback.is_some() {
-            self.note_failed();
-        }
         self.ledger.write(fallback.into_iter().collect());
+        if self.records_requests {
+            let requests = Requests::between(&self.last.accesses, &snapshot.accesses, snapshot.tick);
+            self.ledger.write(vec![Record::Requests(requests)]);
+        }
         let mut shadows = Following {
             shadows: self.shadows.as_mut(),
             budget: self.shadow_budget,
@@ -277,12 +283,14 @@ impl ControlPlane {
         // Together with the time: what follows takes milliseconds, in which requests go on to finish.
         let finished = plane.metrics.count();
         self.feed(plane);
+        let cache = self.cache.stats();
+        self.note_failed(&cache);
         let (system, mut gauges) = self.machine.sample();
         gauges.extend(plane.metrics.take_origin_p99().map(|p99| ("origin-latency-p99", p99)));
         gauges.insert("missed-bytes", to_f64(plane.metrics.take_missed_bytes()));
         let sample = Sample {
             system,
-            cache: self.cache.stats(),
+            cache,
             policies: self.policies.names(),
             shadows: self.shadows.as_mut().map(Shadows::estimates).unwrap_or_default(),
             executor: match &self.machine {

@@ -60,7 +60,8 @@ impl Watch {
         let unwatched = |error: &dyn std::fmt::Display| {
             format!("{} is not watched for changed components: {error}", dir.display())
         };
-        let loader = strategies::loader(settings).map_err(|error| unwatched(&error))?;
+        // Nobody waits for what is compiled beside a run.
+        let loader = Loader::new(&strategies::loader_config(settings)).map_err(|error| unwatched(&error))?;
         let notes = Arc::<Mutex<Vec<String>>>::default();
         let mut reloader = Reloader {
             known: files(&dir),

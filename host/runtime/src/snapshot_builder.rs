@@ -83,6 +83,11 @@ impl SnapshotBuilder {
         }
     }
 
+    /// What run this is.
+    pub(crate) fn run(&self) -> RunInfo {
+        self.run
+    }
+
     /// Ticks so far.
     pub(crate) fn ticks(&self) -> u64 {
         self.tick

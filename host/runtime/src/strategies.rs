@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use host_contract::Grant;
@@ -26,12 +27,29 @@ pub struct Loaded {
     pub notes: Vec<String>,
 }
 
+/// After this long a component that is being compiled is worth a line.
+const LONG_COMPILE: Duration = Duration::from_secs(1);
+
+/// Who is told of such a component.
+static TELL: OnceLock<fn(&str, usize)> = OnceLock::new();
+
+/// From now on `tell` is called with the place and the size in bytes of each component that takes a [`loader`] of this process more than a second
+/// to compile, while it goes on. The first call counts.
+pub fn tell_of_long_compiles(tell: fn(&str, usize)) {
+    // Who came first stays.
+    let _ = TELL.set(tell);
+}
+
 /// Opens a loader whose compiled components are kept in the user's cache directory.
 ///
 /// # Errors
 /// This machine cannot run compiled WebAssembly.
 pub fn loader(settings: &Settings) -> Result<Loader, LoadError> {
-    Loader::new(&loader_config(settings))
+    let loader = Loader::new(&loader_config(settings))?;
+    Ok(match TELL.get() {
+        Some(tell) => loader.on_long_compile(LONG_COMPILE, tell),
+        None => loader,
+    })
 }
 
 /// How such a loader is set up.

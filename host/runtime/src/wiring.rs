@@ -182,6 +182,7 @@ impl Parts {
             policies,
             start: start.name().to_owned(),
             stand_in: None,
+            fallbacks: 0,
             shadows,
             shadow_capacity: *capacity,
             shadow_budget: settings.cache.shadow_policies,
@@ -190,6 +191,7 @@ impl Parts {
             machine,
             builder: SnapshotBuilder::new(*run),
             ledger,
+            records_requests: settings.control.record_requests,
             hot: None,
             last: Arc::default(),
         };

@@ -1,6 +1,6 @@
 //! The requests themselves. A strategy that calls any of these imports `optimizer:plugin/accesses`.
 
-pub use crate::bindings::optimizer::plugin::accesses::{AccessBatch, recent, since};
+pub use crate::host::accesses::{AccessBatch, recent, since};
 
 /// One request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

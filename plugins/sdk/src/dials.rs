@@ -4,7 +4,7 @@
 
 use std::fmt::Display;
 
-use crate::bindings::optimizer::plugin::dials;
+use crate::host::dials;
 pub use dials::{DialRange, Outcome, choice, choices, free_from_tick, names, outcomes, range};
 
 /// Says why this strategy turns a dial in this tick. The host puts the text beside the decision, in the report and on

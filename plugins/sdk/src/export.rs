@@ -4,10 +4,7 @@
 //! lives in a thread-local. It is made at the first tick and not in `describe`, where there are no
 //! settings yet.
 
-use crate::{
-    Settings, Strategy, TickError, TickInfo,
-    bindings::optimizer::plugin::{settings, types},
-};
+use crate::{Settings, Strategy, TickError, TickInfo, bindings::optimizer::plugin::types, host::settings};
 
 /// The answer to `describe`.
 #[must_use]
@@ -29,7 +26,8 @@ pub fn tick<S: Strategy>(strategy: &mut Option<S>, info: TickInfo) -> Result<(),
 
 /// Exports a strategy as the component's `describe` and `tick`. Once a crate.
 ///
-/// Of a type that implements [`Strategy`]: `export_strategy!(MyStrategy);`. One that keeps nothing
+/// Of a type that implements [`Strategy`]: `export_strategy!(MyStrategy);`. Of one that implements
+/// [`HandOver`](crate::HandOver), too: `export_strategy!(MyStrategy, hand_over);`. One that keeps nothing
 /// from tick to tick and has no settings can be written in place; its version is the crate's:
 ///
 /// ```no_run
@@ -82,6 +80,27 @@ macro_rules! export_strategy {
     };
     ($strategy:ty) => {
         const _: () = {
+            $crate::export_strategy!(@component $strategy);
+        };
+    };
+    ($strategy:ty, hand_over) => {
+        const _: () = {
+            $crate::export_strategy!(@component $strategy);
+
+            impl $crate::hand_over::bindings::exports::optimizer::plugin::handover::Guest for Component {
+                fn save() -> ::std::vec::Vec<u8> {
+                    STRATEGY.with_borrow_mut($crate::hand_over::save::<$strategy>)
+                }
+
+                fn restore(saved: ::std::vec::Vec<u8>) -> ::std::result::Result<(), ::std::string::String> {
+                    STRATEGY.with_borrow_mut(|strategy| $crate::hand_over::restore(strategy, &saved))
+                }
+            }
+
+            $crate::hand_over::bindings::export_hand_over!(Component with_types_in $crate::hand_over::bindings);
+        };
+    };
+    (@component $strategy:ty) => {
             struct Component;
 
             ::std::thread_local! {
@@ -100,6 +119,5 @@ macro_rules! export_strategy {
             }
 
             $crate::bindings::export!(Component with_types_in $crate::bindings);
-        };
     };
 }

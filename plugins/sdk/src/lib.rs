@@ -39,7 +39,7 @@
 //! have more priority for the dial, or it may be cooling down. So there is no conversion to [`TickError`], after which
 //! the strategy would lose what it holds, rest, and be started anew. Natively (in unit tests) the calls of the
 //! host are stubs that panic: keep decisions in functions that take what was measured as arguments,
-//! and test those.
+//! and test those; or, with the feature `replay`, call `tick` with what a run has recorded (`replay::Replay`).
 
 /// What wit-bindgen makes of `wit/`. Public for [`export_strategy!`]; the names to use are the
 /// crate's own.
@@ -55,21 +55,32 @@ pub mod bindings {
     });
 }
 
+/// The host's calls: those of the component, or natively those of a recorded run.
+#[cfg(not(all(feature = "replay", not(target_family = "wasm"))))]
+use bindings::optimizer::plugin as host;
+#[cfg(all(feature = "replay", not(target_family = "wasm")))]
+use replay::host;
+
 pub mod accesses;
 mod description;
 pub mod dial;
 pub mod dials;
 pub mod export;
+pub mod hand_over;
 pub mod log;
+#[cfg(all(feature = "replay", not(target_family = "wasm")))]
+pub mod replay;
 pub mod run;
 pub mod settings;
 pub mod state;
 
-pub use bindings::optimizer::plugin::{
-    cache_control as cache, executor_control as executor, metrics, prefetch_control as prefetch,
-    shadow_control as shadows, types,
-};
+pub use bindings::optimizer::plugin::types;
 pub use description::Description;
+pub use hand_over::HandOver;
+pub use host::{
+    cache_control as cache, executor_control as executor, metrics, prefetch_control as prefetch,
+    shadow_control as shadows,
+};
 pub use run::Objective;
 pub use settings::{NoSettings, Settings};
 pub use state::StateError;

@@ -5,7 +5,7 @@
 
 use std::fmt::Display;
 
-use crate::bindings::optimizer::plugin::log;
+use crate::host::log;
 pub use log::Level;
 
 /// Sends one message.

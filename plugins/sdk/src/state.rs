@@ -45,7 +45,7 @@
 //! # fn main() {}
 //! ```
 
-use crate::bindings::optimizer::plugin::state;
+use crate::host::state;
 pub use state::StateError;
 
 /// The bytes under a key; none where there are none.

@@ -94,6 +94,7 @@ const WIT: &[(&str, &str)] = &wit![
     "dials.wit",
     "eviction.wit",
     "executor-control.wit",
+    "handover.wit",
     "log.wit",
     "metrics.wit",
     "prefetch-control.wit",

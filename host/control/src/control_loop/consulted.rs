@@ -7,7 +7,9 @@ use host_contract::{Dial, Snapshot, Value};
 use super::{ControlLoop, Controls, HOST};
 use crate::context::{Offer, ProposalContext};
 use crate::judge::Judge;
-use crate::ledger::{Answer, Logged, Proposed, Record, RuleProposed, ShadowProposed};
+use crate::ledger::{
+    self, Answer, Logged, Offered, Offering, Proposed, Record, RuleProposed, ShadowProposed, Withheld,
+};
 use crate::outcome::{self, Outcome, Verdict};
 use crate::strategy::{LogLine, Response};
 
@@ -94,6 +96,8 @@ impl ControlLoop {
     /// Calls every strategy, highest priority first.
     pub(super) fn consult(&mut self, snapshot: &Arc<Snapshot>, controls: &Controls<'_>) -> Vec<Consulted> {
         let offer = Arc::new(self.offer(snapshot.tick, controls));
+        let mut withheld = Withheld::new();
+        let at = self.records.len();
         let mut all = Vec::new();
         for index in 0..self.registrations.len() {
             if !self.is_called(index, snapshot) {
@@ -105,6 +109,7 @@ impl ControlLoop {
                 Some(shadowed) => (Arc::new(shadowed.offer(&offer)), shadowed.rules.clone()),
                 None => (offer_to(index, &offer, &self.judge), registration.rules.clone()),
             };
+            ledger::withhold(&mut withheld, &registration.identity().name, &own, &offer);
             let context = ProposalContext::new(own, registration.grants.clone(), declared)
                 .with_past(rules, Arc::clone(&registration.outcomes))
                 .hearing(registration.hearing.clone());
@@ -134,6 +139,15 @@ impl ControlLoop {
             }
             all.push(consulted);
         }
+        let now = (Offering::of(&offer), withheld);
+        let before = self.offered.replace(now.clone()).unzip();
+        let offered = Offered {
+            tick: snapshot.tick,
+            offering: (before.0.as_ref() != Some(&now.0)).then_some(now.0),
+            withheld: (before.1.unwrap_or_default() != now.1).then_some(now.1),
+        };
+        // Before what the strategies said.
+        self.records.insert(at, Record::Offer(offered));
         all
     }
 

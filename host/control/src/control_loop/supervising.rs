@@ -11,7 +11,7 @@ use super::{ControlLoop, Controls, HOST};
 use crate::judge::nobody;
 use crate::ledger::{Event, Record, StrategyEvent};
 use crate::registration::Registration;
-use crate::strategy::{Fault, Identity};
+use crate::strategy::{Fault, Identity, Strategy};
 use crate::supervisor::{Reset, Sentence, State, Turn};
 
 /// No strategy of this name takes part.
@@ -64,6 +64,21 @@ impl Registration {
 
     fn is_retired(&self) -> bool {
         self.supervisor.state() == State::Retired
+    }
+}
+
+/// Hands over what a strategy has in memory to the one that takes its place. Returns what came of it, as the end of a sentence; nothing
+/// where there was nothing to hand over.
+fn hand_over(before: &mut dyn Strategy, after: &mut dyn Strategy) -> String {
+    let lost = |reason: &str| format!("; what it had in memory is lost: {reason}");
+    match before.save() {
+        None => String::new(),
+        Some(Err(reason)) => lost(&reason),
+        Some(Ok(saved)) => match after.restore(&saved) {
+            None => lost("the new one takes nothing over"),
+            Some(Err(reason)) => lost(&reason),
+            Some(Ok(())) => format!("; {} bytes of what it had in memory were handed over", saved.len()),
+        },
     }
 }
 
@@ -202,15 +217,16 @@ impl ControlLoop {
     }
 
     /// Puts a strategy in the place of the one of its name, between two ticks; without one it is called after all others. What
-    /// the one before has installed stands, as do its rules: they are its successor's from here. That begins with a full
-    /// budget of restarts. Returns the ledger's records of it.
-    pub fn replace(&mut self, fresh: Registration, tick: u64) -> Vec<Record> {
+    /// the one before has installed stands, as do its rules: they are its successor's from here. What it has in memory is handed over
+    /// where both can. The successor begins with a full budget of restarts. Returns the ledger's records of it.
+    pub fn replace(&mut self, mut fresh: Registration, tick: u64) -> Vec<Record> {
         let Identity { name, version, .. } = fresh.identity().clone();
         let (before, text);
         let place = self.registrations.iter_mut().find(|of| of.identity().name == name);
         let registration = if let Some(place) = place {
             before = place.identity().digest.clone();
-            text = format!("version {version} took its place");
+            let handed_over = hand_over(&mut *place.strategy, &mut *fresh.strategy);
+            text = format!("version {version} took its place{handed_over}");
             place.succeed(fresh);
             Some(place)
         } else {

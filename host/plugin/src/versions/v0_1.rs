@@ -12,9 +12,10 @@ use semver::Version;
 use wasmtime::Engine;
 use wasmtime::component::{InstancePre, Linker};
 
-use super::{Called, Contract, LinkedPolicy, LinkedStrategy, PolicyCalls, StrategyCalls, nanos};
+use super::{Called, Contract, LinkedPolicy, LinkedStrategy, PolicyCalls, Started, StrategyCalls, nanos};
 use crate::call::Call;
 use crate::description::{Description, Setting, SettingKind};
+use crate::handover::Handover;
 use crate::store_data::StoreData;
 use crate::world::World;
 use bindings::eviction::exports::optimizer::plugin::eviction_policy as policy;
@@ -60,12 +61,13 @@ impl LinkedStrategy for StrategyPre<StoreData> {
         StrategyPre::engine(self)
     }
 
-    fn start(&self, call: Call<'_>) -> Called<(Box<dyn StrategyCalls>, Description)> {
+    fn start(&self, call: Call<'_>) -> Called<Started> {
         call.run(async |store| {
-            let strategy: Strategy = self.instantiate_async(&mut *store).await?;
-            let description = strategy.call_describe(&mut *store).await?;
-            let strategy: Box<dyn StrategyCalls> = Box::new(strategy);
-            Ok((strategy, description.into()))
+            let instance = self.instance_pre().instantiate_async(&mut *store).await?;
+            let strategy = Strategy::new(&mut *store, &instance)?;
+            let handover = Handover::find(store, &instance)?;
+            let description = strategy.call_describe(&mut *store).await?.into();
+            Ok(Started { strategy: Box::new(strategy), handover, description })
         })
     }
 }

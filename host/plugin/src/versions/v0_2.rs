@@ -9,7 +9,7 @@ use semver::Version;
 use wasmtime::Engine;
 use wasmtime::component::{HasSelf, InstancePre, Linker};
 
-use super::{Called, Contract, LinkedPolicy, LinkedStrategy, PolicyCalls, StrategyCalls};
+use super::{Called, Contract, LinkedPolicy, LinkedStrategy, PolicyCalls, Started, StrategyCalls};
 use crate::call::Call;
 use crate::description::{Description, Setting, SettingKind};
 use crate::names;
@@ -136,12 +136,11 @@ impl LinkedStrategy for StrategyPre<StoreData> {
         StrategyPre::engine(self)
     }
 
-    fn start(&self, call: Call<'_>) -> Called<(Box<dyn StrategyCalls>, Description)> {
+    fn start(&self, call: Call<'_>) -> Called<Started> {
         call.run(async |store| {
             let strategy: Strategy = self.instantiate_async(&mut *store).await?;
             let about = strategy.call_about(&mut *store).await?;
-            let strategy: Box<dyn StrategyCalls> = Box::new(strategy);
-            Ok((strategy, about.into()))
+            Ok(Started { strategy: Box::new(strategy), handover: None, description: about.into() })
         })
     }
 }

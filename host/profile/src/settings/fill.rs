@@ -81,6 +81,7 @@ impl Settings {
                 tick: get.span("control.tick")?,
                 tick_requests: get.count("control.tick-requests")?,
                 cool_down_ticks: get.count("control.cool-down-ticks")?,
+                record_requests: get.flag("control.record-requests")?,
                 judge: JudgeSettings {
                     enabled: get.flag("control.judge")?,
                     after_ticks: get.count("control.judge-after-ticks")?,

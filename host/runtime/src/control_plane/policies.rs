@@ -1,6 +1,6 @@
 //! Eviction policies that come, change and go while a run goes on.
 
-use host_cache::PolicyFactory;
+use host_cache::{PolicyFactory, Stats};
 use host_contract::Value;
 use host_contract::dial::CACHE_POLICY;
 
@@ -78,11 +78,12 @@ impl ControlPlane {
         heir.map(|heir| heir.name().to_owned())
     }
 
-    /// Notes which policy failed last: it is not set again.
-    pub(super) fn note_failed(&mut self) {
-        let stats = self.cache.stats();
-        if let (Some(policy), Some(reason)) = (stats.failed, stats.fault)
-            && self.policies.fail(&policy, &reason)
+    /// Notes which policy failed since the last look: it is not set again.
+    pub(super) fn note_failed(&mut self, cache: &Stats) {
+        let before = std::mem::replace(&mut self.fallbacks, cache.fallbacks);
+        if cache.fallbacks > before
+            && let (Some(policy), Some(reason)) = (&cache.failed, &cache.fault)
+            && self.policies.fail(policy, reason)
         {
             self.overruled();
         }

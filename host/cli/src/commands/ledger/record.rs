@@ -62,7 +62,7 @@ impl Line {
         let (kind, fields) = fields(text)?;
         let record = Record { kind: &kind, fields: &fields };
         Ok(match kind.as_str() {
-            "tick" => None,
+            "tick" | "offer" | "requests" => None,
             "run" => Some(record.run()?),
             "end" => Some(record.end()?),
             "effect" => Some(record.effect()?),

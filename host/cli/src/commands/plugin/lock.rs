@@ -1,6 +1,6 @@
 //! `host plugin lock`: accept what is in a plugin directory, so that the host takes nothing else from there.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Args;
 use host_plugin::{Examined, Limits, Loader, Lock as File, Locked, Sha256, Source, Time, component_files};
@@ -70,7 +70,7 @@ fn accepted(dir: &Path, loader: &Loader, settings: &Settings) -> Result<Vec<(Str
     Err(failed.join("\nerror: ").into())
 }
 
-fn entry(path: &PathBuf, loader: &Loader, limits: &Limits) -> Result<(String, Locked), Failure> {
+fn entry(path: &Path, loader: &Loader, limits: &Limits) -> Result<(String, Locked), Failure> {
     let file = path.file_name().and_then(|name| name.to_str());
     let file = file.ok_or_else(|| format!("{}: its name is not UTF-8, rename it", path.display()))?;
     let Examined { inspection, sha256, .. } = loader.examine(Source::File(path), limits)?;

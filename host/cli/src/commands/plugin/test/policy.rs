@@ -39,13 +39,13 @@ struct Row {
     gain: Option<f64>,
 }
 
-pub(super) fn test(asked: &Test, plugin: PolicyPlugin) -> Result<End, Failure> {
+pub(super) fn test(asked: &Test, plugin: PolicyPlugin, trace: &std::path::Path) -> Result<End, Failure> {
     let name = plugin.name().to_owned();
     let mut methods = vec![Method::Policy(Arc::new(plugin).factory(format!("plugin:{name}")))];
     methods.extend(against(asked, &name));
     let stop = stop_on_ctrl_c()?;
-    announce_waiting(&asked.trace);
-    let trace = TraceReader::open(&asked.trace, &asked.format.options())?;
+    announce_waiting(trace);
+    let trace = TraceReader::open(trace, &asked.format.options())?;
     let options = Options { memory: MemoryLimit::Ask(half_of_memory), ..Options::default() };
     let observer = Watched { terminal: &Terminal::new(true), stop: &stop };
     let simulation = simulate(trace, &methods, &asked.capacity, &options, &observer)?;

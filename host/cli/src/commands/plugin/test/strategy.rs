@@ -47,10 +47,10 @@ struct Row {
     with: VirtualReport,
 }
 
-pub(super) fn test(asked: &Test, plugin: &Plugin) -> Result<End, Failure> {
+pub(super) fn test(asked: &Test, plugin: &Plugin, trace: &Path) -> Result<End, Failure> {
     // Opening a pipe a second time would wait for ever.
-    if reads_once(&asked.trace) {
-        let trace = asked.trace.display();
+    if reads_once(trace) {
+        let trace = trace.display();
         let text =
             "is a pipe or a device, and a strategy is tested in more than one run: save the trace in a file";
         return Err(format!("{trace}: {text}").into());
@@ -65,7 +65,7 @@ pub(super) fn test(asked: &Test, plugin: &Plugin) -> Result<End, Failure> {
     let mut rows = Vec::new();
     for &capacity in &asked.capacity {
         let run = |settings: &Settings| {
-            let run = run_virtual(&options(asked, settings, capacity), &Terminal::new(true), &stop);
+            let run = run_virtual(&options(asked, settings, capacity, trace), &Terminal::new(true), &stop);
             run.map_err(Failure::from)
         };
         let without = run(&still)?;
@@ -124,12 +124,12 @@ fn folder(file: &Path) -> Result<Option<tempfile::TempDir>, Failure> {
     Ok(Some(folder))
 }
 
-fn options(asked: &Test, settings: &Settings, capacity: Capacity) -> VirtualOptions {
+fn options(asked: &Test, settings: &Settings, capacity: Capacity, trace: &Path) -> VirtualOptions {
     let of_profile = Some(settings.control.tick_requests).filter(|requests| *requests > 0);
     VirtualOptions {
         settings: settings.clone(),
         policies: policies(),
-        input: VirtualInput::Trace(asked.trace.clone(), asked.format.options()),
+        input: VirtualInput::Trace(trace.to_owned(), asked.format.options()),
         capacity: Some(capacity),
         unit: Unit::Bytes,
         object_size: OBJECT_SIZE,
