@@ -6,6 +6,11 @@
 //!
 //! A strategy is bounded by fuel, which reproduces, and the epoch is the backstop for wall time. A policy is on the data path,
 //! where counting each instruction is work for every request: the epoch alone interrupts it.
+//!
+//! Bundled policies are interruptible like any other. An engine without epochs for them would save 4 to 11 % of a replay: OLTP at
+//! 10,000 objects, medians of three turns of `host sim OLTP.lis --policy plugin:lru,... --capacity 10000 --csv` with
+//! `epoch_interruption` true and false, took 0.040 and 0.037 s with lru, 0.037 and 0.034 with sieve, 0.050 and 0.046 with s3-fifo, 0.062
+//! and 0.060 with w-tinylfu. That is not worth a request that can hang.
 
 use wasmtime::{Config, Engine};
 
