@@ -79,11 +79,13 @@ impl Watch {
             notes: Arc::clone(&notes),
         };
         reloader.learn_names();
+        let reloader = Arc::new(Mutex::new(reloader));
+        let first = Arc::clone(&reloader);
         let looked = move |events: DebounceEventResult| {
             if let Err(error) = events {
                 tracing::warn!(%error, "the plugin directory");
             }
-            reloader.look();
+            reloader.lock().look();
         };
         let mut watcher = new_debouncer(QUIET, looked).map_err(|error| unwatched(&error))?;
         watcher.watcher().watch(&dir, RecursiveMode::NonRecursive).map_err(|error| unwatched(&error))?;
@@ -93,6 +95,9 @@ impl Watch {
         {
             tracing::debug!(%error, "the lock file is not watched");
         }
+        // What changed while names were learnt was seen by nobody. The run need not wait for this look.
+        let look = std::thread::Builder::new().name("host-reload".to_owned());
+        look.spawn(move || first.lock().look()).map_err(|error| unwatched(&error))?;
         Ok(Some(Self { _watcher: watcher, notes }))
     }
 
