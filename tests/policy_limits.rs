@@ -54,6 +54,12 @@ fn a_policy_that_cannot_start_under_its_limits_is_told_which_key_gives_more() {
         let words: Vec<&str> = told.split_whitespace().collect();
         assert!(words.join(" ").contains(text), "{set}: {told}");
     }
+    // A cache of its own, in which nobody has kept what it says of itself.
+    let mut inspect = crate::support::host();
+    inspect.env("XDG_CACHE_HOME", plugins.path().join("cache")).args(["plugin", "inspect"]).arg(&sound);
+    let output = inspect.args(["--set", "policy-limits.instances=1"]).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("raise `policy-limits.instances`"), "{output:?}");
 }
 
 #[test]

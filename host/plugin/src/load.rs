@@ -373,14 +373,19 @@ impl Loader {
     /// It cannot be opened.
     pub fn open_any(&self, source: Source<'_>, limits: &Limits) -> Result<Opened, LoadError> {
         let (bytes, label) = self.read(source)?;
-        let source = Source::Bytes { name: &label.place, bytes: &bytes };
-        match Interfaces::world(&bytes) {
+        let opened = self.open_any_bytes(&bytes, &label, limits)?;
+        self.trust.check_name(&named(&opened.inspection()), &label.place, &bytes)?;
+        Ok(opened)
+    }
+
+    fn open_any_bytes(&self, bytes: &[u8], label: &Label, limits: &Limits) -> Result<Opened, LoadError> {
+        let label = label.clone();
+        Ok(match Interfaces::world(bytes) {
             World::Eviction => {
-                let opened = self.open_policy(source, &self.policy_limits)?;
-                Ok(Opened::Policy(Box::new(opened)))
+                Opened::Policy(Box::new(self.open_policy_bytes(bytes, label, &self.policy_limits)?))
             }
-            World::Strategy => Ok(Opened::Strategy(Box::new(self.open(source, limits)?))),
-        }
+            World::Strategy => Opened::Strategy(Box::new(self.open_bytes(bytes, label, limits)?)),
+        })
     }
 
     /// What a component of either world says of itself and needs. `limits` are those of a strategy's start. One that has
@@ -413,16 +418,10 @@ impl Loader {
     }
 
     fn look(&self, bytes: &[u8], label: &Label, limits: &Limits) -> Result<Inspection, LoadError> {
-        let world = Interfaces::world(bytes);
-        if let Some(known) = self.kept(bytes, label, world) {
-            return Ok(known);
+        match self.kept(bytes, label, Interfaces::world(bytes)) {
+            Some(known) => Ok(known),
+            None => Ok(self.open_any_bytes(bytes, label, limits)?.inspection()),
         }
-        Ok(match world {
-            World::Eviction => {
-                self.open_policy_bytes(bytes, label.clone(), &Limits::of_policies())?.inspection()
-            }
-            World::Strategy => self.open_bytes(bytes, label.clone(), limits)?.inspection(),
-        })
     }
 
     /// What the operator has accepted.

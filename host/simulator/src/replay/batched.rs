@@ -12,7 +12,8 @@ use crate::index::{NIL, at};
 use crate::prefetch::prefetch_at;
 
 /// Requests of a batch. A call of a component costs as much as a hundred requests: among so many it is lost, and what travels
-/// still fits the second-level cache. A quarter of it takes 5 % longer.
+/// still fits the second-level cache. A quarter of it takes 5 % longer (`host sim` of the zipf trace that `bench/simulators/run`
+/// writes, `plugin:lru` at 15,000 objects: 0.85 s where this takes 0.80).
 const BATCH: usize = 4096;
 
 /// Requests between the prefetch of what says where a key is, and its use.
