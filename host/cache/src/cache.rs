@@ -15,26 +15,30 @@ mod expiry;
 mod flight;
 mod inspect;
 mod load;
+mod lookup;
 mod outcome;
 mod probation;
 mod read_buffer;
 mod removed;
+mod scan;
 mod shard;
 mod store;
 mod striped_lock;
 mod table;
+mod update;
 
 pub use builder::Builder;
-pub use expiry::Clock;
+pub use expiry::{Clock, Life};
 pub use inspect::Iter;
 pub use load::{Fill, Served};
 pub use outcome::{Cause, Outcome, Stats};
+pub use update::{Change, Present};
 
 use crate::sync::{AtomicU64, Mutex};
 use hashbrown::Equivalent;
 use host_policy::PolicyFactory;
 use removed::Removed;
-use shard::{Common, Lookup, Shard};
+use shard::{Common, Shard};
 use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
 use store::{Entry, Incoming};
@@ -78,8 +82,8 @@ type Listener<K, V> = Box<dyn Fn(&K, &V, Cause) + Send + Sync>;
 /// return does so in the caller's thread, within the shard's lock. One that is a component has a deadline, runs in a thread that
 /// holds no lock, and is taken for failed when it misses it.
 ///
-/// The key's `Hash` and `Eq`, the value's `Clone`, the clock and the policy run inside a shard's lock and must not use
-/// the cache.
+/// The key's `Hash` and `Eq`, the value's `Clone`, the clock, the policy, and what is handed to a method to read or change an
+/// entry run inside a shard's lock and must not use the cache.
 ///
 /// ```
 /// use host_cache::{Cache, Outcome, builtin};
@@ -121,44 +125,6 @@ impl<K: Hash + Eq, V: Clone> Cache<K, V> {
 }
 
 impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
-    /// The value of `key`. Counts as a hit or a miss, and a hit as a use.
-    ///
-    /// ```
-    /// let cache = host_cache::Cache::builder(100).build();
-    /// cache.insert("key".to_owned(), 1);
-    /// assert_eq!(cache.get("key"), Some(1));
-    /// assert_eq!(cache.get("no such key"), None);
-    /// ```
-    #[inline]
-    pub fn get<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> Option<V> {
-        self.lookup(self.id(key), key)
-    }
-
-    /// The value of `key`, without counting and without telling the policy.
-    ///
-    /// ```
-    /// let cache = host_cache::Cache::builder(100).build();
-    /// cache.insert("key", 1);
-    /// assert_eq!(cache.peek("key"), Some(1));
-    /// assert_eq!(cache.stats().hits, 0);
-    /// ```
-    pub fn peek<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> Option<V> {
-        let hash = self.id(key);
-        self.shard(hash).peek(hash, key, &self.common.expiry, V::clone)
-    }
-
-    /// Whether there is an entry under `key`, without counting and without telling the policy.
-    ///
-    /// ```
-    /// let cache = host_cache::Cache::builder(100).build();
-    /// cache.insert("key", 1);
-    /// assert!(cache.contains("key") && !cache.contains("no such key"));
-    /// ```
-    pub fn contains<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> bool {
-        let hash = self.id(key);
-        self.shard(hash).peek(hash, key, &self.common.expiry, |_| ()).is_some()
-    }
-
     /// Stores `value` under `key`, evicting what the policy says. A value under a key that is there replaces
     /// the older one and counts as a use.
     ///
@@ -218,19 +184,6 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
         self.common.hasher.hash_one(key)
     }
 
-    /// As [`get`](Self::get), for who has the [id](Self::id) of `key` already. With the id of another key it finds nothing.
-    ///
-    /// ```
-    /// let cache = host_cache::Cache::builder(100).build();
-    /// let id = cache.id("key");
-    /// cache.insert_by_id(id, "key", 1);
-    /// assert_eq!((cache.get_by_id(id, "key"), cache.get("key")), (Some(1), Some(1)));
-    /// ```
-    #[inline]
-    pub fn get_by_id<Q: Hash + Equivalent<K> + ?Sized>(&self, id: u64, key: &Q) -> Option<V> {
-        self.lookup(id, key)
-    }
-
     /// As [`insert`](Self::insert), for who has the [id](Self::id) of `key` already. Under the id of another key it is not
     /// found by its key.
     #[inline]
@@ -243,34 +196,6 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
     #[inline]
     pub fn prefetch(&self, id: u64) {
         self.shard(id).prefetch(id);
-    }
-
-    /// A counted lookup.
-    #[inline]
-    fn lookup<Q: Equivalent<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
-        let shard = self.shard(hash);
-        match shard.get(hash, key, &self.common.expiry) {
-            Lookup::Hit(value) => Some(value),
-            Lookup::Miss => None,
-            Lookup::Waiting => self.promote(hash, key),
-            Lookup::Expired => {
-                if let Some(entry) = shard.expire(hash, key, &self.common)
-                    && let Some(listener) = &self.listener
-                {
-                    listener(&entry.key, &entry.value, Cause::Expired);
-                }
-                None
-            }
-        }
-    }
-
-    /// The value of a key that waits on probation.
-    #[cold]
-    fn promote<Q: Equivalent<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
-        let mut removed = Removed::new();
-        let value = self.shard(hash).promote(hash, key, &self.common, &mut removed);
-        self.report(removed);
-        value
     }
 
     #[inline]

@@ -16,7 +16,7 @@ mod prefetch;
 mod shadow;
 mod sync;
 
-pub use cache::{Builder, Cache, Cause, Clock, Fill, Iter, Outcome, Served, Stats};
+pub use cache::{Builder, Cache, Cause, Change, Clock, Fill, Iter, Life, Outcome, Present, Served, Stats};
 pub use hashbrown::Equivalent;
 pub use host_policy::{
     self as policy, Policy, PolicyFactory, RegisterError, Registry, Slot, UnknownPolicy, builtin,

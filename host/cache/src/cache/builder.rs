@@ -107,7 +107,7 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Builder<K, V, S> {
     }
 
     /// What an entry weighs, 0 counting as 1. By default every entry weighs 1. Called once per insert,
-    /// outside locks; must give the same entry the same weight.
+    /// outside locks, but for an [`update`](Cache::update), within whose lock it runs; must give the same entry the same weight.
     ///
     /// ```
     /// let cache = host_cache::Cache::builder(100).weigher(|_, text: &String| text.len() as u64).build();

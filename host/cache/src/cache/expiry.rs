@@ -59,6 +59,31 @@ impl Clock for Monotonic {
     }
 }
 
+/// How long an entry lives that is [stored](super::Cache::insert_until) or [changed](super::Change). A time to be idle, where the
+/// cache has [one](super::Builder::time_to_idle), holds beside each of them.
+///
+/// ```
+/// use host_cache::{Cache, Life};
+///
+/// let cache = Cache::builder(100).build();
+/// cache.insert_until("today", 1, Life::Until(cache.now()));
+/// cache.insert_until("for ever", 2, Life::Endless);
+/// assert_eq!((cache.get("today"), cache.get("for ever")), (None, Some(2)));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// As entries live that are stored without a time of their own: see [`set_time_to_live`](super::Cache::set_time_to_live).
+    /// It begins now.
+    Default,
+    /// As the entry has lived so far, up to the same moment. [`Default`](Self::Default) where there is none.
+    Same,
+    /// Without end.
+    Endless,
+    /// Up to this moment on the [cache's clock](super::Cache::now), in nanoseconds; without end from 584 years on. The entry is
+    /// over its time at once where the moment has passed.
+    Until(Duration),
+}
+
 /// What a cache goes by: its clock and the lifetimes that hold for every entry.
 pub(super) struct Expiry {
     clock: Box<dyn Clock>,
@@ -110,6 +135,28 @@ impl Expiry {
         Some(Lifetime { live: now.saturating_add(live), idle })
     }
 
+    /// The lifetime of an entry that is stored now and lives as `life` says. `before` is the entry that it takes the place
+    /// of, with its lifetime if it has one.
+    pub(super) fn begin_as(&self, life: Life, before: Option<Option<&Lifetime>>) -> Option<Lifetime> {
+        let live = match (life, before) {
+            (Life::Default, _) | (Life::Same, None) => return self.begin(None),
+            (Life::Same, Some(before)) => before.map_or(NEVER, |lifetime| lifetime.live),
+            (Life::Endless, _) => NEVER,
+            (Life::Until(moment), _) => nanoseconds(Some(moment)),
+        };
+        if self.idle == NEVER {
+            return (live != NEVER).then(|| Lifetime { live, idle: AtomicU64::new(NEVER) });
+        }
+        Some(Lifetime { live, idle: AtomicU64::new(self.now().saturating_add(self.idle)) })
+    }
+
+    /// The lifetime of an entry that is not used and lives as `life` says from now on.
+    pub(super) fn renew(&self, life: Life, before: Option<&Lifetime>) -> Option<Lifetime> {
+        let idle = before.map_or(NEVER, |lifetime| lifetime.idle.load(Ordering::Relaxed));
+        let live = self.begin_as(life, Some(before)).map_or(NEVER, |lifetime| lifetime.live);
+        (live != NEVER || idle != NEVER).then(|| Lifetime { live, idle: AtomicU64::new(idle) })
+    }
+
     /// The entry was used.
     #[inline]
     pub(super) fn touch(&self, lifetime: &Lifetime, now: u64) {
@@ -130,6 +177,12 @@ pub(super) struct Lifetime {
 impl Lifetime {
     pub(super) const fn unlimited() -> Self {
         Self { live: NEVER, idle: AtomicU64::new(NEVER) }
+    }
+
+    /// The end of the time to live; `None` where it has none.
+    #[inline]
+    pub(super) fn until(&self) -> Option<Duration> {
+        (self.live != NEVER).then(|| Duration::from_nanos(self.live))
     }
 
     #[inline]

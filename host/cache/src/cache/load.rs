@@ -111,13 +111,15 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
     ) -> Result<(V, Served), E> {
         let hash = self.id(&key);
         let shard = self.shard(hash);
-        if let Some(value) = self.lookup(hash, &key) {
+        if let Some(value) = self.lookup(hash, &key, V::clone) {
             return Ok((value, Served::Hit));
         }
         loop {
             match shard.flights.join(hash, &key) {
                 Role::Lead(lead) => {
-                    if let Some(value) = shard.peek(hash, &key, &self.common.expiry, V::clone) {
+                    if let Some(value) =
+                        shard.peek(hash, &key, &self.common.expiry, |found| found.value.clone())
+                    {
                         lead.land(&value);
                         self.waited(hash, &key);
                         return Ok((value, Served::Waited));
@@ -164,13 +166,15 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
     ) -> Result<(V, Served), E> {
         let hash = self.id(&key);
         let shard = self.shard(hash);
-        if let Some(value) = self.lookup(hash, &key) {
+        if let Some(value) = self.lookup(hash, &key, V::clone) {
             return Ok((value, Served::Hit));
         }
         loop {
             match shard.flights.join(hash, &key) {
                 Role::Lead(lead) => {
-                    if let Some(value) = shard.peek(hash, &key, &self.common.expiry, V::clone) {
+                    if let Some(value) =
+                        shard.peek(hash, &key, &self.common.expiry, |found| found.value.clone())
+                    {
                         lead.land(&value);
                         self.waited(hash, &key);
                         return Ok((value, Served::Waited));
@@ -335,7 +339,7 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
         }
         let Role::Lead(lead) = shard.flights.join(hash, key) else { return Err(Fill::UnderWay) };
         // As in a read-through: the load that was just missed may have been stored meanwhile.
-        if let Some(value) = shard.peek(hash, key, &self.common.expiry, V::clone) {
+        if let Some(value) = shard.peek(hash, key, &self.common.expiry, |found| found.value.clone()) {
             lead.land(&value);
             return Err(Fill::Present);
         }

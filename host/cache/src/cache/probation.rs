@@ -12,6 +12,7 @@
 //!
 //! The queue keeps a line for an entry that has left otherwise, until that line is the oldest or such lines are the most.
 
+use super::Present;
 use super::expiry::Lifetime;
 use super::store::{Entry, Incoming};
 use hashbrown::{Equivalent, HashTable};
@@ -42,6 +43,10 @@ pub(super) enum Room {
 impl<K, V> Waiting<K, V> {
     pub(super) fn is_expired(&self, now: u64) -> bool {
         self.lifetime.as_ref().is_some_and(|lifetime| lifetime.is_expired(now))
+    }
+
+    pub(super) fn present(&self) -> Present<'_, V> {
+        Present::new(&self.entry.value, self.lifetime.as_ref())
     }
 }
 
@@ -95,6 +100,23 @@ impl<K, V> Probation<K, V> {
 
     pub(super) fn find<Q: Equivalent<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<&Waiting<K, V>> {
         self.table.find(hash, |waiting| waiting.hash == hash && key.equivalent(&waiting.entry.key))
+    }
+
+    pub(super) fn find_mut<Q: Equivalent<K> + ?Sized>(
+        &mut self,
+        hash: u64,
+        key: &Q,
+    ) -> Option<&mut Waiting<K, V>> {
+        self.table.find_mut(hash, |waiting| waiting.hash == hash && key.equivalent(&waiting.entry.key))
+    }
+
+    /// The entry of this number, of those that are numbered up to [`numbers`](Self::numbers); some numbers have none.
+    pub(super) fn numbered(&self, number: usize) -> Option<&Waiting<K, V>> {
+        self.table.get_bucket(number)
+    }
+
+    pub(super) fn numbers(&self) -> usize {
+        self.table.num_buckets()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Waiting<K, V>> {

@@ -8,7 +8,7 @@
 //!
 //! A lookup leaves its hit in a [`ReadBuffer`]; when that is full it *tries* `order`. The flights have a lock
 //! of their own, taken inside `order` or alone. User code that runs inside a lock is the key's `Hash` and `Eq`, the
-//! value's `Clone`, the clock and the policy. One that is a component is [not called](mod@deferred) there. Values are dropped, and the listener is called, by
+//! value's `Clone`, what reads or changes an entry in place, the clock and the policy. One that is a component is [not called](mod@deferred) there. Values are dropped, and the listener is called, by
 //! the caller after all locks are released: changes hand out what left the cache as [`Removed`](super::removed::Removed).
 //!
 //! A policy that cannot name a resident entry to evict has lost track of them. The fallback then takes the shard over, which is
@@ -18,12 +18,14 @@ mod ahead;
 mod change;
 mod control;
 mod deferred;
+mod pass;
+mod update;
 
+use super::Present;
 use super::expiry::Expiry;
 use super::flight::Flights;
-use super::probation::Probation;
 use super::read_buffer::ReadBuffer;
-use super::store::{Entry, Store, Stored, short};
+use super::store::{Store, Stored, short};
 use super::striped_lock::{OrderGuard, ReadGuard, StripedLock};
 use super::table::TableAddress;
 use crate::sync::{AtomicU64, Mutex, Ordering};
@@ -108,12 +110,12 @@ pub(super) struct Shard<K, V> {
     weighed: bool,
 }
 
-/// What a lookup found.
-pub(super) enum Lookup<V> {
-    Hit(V),
+/// What a lookup found, that was to do `F` with it.
+pub(super) enum Lookup<R, F> {
+    Hit(R),
     Miss,
     /// An entry on probation, to be [taken](Shard::promote) from there; counted as a miss until then.
-    Waiting,
+    Waiting(F),
     /// An entry whose time is over, which counts as a miss.
     Expired,
 }
@@ -143,18 +145,21 @@ impl<K: Eq, V> Shard<K, V> {
         self.address.fetch(short(hash));
     }
 
-    /// A counted lookup.
+    /// A counted lookup, that lets `read` see what it finds.
     #[inline]
-    pub(super) fn get<Q: Equivalent<K> + ?Sized>(&self, hash: u64, key: &Q, expiry: &Expiry) -> Lookup<V>
-    where
-        V: Clone,
-    {
+    pub(super) fn get<Q: Equivalent<K> + ?Sized, R, F: FnOnce(&V) -> R>(
+        &self,
+        hash: u64,
+        key: &Q,
+        expiry: &Expiry,
+        read: F,
+    ) -> Lookup<R, F> {
         self.address.fetch(short(hash));
         let mut reading = self.lock.read();
         let (store, buffer) = reading.parts();
         let Some((slot, entry)) = store.find(hash, key) else {
             buffer.misses += 1;
-            return if store.waiting(hash, key).is_some() { Lookup::Waiting } else { Lookup::Miss };
+            return if store.waiting(hash, key).is_some() { Lookup::Waiting(read) } else { Lookup::Miss };
         };
         if let Some(lifetime) = store.lifetime(slot) {
             let now = expiry.now();
@@ -164,14 +169,14 @@ impl<K: Eq, V> Shard<K, V> {
             }
             expiry.touch(lifetime, now);
         }
-        let value = entry.value.clone();
+        let result = read(&entry.value);
         if !buffer.push(slot)
             && let Some(work) = apply_full(&mut reading)
         {
             drop(reading);
             self.run_deferred(work);
         }
-        Lookup::Hit(value)
+        Lookup::Hit(result)
     }
 
     /// Lets `look` at the entry without counting it and without telling the policy.
@@ -180,17 +185,17 @@ impl<K: Eq, V> Shard<K, V> {
         hash: u64,
         key: &Q,
         expiry: &Expiry,
-        look: impl FnOnce(&V) -> R,
+        look: impl FnOnce(Present<'_, V>) -> R,
     ) -> Option<R> {
         let mut reading = self.lock.read();
         let (store, _) = reading.parts();
         let Some((slot, entry)) = store.find(hash, key) else {
             let waiting = store.waiting(hash, key)?;
             let over = waiting.lifetime.is_some() && waiting.is_expired(expiry.now());
-            return (!over).then(|| look(&waiting.entry.value));
+            return (!over).then(|| look(waiting.present()));
         };
         let over = store.has_lifetimes() && store.is_expired(slot, expiry.now());
-        (!over).then(|| look(&entry.value))
+        (!over).then(|| look(Present::new(&entry.value, store.lifetime(slot))))
     }
 
     /// Whether the fallback stands in for a policy that lost track.
@@ -206,23 +211,6 @@ impl<K: Eq, V> Shard<K, V> {
             lookups.1 += buffer.misses;
         });
         lookups
-    }
-
-    /// Shows every entry that is not over its time. Lookups go on, changes wait.
-    pub(super) fn for_each(&self, expiry: &Expiry, visit: &mut impl FnMut(&K, &V)) {
-        let mut guard = self.lock.order();
-        let (_, store) = guard.parts();
-        let now = if store.has_lifetimes() { expiry.now() } else { 0 };
-        for (slot, Entry { key, value }) in store.entries() {
-            if !store.is_expired(slot, now) {
-                visit(key, value);
-            }
-        }
-        for waiting in store.probation().into_iter().flat_map(Probation::iter) {
-            if waiting.lifetime.is_none() || !waiting.is_expired(expiry.now()) {
-                visit(&waiting.entry.key, &waiting.entry.value);
-            }
-        }
     }
 }
 

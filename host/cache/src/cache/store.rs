@@ -131,6 +131,15 @@ impl<K, V> Store<K, V> {
         self.probation()?.find(hash, key)
     }
 
+    /// As [`waiting`](Self::waiting). Its weight stays as it is.
+    pub(super) fn waiting_mut<Q: Equivalent<K> + ?Sized>(
+        &mut self,
+        hash: u64,
+        key: &Q,
+    ) -> Option<&mut Waiting<K, V>> {
+        self.probation.as_deref_mut()?.find_mut(hash, key)
+    }
+
     /// Puts an entry on probation, whose key is not there.
     pub(super) fn put_on_probation(&mut self, incoming: Incoming<K, V>, room: Room) {
         self.weight += incoming.weight;
@@ -169,6 +178,12 @@ impl<K, V> Store<K, V> {
 
     pub(super) fn entries(&self) -> impl Iterator<Item = (Slot, &Entry<K, V>)> {
         self.table.iter().map(|stored| (stored.slot(), &stored.entry))
+    }
+
+    /// Shows the entries from a hash on that belong to the same group of the table, and gives the hash to go on with; `None`
+    /// at the end. The order of hashes does not depend on the size of the table.
+    pub(super) fn visit_group(&self, from: u32, mut visit: impl FnMut(Slot, &Entry<K, V>)) -> Option<u32> {
+        self.table.visit_home(from, |stored| stored.hash, |stored| visit(stored.slot(), &stored.entry))
     }
 
     /// Tells those without the lock where the entries lie, if that has changed.

@@ -154,6 +154,12 @@ fn home(hash: u32, groups: usize) -> usize {
     usize::try_from(spread >> 32).unwrap_or(0)
 }
 
+/// The least hash whose home is this group; `None` where there is no such group.
+fn first_of(group: usize, groups: usize) -> Option<u32> {
+    let first = (u64::try_from(group).ok()? << 32).div_ceil(u64::try_from(groups).ok()?.max(1));
+    u32::try_from(first).ok().filter(|_| group < groups)
+}
+
 #[inline]
 const fn after(group: usize, groups: usize) -> usize {
     if group + 1 == groups { 0 } else { group + 1 }
@@ -230,6 +236,35 @@ impl<T> Table<T> {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
         self.groups.iter().flat_map(|group| group.items.iter().flatten())
+    }
+
+    /// Shows the items from a hash on whose home group is the one of that hash, and gives the first hash of the next group;
+    /// `None` where there is none. A larger hash has no smaller home: whoever goes on like this comes by every item once,
+    /// also where the table grows in between.
+    pub(super) fn visit_home(
+        &self,
+        from: u32,
+        hash_of: impl Fn(&T) -> u32,
+        mut visit: impl FnMut(&T),
+    ) -> Option<u32> {
+        let groups = self.groups.len();
+        let first = home(from, groups);
+        let mut number = first;
+        for _ in 0..groups {
+            let group = &self.groups[number];
+            for item in group.items.iter().flatten() {
+                let hash = hash_of(item);
+                if hash >= from && home(hash, groups) == first {
+                    visit(item);
+                }
+            }
+            // The others of this home are among those that passed by.
+            if group.tags.passed() == 0 {
+                break;
+            }
+            number = after(number, groups);
+        }
+        first_of(first + 1, groups)
     }
 
     /// Whether the next insert has to be preceded by [`grow`](Self::grow).
@@ -354,58 +389,4 @@ impl<T> Table<T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Table, Tags, WIDTH};
-    use proptest::prelude::*;
-    use std::collections::BTreeMap;
-
-    proptest! {
-        /// Against a map. Few hashes and fewer groups, so that groups overflow.
-        #[test]
-        fn is_a_map(steps in prop::collection::vec((0u32..60, any::<bool>()), 0..600)) {
-            let hash_of = |key: u32| ((key % 3) << 30) | (key % 5);
-            let mut table = Table::new();
-            let mut places = BTreeMap::new();
-            for (key, insert) in steps {
-                let found = table.find(hash_of(key), |&held| held == key).map(|(place, _)| place);
-                prop_assert_eq!(found, places.get(&key).copied());
-                if found.is_none() && insert {
-                    if table.is_full() {
-                        table.grow(u64::MAX, |&key| hash_of(key), |&key, place| { places.insert(key, place); });
-                    }
-                    places.insert(key, table.insert(hash_of(key), key));
-                } else if let Some(place) = found && !insert {
-                    let moved = |&key: &u32, place| { places.insert(key, place); };
-                    prop_assert_eq!(table.remove(place, hash_of(key), |&key| hash_of(key), moved), Some(key));
-                    places.remove(&key);
-                }
-                prop_assert_eq!(table.len(), places.len());
-                for group in table.groups.iter().filter(|group| group.tags.passed() > 0) {
-                    prop_assert!(group.items.iter().all(Option::is_some), "a group that was passed by is full");
-                }
-            }
-            let mut left: Vec<u32> = table.iter().copied().collect();
-            left.sort_unstable();
-            prop_assert_eq!(left, places.keys().copied().collect::<Vec<_>>());
-            while let Some((key, place)) = places.pop_first() {
-                let moved = |&key: &u32, place| { places.insert(key, place); };
-                prop_assert_eq!(table.remove(place, hash_of(key), |&key| hash_of(key), moved), Some(key));
-            }
-            prop_assert!(table.groups.iter().all(|group| group.tags == Tags(0)), "no trace is left of what was removed");
-        }
-
-        /// What is found may be one too many, which an item's comparison corrects; never one too few, and a free place
-        /// is free.
-        #[test]
-        fn tags_are_found(tags: u64, tag: u8, place in 0..WIDTH) {
-            let mut tags = Tags(tags);
-            tags.set(place, tag);
-            let bytes = tags.0.to_le_bytes();
-            for (place, &byte) in bytes.iter().enumerate().take(WIDTH) {
-                prop_assert!(byte != tag || (tags.matching(tag) >> (8 * place)) & 0x80 != 0);
-            }
-            let free = bytes.iter().take(WIDTH).position(|&byte| byte == 0);
-            prop_assert_eq!(free, Some(tags.free()).filter(|&place| place < WIDTH));
-        }
-    }
-}
+mod tests;

@@ -87,58 +87,57 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         })
     }
 
-    /// Takes an entry that was asked for off probation, and tells the policy of it. `None` where it is not there.
+    /// Takes an entry that was asked for off probation, lets `read` see it, and tells the policy of it. `None` where it is not
+    /// there.
     #[cold]
-    pub(in super::super) fn promote<Q: Equivalent<K> + ?Sized>(
+    pub(in super::super) fn promote<Q: Equivalent<K> + ?Sized, R>(
         &self,
         hash: u64,
         key: &Q,
         common: &Common<impl BuildHasher>,
         removed: &mut Removed<K, V>,
-    ) -> Option<V>
-    where
-        V: Clone,
-    {
+        read: impl FnOnce(&V) -> R,
+    ) -> Option<R> {
         self.change(|order, store| {
-            let value = if let Some((slot, entry)) = store.find(hash, key) {
+            let result = if let Some((slot, entry)) = store.find(hash, key) {
                 // Another lookup was faster.
                 order.policy.on_hit(slot);
-                entry.value.clone()
+                read(&entry.value)
             } else {
-                self.leave_probation(order, store, (hash, key), common, removed)?
+                self.leave_probation(order, store, (hash, key), common, removed, read)?
             };
             count(&self.counters.promoted);
-            Some(value)
+            Some(result)
         })
     }
 
-    pub(super) fn leave_probation<Q: Equivalent<K> + ?Sized>(
+    pub(super) fn leave_probation<Q: Equivalent<K> + ?Sized, R>(
         &self,
         order: &mut Order,
         store: &mut Store<K, V>,
         (hash, key): (u64, &Q),
         common: &Common<impl BuildHasher>,
         removed: &mut Removed<K, V>,
-    ) -> Option<V>
-    where
-        V: Clone,
-    {
+        read: impl FnOnce(&V) -> R,
+    ) -> Option<R> {
+        let waiting = store.waiting(hash, key)?;
+        let over = waiting.lifetime.is_some() && waiting.is_expired(common.expiry.now());
+        // While it still waits: where this panics, nothing is lost.
+        let result = (!over).then(|| read(&waiting.entry.value));
         let Waiting { weight, lifetime, entry, room, .. } =
             store.take_waiting(|probation| probation.take(hash, key))?;
+        if over {
+            count(&self.counters.expired);
+            removed.push(entry, Cause::Expired);
+            return None;
+        }
         if let Some(lifetime) = &lifetime {
-            let now = common.expiry.now();
-            if lifetime.is_expired(now) {
-                count(&self.counters.expired);
-                removed.push(entry, Cause::Expired);
-                return None;
-            }
-            common.expiry.touch(lifetime, now);
+            common.expiry.touch(lifetime, common.expiry.now());
         }
         if room == Room::Spare {
             count(&self.counters.spare_asked);
         }
-        let value = entry.value.clone();
         self.admit(order, store, Incoming { hash, weight, lifetime, entry }, common, removed);
-        Some(value)
+        result
     }
 }

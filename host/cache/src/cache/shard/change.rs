@@ -13,7 +13,7 @@ use std::hash::{BuildHasher, Hash};
 
 /// Slots that an insert looks at for entries whose time is over. A shard is looked through once in so many
 /// inserts as a fraction of its entries.
-const SWEEP: u32 = 4;
+pub(super) const SWEEP: u32 = 4;
 
 impl<K: Eq + Hash, V> Shard<K, V> {
     /// Runs a change with everything held. The policy is told of all buffered hits before, and the copied figures are
@@ -286,9 +286,7 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         key: &Q,
         common: &Common<impl BuildHasher>,
         removed: &mut Removed<K, V>,
-    ) where
-        V: Clone,
-    {
+    ) {
         let mut guard = self.lock.order();
         guard.each_stripe(|order, buffer| buffer.apply(&mut *order.policy));
         count(&self.counters.waited);
@@ -298,7 +296,7 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         } else if store.waiting(hash, key).is_some() {
             self.change_with(guard, |order, store| {
                 // The value is in the caller's hands already.
-                drop(self.leave_probation(order, store, (hash, key), common, removed));
+                self.leave_probation(order, store, (hash, key), common, removed, |_| ());
             });
         }
     }
