@@ -4,6 +4,7 @@ pub(crate) mod ledger;
 pub(crate) mod plugin;
 pub(crate) mod profile;
 pub(crate) mod run;
+pub(crate) mod serve;
 pub(crate) mod sim;
 pub(crate) mod trace;
 

@@ -36,6 +36,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(commands::run::Run),
+    Serve(commands::serve::Serve),
     Sim(commands::sim::Sim),
     Trace(commands::trace::Trace),
     Plugin(commands::plugin::Plugin),
@@ -82,6 +83,7 @@ impl Arguments {
         self.log.install()?;
         match self.command {
             Command::Run(run) => run.execute(),
+            Command::Serve(serve) => serve.execute(),
             Command::Sim(sim) => sim.execute(),
             Command::Trace(trace) => trace.execute(),
             Command::Plugin(plugin) => plugin.execute(),

@@ -17,7 +17,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// The keys that belong to no dial. Caches are measured in megabytes; the floor of the cap only excludes slips of the
 /// unit.
-const OTHERS: [Key; 50] = [
+const OTHERS: [Key; 61] = [
     key("summary", Kind::Text),
     key("optimise", Kind::Choice(&["throughput", "latency", "memory", "bandwidth"])),
     bound("memory.cap", Kind::Bytes(1_000, 1_000_000_000_000_000)),
@@ -68,6 +68,17 @@ const OTHERS: [Key; 50] = [
     bound("plugins.compile-memory", Kind::Bytes(10_000_000, 1_000_000_000_000)),
     key("plugins.compile-time", Kind::Span(Duration::from_secs(1), Duration::from_secs(3_600))),
     key("plugins.strict", Kind::Flag),
+    key("serve.resp", Kind::Text),
+    key("serve.unix", Kind::Text),
+    key("serve.password", Kind::Text),
+    key("serve.threads", Kind::Count(0, 1_024)),
+    key("serve.max-clients", Kind::Count(1, 1_000_000)),
+    key("serve.idle-timeout", Kind::Span(Duration::ZERO, Duration::from_secs(31_536_000))),
+    key("serve.max-arguments", Kind::Count(1, 1_048_576)),
+    key("serve.max-bulk", Kind::Bytes(1_024, 4_294_967_296)),
+    key("serve.max-output", Kind::Bytes(65_536, 4_294_967_296)),
+    key("serve.slow-log", Kind::Span(Duration::ZERO, MINUTE)),
+    key("serve.slow-log-entries", Kind::Count(0, 100_000)),
 ];
 
 /// Every key, in the order of `defaults.toml`, which is the order in which they are printed.

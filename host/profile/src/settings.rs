@@ -44,11 +44,40 @@ pub struct Settings {
     pub policy_limits: PolicyLimitSettings,
     /// Where further components are found, and what compiling one may take.
     pub plugins: PluginSettings,
+    /// How clients are served.
+    pub serve: ServeSettings,
     /// The strategies that have a table, by name, those switched off included.
     pub strategies: Vec<StrategySettings>,
     /// One sentence for each value that was lowered to the machine or to the cap.
     pub notes: Vec<String>,
     rows: Vec<Row>,
+}
+
+/// How clients are served.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServeSettings {
+    /// Address for clients of Redis.
+    pub resp: Option<String>,
+    /// Path of a socket.
+    pub unix: Option<PathBuf>,
+    /// What clients have to give first; empty: nothing.
+    pub password: String,
+    /// Threads that serve; 0: one for each core.
+    pub threads: u32,
+    /// Clients at once.
+    pub max_clients: u32,
+    /// A client that has sent nothing for so long is turned away; zero: none is.
+    pub idle_timeout: Duration,
+    /// Arguments of one command.
+    pub max_arguments: u32,
+    /// Bytes of one argument.
+    pub max_bulk: Bytes,
+    /// Bytes that may wait for one client.
+    pub max_output: Bytes,
+    /// Commands that take as long are in the slow log.
+    pub slow_log: Duration,
+    /// Entries of the slow log.
+    pub slow_log_entries: u32,
 }
 
 /// Limits over all parts.

@@ -8,6 +8,16 @@ pub enum Command {
         /// Why, in words.
         reason: String,
     },
+    /// Put a value in force by the operator's word, which no range of the profile binds. What is being judged of the dial is closed;
+    /// strategies go on from here.
+    Set {
+        /// The dial.
+        dial: host_contract::Dial,
+        /// Its value.
+        value: host_contract::Value,
+        /// Who wants it, in words.
+        by: String,
+    },
     /// Go on under other settings: ranges, arbitration, cool-down, interval and memory cap. A value that is out of its new
     /// range moves to the nearest inside. Strategies stay as they are.
     Reload(Box<host_profile::Settings>),

@@ -11,7 +11,7 @@ use host_contract::dial::{CPU_WORKERS, IO_WORKERS, PREFETCH_IN_FLIGHT};
 use host_contract::gauge::Values;
 use host_contract::number::to_f64;
 use host_contract::snapshot::{self, Snapshot, System};
-use host_contract::{Dial, Range};
+use host_contract::{Dial, Range, Value};
 use host_control::ledger::{Commanded, Decision, End, Record, Requests, RulesChanged, Run};
 use host_control::{Actuators, ControlLoop, Controls, NoSuchStrategy, Registration, Status};
 use host_executor::Executor;
@@ -242,6 +242,18 @@ impl ControlPlane {
             shadows.set_capacity(self.shadow_capacity);
         }
         if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
+    }
+
+    /// Puts a value in force. What was being judged of the dial is closed, and what strategies fall back to is this value from here.
+    ///
+    /// # Errors
+    /// The dial does not take it, in words.
+    pub(crate) fn set(&mut self, dial: Dial, value: &Value) -> Result<(), String> {
+        self.actuators.apply(dial, value)?;
+        self.control.start_from(dial, value.clone());
+        let records = self.control.overruled(dial, &self.last);
+        self.ledger.write(records);
+        Ok(())
     }
 
     /// Stops consulting a strategy; what it holds returns to the starting values.

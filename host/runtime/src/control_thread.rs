@@ -182,6 +182,12 @@ impl Ticking {
                     self.tick();
                     Ok(())
                 }
+                Command::Set { dial, value, by } => {
+                    let set = self.with.control.set(dial, &value).map_err(HostError::NotPutInForce);
+                    set.map(|()| {
+                        self.with.control.commanded(now, "set", format!("{dial} = {value}: {by}"));
+                    })
+                }
                 Command::Reload(settings) => {
                     self.with.interval = settings.control.tick;
                     self.with.control.commanded(now, "reload", settings.profile.clone());

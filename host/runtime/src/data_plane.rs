@@ -12,13 +12,12 @@ use std::time::Duration;
 
 use ahash::RandomState;
 use host_cache::{Cache, SampleTap};
-use host_contract::Unit;
 use host_prefetch::Prefetcher;
 
 use crate::access_log::Position;
 use crate::key::Key;
 use crate::request_metrics::RequestMetrics;
-use crate::value::Value;
+use crate::value::{Value, Weighing};
 
 /// The cache of a host.
 pub(crate) type Store = Cache<Key, Value, RandomState>;
@@ -26,8 +25,7 @@ pub(crate) type Store = Cache<Key, Value, RandomState>;
 /// The parts that a request passes.
 pub(crate) struct DataPlane {
     pub(crate) cache: Arc<Store>,
-    /// Unit of the capacity.
-    pub(crate) unit: Unit,
+    pub(crate) weighing: Weighing,
     pub(crate) prefetcher: Arc<Prefetcher>,
     pub(crate) metrics: RequestMetrics,
     /// The way to the shadows; none where there are none, and in virtual time, where they are fed at once.
@@ -91,7 +89,18 @@ impl DataPlane {
 
     /// What an entry counts for against the capacity.
     pub(crate) fn weight(&self, key: &Key, value: &Value) -> u64 {
-        value.weight_under(key, self.unit)
+        value.weight_under(key, self.weighing)
+    }
+
+    /// The same, of a value that weighs so much under a key of bytes.
+    pub(crate) fn weight_of_bytes(&self, key: &[u8], weight: u64) -> u64 {
+        self.weighing.of(u64::try_from(key.len()).unwrap_or(u64::MAX), weight)
+    }
+
+    /// So many requests have ended, each `time` after its arrival.
+    pub(crate) fn finished_alike(&self, time: Duration, requests: u64) {
+        let count = self.metrics.finished_alike(time, requests);
+        self.trigger.passed(count.saturating_sub(requests), count);
     }
 
     /// A request, or a piece of work, has ended `time` after its arrival.
@@ -138,7 +147,14 @@ impl TickTrigger {
     }
 
     fn at(&self, count: u64) {
-        if count == self.next.load(Ordering::Relaxed)
+        self.passed(count.saturating_sub(1), count);
+    }
+
+    /// The count went from `before` to `count`.
+    fn passed(&self, before: u64, count: u64) {
+        let next = self.next.load(Ordering::Relaxed);
+        if before < next
+            && next <= count
             && let Some(thread) = self.thread.get()
         {
             thread.unpark();

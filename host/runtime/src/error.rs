@@ -48,6 +48,9 @@ pub enum HostError {
         .0.as_secs()
     )]
     ShutdownTimedOut(Duration),
+    /// A connection, or whoever else has the host, still uses it.
+    #[error("the host is still used and was not ended in order")]
+    StillUsed,
     /// A bug of the host, reported rather than hidden.
     #[error(
         "the control thread ended unexpectedly; please report this with the ledger of the run (--ledger FILE)"

@@ -39,6 +39,7 @@ use crate::control_plane::Finished;
 use crate::control_thread::{self, Commander, ControlThread};
 use crate::error::HostError;
 use crate::key::Key;
+use crate::keyspace::Keyspace;
 use crate::ledger::{Ledger, Subscription};
 use crate::live::Live;
 use crate::options::Options;
@@ -60,6 +61,8 @@ pub struct HostStats {
     pub misses: u64,
     /// Entries that were evicted.
     pub evictions: u64,
+    /// Entries that were removed because their time was over.
+    pub expired: u64,
     /// Entries held.
     pub entries: u64,
     /// What they count for with their keys, in the unit of the capacity.
@@ -129,6 +132,12 @@ impl Host {
         self.live.plane.cache.remove(&key.into())
     }
 
+    /// The keys of bytes and their values, for who serves them to clients.
+    #[must_use]
+    pub fn keyspace(&self) -> Keyspace {
+        Keyspace::new(Arc::clone(&self.live))
+    }
+
     /// Begins to load these keys, which were asked for most before, the hottest first: in quiet periods, and into room that
     /// nobody needs, so that nothing is evicted for them. [`Finished::hot`] of the last run names them. What an earlier call
     /// has not reached yet is given up.
@@ -152,6 +161,7 @@ impl Host {
             hits,
             misses,
             evictions: cache.evictions,
+            expired: cache.expired,
             entries: cache.entries,
             used: cache.weight,
             capacity: cache.capacity,

@@ -1,7 +1,9 @@
 //! What an entry is stored under.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use host_cache::Equivalent;
 use host_contract::split_mix::mix;
 
 /// A key: a number, or bytes.
@@ -16,7 +18,7 @@ use host_contract::split_mix::mix;
 /// assert_eq!(Key::from("user:1"), Key::from("user:1".as_bytes()));
 /// assert!(Key::from("user:1").number() < 1 << 53);
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Key {
     /// A number, such as that of a block. Its order may mean something.
     Number(u64),
@@ -34,7 +36,7 @@ impl Key {
     pub fn number(&self) -> u64 {
         match self {
             Self::Number(number) => number & LARGEST,
-            Self::Bytes(bytes) => hash(bytes) & LARGEST,
+            Self::Bytes(bytes) => ByteKey(bytes).number(),
         }
     }
 
@@ -46,6 +48,38 @@ impl Key {
             Self::Number(_) => 0,
             Self::Bytes(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
         }
+    }
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Self::Number(number) => (0_isize, number).hash(state),
+            Self::Bytes(bytes) => ByteKey(bytes).hash(state),
+        }
+    }
+}
+
+/// A key of bytes that somebody else owns: a lookup by it allocates nothing.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ByteKey<'a>(pub(crate) &'a [u8]);
+
+impl ByteKey<'_> {
+    /// The [number](Key::number) of the key.
+    pub(crate) fn number(self) -> u64 {
+        hash(self.0) & LARGEST
+    }
+}
+
+impl Hash for ByteKey<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(self.0);
+    }
+}
+
+impl Equivalent<Key> for ByteKey<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        matches!(key, Key::Bytes(bytes) if **bytes == *self.0)
     }
 }
 

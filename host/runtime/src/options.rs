@@ -22,6 +22,9 @@ pub struct Scope {
     pub capacity: u64,
     /// What an entry weighs on average, as far as one knows; at least 1. It sets the shadows' first sampling rate.
     pub mean_weight: u64,
+    /// Bytes that an entry takes beside its key and value, and counts for where the capacity is in bytes: 0 where the capacity
+    /// speaks of keys and values alone.
+    pub entry_bytes: u64,
     /// What strategies may know of the run.
     pub run: RunInfo,
     /// What is run, for the first line of the ledger.
@@ -55,6 +58,7 @@ impl Options {
             policies: Arc::default(),
             capacity,
             mean_weight: 1_024,
+            entry_bytes: 0,
             run,
             workload: "a host".to_owned(),
         };

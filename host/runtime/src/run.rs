@@ -306,6 +306,7 @@ impl Side<'_> {
         let scope = Scope {
             capacity: self.prepared.capacity,
             mean_weight: self.prepared.mean_weight,
+            entry_bytes: 0,
             run,
             workload: self.header.clone(),
             settings: settings.clone(),

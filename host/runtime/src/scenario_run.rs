@@ -96,6 +96,7 @@ pub fn run_scenario(
     let scope = Scope {
         capacity: 1,
         mean_weight: 1,
+        entry_bytes: 0,
         run: RunInfo {
             clock: Clock::Virtual,
             objective: settings.optimise,

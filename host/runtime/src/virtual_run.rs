@@ -203,6 +203,7 @@ pub fn run_virtual(
         policies: Arc::clone(&options.policies),
         capacity,
         mean_weight: steps.mean_weight(),
+        entry_bytes: 0,
         run: RunInfo {
             clock: Clock::Virtual,
             objective: settings.optimise,

@@ -6,7 +6,7 @@ use std::time::Instant;
 use ahash::RandomState;
 use host_cache::{Cache, Cause, PolicyFactory, Shadows, UnknownPolicy, builtin};
 use host_contract::dial::CACHE_CAPACITY;
-use host_contract::{Grant, Unit};
+use host_contract::Grant;
 use host_control::{ControlLoop, Registration};
 use host_executor::{Executor, ExecutorError};
 use host_prefetch::Prefetcher;
@@ -25,7 +25,7 @@ use crate::ranges::{loop_config, prefetches, ranges};
 use crate::request_metrics::RequestMetrics;
 use crate::rule_book::Rules;
 use crate::snapshot_builder::SnapshotBuilder;
-use crate::value::Value;
+use crate::value::{Value, Weighing};
 use crate::virtual_clock::VirtualClock;
 
 /// A cache at the starting policy that tells the prefetcher what leaves it. With a virtual clock it has one shard, is hashed
@@ -33,7 +33,7 @@ use crate::virtual_clock::VirtualClock;
 fn store(
     (start, fallback): (&PolicyFactory, &PolicyFactory),
     capacity: u64,
-    unit: Unit,
+    weighing: Weighing,
     clock: Option<Arc<VirtualClock>>,
     watcher: Arc<Prefetcher>,
 ) -> Store {
@@ -41,18 +41,26 @@ fn store(
     let builder = Cache::builder(capacity)
         .policy(start)
         .fallback(fallback)
-        .weigher(move |key: &Key, value: &Value| value.weight_under(key, unit))
+        .weigher(move |key: &Key, value: &Value| value.weight_under(key, weighing))
         .listener(move |key: &Key, value: &Value, cause| match cause {
             Cause::Replaced => {}
-            Cause::Evicted => watcher.displaced(key.number(), value.weight_under(key, unit)),
+            Cause::Evicted => watcher.displaced(key.number(), value.weight_under(key, weighing)),
             _ => watcher.evicted(key.number()),
         });
     let store = match clock {
         Some(clock) => builder.shards(1).hasher(fixed_hasher()).clock(move || clock.now()).build(),
-        None => builder.build(),
+        None => builder.clock(wall_clock()).build(),
     };
     store.set_probation_share(share);
     store
+}
+
+/// The time since the UNIX epoch, which never runs backwards: lifetimes are told and kept as moments that other hosts and
+/// later runs know. Whoever sets the machine's clock back or forward while a host runs does not move the ends of lives.
+fn wall_clock() -> impl host_cache::Clock {
+    let epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let started = Instant::now();
+    move || epoch + started.elapsed()
 }
 
 /// Shadows of the basic policies, and of the one to start with, at the present capacity and the others that `registrations`
@@ -152,11 +160,12 @@ impl Parts {
         registrations: Vec<Registration>,
         ledger: Ledger,
     ) -> Result<Self, UnknownPolicy> {
-        let Scope { settings, policies, capacity, mean_weight, run, workload } = scope;
+        let Scope { settings, policies, capacity, mean_weight, entry_bytes, run, workload } = scope;
+        let weighing = Weighing { unit: run.unit, entry: *entry_bytes };
         let start = &policies.parse(&settings.cache.policy)?;
         let prefetcher = Arc::new(prefetcher(settings, *capacity, *mean_weight, run.seed, clock.clone()));
         let fallback = &policies.parse(&settings.cache.fallback_policy)?;
-        let cache = Arc::new(store((start, fallback), *capacity, run.unit, clock, Arc::clone(&prefetcher)));
+        let cache = Arc::new(store((start, fallback), *capacity, weighing, clock, Arc::clone(&prefetcher)));
         let wanted = settings.cache.shadows && !registrations.is_empty();
         let shadows = wanted.then(|| shadows(start, &registrations, *capacity, *mean_weight));
         // In virtual time a request is shown to the shadows when it is made: nothing may be dropped.
@@ -198,7 +207,7 @@ impl Parts {
         control.begin(&settings.profile, workload);
         let metrics = RequestMetrics::default();
         let plane =
-            DataPlane { cache, unit: run.unit, prefetcher, metrics, tap, trigger: TickTrigger::new(every) };
+            DataPlane { cache, weighing, prefetcher, metrics, tap, trigger: TickTrigger::new(every) };
         Ok(Self { plane, control })
     }
 }
@@ -234,6 +243,7 @@ pub fn executor(settings: &Settings) -> Result<Arc<Executor>, ExecutorError> {
 mod tests {
     use std::time::Duration;
 
+    use host_contract::Unit;
     use host_contract::dial::IO_WORKERS;
     use host_telemetry::Machine;
 
@@ -269,8 +279,9 @@ mod tests {
     fn in_virtual_time_entries_live_by_its_clock() {
         let clock = Arc::new(VirtualClock::default());
         let watcher = Arc::new(prefetcher(&settings(&[]), 100, 1, 0, None));
+        let weighing = Weighing { unit: Unit::Bytes, entry: 0 };
         let cache =
-            store((&builtin::LRU, &builtin::LRU), 100, Unit::Bytes, Some(Arc::clone(&clock)), watcher);
+            store((&builtin::LRU, &builtin::LRU), 100, weighing, Some(Arc::clone(&clock)), watcher);
         let day = Duration::from_secs(86_400);
         cache.insert_with_ttl(Key::Number(1), Value::standing_for(1), day);
         assert!(cache.contains(&Key::Number(1)));

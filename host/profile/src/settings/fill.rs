@@ -8,7 +8,7 @@ use host_contract::Objective;
 
 use super::{
     CacheSettings, ControlSettings, ExecutorSettings, JudgeSettings, LimitSettings, MemorySettings,
-    PluginSettings, PolicyLimitSettings, PolicyPin, PrefetchMode, PrefetchSettings, Row, Settings,
+    PluginSettings, PolicyLimitSettings, PolicyPin, PrefetchMode, PrefetchSettings, Row, ServeSettings, Settings,
     StrategyMode, StrategySettings,
 };
 use crate::bytes::Bytes;
@@ -104,6 +104,19 @@ impl Settings {
                 log_lines: get.count("policy-limits.log-lines")?,
                 log_bytes: get.bytes("policy-limits.log-bytes")?,
             },
+            serve: ServeSettings {
+                resp: Some(get.text("serve.resp")?).filter(|address| !address.is_empty()),
+                unix: get.path("serve.unix")?,
+                password: get.text("serve.password")?,
+                threads: get.count("serve.threads")?,
+                max_clients: get.count("serve.max-clients")?,
+                idle_timeout: get.span("serve.idle-timeout")?,
+                max_arguments: get.count("serve.max-arguments")?,
+                max_bulk: get.bytes("serve.max-bulk")?,
+                max_output: get.bytes("serve.max-output")?,
+                slow_log: get.span("serve.slow-log")?,
+                slow_log_entries: get.count("serve.slow-log-entries")?,
+            },
             rows: rows(layer, &plugins),
             plugins,
             strategies: layer
@@ -116,12 +129,16 @@ impl Settings {
     }
 }
 
+/// The key whose value is not printed.
+const SECRET: &str = "serve.password";
+
 /// The folder of components is printed as it is used: an empty text would not say where to put one.
 fn rows(layer: &Layer, plugins: &PluginSettings) -> Vec<Row> {
     let row = |(path, (value, source)): (&Path, &(Value, Source))| {
         let key = path.to_string();
         let value = match &plugins.dir {
             Some(dir) if key == "plugins.dir" => dir.display().to_string(),
+            _ if key == SECRET && *value != Value::Text(String::new()) => "***".to_owned(),
             _ => value.to_string(),
         };
         Row { key, value, source: source.to_string() }

@@ -1,0 +1,159 @@
+//! `host serve`: a tuned cache behind the clients of Redis.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use host_profile::ServeSettings;
+use host_runtime::{Finished, ServeOptions, Served, Stop};
+use host_server::{Config, Password, Server};
+
+use crate::exit::{End, Failure};
+use crate::interrupt::{doing, stop_on_ctrl_c};
+use crate::layers::Layers;
+use crate::out::{self, outln};
+use crate::progress::Terminal;
+
+/// How long connections have at the end to get what they were promised, and how long the control thread has.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// How often the end is looked for.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Serve a cache to the clients of Redis, tuned while it serves.
+///
+/// An application keeps its Redis client and is pointed at this address. The cache chooses its eviction policy by what it
+/// sees; every decision is on the ledger, and `HOST.LEDGER` shows the latest. `HOST.WHATIF` says what the hit ratio would be under
+/// another policy or size.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  host serve --profile medium                       on 127.0.0.1:6380
+  host serve --resp 127.0.0.1:6400 --unix /tmp/host.sock
+  host serve --set cache.capacity=1GB --ledger serve.jsonl
+  HOST_SERVE_PASSWORD=... host serve --resp 0.0.0.0:6380
+  redis-cli -p 6380 HOST.WHATIF
+")]
+pub(crate) struct Serve {
+    /// Address for clients of Redis; the same as `--set serve.resp=ADDRESS`.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    resp: Option<String>,
+
+    /// Path of a socket for clients on this machine; the same as `--set serve.unix=PATH`.
+    #[arg(long, value_name = "PATH")]
+    unix: Option<PathBuf>,
+
+    /// Check the settings and the strategies, and end: with 0 where a server could start.
+    #[arg(long)]
+    check: bool,
+
+    /// Seed of the random numbers that strategies get.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+
+    /// Write every proposal, decision and effect to this file, one JSON object a line.
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
+
+    /// Keep what strategies learn in this folder, for the next time. By default what plugins.state-dir says.
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+
+    // Last, because their heading holds for what follows.
+    #[command(flatten)]
+    layers: Layers,
+}
+
+impl Serve {
+    pub(crate) fn execute(self) -> Result<End, Failure> {
+        let terminal = Terminal::new(false);
+        outln!("host {}: serving, profile {}", env!("CARGO_PKG_VERSION"), self.layers.profile)?;
+        let stop = stop_on_ctrl_c()?;
+        doing("starting");
+        let (settings, policies) = self.layers.load_with_policies(Path::new("."))?;
+        let config = self.config(&settings.serve);
+        let options = ServeOptions {
+            settings: settings.clone(),
+            policies,
+            seed: self.seed,
+            ledger: self.ledger.clone(),
+            state_dir: self.state_dir.clone(),
+        };
+        let served = Served::start(&options, &terminal)?;
+        for status in &served.not_started {
+            let why = status.events.last().map_or("", |event| &event.text);
+            out::say(&format!("{} does not take part: {why}", status.strategy));
+        }
+        served.notes.iter().for_each(|note| out::say(&format!("note: {note}")));
+        let server = Server::start(Arc::clone(served.host()), settings, config.clone(), self.seed)?;
+        say_where(&server, &config)?;
+        if self.check {
+            outln!("everything is in order")?;
+            server.shut_down(GRACE);
+            served.shut_down(GRACE)?;
+            return Ok(End::Done);
+        }
+        serve(served, server, &stop)
+    }
+
+    fn config(&self, serve: &ServeSettings) -> Config {
+        let size = |bytes: host_profile::Bytes| usize::try_from(bytes.get()).unwrap_or(usize::MAX);
+        let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Config {
+            resp: self.resp.clone().or_else(|| serve.resp.clone()),
+            unix: self.unix.clone().or_else(|| serve.unix.clone()),
+            password: Password::new(&serve.password),
+            threads: if serve.threads == 0 { cores } else { count(serve.threads) },
+            clients: count(serve.max_clients),
+            idle: serve.idle_timeout,
+            bulk: size(serve.max_bulk),
+            arguments: count(serve.max_arguments),
+            output: size(serve.max_output),
+            slow: Some(serve.slow_log),
+            slow_log: count(serve.slow_log_entries),
+        }
+    }
+}
+
+fn say_where(server: &Server, config: &Config) -> Result<(), Failure> {
+    if let Some(address) = server.address() {
+        outln!("listening on {address} for clients of Redis")?;
+    }
+    if let Some(path) = &config.unix {
+        outln!("listening on {} for clients of Redis", path.display())?;
+    }
+    Ok(())
+}
+
+/// Serves until the first signal.
+fn serve(served: Served, server: Server, stop: &Stop) -> Result<End, Failure> {
+    let started = Instant::now();
+    while !stop.asked() {
+        std::thread::sleep(LOOK);
+    }
+    doing("ending connections");
+    let stats = served.host().stats();
+    let busy = server.shut_down(GRACE);
+    doing("ending the host");
+    let (finished, notes) = served.shut_down(GRACE)?;
+    say_what_was(&finished, stats.requests, started.elapsed())?;
+    if busy > 0 {
+        out::say(&format!("note: {busy} connections were still busy after {} s", GRACE.as_secs()));
+    }
+    notes.iter().chain(&finished.notes).for_each(|note| out::say(&format!("note: {note}")));
+    Ok(End::Done)
+}
+
+fn say_what_was(finished: &Finished, requests: u64, took: Duration) -> Result<(), Failure> {
+    let last = &finished.last;
+    let (hits, misses) = (last.cache.hits, last.cache.misses);
+    let took = humantime::format_duration(Duration::from_secs(took.as_secs()));
+    outln!("served {requests} requests in {took}")?;
+    if let Some(ratio) = host_contract::number::ratio(hits, hits + misses) {
+        outln!("hit ratio {:.1} %, {} entries, policy {}", ratio * 100.0, last.cache.entries, last.cache.policy)?;
+    }
+    outln!("{} decisions in {} ticks", finished.decisions.len(), finished.cost.ticks)?;
+    Ok(())
+}

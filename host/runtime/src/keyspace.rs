@@ -1,0 +1,166 @@
+//! Keys of bytes in a running host, for who serves them to clients: lookups that copy no key and no value, and changes in
+//! one step.
+//!
+//! A lookup counts as a request: strategies and shadows see it. What it took is told apart, by
+//! [`finished`](Keyspace::finished), since a server answers many requests at once. Nothing here waits for a strategy.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use host_cache::{Change, Life, Outcome, Present};
+
+use crate::key::{ByteKey, Key};
+use crate::live::Live;
+use crate::value::Value;
+
+/// The keys of a host and their values. A clone is the same one.
+#[derive(Clone)]
+pub struct Keyspace {
+    live: Arc<Live>,
+}
+
+impl Keyspace {
+    pub(crate) fn new(live: Arc<Live>) -> Self {
+        Self { live }
+    }
+
+    /// Reads the value of `key` where it lies, within a lock: `read` must be short and not use the keyspace. Counts as a request.
+    #[inline]
+    pub fn get_with<R>(&self, key: &[u8], read: impl FnOnce(&Value) -> R) -> Option<R> {
+        let plane = &self.live.plane;
+        let key = ByteKey(key);
+        let id = plane.cache.id(&key);
+        let position = plane.metrics.accesses.arrived(key.number());
+        let found = plane.cache.get_with_by_id(id, &key, |value| (value.weight(), read(value)));
+        let (weight, found) = match found {
+            Some((weight, found)) => (plane.weight_of_bytes(key.0, weight), Some(found)),
+            // What it weighs is known when somebody stores it.
+            None => (1, None),
+        };
+        // The log has 32 bits for it: 4 GiB and more count as the largest.
+        plane.metrics.accesses.served(position, u32::try_from(weight).unwrap_or(u32::MAX), found.is_some());
+        if found.is_some() {
+            plane.weighed(|| id, weight, true);
+        }
+        found
+    }
+
+    /// Begins to fetch the memory that a lookup of `key` will read, and waits for nothing.
+    #[inline]
+    pub fn prefetch(&self, key: &[u8]) {
+        let cache = &self.live.plane.cache;
+        cache.prefetch(cache.id(&ByteKey(key)));
+    }
+
+    /// As [`get_with`](Self::get_with), and counts as nothing. It tells when the entry's time is over, too.
+    pub fn peek_with<R>(&self, key: &[u8], read: impl FnOnce(Present<'_, Value>) -> R) -> Option<R> {
+        self.live.plane.cache.peek_with(&ByteKey(key), read)
+    }
+
+    /// Stores a value. [`Outcome::Refused`] where it is too large; what was there is removed then.
+    #[inline]
+    pub fn insert(&self, key: &[u8], value: Value, life: Life) -> Outcome {
+        let plane = &self.live.plane;
+        let (id, weight) = (plane.cache.id(&ByteKey(key)), plane.weight_of_bytes(key, value.weight()));
+        let outcome = plane.cache.insert_until_by_id(id, Key::from(key), value, life);
+        if outcome == Outcome::Inserted {
+            plane.weighed(|| id, weight, false);
+        }
+        outcome
+    }
+
+    /// Reads and changes the entry of a key in one step, as [`host_cache::Cache::update`] does.
+    pub fn update<R>(
+        &self,
+        key: &[u8],
+        change: impl FnOnce(Option<Present<'_, Value>>) -> (Change<Value>, R),
+    ) -> (R, Option<Outcome>) {
+        let plane = &self.live.plane;
+        let mut weight = 0;
+        let (result, outcome) = plane.cache.update(Key::from(key), |present| {
+            let (change, result) = change(present);
+            if let Change::Store(value, _) = &change {
+                weight = value.weight();
+            }
+            (change, result)
+        });
+        if outcome == Some(Outcome::Inserted) {
+            plane.weighed(|| plane.cache.id(&ByteKey(key)), plane.weight_of_bytes(key, weight), false);
+        }
+        (result, outcome)
+    }
+
+    /// Removes the value of `key` and returns it.
+    pub fn remove(&self, key: &[u8]) -> Option<Value> {
+        self.live.plane.cache.remove(&ByteKey(key))
+    }
+
+    /// Whether there is a value, without counting.
+    #[must_use]
+    pub fn contains(&self, key: &[u8]) -> bool {
+        self.live.plane.cache.contains(&ByteKey(key))
+    }
+
+    /// Visits entries from `cursor` on, as [`host_cache::Cache::scan`] does. Numbered keys are passed over.
+    pub fn scan(&self, cursor: u64, count: usize, mut visit: impl FnMut(&[u8], Present<'_, Value>)) -> u64 {
+        self.live.plane.cache.scan(cursor, count, |key, present| {
+            if let Key::Bytes(bytes) = key {
+                visit(bytes, present);
+            }
+        })
+    }
+
+    /// Some entry, chosen by this random number.
+    pub fn random_with<R>(&self, random: u64, read: impl FnOnce(&[u8], Present<'_, Value>) -> R) -> Option<R> {
+        let found = self.live.plane.cache.random_with(random, |key, present| match key {
+            Key::Bytes(bytes) => Some(read(bytes, present)),
+            Key::Number(_) => None,
+        });
+        found.flatten()
+    }
+
+    /// Removes everything.
+    pub fn clear(&self) {
+        self.live.plane.cache.clear();
+    }
+
+    /// Removes what is over its time.
+    pub fn purge_expired(&self) {
+        self.live.plane.cache.purge_expired();
+    }
+
+    /// Entries, those included that are over their time and were not removed yet.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.live.plane.cache.len()
+    }
+
+    /// Whether there is no entry.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The time on the cache's clock: since the UNIX epoch, and never backwards.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        self.live.plane.cache.now()
+    }
+
+    /// What a value under `key` counts for against the capacity.
+    #[must_use]
+    pub fn weight_of(&self, key: &[u8], value: &Value) -> u64 {
+        self.live.plane.weight_of_bytes(key, value.weight())
+    }
+
+    /// So many requests took `time` each, from their arrival to their answer.
+    pub fn finished(&self, time: Duration, requests: u64) {
+        self.live.plane.finished_alike(time, requests);
+    }
+}
+
+impl std::fmt::Debug for Keyspace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keyspace").field("cache", &self.live.plane.cache).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,123 @@
+//! A host that serves until it is told to end: strategies started, the plugin directory watched, a ledger kept.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use host_cache::Registry;
+use host_contract::{Clock, RunInfo, Unit};
+use host_control::Status;
+use host_plugin::{StateStore, Time};
+use host_profile::Settings;
+
+use crate::control_plane::Finished;
+use crate::error::{HostError, RunError};
+use crate::host::Host;
+use crate::ledger_file::LedgerFile;
+use crate::options::{Options, Scope};
+use crate::progress::Progress;
+use crate::reload::Watch;
+use crate::strategies;
+
+/// What an entry takes beside its key and value, about: its place in the table and in the policy's order, and what the allocator rounds up.
+const ENTRY_BYTES: u64 = 96;
+
+/// What an entry weighs on average, until it is known: it sets the shadows' first sampling rate.
+const MEAN_WEIGHT: u64 = 1_024;
+
+/// What a host that serves is made from.
+#[derive(Debug, Clone)]
+pub struct ServeOptions {
+    /// The effective configuration.
+    pub settings: Settings,
+    /// The policies that there are.
+    pub policies: Arc<Registry>,
+    /// Seed of what strategies get as randomness.
+    pub seed: u64,
+    /// Where every record of the ledger goes, one JSON object a line.
+    pub ledger: Option<PathBuf>,
+    /// Where strategies keep what they learn; by default what the settings say.
+    pub state_dir: Option<PathBuf>,
+}
+
+/// A host that serves.
+pub struct Served {
+    host: Arc<Host>,
+    watch: Option<Watch>,
+    states: Arc<StateStore>,
+    /// Strategies that could not be started.
+    pub not_started: Vec<Status>,
+    /// What the operator should know, a sentence each.
+    pub notes: Vec<String>,
+}
+
+impl Served {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// [`RunError`]: something handed in is wrong.
+    pub fn start(options: &ServeOptions, progress: &dyn Progress) -> Result<Self, RunError> {
+        let settings = &options.settings;
+        let ledger = LedgerFile::open(options.ledger.as_deref(), None, progress)?;
+        let folder = options.state_dir.as_deref().or(settings.plugins.state_dir.as_deref());
+        let states = Arc::new(strategies::states(folder.filter(|_| settings.control.enabled))?);
+        let loaded = strategies::load(settings, Time::Machine, options.seed, &states, progress)?;
+        let ledger = ledger.map(LedgerFile::begin).transpose()?;
+        let run = RunInfo {
+            clock: Clock::Live,
+            objective: settings.optimise,
+            unit: Unit::Bytes,
+            seed: options.seed,
+            keys_ordered: false,
+        };
+        let scope = Scope {
+            settings: settings.clone(),
+            policies: Arc::clone(&options.policies),
+            capacity: settings.cache.capacity.get(),
+            mean_weight: MEAN_WEIGHT,
+            entry_bytes: ENTRY_BYTES,
+            run,
+            workload: "clients".to_owned(),
+        };
+        let host = Options::new(settings.clone()).within(scope).strategies(loaded.registrations);
+        let host = match ledger {
+            Some(ledger) => host.ledger(ledger),
+            None => host,
+        };
+        let host = Host::start(host)?;
+        let mut notes = settings.notes.clone();
+        notes.extend(loaded.notes);
+        let watch = match Watch::start(settings, options.seed, Arc::clone(&states), host.commander()) {
+            Ok(watch) => watch,
+            Err(unwatched) => {
+                notes.push(unwatched);
+                None
+            }
+        };
+        Ok(Self { host: Arc::new(host), watch, states, not_started: loaded.not_started, notes })
+    }
+
+    /// The host.
+    #[must_use]
+    pub fn host(&self) -> &Arc<Host> {
+        &self.host
+    }
+
+    /// Ends it. Everybody who has the host has to have let go of it.
+    ///
+    /// # Errors
+    /// [`HostError`]: it is still used, or the control thread does not end within `grace`.
+    pub fn shut_down(self, grace: Duration) -> Result<(Finished, Vec<String>), HostError> {
+        let mut notes = self.watch.map(|watch| watch.notes()).unwrap_or_default();
+        let host = Arc::try_unwrap(self.host).map_err(|_| HostError::StillUsed)?;
+        let finished = host.shut_down_blocking(grace)?;
+        notes.extend(self.states.finish());
+        Ok((finished, notes))
+    }
+}
+
+impl std::fmt::Debug for Served {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Served").field("host", &self.host).finish_non_exhaustive()
+    }
+}

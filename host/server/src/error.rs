@@ -1,0 +1,53 @@
+//! Why a server cannot begin to listen.
+
+use std::io;
+
+/// Why a server cannot begin to listen.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address is no address, or has no host.
+    #[error("{key} = {address:?}: {cause}; expected an address and a port, such as \"127.0.0.1:6380\"")]
+    NoAddress {
+        /// The setting.
+        key: &'static str,
+        /// What it says.
+        address: String,
+        /// What is wrong.
+        cause: String,
+    },
+    /// The address can be reached from other machines, and there is no password.
+    #[error(
+        "{key} = {address:?} can be reached from other machines, and there is no password; set serve.password, or listen on \
+         127.0.0.1"
+    )]
+    PublicWithoutPassword {
+        /// The setting.
+        key: &'static str,
+        /// What it says.
+        address: String,
+    },
+    /// The system refuses the address.
+    #[error("{key} = {address:?}: cannot listen: {cause}{}", hint(.cause))]
+    Refused {
+        /// The setting.
+        key: &'static str,
+        /// What it says.
+        address: String,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// There is nothing to listen on.
+    #[error("nothing to listen on: set serve.resp or serve.unix")]
+    Nowhere,
+    /// The system refuses threads or a timer.
+    #[error("cannot start the server's threads: {0}")]
+    Threads(io::Error),
+}
+
+fn hint(cause: &io::Error) -> &'static str {
+    match cause.kind() {
+        io::ErrorKind::AddrInUse => "; another server listens there: choose another port, or end that one",
+        io::ErrorKind::PermissionDenied => "; ports below 1024 need a right of their own: choose a higher one",
+        _ => "",
+    }
+}

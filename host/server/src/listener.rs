@@ -1,0 +1,103 @@
+//! Where clients connect.
+
+use std::net::ToSocketAddrs as _;
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, UnixListener};
+
+use crate::config::Config;
+use crate::error::ServeError;
+use crate::resp::connection;
+use crate::server::Shared;
+
+/// Key of the address for clients of Redis.
+const RESP: &str = "serve.resp";
+const UNIX: &str = "serve.unix";
+
+/// How long to wait after the system could not accept a connection: for want of files, most often.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Binds an address. One that other machines can reach needs a password.
+///
+/// # Errors
+/// [`ServeError`].
+pub(crate) async fn bind(config: &Config, address: &str) -> Result<TcpListener, ServeError> {
+    let refused = |cause| ServeError::Refused { key: RESP, address: address.to_owned(), cause };
+    let addresses: Vec<_> = address
+        .to_socket_addrs()
+        .map_err(|cause| ServeError::NoAddress { key: RESP, address: address.to_owned(), cause: cause.to_string() })?
+        .collect();
+    if config.password.is_none() && !addresses.iter().all(|address| address.ip().is_loopback()) {
+        return Err(ServeError::PublicWithoutPassword { key: RESP, address: address.to_owned() });
+    }
+    TcpListener::bind(addresses.as_slice()).await.map_err(refused)
+}
+
+/// Binds a path. A socket that an earlier run left there is replaced; anything else is not.
+///
+/// # Errors
+/// [`ServeError`].
+pub(crate) fn bind_unix(path: &Path) -> Result<UnixListener, ServeError> {
+    let refused = |cause| ServeError::Refused { key: UNIX, address: path.display().to_string(), cause };
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|there| there.file_type().is_socket());
+    // Where somebody answers, it is in use.
+    if is_socket && std::os::unix::net::UnixStream::connect(path).is_err() {
+        std::fs::remove_file(path).map_err(refused)?;
+    }
+    UnixListener::bind(path).map_err(refused)
+}
+
+/// Accepts clients until the server is dropped.
+pub(crate) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    let local = listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
+    loop {
+        match listener.accept().await {
+            Ok((stream, from)) => {
+                // Replies are small, and wait for nothing.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "no nodelay");
+                }
+                greet(stream, &shared, from.to_string(), local.clone(), false);
+            }
+            Err(error) => pause(&error).await,
+        }
+    }
+}
+
+/// As [`accept`], of a socket by its path.
+pub(crate) async fn accept_unix(listener: UnixListener, path: String, shared: Arc<Shared>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => greet(stream, &shared, format!("{path}:0"), path.clone(), true),
+            Err(error) => pause(&error).await,
+        }
+    }
+}
+
+async fn pause(error: &std::io::Error) {
+    tracing::warn!(%error, "a client could not be accepted");
+    tokio::time::sleep(PAUSE).await;
+}
+
+/// Serves a client in a task of its own, or turns it away.
+fn greet<S>(mut stream: S, shared: &Arc<Shared>, from: String, local: String, unix: bool)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    shared.statistics.connections.fetch_add(1, Ordering::Relaxed);
+    match shared.clients.enter(from, local, unix, shared.config.clients) {
+        Some(client) => drop(tokio::spawn(connection::serve(stream, Arc::clone(shared), client))),
+        None => {
+            shared.statistics.turned_away.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(async move {
+                // Whether it reads why is its own affair.
+                drop(stream.write_all(b"-ERR max number of clients reached\r\n").await);
+            });
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The host: what it decided, what it would gain, and what it is told to do.
+
+use std::sync::Arc;
+
+use host_contract::dial::CACHE_POLICY;
+use host_contract::number::to_f64;
+use host_contract::{Dial, Value as Setting};
+use host_runtime::Command;
+
+use super::super::context::Context;
+use super::super::failure::{Done, Failure};
+use super::super::number::natural_of;
+use super::super::reply::Reply;
+use super::server::lines;
+use super::{arity, is};
+
+type Words<'w> = &'w [&'w [u8]];
+
+/// Tells the host, and answers `OK` when it was done. The client's next command waits for that; no other client does.
+fn tell_later(cx: &mut Context<'_>, command: Command) -> Done {
+    let host = Arc::clone(&cx.shared.host);
+    let version = cx.reply.version();
+    cx.session.later = Some(Box::pin(async move {
+        let mut out = Vec::new();
+        let mut reply = Reply::new(&mut out, version);
+        match host.command(command).await {
+            Ok(()) => reply.ok(),
+            Err(error) => reply.error(&format!("ERR {error}")),
+        }
+        out
+    }));
+    Ok(())
+}
+
+/// Sets a dial by the operator's word.
+pub(super) fn set_later(cx: &mut Context<'_>, dial: Dial, value: Setting, by: &str) -> Done {
+    if cx.session.transaction.is_some() {
+        return Err(Failure::fixed("ERR a setting of the host cannot be changed in a transaction"));
+    }
+    let by = format!("{by}, client {}", cx.session.client.address);
+    tell_later(cx, Command::Set { dial, value, by })
+}
+
+pub(in super::super) fn policy(cx: &mut Context<'_>, words: Words<'_>) -> Done {
+    match words {
+        [_] => {
+            let snapshot = cx.shared.host.snapshot();
+            cx.reply.map(2);
+            cx.reply.bulk(b"policy");
+            cx.reply.bulk(snapshot.cache.policy.as_bytes());
+            cx.reply.bulk(b"policies");
+            cx.reply.array(snapshot.cache.policies.len());
+            snapshot.cache.policies.iter().for_each(|name| cx.reply.bulk(name.as_bytes()));
+            Ok(())
+        }
+        [_, name] => {
+            let value = Setting::Name(String::from_utf8_lossy(name).into_owned());
+            set_later(cx, CACHE_POLICY, value, "HOST.POLICY")
+        }
+        _ => arity("host.policy"),
+    }
+}
+
+pub(in super::super) fn tick(cx: &mut Context<'_>, words: Words<'_>) -> Done {
+    let reason: Vec<String> = words.iter().skip(1).map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+    let reason = if reason.is_empty() { "HOST.TICK".to_owned() } else { reason.join(" ") };
+    tell_later(cx, Command::Tick { reason })
+}
+
+pub(in super::super) fn profile(cx: &mut Context<'_>, words: Words<'_>) -> Done {
+    let [_] = words else { return arity("host.profile") };
+    let snapshot = cx.shared.host.snapshot();
+    let settings = &cx.shared.settings;
+    let rows = [
+        ("profile", settings.profile.clone()),
+        ("optimise", format!("{:?}", settings.optimise).to_lowercase()),
+        ("memory-cap", settings.memory.cap.get().to_string()),
+        ("cache-capacity", snapshot.cache.capacity_bytes.to_string()),
+        ("cache-policy", snapshot.cache.policy.clone()),
+        ("tick-ms", settings.control.tick.as_millis().to_string()),
+    ];
+    cx.reply.map(rows.len());
+    for (name, value) in rows {
+        cx.reply.bulk(name.as_bytes());
+        cx.reply.bulk(value.as_bytes());
+    }
+    Ok(())
+}
+
+pub(in super::super) fn ledger(cx: &mut Context<'_>, words: Words<'_>) -> Done {
+    let count = match words {
+        [_] => 10,
+        [_, count] => natural_of(count, Failure::NO_INTEGER)?,
+        _ => return arity("host.ledger"),
+    };
+    let latest = cx.shared.events.latest(usize::try_from(count).unwrap_or(usize::MAX));
+    cx.reply.array(latest.len());
+    latest.iter().for_each(|event| cx.reply.bulk(event.json.as_bytes()));
+    Ok(())
+}
+
+/// What a miniature cache says: its policy, its capacity, and the hit ratio that it would have had since the start.
+pub(in super::super) fn whatif(cx: &mut Context<'_>, words: Words<'_>) -> Done {
+    let (mut policies, mut sizes) = (true, true);
+    match words {
+        [_] => {}
+        [_, what] if is(what, "policy") => sizes = false,
+        [_, what] if is(what, "size") => policies = false,
+        _ => return Err(Failure::fixed("ERR expected HOST.WHATIF [policy|size]")),
+    }
+    let snapshot = cx.shared.host.snapshot();
+    let now = &snapshot.cache;
+    let wanted = |shadow: &&host_contract::snapshot::Shadow| {
+        let same_size = (shadow.capacity_factor - 1.0).abs() < f64::EPSILON;
+        (policies && same_size) || (sizes && shadow.policy == now.policy)
+    };
+    let shadows: Vec<_> = snapshot.shadows.iter().filter(wanted).collect();
+    if shadows.is_empty() {
+        return Err(Failure::fixed(
+            "ERR there are no shadows: they need a strategy that takes part, and cache.shadows = true",
+        ));
+    }
+    cx.reply.array(shadows.len());
+    for shadow in shadows {
+        cx.reply.map(5);
+        cx.reply.bulk(b"policy");
+        cx.reply.bulk(shadow.policy.as_bytes());
+        cx.reply.bulk(b"capacity");
+        cx.reply.integer(i64::try_from(shadow.capacity_bytes).unwrap_or(i64::MAX));
+        cx.reply.bulk(b"hit-ratio");
+        let hits = shadow.requests.saturating_sub(shadow.misses);
+        match shadow.requests {
+            0 => cx.reply.null(),
+            requests => cx.reply.double(to_f64(hits) / to_f64(requests)),
+        }
+        cx.reply.bulk(b"requests");
+        cx.reply.integer(i64::try_from(shadow.requests).unwrap_or(i64::MAX));
+        cx.reply.bulk(b"sampling-rate");
+        cx.reply.double(shadow.sampling_rate);
+    }
+    Ok(())
+}
+
+/// The part of INFO about the host.
+pub(super) fn section(cx: &Context<'_>, text: &mut String) {
+    let snapshot = cx.shared.host.snapshot();
+    let ratio = snapshot.cache.window_hit_ratio();
+    lines(text, "Host", &[
+        ("host_profile", cx.shared.settings.profile.clone()),
+        ("host_ticks", snapshot.tick.to_string()),
+        ("host_policy", snapshot.cache.policy.clone()),
+        ("host_capacity", snapshot.cache.capacity_bytes.to_string()),
+        ("host_hit_ratio", ratio.map_or_else(String::new, |ratio| format!("{ratio:.4}"))),
+        ("host_decisions", cx.shared.events.decisions().to_string()),
+    ]);
+}
