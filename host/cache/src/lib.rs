@@ -12,6 +12,8 @@
 
 mod cache;
 mod index;
+#[expect(unsafe_code, reason = "see its head")]
+mod packed;
 mod prefetch;
 mod shadow;
 mod sync;
@@ -21,4 +23,5 @@ pub use hashbrown::Equivalent;
 pub use host_policy::{
     self as policy, Policy, PolicyFactory, RegisterError, Registry, Slot, UnknownPolicy, builtin,
 };
+pub use packed::{Packed, PackedValue};
 pub use shadow::{Estimate, SampleTap, ShadowState, Shadows};
