@@ -26,6 +26,7 @@ mod store;
 mod striped_lock;
 mod table;
 mod update;
+mod weights;
 
 pub use builder::Builder;
 pub use expiry::{Clock, Life};

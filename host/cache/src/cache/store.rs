@@ -15,6 +15,7 @@
 use super::expiry::Lifetime;
 use super::probation::{Probation, Room, Waiting};
 use super::table::{Table, TableAddress};
+use super::weights::Weights;
 use crate::index::{NIL, at};
 use crate::prefetch::prefetch;
 use hashbrown::Equivalent;
@@ -61,7 +62,7 @@ pub(super) struct Store<K, V> {
     /// First free slot, or [`NIL`].
     free: u32,
     /// Weights by slot; `None` where every entry weighs 1.
-    weights: Option<Vec<u64>>,
+    weights: Option<Weights>,
     weight: u64,
     /// Lifetimes by slot; `None` as long as no entry ever had one.
     lifetimes: Option<Vec<Lifetime>>,
@@ -73,7 +74,7 @@ pub(super) struct Store<K, V> {
     probation: Option<Box<Probation<K, V>>>,
 }
 
-/// The register grows by one in so many: what lies idle is small, what is copied for each entry still constant.
+/// The register, and what else is kept by slot, grows by one in so many: what lies idle is small, what is copied for each entry still constant.
 const GROWTH: usize = 16;
 
 /// What a store goes by: 32 bits of a key's hash, all of which depend on the whole hash.
@@ -85,7 +86,7 @@ pub(super) const fn short(hash: u64) -> u32 {
 
 impl<K, V> Store<K, V> {
     pub(super) fn new(weighed: bool) -> Self {
-        let weights = weighed.then(Vec::new);
+        let weights = weighed.then(Weights::new);
         Self {
             table: Table::new(),
             places: Vec::new(),
@@ -173,7 +174,7 @@ impl<K, V> Store<K, V> {
     /// The weight of the entry in an occupied slot.
     #[inline]
     pub(super) fn weight_of(&self, slot: Slot) -> u64 {
-        self.weights.as_ref().map_or(1, |weights| weights[at(slot.0)])
+        self.weights.as_ref().map_or(1, |weights| weights.get(slot.0))
     }
 
     pub(super) fn entries(&self) -> impl Iterator<Item = (Slot, &Entry<K, V>)> {
@@ -218,13 +219,11 @@ impl<K, V> Store<K, V> {
             match u32::try_from(self.places.len()) {
                 Ok(slot) if slot < NIL / 2 => {
                     if self.places.len() == self.places.capacity() {
-                        let left =
-                            usize::try_from(most).unwrap_or(usize::MAX).saturating_sub(self.places.len());
-                        self.places.reserve_exact((self.places.len() / GROWTH).min(left) + 1);
+                        self.reserve(most);
                     }
                     self.places.push(NIL);
                     if let Some(weights) = &mut self.weights {
-                        weights.push(0);
+                        weights.push();
                     }
                     if let Some(lifetimes) = &mut self.lifetimes {
                         lifetimes.push(Lifetime::unlimited());
@@ -246,10 +245,24 @@ impl<K, V> Store<K, V> {
         let hash = short(hash);
         self.places[at(slot)] = number(self.table.insert(hash, Stored { entry, name, hash }));
         if let Some(weights) = &mut self.weights {
-            weights[at(slot)] = weight;
+            weights.set(slot, weight);
         }
         self.weight += weight;
         Ok(Slot(slot))
+    }
+
+    /// Makes room for more slots.
+    #[cold]
+    fn reserve(&mut self, most: u64) {
+        let left = usize::try_from(most).unwrap_or(usize::MAX).saturating_sub(self.places.len());
+        self.places.reserve_exact((self.places.len() / GROWTH).min(left) + 1);
+        let slots = self.places.capacity();
+        if let Some(weights) = &mut self.weights {
+            weights.reserve(slots);
+        }
+        if let Some(lifetimes) = &mut self.lifetimes {
+            lifetimes.reserve_exact(slots.saturating_sub(lifetimes.len()));
+        }
     }
 
     /// Puts a new key, value and weight into an occupied slot; the key is equal to the old one.
@@ -258,7 +271,7 @@ impl<K, V> Store<K, V> {
         let old = std::mem::replace(&mut self.table.get_mut(place)?.entry, entry);
         self.weight = self.weight - self.weight_of(slot) + weight;
         if let Some(weights) = &mut self.weights {
-            weights[at(slot.0)] = weight;
+            weights.set(slot.0, weight);
         }
         Some(old)
     }

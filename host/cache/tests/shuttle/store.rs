@@ -3,7 +3,7 @@
 use crate::explore;
 use crate::history::{Event, History};
 use crate::tracked::{Key, Ledger, Seedless, Tracked, chosen, step};
-use host_cache::{Cache, Outcome, PolicyFactory, builtin};
+use host_cache::{Cache, Change, Life, Outcome, PolicyFactory, builtin};
 use shuttle::thread;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -99,11 +99,36 @@ impl World {
         });
     }
 
-    /// Three in four are lookups and inserts.
+    /// Stores a value in one step with a look at what was there, or removes that, or leaves it.
+    fn update(&self, key: u64, weight: u64) {
+        self.history.note(key, || {
+            let number = self.history.next_write();
+            let what = chosen(3);
+            let (event, outcome) = self.cache.update(Key(key), |found| {
+                assert!(found.is_none_or(|found| found.value.key == key), "shown another key's value");
+                match what {
+                    0 => (Change::Remove, Event::Remove),
+                    1 => {
+                        let seen = found.map(|found| found.value.write);
+                        (Change::Keep, Event::Read(seen))
+                    }
+                    _ => {
+                        let value = Tracked::new(&self.ledger, key, number, weight);
+                        (Change::Store(value, Life::Same), Event::Write(number))
+                    }
+                }
+            });
+            (if outcome == Some(Outcome::Refused) { Event::Remove } else { event }, ())
+        });
+    }
+
+    /// Three in five are lookups and inserts.
     fn operate(&self, operations: u32, heaviest: u64) {
         for _ in 0..operations {
             let key = chosen(KEYS);
-            match chosen(8) {
+            match chosen(10) {
+                8 => self.update(key, 1 + chosen(heaviest)),
+                9 => drop(self.cache.scan(0, 2, |key, found| assert_eq!(key.0, found.value.key))),
                 0..3 => self.get(key),
                 3..6 => self.insert(key, 1 + chosen(heaviest)),
                 6 => self.remove(key),
@@ -253,6 +278,39 @@ fn what_has_expired_is_never_served() {
                 }),
             ],
         );
+    });
+}
+
+#[test]
+fn no_update_is_lost() {
+    explore("updates", || {
+        let world = World::new(100, 1);
+        let add = |world: &World| {
+            for _ in 0..3 {
+                world.cache.update(Key(0), |found| {
+                    let weight = found.map_or(0, |found| found.value.weight) + 1;
+                    step();
+                    (Change::Store(Tracked::new(&world.ledger, 0, 0, weight), Life::Same), ())
+                });
+            }
+        };
+        let running: Vec<_> = (0..2)
+            .map(|_| {
+                let world = Arc::clone(&world);
+                thread::spawn(move || add(&world))
+            })
+            .collect();
+        world.cache.set_policy(&policy());
+        if let Some(seen) = world.cache.get_with(&Key(0), |value| {
+            step();
+            value.weight
+        }) {
+            assert!((1..=6).contains(&seen));
+        }
+        running.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(world.cache.peek_with(&Key(0), |found| found.value.weight), Some(6));
+        world.cache.remove(&Key(0));
+        world.end(true);
     });
 }
 
