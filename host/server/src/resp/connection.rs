@@ -60,6 +60,8 @@ struct Connection<'a, S> {
     out: Vec<u8>,
     /// When the oldest request arrived that is not answered.
     arrived: Instant,
+    /// When the last one was answered.
+    answered: Instant,
 }
 
 /// Serves a client until one of both sides ends the connection.
@@ -76,6 +78,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         pending: Vec::new(),
         out: Vec::new(),
         arrived: Instant::now(),
+        answered: Instant::now(),
     };
     // A client that goes away is no fault of the server's.
     if let Err(error) = connection.run().await {
@@ -130,6 +133,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     /// Answers what has come.
     fn answer(&mut self, read: &[u8]) -> Stopped {
         self.arrived = Instant::now();
+        self.answered = self.arrived;
         self.session.client.is_active(self.arrived);
         let bytes = u64::try_from(read.len()).unwrap_or(u64::MAX);
         self.shared.statistics.bytes_in.fetch_add(bytes, Ordering::Relaxed);
@@ -137,7 +141,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             self.out = spare();
         }
         if self.pending.is_empty() {
-            let (taken, stopped) = self.session.answer(self.shared, read, &mut self.out);
+            let (taken, stopped) = self.session.answer(self.shared, read, &mut self.out, &mut self.answered);
             if let Some(rest) = read.get(taken..)
                 && !rest.is_empty()
             {
@@ -161,7 +165,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     }
 
     fn answer_pending(&mut self) -> Stopped {
-        let (taken, stopped) = self.session.answer(self.shared, &self.pending, &mut self.out);
+        let (taken, stopped) =
+            self.session.answer(self.shared, &self.pending, &mut self.out, &mut self.answered);
         if taken >= self.pending.len() {
             self.pending = Vec::new();
         } else {
@@ -201,7 +206,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         give_back(std::mem::take(&mut self.out));
         let answered = self.session.take_answered();
         if answered > 0 {
-            self.shared.keys.finished(self.arrived.elapsed(), answered);
+            self.shared.keys.finished(self.answered - self.arrived, answered);
         }
         Ok(())
     }

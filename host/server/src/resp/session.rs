@@ -14,12 +14,15 @@ use super::context::Context;
 use super::dispatch;
 use super::pub_sub::To;
 use super::reply::{Reply, Version};
-use super::request::{Limits, Parsed, Parser};
+use super::request::{Limits, Parsed, Parser, Place, ProtocolError};
 use super::watches::Mark;
 use crate::server::Shared;
 
 /// Bytes of replies after which no further request is answered before they are sent.
 const ENOUGH: usize = 256 << 10;
+
+/// Requests that are read ahead.
+const AHEAD: usize = 16;
 
 /// Bytes that one transaction may queue.
 pub(super) const QUEUED: usize = 64 << 20;
@@ -51,6 +54,7 @@ pub(super) type Later = Pin<Box<dyn Future<Output = Vec<u8>> + Send>>;
 /// One connection's state.
 pub(crate) struct Session {
     parser: Parser,
+    read: Ahead,
     pub(super) client: Arc<Client>,
     pub(super) database: u8,
     pub(super) version: Version,
@@ -70,6 +74,22 @@ pub(crate) struct Session {
     answered: u64,
 }
 
+/// Requests that were read and are not answered yet.
+#[derive(Debug, Default)]
+struct Ahead {
+    /// Where their words lie.
+    words: Vec<Place>,
+    /// Of each, the number of words up to its end, and the byte behind it.
+    requests: Vec<(usize, usize)>,
+}
+
+/// Why no further request was read.
+enum Read {
+    Part(usize),
+    Words(usize, Vec<Vec<u8>>),
+    Wrong(ProtocolError),
+}
+
 /// Why no further request was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stopped {
@@ -85,6 +105,7 @@ impl Session {
     pub(crate) fn new(client: Arc<Client>, authenticated: bool) -> Self {
         Self {
             parser: Parser::default(),
+            read: Ahead::default(),
             client,
             database: 0,
             version: Version::Two,
@@ -101,41 +122,94 @@ impl Session {
         }
     }
 
-    /// Answers the whole requests that `bytes` begins with, and says how many bytes they took and why it stopped.
-    pub(crate) fn answer(&mut self, shared: &Shared, bytes: &[u8], out: &mut Vec<u8>) -> (usize, Stopped) {
-        let limits = shared.limits();
-        let mut begun = Instant::now();
+    /// Answers the whole requests that `bytes` begins with, and says how many bytes they took and why it stopped. `begun` is when
+    /// the bytes came; it is put on to when the last request was answered.
+    pub(crate) fn answer(
+        &mut self,
+        shared: &Shared,
+        bytes: &[u8],
+        out: &mut Vec<u8>,
+        begun: &mut Instant,
+    ) -> (usize, Stopped) {
         let mut passing = shared.gate.pass();
         let mut done = 0;
         loop {
-            let rest = bytes.get(done..).unwrap_or_default();
-            let limits = if self.authenticated { limits } else { Limits { bulk: limits.bulk.min(Limits::BEFORE_PASSWORD.bulk), ..Limits::BEFORE_PASSWORD } };
-            let (length, closed) = match self.parser.parse(rest, limits) {
-                Ok(Parsed::Part(missing)) => return (done, Stopped::Part(missing)),
-                Ok(Parsed::Whole(length)) => {
-                    let places = self.parser.places().iter();
-                    let words: SmallVec<[&[u8]; 8]> =
-                        places.map(|place| rest.get(place.clone()).unwrap_or_default()).collect();
-                    (length, self.request(shared, &words, out, &mut passing, &mut begun))
+            let stopped = self.read(shared, bytes, done);
+            let mut from = 0;
+            for at in 0..self.read.requests.len() {
+                let Some(&(to, end)) = self.read.requests.get(at) else { break };
+                let places = self.read.words.get(from..to).unwrap_or_default();
+                let words: SmallVec<[&[u8]; 8]> =
+                    places.iter().map(|place| bytes.get(place.clone()).unwrap_or_default()).collect();
+                from = to;
+                done = end;
+                let closed = self.request(shared, &words, out, &mut passing, begun);
+                if let Some(stopped) = self.stops(closed, out) {
+                    return (if stopped == Stopped::Closing { bytes.len() } else { done }, stopped);
                 }
-                Ok(Parsed::Words(length, words)) => {
+            }
+            match stopped {
+                None => {}
+                Some(Read::Part(missing)) => return (done, Stopped::Part(missing)),
+                Some(Read::Words(length, words)) => {
                     let words: SmallVec<[&[u8]; 8]> = words.iter().map(Vec::as_slice).collect();
-                    (length, self.request(shared, &words, out, &mut passing, &mut begun))
+                    done += length;
+                    let closed = self.request(shared, &words, out, &mut passing, begun);
+                    if let Some(stopped) = self.stops(closed, out) {
+                        return (if stopped == Stopped::Closing { bytes.len() } else { done }, stopped);
+                    }
                 }
-                Err(wrong) => {
+                Some(Read::Wrong(wrong)) => {
                     shared.statistics.errors.fetch_add(1, Ordering::Relaxed);
                     Reply::new(out, self.version).error(&format!("ERR Protocol error: {wrong}"));
                     return (bytes.len(), Stopped::Closing);
                 }
-            };
-            done += length;
-            if closed || self.client.is_ended() {
-                return (bytes.len(), Stopped::Closing);
-            }
-            if self.later.is_some() || out.len() > ENOUGH {
-                return (done, Stopped::Replies);
             }
         }
+    }
+
+    /// Reads some requests ahead, from `done` on, and begins to fetch the memory of the keys that they name: by the time that the
+    /// first is answered, that of the others is on its way. None where there may be more.
+    fn read(&mut self, shared: &Shared, bytes: &[u8], done: usize) -> Option<Read> {
+        self.read.words.clear();
+        self.read.requests.clear();
+        let mut at = done;
+        while self.read.requests.len() < AHEAD {
+            // A request that gives the password changes what the next one may take.
+            let limits = if self.authenticated { shared.limits() } else { Limits::BEFORE_PASSWORD };
+            match self.parser.parse(bytes.get(at..).unwrap_or_default(), limits) {
+                Ok(Parsed::Whole(length)) => {
+                    let places = self.parser.places();
+                    if let Some(key) = places.get(1).and_then(|key| bytes.get(at + key.start..at + key.end)) {
+                        shared.keys.prefetch(key);
+                    }
+                    self.read.words.extend(places.iter().map(|place| at + place.start..at + place.end));
+                    at += length;
+                    self.read.requests.push((self.read.words.len(), at));
+                    if !self.authenticated {
+                        return None;
+                    }
+                }
+                Ok(Parsed::Part(missing)) => return Some(Read::Part(missing)),
+                Ok(Parsed::Words(length, words)) => return Some(Read::Words(length, words)),
+                Err(wrong) => return Some(Read::Wrong(wrong)),
+            }
+        }
+        None
+    }
+
+    /// Why no further request is answered now, if none is.
+    fn stops(&mut self, closed: bool, out: &[u8]) -> Option<Stopped> {
+        let stopped = if closed || self.client.is_ended() {
+            Stopped::Closing
+        } else if self.later.is_some() || out.len() > ENOUGH {
+            Stopped::Replies
+        } else {
+            return None;
+        };
+        // What was read ahead is read again.
+        self.parser = Parser::default();
+        Some(stopped)
     }
 
     /// Answers one request, and says whether the connection is to end.

@@ -1,0 +1,217 @@
+"""The tables of docs/serving.md; see `run` beside it.
+
+Servers run side by side and are loaded in turns, server and client on a core each; what is compared are medians of the rounds.
+CPU time is that of all threads of the server. The host's strategies are on.
+"""
+
+import argparse
+import csv
+import io
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import mean, median
+
+from servers import Server, host, redis
+
+ROOT = Path(__file__).resolve().parents[2]
+TRACES = [
+    ("OLTP.lis.zst", [0.02, 0.1]),
+    ("cloudPhysicsIO.csv.zst", [0.02, 0.1]),
+    ("sprite.trace.gz", [0.05, 0.2]),
+    ("multi3.trace.gz", [0.05, 0.2]),
+    ("c2k_web07.txt.zst", [0.02, 0.1]),
+    ("corda_vault.txt.zst", [0.02, 0.1]),
+    ("mooncake_conv.txt.zst", [0.02, 0.1]),
+]
+BYTES = 512
+
+
+def large(options, *extra):
+    return host(options.host, "--set", "memory.cap=2GB", "--set", "cache.max-capacity=1GB", "--set", "cache.capacity=1GB", *extra)
+
+
+def load(server, test, pipeline, requests):
+    """One run of redis-benchmark: microseconds of CPU a request, requests a second, p50 and p99 in ms."""
+    before = server.cpu()
+    command = ["taskset", "-c", "1", "redis-benchmark", "-p", str(server.port), "-c", "50", "-d", "128", "-r", "100000"]
+    command += ["-n", str(requests), "-P", str(pipeline), "-t", test, "--csv"]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    row = list(csv.DictReader(io.StringIO(text)))[-1]
+    used = (server.cpu() - before) / requests * 1e6
+    return used, float(row["rps"]), float(row["p50_latency_ms"]), float(row["p99_latency_ms"])
+
+
+def cost(options):
+    rows = {}
+    with Server("redis", redis(), core=0) as theirs, Server("host", large(options), core=0) as ours:
+        for server in (theirs, ours):
+            load(server, "set", 16, 400_000)
+        for _ in range(options.rounds):
+            for pipeline, requests in ((1, 200_000), (16, 1_600_000)):
+                for test in ("get", "set"):
+                    for server in (theirs, ours):
+                        row = load(server, test, pipeline, requests)
+                        rows.setdefault((pipeline, test), {}).setdefault(server.kind, []).append(row)
+    print("| | | Redis | host | ratio |")
+    print("|---|---|---:|---:|---:|")
+    for (pipeline, test), of in rows.items():
+        figures = {kind: [median(column) for column in zip(*runs)] for kind, runs in of.items()}
+        their, our = figures["redis"], figures["host"]
+        for at, name, form in ((0, "CPU us a request", ".2f"), (1, "requests a second", ",.0f"), (3, "p99 ms", ".2f")):
+            label = f"{test.upper()} -P {pipeline}" if at == 0 else ""
+            print(f"| {label} | {name} | {their[at]:{form}} | {our[at]:{form}} | {our[at] / their[at]:.2f} |")
+
+
+def fill(client, keys, size):
+    value = b"x" * size
+    for begin in range(0, keys, 1000):
+        client.many([("SET", b"key:%012d" % key, value) for key in range(begin, begin + 1000)])
+
+
+def memory(options):
+    print("| | empty MB | 1,000,000 entries MB | bytes an entry |")
+    print("|---|---:|---:|---:|")
+    full = {}
+    for kind, command in (("redis", redis()), ("host", large(options))):
+        with Server(kind, command) as server:
+            time.sleep(2)
+            empty = server.rss()
+            fill(server.client, 1_000_000, 128)
+            assert server.client("DBSIZE") == 1_000_000
+            time.sleep(1)
+            full[kind] = server.rss()
+            print(f"| {kind} | {empty / 1e6:.1f} | {full[kind] / 1e6:.1f} | {(full[kind] - empty) / 1e6:.0f} |")
+    print(f"\nhost / Redis, RSS with the entries: {full['host'] / full['redis']:.2f}")
+
+
+def keys_of(options, trace, folder):
+    plain = folder / (trace.name + ".plain")
+    command = [options.host, "trace", "convert", str(trace), "--output", str(plain)]
+    subprocess.run(command, check=True, capture_output=True)
+    return [line.strip() for line in plain.read_bytes().splitlines()]
+
+
+def replay(server, keys):
+    """Reads through: the hit ratio. Keys that missed are set before the next batch."""
+    value, hits, batch = b"v" * BYTES, 0, 16
+    for begin in range(0, len(keys), batch):
+        asked = keys[begin : begin + batch]
+        found = server.client.many([("GET", key) for key in asked])
+        missed = {key for key, got in zip(asked, found) if got is None}
+        hits += len(asked) - sum(got is None for got in found)
+        if missed:
+            server.client.many([("SET", key, value) for key in missed])
+    return hits / len(keys)
+
+
+def at_memory(kind, command, keys):
+    with Server(kind, command) as server:
+        time.sleep(1)
+        empty = server.rss()
+        ratio = replay(server, keys)
+        return ratio, server.rss(), empty
+
+
+def hits(options):
+    print("| trace | capacity | allkeys-lru % | allkeys-lfu % | host % | gain | RSS MB Redis | host |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    gains = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name, shares in TRACES:
+            trace = options.traces / name
+            if not trace.exists():
+                print(f"skipped: {name} is not here", file=sys.stderr)
+                continue
+            keys = keys_of(options, trace, Path(folder))
+            for share in shares:
+                # What an entry takes in Redis, beside what it takes when it is empty.
+                limit = int(len(set(keys)) * share * (BYTES + 120))
+                of = {}
+                for policy in ("allkeys-lru", "allkeys-lfu"):
+                    extra = ("--maxmemory", str(limit + 1_100_000), "--maxmemory-policy", policy)
+                    of[policy] = at_memory("redis", redis(*extra), keys)
+                most = max(of.values(), key=lambda figures: figures[1])
+                room = most[1] - most[2]
+                ours, capacity = None, max(limit, 1_000_000)
+                for _ in range(4):
+                    sizes = [f"cache.{key}={capacity}B" for key in ("capacity", "max-capacity", "min-capacity")]
+                    extra = [word for size in sizes for word in ("--set", size)]
+                    ours = at_memory("host", host(options.host, "--set", "memory.cap=1GB", *extra), keys)
+                    taken = ours[1] - ours[2]
+                    if taken <= room:
+                        break
+                    capacity = int(capacity * max(0.3, room / taken) * 0.97)
+                best = max(of["allkeys-lru"][0], of["allkeys-lfu"][0])
+                gain = (ours[0] - best) * 100
+                gains.append(gain)
+                print(
+                    f"| {name.split('.')[0]} | {share:.0%} | {of['allkeys-lru'][0]:.2%} | {of['allkeys-lfu'][0]:.2%} | "
+                    f"{ours[0]:.2%} | {gain:+.2f} | {room / 1e6:.1f} | {(ours[1] - ours[2]) / 1e6:.1f} |",
+                    flush=True,
+                )
+    if gains:
+        print(f"\nmean gain over the better of both: {mean(gains):+.2f} points; least: {min(gains):+.2f}")
+
+
+def cap(options):
+    """Values of 1 byte to 8 MB under a cap: resident memory over time."""
+    limit = 200_000_000
+    sizes = [1, 100, 10_000, 1_000_000, 8_000_000, 64, 4_096, 300_000]
+    extra = ["memory.cap=1GB", f"cache.capacity={limit}B", f"cache.max-capacity={limit}B", f"cache.min-capacity={limit}B"]
+    with Server("host", host(options.host, *(word for key in extra for word in ("--set", key)))) as server:
+        time.sleep(1)
+        empty, worst, key = server.rss(), 0, 0
+        print("| values of bytes | written MB | RSS over empty MB | of the cap |")
+        print("|---|---:|---:|---:|")
+        for size in sizes:
+            written, peak = 0, 0
+            while written < 2 * limit and written < size * 1_500_000:
+                batch = max(1, min(500, 4_000_000 // size))
+                server.client.many([("SET", b"k%d" % (key + at), b"x" * size) for at in range(batch)])
+                key, written = key + batch, written + batch * size
+                peak = max(peak, server.rss() - empty)
+            worst = max(worst, peak)
+            print(f"| {size:,} | {written / 1e6:.0f} | {peak / 1e6:.0f} | {peak / limit:.0%} |", flush=True)
+    print(f"\nworst: {worst / limit:.1%} of the cap")
+
+
+TABLES = {
+    "cost": ("What a request costs", cost),
+    "memory": ("Memory", memory),
+    "hits": ("Hit ratio at equal memory", hits),
+    "cap": ("The cap under values of all sizes", cap),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--host", required=True)
+    parser.add_argument("--only", choices=TABLES)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--print", action="store_true")
+    parser.add_argument("--traces", type=Path, default=ROOT.parent / "shared" / "traces")
+    options = parser.parse_args()
+    for tool in ("redis-server", "redis-benchmark", "taskset"):
+        if shutil.which(tool) is None:
+            sys.exit(f"{tool} is missing: on Debian, apt-get install redis-server util-linux")
+    out = sys.stdout
+    if not options.print:
+        sys.stdout = io.StringIO()
+    print("# Serving, beside Redis\n")
+    print("`bench/serve/run` writes this page: `host serve` with its strategies on, beside redis-server.\n")
+    for name, (title, table) in TABLES.items():
+        if options.only in (None, name):
+            print(f"## {title}\n")
+            table(options)
+            print()
+    if not options.print:
+        (ROOT / "docs" / "serving.md").write_text(sys.stdout.getvalue())
+        sys.stdout = out
+
+
+if __name__ == "__main__":
+    main()
