@@ -57,6 +57,8 @@ pub(crate) struct Session {
     pub(super) authenticated: bool,
     pub(super) replies: Replies,
     pub(super) transaction: Option<Transaction>,
+    /// A transaction's commands are run. None of them may leave its reply for later.
+    pub(super) executing: bool,
     /// Keys that are watched, as they are stored, and whether there was a value.
     pub(super) watched: Vec<(Vec<u8>, bool)>,
     pub(super) mark: Mark,
@@ -91,6 +93,7 @@ impl Session {
             authenticated,
             replies: Replies::All,
             transaction: None,
+            executing: false,
             watched: Vec::new(),
             mark: Mark::default(),
             channels: BTreeSet::new(),
@@ -109,7 +112,11 @@ impl Session {
         let mut done = 0;
         loop {
             let rest = bytes.get(done..).unwrap_or_default();
-            let limits = if self.authenticated { limits } else { Limits { bulk: limits.bulk.min(Limits::BEFORE_PASSWORD.bulk), ..Limits::BEFORE_PASSWORD } };
+            let limits = if self.authenticated {
+                limits
+            } else {
+                Limits { bulk: limits.bulk.min(Limits::BEFORE_PASSWORD.bulk), ..Limits::BEFORE_PASSWORD }
+            };
             let (length, closed) = match self.parser.parse(rest, limits) {
                 Ok(Parsed::Part(missing)) => return (done, Stopped::Part(missing)),
                 Ok(Parsed::Whole(length)) => {
@@ -153,18 +160,22 @@ impl Session {
         let before = out.len();
         let mut context = Context::new(shared, self, Reply::new(out, self.version));
         dispatch::dispatch(&mut context, words, passing, begun);
+        let pushed = context.pushed;
         self.answered += 1;
-        match self.replies {
-            Replies::All => {}
-            Replies::None => out.truncate(before),
+        let wanted = match self.replies {
+            Replies::All => true,
+            Replies::None => false,
             Replies::NotThis => {
-                out.truncate(before);
                 self.replies = Replies::All;
+                false
             }
             Replies::NotTheNext => {
-                out.truncate(before);
                 self.replies = Replies::NotThis;
+                false
             }
+        };
+        if !wanted && !pushed {
+            out.truncate(before);
         }
         self.closing
     }
