@@ -48,6 +48,6 @@ pub use host_contract::{Grant, Mode, Objective};
 pub use load::Loader;
 pub use settings::{
     CacheSettings, ControlSettings, ExecutorSettings, JudgeSettings, LimitSettings, MemorySettings,
-    PluginSettings, PolicyLimitSettings, PolicyPin, PrefetchMode, PrefetchSettings, Row, ServeSettings, Settings,
-    StrategyMode, StrategySettings,
+    PluginSettings, PolicyLimitSettings, PolicyPin, PrefetchMode, PrefetchSettings, Row, ServeSettings,
+    Settings, StrategyMode, StrategySettings,
 };

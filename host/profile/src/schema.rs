@@ -17,7 +17,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// The keys that belong to no dial. Caches are measured in megabytes; the floor of the cap only excludes slips of the
 /// unit.
-const OTHERS: [Key; 61] = [
+const OTHERS: [Key; 62] = [
     key("summary", Kind::Text),
     key("optimise", Kind::Choice(&["throughput", "latency", "memory", "bandwidth"])),
     bound("memory.cap", Kind::Bytes(1_000, 1_000_000_000_000_000)),
@@ -79,6 +79,7 @@ const OTHERS: [Key; 61] = [
     key("serve.max-output", Kind::Bytes(65_536, 4_294_967_296)),
     key("serve.slow-log", Kind::Span(Duration::ZERO, MINUTE)),
     key("serve.slow-log-entries", Kind::Count(0, 100_000)),
+    key("serve.debug-commands", Kind::Flag),
 ];
 
 /// Every key, in the order of `defaults.toml`, which is the order in which they are printed.

@@ -78,6 +78,8 @@ pub struct ServeSettings {
     pub slow_log: Duration,
     /// Entries of the slow log.
     pub slow_log_entries: u32,
+    /// Whether clients may call DEBUG, which is for tests.
+    pub debug_commands: bool,
 }
 
 /// Limits over all parts.

@@ -5,6 +5,7 @@
 //! [`finished`](Keyspace::finished), since a server answers many requests at once. Nothing here waits for a strategy.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use host_cache::{Change, Life, Outcome, Present};
@@ -17,11 +18,34 @@ use crate::value::Value;
 #[derive(Clone)]
 pub struct Keyspace {
     live: Arc<Live>,
+    /// Seconds, as of the last [`advance`](Self::advance): a lookup that read the clock would take half as long again.
+    seconds: Arc<AtomicU32>,
 }
 
 impl Keyspace {
     pub(crate) fn new(live: Arc<Live>) -> Self {
-        Self { live }
+        let keys = Self { live, seconds: Arc::default() };
+        keys.advance();
+        keys
+    }
+
+    /// Values that are used from here on are used at this time. To be called a few times in a second; times of use are as
+    /// exact as that.
+    pub fn advance(&self) {
+        // The lower bits: what matters is how far two times lie apart.
+        let seconds = u32::try_from(self.now().as_secs() & u64::from(u32::MAX)).unwrap_or(0);
+        self.seconds.store(seconds, Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn seconds(&self) -> u32 {
+        self.seconds.load(Ordering::Relaxed)
+    }
+
+    /// How long the value of `key` has not been read or changed, in whole seconds up to 194 days. Asking for it is no use.
+    #[must_use]
+    pub fn idle(&self, key: &[u8]) -> Option<Duration> {
+        self.peek_with(key, |present| Duration::from_secs(present.value.idle(self.seconds())))
     }
 
     /// Reads the value of `key` where it lies, within a lock: `read` must be short and not use the keyspace. Counts as a request.
@@ -31,7 +55,10 @@ impl Keyspace {
         let key = ByteKey(key);
         let id = plane.cache.id(&key);
         let position = plane.metrics.accesses.arrived(key.number());
-        let found = plane.cache.get_with_by_id(id, &key, |value| (value.weight(), read(value)));
+        let found = plane.cache.get_with_by_id(id, &key, |value| {
+            value.used_at(self.seconds());
+            (value.weight(), read(value))
+        });
         let (weight, found) = match found {
             Some((weight, found)) => (plane.weight_of_bytes(key.0, weight), Some(found)),
             // What it weighs is known when somebody stores it.
@@ -62,6 +89,7 @@ impl Keyspace {
     pub fn insert(&self, key: &[u8], value: Value, life: Life) -> Outcome {
         let plane = &self.live.plane;
         let (id, weight) = (plane.cache.id(&ByteKey(key)), plane.weight_of_bytes(key, value.weight()));
+        value.used_at(self.seconds());
         let outcome = plane.cache.insert_until_by_id(id, Key::from(key), value, life);
         if outcome == Outcome::Inserted {
             plane.weighed(|| id, weight, false);
@@ -78,8 +106,12 @@ impl Keyspace {
         let plane = &self.live.plane;
         let mut weight = 0;
         let (result, outcome) = plane.cache.update(Key::from(key), |present| {
+            if let Some(present) = &present {
+                present.value.used_at(self.seconds());
+            }
             let (change, result) = change(present);
             if let Change::Store(value, _) = &change {
+                value.used_at(self.seconds());
                 weight = value.weight();
             }
             (change, result)
@@ -111,7 +143,11 @@ impl Keyspace {
     }
 
     /// Some entry, chosen by this random number.
-    pub fn random_with<R>(&self, random: u64, read: impl FnOnce(&[u8], Present<'_, Value>) -> R) -> Option<R> {
+    pub fn random_with<R>(
+        &self,
+        random: u64,
+        read: impl FnOnce(&[u8], Present<'_, Value>) -> R,
+    ) -> Option<R> {
         let found = self.live.plane.cache.random_with(random, |key, present| match key {
             Key::Bytes(bytes) => Some(read(bytes, present)),
             Key::Number(_) => None,

@@ -63,6 +63,6 @@ pub use scenario_run::report::{BestFixed, Figures, PhaseFigures, SETTLE_TICKS, S
 pub use scenario_run::sweep::Tried;
 pub use scenario_run::{Reference, ScenarioOptions, Sizing, run_scenario};
 pub use served::{ServeOptions, Served};
-pub use value::{Content, FieldMap, Fields, Value};
+pub use value::{Content, Fields, FlatLimits, Form, InPlace, List, Parts, Side, Value};
 pub use virtual_run::{Charged, Fixed, VirtualInput, VirtualOptions, VirtualReport, run_virtual};
 pub use wiring::executor;

@@ -1,8 +1,14 @@
-//! What the cache holds: bytes, or fields, and what they count for.
+//! What the cache holds: bytes, fields or a list, and what they count for.
 
+mod facts;
 mod fields;
+mod in_place;
+mod list;
 
-pub use fields::{FieldMap, Fields};
+pub use facts::Form;
+pub use fields::{Fields, FlatLimits};
+pub use in_place::{InPlace, Parts};
+pub use list::{List, Side};
 
 use std::sync::Arc;
 
@@ -10,8 +16,9 @@ use bytes::Bytes;
 use host_contract::Unit;
 
 use crate::key::Key;
+use facts::Facts;
 
-/// A cached value. A clone shares the bytes.
+/// A cached value. A clone shares the content.
 ///
 /// ```
 /// use host_runtime::Value;
@@ -23,7 +30,7 @@ use crate::key::Key;
 #[derive(Debug, Clone)]
 pub struct Value {
     content: Content,
-    weight: u64,
+    facts: Facts,
 }
 
 /// What a value is made of.
@@ -32,7 +39,9 @@ pub enum Content {
     /// Bytes.
     Bytes(Bytes),
     /// Fields with values of their own, shared by all clones.
-    Fields(Arc<Fields>),
+    Fields(Arc<InPlace<Fields>>),
+    /// A list, shared by all clones.
+    List(Arc<InPlace<List>>),
 }
 
 impl Value {
@@ -40,21 +49,29 @@ impl Value {
     #[must_use]
     pub fn new(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
-        let weight = u64::try_from(bytes.len()).unwrap_or(u64::MAX).max(1);
-        Self { content: Content::Bytes(bytes), weight }
+        let weight = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        Self { content: Content::Bytes(bytes), facts: Facts::of(weight) }
     }
 
-    /// Fields, of which the caller knows what they count for, at least 1.
+    /// The same bytes, of which it is told how they came to be.
     #[must_use]
-    pub fn fields(fields: Arc<Fields>, weight: u64) -> Self {
-        Self { content: Content::Fields(fields), weight: weight.max(1) }
+    pub fn made(bytes: impl Into<Bytes>, form: Form) -> Self {
+        let value = Self::new(bytes);
+        Self { facts: value.facts.with_form(form), ..value }
     }
 
-    /// A value that counts for `weight`, at least 1, whatever it takes: where it stands for something else, or takes more
-    /// than its bytes.
+    /// A value that is changed in place. It counts for what it holds now: who changes it makes a new value of it.
+    #[must_use]
+    pub fn in_place<T: Parts>(parts: Arc<InPlace<T>>) -> Self {
+        let weight = parts.with(|parts| parts.weight());
+        Self { content: T::content(parts), facts: Facts::of(weight) }
+    }
+
+    /// A value that counts for `weight`, from 1 to 2^38 - 1, whatever it takes: where it stands for something else, or takes
+    /// more than its bytes.
     #[must_use]
     pub fn weighing(bytes: impl Into<Bytes>, weight: u64) -> Self {
-        Self { content: Content::Bytes(bytes.into()), weight: weight.max(1) }
+        Self { content: Content::Bytes(bytes.into()), facts: Facts::of(weight) }
     }
 
     /// No bytes, but the weight of an object of `weight`.
@@ -70,28 +87,46 @@ impl Value {
         &self.content
     }
 
-    /// The bytes; none of a value that has fields.
+    /// The bytes; none of a value that has parts.
     #[must_use]
     pub fn bytes(&self) -> &Bytes {
         static NONE: Bytes = Bytes::new();
         match &self.content {
             Content::Bytes(bytes) => bytes,
-            Content::Fields(_) => &NONE,
+            Content::Fields(_) | Content::List(_) => &NONE,
         }
     }
 
-    /// What it counts for in a cache whose capacity is in bytes, at least 1. Its key counts [beside
+    /// How its bytes came to be.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        self.facts.form()
+    }
+
+    /// What it counts for in a cache whose capacity is in bytes: from 1 to 2^38 - 1, which is 256 GiB. Its key counts [beside
     /// it](crate::Key::weight).
     #[must_use]
+    #[inline]
     pub fn weight(&self) -> u64 {
-        self.weight
+        self.facts.weight()
+    }
+
+    /// It is used at this time, in seconds.
+    #[inline]
+    pub(crate) fn used_at(&self, seconds: u32) {
+        self.facts.used_at(seconds);
+    }
+
+    /// Seconds since it was used, at this time.
+    pub(crate) fn idle(&self, seconds: u32) -> u64 {
+        self.facts.idle(seconds)
     }
 
     /// What an entry of this value under `key` counts for against a capacity in `unit`. In bytes the key counts as well:
     /// small values under long keys would else take many times the memory that the capacity allows. In objects every
     /// entry counts as one.
     pub(crate) fn weight_under(&self, key: &Key, weighing: Weighing) -> u64 {
-        weighing.of(key.weight(), self.weight)
+        weighing.of(key.weight(), self.weight())
     }
 }
 
@@ -133,7 +168,8 @@ mod tests {
             assert_eq!(value.weight_under(&key, unit(Unit::Objects)), 1, "{key}");
         }
         let most = Value::standing_for(u64::MAX);
-        assert_eq!(most.weight_under(&Key::from("user:1"), unit(Unit::Bytes)), u64::MAX);
+        assert_eq!(most.weight(), (1 << 38) - 1);
+        assert_eq!(unit(Unit::Bytes).of(u64::MAX, 7), u64::MAX);
         let with_place = Weighing { unit: Unit::Bytes, entry: 64 };
         assert_eq!(value.weight_under(&Key::from("user:1"), with_place), 73);
     }

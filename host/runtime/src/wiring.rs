@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use ahash::RandomState;
 use host_cache::{Cache, Cause, PolicyFactory, Shadows, UnknownPolicy, builtin};
-use host_contract::dial::CACHE_CAPACITY;
 use host_contract::Grant;
+use host_contract::dial::CACHE_CAPACITY;
 use host_control::{ControlLoop, Registration};
 use host_executor::{Executor, ExecutorError};
 use host_prefetch::Prefetcher;
@@ -206,8 +206,7 @@ impl Parts {
         };
         control.begin(&settings.profile, workload);
         let metrics = RequestMetrics::default();
-        let plane =
-            DataPlane { cache, weighing, prefetcher, metrics, tap, trigger: TickTrigger::new(every) };
+        let plane = DataPlane { cache, weighing, prefetcher, metrics, tap, trigger: TickTrigger::new(every) };
         Ok(Self { plane, control })
     }
 }
@@ -280,8 +279,7 @@ mod tests {
         let clock = Arc::new(VirtualClock::default());
         let watcher = Arc::new(prefetcher(&settings(&[]), 100, 1, 0, None));
         let weighing = Weighing { unit: Unit::Bytes, entry: 0 };
-        let cache =
-            store((&builtin::LRU, &builtin::LRU), 100, weighing, Some(Arc::clone(&clock)), watcher);
+        let cache = store((&builtin::LRU, &builtin::LRU), 100, weighing, Some(Arc::clone(&clock)), watcher);
         let day = Duration::from_secs(86_400);
         cache.insert_with_ttl(Key::Number(1), Value::standing_for(1), day);
         assert!(cache.contains(&Key::Number(1)));

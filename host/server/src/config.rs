@@ -54,6 +54,8 @@ pub struct Config {
     pub slow: Option<Duration>,
     /// Entries that the slow log keeps.
     pub slow_log: usize,
+    /// Whether clients may call DEBUG.
+    pub debug: bool,
 }
 
 impl Default for Config {
@@ -70,6 +72,7 @@ impl Default for Config {
             output: 64 << 20,
             slow: Some(Duration::from_millis(10)),
             slow_log: 128,
+            debug: false,
         }
     }
 }
@@ -81,7 +84,9 @@ mod tests {
     #[test]
     fn a_password_is_compared_and_not_printed() {
         let password = Password::new("secret").unwrap();
-        assert!(password.is(b"secret") && !password.is(b"Secret") && !password.is(b"secre") && !password.is(b""));
+        assert!(
+            password.is(b"secret") && !password.is(b"Secret") && !password.is(b"secre") && !password.is(b"")
+        );
         assert_eq!(format!("{password:?}"), "Password(..)");
         assert_eq!(Password::new(""), None);
     }

@@ -47,7 +47,9 @@ pub enum ServeError {
 fn hint(cause: &io::Error) -> &'static str {
     match cause.kind() {
         io::ErrorKind::AddrInUse => "; another server listens there: choose another port, or end that one",
-        io::ErrorKind::PermissionDenied => "; ports below 1024 need a right of their own: choose a higher one",
+        io::ErrorKind::PermissionDenied => {
+            "; ports below 1024 need a right of their own: choose a higher one"
+        }
         _ => "",
     }
 }

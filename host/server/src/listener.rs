@@ -30,7 +30,11 @@ pub(crate) async fn bind(config: &Config, address: &str) -> Result<TcpListener, 
     let refused = |cause| ServeError::Refused { key: RESP, address: address.to_owned(), cause };
     let addresses: Vec<_> = address
         .to_socket_addrs()
-        .map_err(|cause| ServeError::NoAddress { key: RESP, address: address.to_owned(), cause: cause.to_string() })?
+        .map_err(|cause| ServeError::NoAddress {
+            key: RESP,
+            address: address.to_owned(),
+            cause: cause.to_string(),
+        })?
         .collect();
     if config.password.is_none() && !addresses.iter().all(|address| address.ip().is_loopback()) {
         return Err(ServeError::PublicWithoutPassword { key: RESP, address: address.to_owned() });

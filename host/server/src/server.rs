@@ -2,11 +2,11 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use host_profile::Settings;
-use host_runtime::{Host, Keyspace};
+use host_runtime::{FlatLimits, Host, Keyspace};
 use parking_lot::Mutex;
 use rand::SeedableRng as _;
 use rand_pcg::Pcg64;
@@ -45,6 +45,11 @@ pub struct Shared {
     pub(crate) events: Events,
     pub(crate) random: Mutex<Pcg64>,
     pub(crate) started: Instant,
+    /// Up to what the fields of a value lie flat.
+    pub(crate) flat_entries: AtomicUsize,
+    pub(crate) flat_bytes: AtomicUsize,
+    /// Whether what is over its time is removed before somebody asks for it.
+    pub(crate) expires: AtomicBool,
     /// Seconds; 0: clients may be idle for as long as they like.
     idle: AtomicU64,
     /// Whether a database but the first was ever used.
@@ -67,6 +72,9 @@ impl Shared {
             events: Events::default(),
             random: Mutex::new(Pcg64::seed_from_u64(seed)),
             started: Instant::now(),
+            flat_entries: AtomicUsize::new(FlatLimits::REDIS.fields),
+            flat_bytes: AtomicUsize::new(FlatLimits::REDIS.bytes),
+            expires: AtomicBool::new(true),
             idle: AtomicU64::new(config.idle.as_secs()),
             databases: AtomicBool::new(false),
             port: AtomicU16::new(0),
@@ -77,6 +85,14 @@ impl Shared {
     /// What a request may take.
     pub(crate) fn limits(&self) -> Limits {
         Limits { arguments: self.config.arguments, bulk: self.config.bulk, line: Limits::REDIS.line }
+    }
+
+    /// Up to what the fields of a value lie flat.
+    pub(crate) fn flat_fields(&self) -> FlatLimits {
+        FlatLimits {
+            fields: self.flat_entries.load(Ordering::Relaxed),
+            bytes: self.flat_bytes.load(Ordering::Relaxed),
+        }
     }
 
     /// Bytes that may wait to be read by one client.
@@ -113,7 +129,8 @@ impl Shared {
         let (most, now) = (self.idle(), Instant::now());
         if !most.is_zero() {
             // Who listens to messages has nothing to say.
-            let idle = |client: &Arc<crate::resp::client::Client>| client.idle(now) > most && !client.subscribes();
+            let idle =
+                |client: &Arc<crate::resp::client::Client>| client.idle(now) > most && !client.subscribes();
             self.clients.all().into_iter().filter(idle).for_each(|client| client.end());
         }
     }
@@ -214,7 +231,10 @@ async fn keep_house(shared: Arc<Shared>) {
     let mut looked = Instant::now();
     loop {
         purge.tick().await;
-        shared.keys.purge_expired();
+        shared.keys.advance();
+        if shared.expires.load(Ordering::Relaxed) {
+            shared.keys.purge_expired();
+        }
         if looked.elapsed() >= IDLE {
             looked = Instant::now();
             shared.end_idle();

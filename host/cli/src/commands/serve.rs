@@ -113,6 +113,7 @@ impl Serve {
             output: size(serve.max_output),
             slow: Some(serve.slow_log),
             slow_log: count(serve.slow_log_entries),
+            debug: serve.debug_commands,
         }
     }
 }
@@ -152,7 +153,12 @@ fn say_what_was(finished: &Finished, requests: u64, took: Duration) -> Result<()
     let took = humantime::format_duration(Duration::from_secs(took.as_secs()));
     outln!("served {requests} requests in {took}")?;
     if let Some(ratio) = host_contract::number::ratio(hits, hits + misses) {
-        outln!("hit ratio {:.1} %, {} entries, policy {}", ratio * 100.0, last.cache.entries, last.cache.policy)?;
+        outln!(
+            "hit ratio {:.1} %, {} entries, policy {}",
+            ratio * 100.0,
+            last.cache.entries,
+            last.cache.policy
+        )?;
     }
     outln!("{} decisions in {} ticks", finished.decisions.len(), finished.cost.ticks)?;
     Ok(())

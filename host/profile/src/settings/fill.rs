@@ -8,8 +8,8 @@ use host_contract::Objective;
 
 use super::{
     CacheSettings, ControlSettings, ExecutorSettings, JudgeSettings, LimitSettings, MemorySettings,
-    PluginSettings, PolicyLimitSettings, PolicyPin, PrefetchMode, PrefetchSettings, Row, ServeSettings, Settings,
-    StrategyMode, StrategySettings,
+    PluginSettings, PolicyLimitSettings, PolicyPin, PrefetchMode, PrefetchSettings, Row, ServeSettings,
+    Settings, StrategyMode, StrategySettings,
 };
 use crate::bytes::Bytes;
 use crate::dials;
@@ -116,6 +116,7 @@ impl Settings {
                 max_output: get.bytes("serve.max-output")?,
                 slow_log: get.span("serve.slow-log")?,
                 slow_log_entries: get.count("serve.slow-log-entries")?,
+                debug_commands: get.flag("serve.debug-commands")?,
             },
             rows: rows(layer, &plugins),
             plugins,

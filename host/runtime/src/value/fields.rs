@@ -1,71 +1,253 @@
 //! A value that has fields, each with a value of its own: what Redis calls a hash.
+//!
+//! A few short fields lie one behind the other in one piece of memory and are searched from the first to the last, which
+//! takes a third of the memory of a table and no more time. More of them, or longer ones, are a table from then on.
+
+mod flat;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use ahash::RandomState;
-use parking_lot::Mutex;
 
-/// What a field takes beside its bytes: two allocations and its place in the table.
+use super::{Content, InPlace, Parts};
+use flat::Flat;
+
+/// What fields take beside their form: the shared value with its counters and lock, and the head of either form.
+const BASE: u64 = 64;
+
+/// What a field in a table takes beside its bytes: two allocations and its place.
 const FIELD: u64 = 64;
 
-/// The fields of a value and their values, in no particular order.
-pub type FieldMap = HashMap<Box<[u8]>, Box<[u8]>, RandomState>;
+/// How many fields may lie flat, and how long each name and value may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FlatLimits {
+    /// Fields.
+    pub fields: usize,
+    /// Bytes of a name or a value.
+    pub bytes: usize,
+}
 
-/// Fields that are changed in place, so that a change of one does not copy the others.
-///
-/// Its lock is taken by who reads, and inside of the lock of the entry by who changes: nothing else is to be locked under it.
-#[derive(Debug)]
-pub struct Fields(Mutex<FieldMap>);
+impl FlatLimits {
+    /// Those of Redis 7.
+    pub const REDIS: Self = Self { fields: 512, bytes: 64 };
+}
+
+#[derive(Debug, Clone)]
+struct Table {
+    fields: HashMap<Box<[u8]>, Box<[u8]>, RandomState>,
+    /// Bytes of all names and values.
+    bytes: u64,
+}
+
+#[derive(Debug, Clone)]
+enum Shape {
+    Flat(Flat),
+    Table(Box<Table>),
+}
+
+/// Fields by name, and their values.
+#[derive(Debug, Clone)]
+pub struct Fields(Shape);
 
 impl Default for Fields {
     fn default() -> Self {
-        Self::new(FieldMap::with_hasher(RandomState::new()))
+        Self(Shape::Flat(Flat::default()))
+    }
+}
+
+impl Parts for Fields {
+    fn weight(&self) -> u64 {
+        let parts = match &self.0 {
+            Shape::Flat(flat) => number(flat.capacity()),
+            Shape::Table(table) => {
+                table.bytes.saturating_add(number(table.fields.len()).saturating_mul(FIELD))
+            }
+        };
+        parts.saturating_add(BASE)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn of(content: &Content) -> Option<&Arc<InPlace<Self>>> {
+        match content {
+            Content::Fields(fields) => Some(fields),
+            _ => None,
+        }
+    }
+
+    fn content(parts: Arc<InPlace<Self>>) -> Content {
+        Content::Fields(parts)
     }
 }
 
 impl Fields {
-    /// These fields.
+    /// Number of fields.
     #[must_use]
-    pub fn new(fields: FieldMap) -> Self {
-        Self(Mutex::new(fields))
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Shape::Flat(flat) => flat.len(),
+            Shape::Table(table) => table.fields.len(),
+        }
     }
 
-    /// Reads or changes the fields. Whoever changes them stores the value again, so that its new weight counts.
-    pub fn with<R>(&self, work: impl FnOnce(&mut FieldMap) -> R) -> R {
-        work(&mut self.0.lock())
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
-    /// What the fields count for, at least 1.
+    /// Whether they lie flat.
     #[must_use]
-    pub fn weight(&self) -> u64 {
-        let bytes = |part: &[u8]| u64::try_from(part.len()).unwrap_or(u64::MAX);
-        let sum = |sum: u64, (name, value): (&Box<[u8]>, &Box<[u8]>)| {
-            sum.saturating_add(bytes(name)).saturating_add(bytes(value)).saturating_add(FIELD)
+    pub fn is_flat(&self) -> bool {
+        matches!(self.0, Shape::Flat(_))
+    }
+
+    /// The value of a field.
+    #[must_use]
+    pub fn get(&self, name: &[u8]) -> Option<&[u8]> {
+        match &self.0 {
+            Shape::Flat(flat) => flat.get(name),
+            Shape::Table(table) => table.fields.get(name).map(|value| &**value),
+        }
+    }
+
+    /// All fields and their values: in the order in which they were set while they lie flat, in none in a table.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let (flat, table) = match &self.0 {
+            Shape::Flat(flat) => (Some(flat.iter()), None),
+            Shape::Table(table) => (None, Some(table.fields.iter())),
         };
-        self.with(|fields| fields.iter().fold(0, sum)).max(1)
+        let table = table.into_iter().flatten().map(|(name, value)| (&**name, &**value));
+        flat.into_iter().flatten().chain(table)
     }
 
-    /// What one more field counts for, in place of one of so many bytes, if there was one: what is to be added to the
-    /// weight, and what is to be taken off it.
-    #[must_use]
-    pub fn weight_of(name: &[u8], value: &[u8]) -> u64 {
-        let bytes = |part: &[u8]| u64::try_from(part.len()).unwrap_or(u64::MAX);
-        bytes(name).saturating_add(bytes(value)).saturating_add(FIELD)
+    /// Sets a field, and says whether there was none. What is beyond the limits is a table from here on.
+    pub fn set(&mut self, name: &[u8], value: &[u8], limits: FlatLimits) -> bool {
+        if name.len() > limits.bytes || value.len() > limits.bytes {
+            self.tabulate();
+        }
+        let new = match &mut self.0 {
+            Shape::Flat(flat) => flat.set(name, value),
+            Shape::Table(table) => table.set(name, value),
+        };
+        if self.is_flat() && self.len() > limits.fields {
+            self.tabulate();
+        }
+        new
     }
+
+    /// Removes a field, and says whether there was one.
+    pub fn remove(&mut self, name: &[u8]) -> bool {
+        match &mut self.0 {
+            Shape::Flat(flat) => flat.remove(name),
+            Shape::Table(table) => table.remove(name),
+        }
+    }
+
+    /// Makes a table of them, if they are none yet.
+    fn tabulate(&mut self) {
+        if let Shape::Flat(flat) = &self.0 {
+            let fields = HashMap::with_capacity_and_hasher(flat.len(), RandomState::new());
+            let mut table = Table { fields, bytes: 0 };
+            for (name, value) in flat.iter() {
+                table.set(name, value);
+            }
+            self.0 = Shape::Table(Box::new(table));
+        }
+    }
+}
+
+impl Table {
+    fn set(&mut self, name: &[u8], value: &[u8]) -> bool {
+        let old = self.fields.insert(name.into(), value.into());
+        match &old {
+            Some(old) => self.bytes = self.bytes.saturating_sub(number(old.len())),
+            None => self.bytes = self.bytes.saturating_add(number(name.len())),
+        }
+        self.bytes = self.bytes.saturating_add(number(value.len()));
+        old.is_none()
+    }
+
+    fn remove(&mut self, name: &[u8]) -> bool {
+        let old = self.fields.remove(name);
+        if let Some(old) = &old {
+            self.bytes = self.bytes.saturating_sub(number(old.len())).saturating_sub(number(name.len()));
+        }
+        old.is_some()
+    }
+}
+
+fn number(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
     use super::*;
 
+    const LIMITS: FlatLimits = FlatLimits { fields: 6, bytes: 8 };
+
     #[test]
-    fn the_weight_is_the_sum_of_the_fields() {
-        let fields = Fields::default();
-        assert_eq!(fields.weight(), 1);
-        fields.with(|map| {
-            map.insert(b"name"[..].into(), b"Ada"[..].into());
-            map.insert(b"born"[..].into(), b"1815"[..].into());
-        });
-        assert_eq!(fields.weight(), Fields::weight_of(b"name", b"Ada") + Fields::weight_of(b"born", b"1815"));
+    fn what_is_beyond_the_limits_is_a_table_and_stays_one() {
+        let mut fields = Fields::default();
+        for number in 0..6_u8 {
+            assert!(fields.set(&[number], b"value", LIMITS) && fields.is_flat());
+        }
+        assert!(!fields.set(&[0], b"another", LIMITS) && fields.is_flat());
+        assert!(fields.set(&[6], b"value", LIMITS) && !fields.is_flat());
+        for number in 0..7_u8 {
+            assert!(fields.remove(&[number]));
+        }
+        assert!(fields.is_empty() && !fields.is_flat());
+        for (name, value) in [(&b"a long name"[..], &b"v"[..]), (b"n", b"a long value")] {
+            let mut fields = Fields::default();
+            fields.set(name, value, LIMITS);
+            assert!(!fields.is_flat() && fields.get(name) == Some(value));
+        }
+    }
+
+    #[test]
+    fn the_weight_is_what_is_held() {
+        let mut fields = Fields::default();
+        fields.set(b"name", b"Ada", LIMITS);
+        // A byte before each name and value says how long it is.
+        assert_eq!(fields.weight(), BASE + 9);
+        fields.set(b"born", b"10 December 1815", LIMITS);
+        assert_eq!(fields.weight(), BASE + 2 * FIELD + 4 + 3 + 4 + 16);
+        fields.set(b"born", b"1815", LIMITS);
+        fields.remove(b"name");
+        assert_eq!(fields.weight(), BASE + FIELD + 8);
+        assert_eq!(fields.clone().weight(), fields.weight());
+    }
+
+    proptest! {
+        #[test]
+        fn fields_are_a_map(
+            changes in prop::collection::vec(
+                (0..12_u8, prop::option::of(prop::collection::vec(any::<u8>(), 0..12))), 0..60),
+        ) {
+            let (mut fields, mut model) = (Fields::default(), BTreeMap::new());
+            for (name, value) in changes {
+                let name = vec![name; usize::from(name)];
+                match value {
+                    Some(value) => {
+                        let new = fields.set(&name, &value, LIMITS);
+                        prop_assert_eq!(new, model.insert(name.clone(), value).is_none());
+                    }
+                    None => prop_assert_eq!(fields.remove(&name), model.remove(&name).is_some()),
+                }
+                prop_assert_eq!(fields.get(&name), model.get(&name).map(Vec::as_slice));
+                prop_assert_eq!(fields.len(), model.len());
+            }
+            let all: BTreeMap<_, _> = fields.iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
+            prop_assert_eq!(all, model);
+        }
     }
 }

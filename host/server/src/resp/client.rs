@@ -194,7 +194,13 @@ pub(crate) struct Clients {
 
 impl Clients {
     /// A client has connected. None where there are `most` already.
-    pub(crate) fn enter(&self, address: String, local: String, unix: bool, most: usize) -> Option<Arc<Client>> {
+    pub(crate) fn enter(
+        &self,
+        address: String,
+        local: String,
+        unix: bool,
+        most: usize,
+    ) -> Option<Arc<Client>> {
         let mut connected = self.connected.lock();
         if connected.len() >= most {
             return None;

@@ -1,11 +1,12 @@
-//! The table of commands.
+//! The table of commands, and how one is found in it.
+
+mod table;
 
 use std::sync::LazyLock;
 
 use bitflags::bitflags;
 use hashbrown::HashMap;
 
-use super::commands::{clients, expiry, hashes, host, keys, listing, pubsub, server, strings, sums, transactions};
 use super::context::Context;
 use super::failure::Done;
 
@@ -40,6 +41,9 @@ bitflags! {
     }
 }
 
+/// Which words are keys: the first one, the last one (below zero: from the end), and the step; zeros where none are.
+pub(super) type Keys = (i64, i64, i64);
+
 /// What a command does.
 pub(super) type Run = for<'a, 'b> fn(&'a mut Context<'b>, &'a [&'a [u8]]) -> Done;
 
@@ -50,18 +54,33 @@ pub(super) struct Command {
     /// Words, its name included; below zero: at least so many.
     pub(super) arity: i64,
     pub(super) flags: Flags,
-    /// Which words are keys: the first one, the last one (below zero: from the end), and the step; zeros where none are.
-    pub(super) keys: (i64, i64, i64),
+    pub(super) keys: Keys,
     pub(super) run: Run,
     pub(super) group: &'static str,
     pub(super) since: &'static str,
     pub(super) summary: &'static str,
+    /// What its second word can be, where that chooses what it does.
+    pub(super) parts: &'static [&'static str],
 }
 
 impl Command {
     /// Its number in the table.
     pub(super) fn number(&self) -> usize {
         self.number
+    }
+
+    /// The same, whose second word is one of these.
+    fn with(self, parts: &'static [&'static str]) -> Self {
+        Self { parts, ..self }
+    }
+
+    /// The keys among the words of a call.
+    pub(super) fn keys_of<'w>(&self, words: &'w [&'w [u8]]) -> impl Iterator<Item = &'w [u8]> {
+        let (first, last, step) = self.keys;
+        let place = |at: i64| usize::try_from(at).unwrap_or(0);
+        let behind = if last < 0 { words.len().saturating_sub(place(-last - 1)) } else { place(last) + 1 };
+        let keys = if first > 0 { words.get(place(first)..behind.min(words.len())) } else { None };
+        keys.unwrap_or_default().iter().copied().step_by(place(step).max(1))
     }
 
     /// Whether it can be called with so many words.
@@ -77,7 +96,7 @@ struct Table {
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
-    let mut commands = all();
+    let mut commands = table::all();
     for (number, command) in commands.iter_mut().enumerate() {
         command.number = number;
     }
@@ -116,141 +135,6 @@ pub(super) fn name(number: u32) -> &'static str {
     command.map_or("NULL", |command| command.name)
 }
 
-const NO_KEYS: (i64, i64, i64) = (0, 0, 0);
-const ONE: (i64, i64, i64) = (1, 1, 1);
-const TWO: (i64, i64, i64) = (1, 2, 1);
-const REST: (i64, i64, i64) = (1, -1, 1);
-const PAIRS: (i64, i64, i64) = (1, -1, 2);
-
-/// Groups as Redis has them, with the first version that had the command.
-fn all() -> Vec<Command> {
-    let read = Flags::READ;
-    let fast = Flags::READ.union(Flags::FAST);
-    let write = Flags::WRITE;
-    let quick = Flags::WRITE.union(Flags::FAST);
-    let grow = Flags::WRITE.union(Flags::GROWS);
-    let sprout = grow.union(Flags::FAST);
-    let whole = grow.union(Flags::EXCLUSIVE);
-    let admin = Flags::ADMIN;
-    let hello = Flags::NO_PASSWORD.union(Flags::FAST);
-    let listen = Flags::PUBSUB.union(Flags::WHILE_SUBSCRIBED);
-    let control = Flags::NOT_QUEUED.union(Flags::FAST);
-    let command = |name, arity, flags, keys, run: Run, (group, since), summary| Command {
-        number: 0,
-        name,
-        arity,
-        flags,
-        keys,
-        run,
-        group,
-        since,
-        summary,
-    };
-    let connection = |since| ("connection", since);
-    let server = |since| ("server", since);
-    let string = |since| ("string", since);
-    let generic = |since| ("generic", since);
-    let hash = |since| ("hash", since);
-    let pubsub = |since| ("pubsub", since);
-    let transaction = |since| ("transactions", since);
-    let ours = ("host", "0.1.0");
-    vec![
-        command("ping", -1, Flags::FAST.union(Flags::WHILE_SUBSCRIBED), NO_KEYS, clients::ping, connection("1.0.0"), "Answers PONG, or the message"),
-        command("echo", 2, Flags::FAST, NO_KEYS, clients::echo, connection("1.0.0"), "Answers the message"),
-        command("hello", -1, hello.union(Flags::UNSEEN), NO_KEYS, clients::hello, connection("6.0.0"), "Changes the protocol, gives the password, sets the name"),
-        command("auth", -2, hello.union(Flags::UNSEEN), NO_KEYS, clients::auth, connection("1.0.0"), "Gives the password"),
-        command("select", 2, Flags::FAST, NO_KEYS, clients::select, connection("1.0.0"), "Changes the database"),
-        command("quit", -1, hello.union(Flags::WHILE_SUBSCRIBED).union(Flags::NOT_QUEUED), NO_KEYS, clients::quit, connection("1.0.0"), "Ends the connection"),
-        command("reset", 1, hello.union(Flags::WHILE_SUBSCRIBED).union(Flags::NOT_QUEUED), NO_KEYS, clients::reset, connection("6.2.0"), "Makes the connection as it was at its begin"),
-        command("client", -2, admin, NO_KEYS, clients::client, connection("2.4.0"), "Tells of connections, and ends them"),
-        command("command", -1, Flags::FAST, NO_KEYS, listing::command, server("2.8.13"), "Tells of the commands"),
-        command("info", -1, admin, NO_KEYS, server::info, server("1.0.0"), "Figures of the server and the host"),
-        command("config", -2, admin, NO_KEYS, server::config, server("2.0.0"), "Reads and changes settings"),
-        command("function", -2, write, NO_KEYS, server::function, ("scripting", "7.0.0"), "FLUSH: forgets all functions, of which there are none"),
-        command("dbsize", 1, fast, NO_KEYS, server::dbsize, server("1.0.0"), "Number of keys in the database"),
-        command("flushdb", -1, write.union(Flags::EXCLUSIVE), NO_KEYS, server::flushdb, server("1.0.0"), "Removes every key of the database"),
-        command("flushall", -1, write.union(Flags::EXCLUSIVE), NO_KEYS, server::flushall, server("1.0.0"), "Removes every key of every database"),
-        command("memory", -2, read, (2, 2, 1), server::memory, server("4.0.0"), "USAGE: what an entry counts for, bytes"),
-        command("slowlog", -2, admin, NO_KEYS, server::slowlog, server("2.2.12"), "The commands that took long"),
-        command("monitor", 1, admin.union(Flags::NO_TRANSACTION).union(Flags::UNSEEN), NO_KEYS, clients::monitor, server("1.0.0"), "Shows every command from now on"),
-        command("get", 2, fast, ONE, strings::get, string("1.0.0"), "The value of a key"),
-        command("set", -3, grow, ONE, strings::set, string("1.0.0"), "Sets a value, with conditions and a time to live"),
-        command("setnx", 3, sprout, ONE, strings::setnx, string("1.0.0"), "Sets a value where there is none"),
-        command("setex", 4, grow, ONE, strings::setex, string("2.0.0"), "Sets a value with a time to live in seconds"),
-        command("psetex", 4, grow, ONE, strings::psetex, string("2.6.0"), "Sets a value with a time to live in milliseconds"),
-        command("getex", -2, quick, ONE, strings::getex, string("6.2.0"), "The value of a key, whose time to live it changes"),
-        command("getdel", 2, quick, ONE, strings::getdel, string("6.2.0"), "The value of a key, which it removes"),
-        command("getset", 3, sprout, ONE, strings::getset, string("1.0.0"), "The value of a key, to which it gives another"),
-        command("getrange", 4, read, ONE, strings::getrange, string("2.4.0"), "A part of a value"),
-        command("substr", 4, read, ONE, strings::getrange, string("1.0.0"), "A part of a value"),
-        command("setrange", 4, grow, ONE, strings::setrange, string("2.2.0"), "Overwrites a part of a value"),
-        command("mget", -2, fast, REST, strings::mget, string("1.0.0"), "The values of several keys"),
-        command("mset", -3, whole, PAIRS, strings::mset, string("1.0.1"), "Sets several values in one step"),
-        command("msetnx", -3, whole, PAIRS, strings::msetnx, string("1.0.1"), "Sets several values where there is none of them"),
-        command("append", 3, sprout, ONE, strings::append, string("2.0.0"), "Appends to a value"),
-        command("strlen", 2, fast, ONE, strings::strlen, string("2.2.0"), "The length of a value"),
-        command("lcs", -3, read, TWO, sums::lcs, string("7.0.0"), "The longest common subsequence of two values"),
-        command("incr", 2, sprout, ONE, sums::incr, string("1.0.0"), "Adds 1"),
-        command("decr", 2, sprout, ONE, sums::decr, string("1.0.0"), "Takes 1 off"),
-        command("incrby", 3, sprout, ONE, sums::incrby, string("1.0.0"), "Adds a whole number"),
-        command("decrby", 3, sprout, ONE, sums::decrby, string("1.0.0"), "Takes a whole number off"),
-        command("incrbyfloat", 3, sprout, ONE, sums::incrbyfloat, string("2.6.0"), "Adds a decimal number"),
-        command("del", -2, write, REST, keys::del, generic("1.0.0"), "Removes keys"),
-        command("unlink", -2, quick, REST, keys::del, generic("4.0.0"), "Removes keys"),
-        command("exists", -2, fast, REST, keys::exists, generic("1.0.0"), "How many of these keys there are"),
-        command("touch", -2, fast, REST, keys::touch, generic("3.2.1"), "Counts as a use of these keys"),
-        command("copy", -3, whole, TWO, keys::copy, generic("6.2.0"), "Copies a value to another key"),
-        command("rename", 3, whole, TWO, keys::rename, generic("1.0.0"), "Gives a value another key"),
-        command("renamenx", 3, whole, TWO, keys::renamenx, generic("1.0.0"), "Gives a value another key, where there is none"),
-        command("move", 3, whole, ONE, keys::move_, generic("1.0.0"), "Gives a value to another database"),
-        command("type", 2, fast, ONE, keys::type_, generic("1.0.0"), "What kind of value a key has"),
-        command("object", -2, read, (2, 2, 1), keys::object, generic("2.2.3"), "How a value is kept"),
-        command("keys", 2, read, NO_KEYS, keys::keys, generic("1.0.0"), "All keys that a pattern stands for"),
-        command("scan", -2, read, NO_KEYS, keys::scan, generic("2.8.0"), "Some of the keys, and where to go on"),
-        command("randomkey", 1, read, NO_KEYS, keys::randomkey, generic("1.0.0"), "Some key"),
-        command("expire", -3, quick, ONE, expiry::expire, generic("1.0.0"), "Sets the time to live in seconds"),
-        command("pexpire", -3, quick, ONE, expiry::pexpire, generic("2.6.0"), "Sets the time to live in milliseconds"),
-        command("expireat", -3, quick, ONE, expiry::expireat, generic("1.2.0"), "Sets the end of life, UNIX time in seconds"),
-        command("pexpireat", -3, quick, ONE, expiry::pexpireat, generic("2.6.0"), "Sets the end of life, UNIX time in milliseconds"),
-        command("expiretime", 2, fast, ONE, expiry::expiretime, generic("7.0.0"), "The end of life, UNIX time in seconds"),
-        command("pexpiretime", 2, fast, ONE, expiry::pexpiretime, generic("7.0.0"), "The end of life, UNIX time in milliseconds"),
-        command("ttl", 2, fast, ONE, expiry::ttl, generic("1.0.0"), "The time to live that is left, seconds"),
-        command("pttl", 2, fast, ONE, expiry::pttl, generic("2.6.0"), "The time to live that is left, milliseconds"),
-        command("persist", 2, quick, ONE, expiry::persist, generic("2.2.0"), "Takes the time to live away"),
-        command("hset", -4, sprout, ONE, hashes::hset, hash("2.0.0"), "Sets fields"),
-        command("hmset", -4, sprout, ONE, hashes::hmset, hash("2.0.0"), "Sets fields"),
-        command("hsetnx", 4, sprout, ONE, hashes::hsetnx, hash("2.0.0"), "Sets a field where there is none"),
-        command("hget", 3, fast, ONE, hashes::hget, hash("2.0.0"), "The value of a field"),
-        command("hmget", -3, fast, ONE, hashes::hmget, hash("2.0.0"), "The values of several fields"),
-        command("hgetall", 2, read, ONE, hashes::hgetall, hash("2.0.0"), "All fields and their values"),
-        command("hkeys", 2, read, ONE, hashes::hkeys, hash("2.0.0"), "All fields"),
-        command("hvals", 2, read, ONE, hashes::hvals, hash("2.0.0"), "The values of all fields"),
-        command("hdel", -3, quick, ONE, hashes::hdel, hash("2.0.0"), "Removes fields"),
-        command("hexists", 3, fast, ONE, hashes::hexists, hash("2.0.0"), "Whether there is a field"),
-        command("hlen", 2, fast, ONE, hashes::hlen, hash("2.0.0"), "Number of fields"),
-        command("hstrlen", 3, fast, ONE, hashes::hstrlen, hash("3.2.0"), "The length of the value of a field"),
-        command("hincrby", 4, sprout, ONE, hashes::hincrby, hash("2.0.0"), "Adds a whole number to a field"),
-        command("hincrbyfloat", 4, sprout, ONE, hashes::hincrbyfloat, hash("2.6.0"), "Adds a decimal number to a field"),
-        command("hscan", -3, read, ONE, hashes::hscan, hash("2.8.0"), "All fields, as a scan gives them"),
-        command("subscribe", -2, listen.union(Flags::NO_TRANSACTION), NO_KEYS, pubsub::subscribe, pubsub("2.0.0"), "Listens to channels"),
-        command("unsubscribe", -1, listen.union(Flags::NO_TRANSACTION), NO_KEYS, pubsub::unsubscribe, pubsub("2.0.0"), "Stops listening to channels"),
-        command("psubscribe", -2, listen.union(Flags::NO_TRANSACTION), NO_KEYS, pubsub::psubscribe, pubsub("2.0.0"), "Listens to the channels that patterns stand for"),
-        command("punsubscribe", -1, listen.union(Flags::NO_TRANSACTION), NO_KEYS, pubsub::punsubscribe, pubsub("2.0.0"), "Stops listening to patterns"),
-        command("publish", 3, Flags::PUBSUB.union(Flags::FAST), NO_KEYS, pubsub::publish, pubsub("2.0.0"), "Sends a message to a channel"),
-        command("pubsub", -2, Flags::PUBSUB, NO_KEYS, pubsub::pubsub, pubsub("2.8.0"), "Who listens to what"),
-        command("multi", 1, control, NO_KEYS, transactions::multi, transaction("1.2.0"), "Begins a transaction"),
-        command("exec", 1, Flags::NOT_QUEUED.union(Flags::EXCLUSIVE), NO_KEYS, transactions::exec, transaction("1.2.0"), "Runs the queued commands in one step"),
-        command("discard", 1, control, NO_KEYS, transactions::discard, transaction("2.0.0"), "Gives the transaction up"),
-        command("watch", -2, control, REST, transactions::watch, transaction("2.2.0"), "EXEC runs only if these keys did not change"),
-        command("unwatch", 1, Flags::FAST, NO_KEYS, transactions::unwatch, transaction("2.2.0"), "Watches nothing any more"),
-        command("host.policy", -1, admin, NO_KEYS, host::policy, ours, "The eviction policy in force, and which there are; or sets one"),
-        command("host.profile", -1, admin, NO_KEYS, host::profile, ours, "The profile, and the dials with their values and ranges"),
-        command("host.ledger", -1, admin, NO_KEYS, host::ledger, ours, "The latest decisions, in words"),
-        command("host.tick", -1, admin.union(Flags::NO_TRANSACTION), NO_KEYS, host::tick, ours, "Holds a tick now"),
-        command("host.whatif", -1, admin, NO_KEYS, host::whatif, ours, "What the hit ratio would be under other policies and sizes"),
-    ]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -259,9 +143,32 @@ mod tests {
     fn a_command_is_found_by_its_name_in_either_case() {
         for command in commands() {
             assert!(command.name.len() < LONGEST);
-            assert_eq!(find(command.name.to_uppercase().as_bytes()).map(|found| found.number), Some(command.number));
+            assert_eq!(
+                find(command.name.to_uppercase().as_bytes()).map(|found| found.number),
+                Some(command.number)
+            );
         }
         assert!(find(b"nothing").is_none() && find(&[b'a'; 100]).is_none() && find(b"").is_none());
+    }
+
+    #[test]
+    fn keys_are_found_among_the_words() {
+        let keys = |call: &str| -> Vec<String> {
+            let words: Vec<&[u8]> = call.split(' ').map(str::as_bytes).collect();
+            let keys = find(words[0]).unwrap().keys_of(&words);
+            keys.map(|key| String::from_utf8_lossy(key).into_owned()).collect()
+        };
+        for (call, found) in [
+            ("get a", "a"),
+            ("mset a 1 b 2", "a b"),
+            ("lcs a b len", "a b"),
+            ("del a b c", "a b c"),
+            ("memory usage a", "a"),
+            ("memory help", ""),
+            ("ping a", ""),
+        ] {
+            assert_eq!(keys(call).join(" "), found, "{call}");
+        }
     }
 
     #[test]

@@ -1,16 +1,21 @@
 //! What the commands do. One file a group; each function is a row of the [table](super::command).
 
+pub(super) mod bits;
 pub(super) mod clients;
+pub(super) mod debug;
 pub(super) mod expiry;
 pub(super) mod hashes;
 pub(super) mod host;
 pub(super) mod keys;
 pub(super) mod listing;
+pub(super) mod lists;
 pub(super) mod pubsub;
 pub(super) mod server;
 pub(super) mod strings;
 pub(super) mod sums;
 pub(super) mod transactions;
+
+mod parts;
 
 use super::failure::Failure;
 

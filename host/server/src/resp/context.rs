@@ -56,11 +56,13 @@ pub(super) struct Context<'a> {
     pub(super) shared: &'a Shared,
     pub(super) session: &'a mut Session,
     pub(super) reply: Reply<'a>,
+    /// What was written are messages, which come also where no replies are wanted.
+    pub(super) pushed: bool,
 }
 
 impl<'a> Context<'a> {
     pub(super) fn new(shared: &'a Shared, session: &'a mut Session, reply: Reply<'a>) -> Self {
-        Self { shared, session, reply }
+        Self { shared, session, reply, pushed: false }
     }
 
     /// The keys and values of the host.
@@ -102,12 +104,12 @@ impl<'a> Context<'a> {
 /// The bytes of a value.
 ///
 /// # Errors
-/// It has fields.
+/// It has parts.
 #[inline]
 pub(super) fn text(value: &Value) -> Result<&bytes::Bytes, Failure> {
     match value.content() {
         Content::Bytes(bytes) => Ok(bytes),
-        Content::Fields(_) => Err(Failure::WRONG_TYPE),
+        Content::Fields(_) | Content::List(_) => Err(Failure::WRONG_TYPE),
     }
 }
 

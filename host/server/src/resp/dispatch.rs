@@ -18,8 +18,7 @@ pub(super) fn dispatch<'a>(
     words: &[&[u8]],
     passing: &mut Option<RwLockReadGuard<'_, ()>>,
     begun: &mut Instant,
-) where
-{
+) {
     let command = match admit(cx, words) {
         Ok(Admitted::Run(command)) => command,
         Ok(Admitted::Queued) => return,
@@ -69,7 +68,10 @@ fn admit(cx: &mut Context<'_>, words: &[&[u8]]) -> Result<Admitted, Failure> {
     }
     if cx.session.transaction.is_some() && !command.flags.contains(Flags::NOT_QUEUED) {
         if command.flags.contains(Flags::NO_TRANSACTION) {
-            return rejected(Failure::new(format!("ERR {} is not allowed in transactions", command.name.to_uppercase())));
+            return rejected(Failure::new(format!(
+                "ERR {} is not allowed in transactions",
+                command.name.to_uppercase()
+            )));
         }
         return queue(cx, words).map(|()| Admitted::Queued);
     }
@@ -124,7 +126,8 @@ fn fail(cx: &mut Context<'_>, failure: &Failure) {
 
 /// There is no such command.
 fn unknown(name: &[u8], words: &[&[u8]]) -> Failure {
-    let cut = |word: &[u8], most: usize| -> String { String::from_utf8_lossy(word).chars().take(most).collect() };
+    let cut =
+        |word: &[u8], most: usize| -> String { String::from_utf8_lossy(word).chars().take(most).collect() };
     let mut arguments = String::new();
     for word in words.iter().skip(1) {
         if arguments.len() >= 128 {
@@ -140,7 +143,8 @@ fn show(cx: &Context<'_>, words: &[&[u8]]) {
     use std::fmt::Write as _;
     let now = cx.keys().now();
     let client = &cx.session.client;
-    let mut line = format!("+{}.{:06} [{} {}]", now.as_secs(), now.subsec_micros(), cx.session.database, client.address);
+    let mut line =
+        format!("+{}.{:06} [{} {}]", now.as_secs(), now.subsec_micros(), cx.session.database, client.address);
     for word in words {
         // Writing to a string does not fail.
         let _ = write!(line, " \"{}\"", word.escape_ascii());

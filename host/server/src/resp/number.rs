@@ -66,6 +66,12 @@ pub(super) fn decimal(text: &[u8]) -> Option<BigDecimal> {
     BigDecimal::from_str(text).ok()
 }
 
+/// Whether a text is a number that no double holds, such as `inf`.
+pub(super) fn is_infinite(text: &[u8]) -> bool {
+    let text = std::str::from_utf8(text).ok().filter(|text| text.len() <= LONGEST);
+    text.and_then(|text| f64::from_str(text).ok()).is_some_and(f64::is_infinite)
+}
+
 /// The power of ten in a number, 0 where there is none.
 fn exponent(text: &str) -> i64 {
     text.split_once(['e', 'E']).map_or(0, |(_, power)| power.parse().unwrap_or(i64::MIN))
@@ -108,7 +114,8 @@ mod tests {
 
     #[test]
     fn sums_of_fractions_are_exact() {
-        let sum = |a: &str, b: &str| written(&(decimal(a.as_bytes()).unwrap() + decimal(b.as_bytes()).unwrap()));
+        let sum =
+            |a: &str, b: &str| written(&(decimal(a.as_bytes()).unwrap() + decimal(b.as_bytes()).unwrap()));
         for (a, b, written) in [
             ("1", "-1.1", "-0.1"),
             ("10.50", "0.1", "10.6"),
@@ -123,8 +130,10 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_none() {
-        for text in ["", " 1", "1 ", "abc", "nan", "inf", "-inf", "1e400", "1e-999999999", "infinity", "1\0"] {
+        for text in ["", " 1", "1 ", "abc", "nan", "inf", "-inf", "1e400", "1e-999999999", "infinity", "1\0"]
+        {
             assert_eq!(decimal(text.as_bytes()), None, "{text:?}");
+            assert_eq!(is_infinite(text.as_bytes()), text.contains("inf") || text == "1e400", "{text:?}");
         }
     }
 }

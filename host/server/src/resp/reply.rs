@@ -145,6 +145,35 @@ impl<'a> Reply<'a> {
         }
     }
 
+    /// Yes or no.
+    pub fn boolean(&mut self, is: bool) {
+        match self.version {
+            Version::Two => self.integer(i64::from(is)),
+            Version::Three => self.out.extend_from_slice(if is { b"#t\r\n" } else { b"#f\r\n" }),
+        }
+    }
+
+    /// A whole number of any size, in decimal digits.
+    pub fn big_number(&mut self, digits: &str) {
+        match self.version {
+            Version::Two => self.bulk(digits.as_bytes()),
+            Version::Three => {
+                self.out.push(b'(');
+                self.out.extend_from_slice(digits.as_bytes());
+                self.end();
+            }
+        }
+    }
+
+    /// So many pairs about the reply that follows them; a client may pass them over. RESP2 has none: it says so by false, and
+    /// nothing is to be written then.
+    pub fn attribute(&mut self, pairs: usize) -> bool {
+        if self.version == Version::Three {
+            self.head(b'|', pairs);
+        }
+        self.version == Version::Three
+    }
+
     /// A text for people.
     pub fn text(&mut self, text: &str) {
         match self.version {
@@ -195,9 +224,17 @@ mod tests {
             reply.push(3);
             reply.double(0.5);
             reply.text("hi");
+            reply.boolean(true);
+            reply.big_number("12");
         };
         let same = "+OK\r\n-ERR two  lines\r\n:-1\r\n$4\r\na\r\nb\r\n";
-        assert_eq!(written(Version::Two, all), format!("{same}$-1\r\n*-1\r\n*2\r\n*2\r\n*3\r\n$3\r\n0.5\r\n$2\r\nhi\r\n"));
-        assert_eq!(written(Version::Three, all), format!("{same}_\r\n_\r\n%1\r\n~2\r\n>3\r\n,0.5\r\n=6\r\ntxt:hi\r\n"));
+        assert_eq!(
+            written(Version::Two, all),
+            format!("{same}$-1\r\n*-1\r\n*2\r\n*2\r\n*3\r\n$3\r\n0.5\r\n$2\r\nhi\r\n:1\r\n$2\r\n12\r\n")
+        );
+        assert_eq!(
+            written(Version::Three, all),
+            format!("{same}_\r\n_\r\n%1\r\n~2\r\n>3\r\n,0.5\r\n=6\r\ntxt:hi\r\n#t\r\n(12\r\n")
+        );
     }
 }

@@ -165,7 +165,8 @@ impl Parser {
             let endless = buffer.len() - self.at > limits.line;
             return if endless { Err(ProtocolError::LengthLine) } else { Ok(None) };
         };
-        let length = number(line).and_then(|length| usize::try_from(length).ok()).ok_or(ProtocolError::Length)?;
+        let length =
+            number(line).and_then(|length| usize::try_from(length).ok()).ok_or(ProtocolError::Length)?;
         if length > limits.bulk {
             let before = limits.bulk == Limits::BEFORE_PASSWORD.bulk;
             return Err(if before { ProtocolError::LengthBeforePassword } else { ProtocolError::Length });
@@ -233,7 +234,8 @@ mod tests {
             match parser.parse(&bytes[begin..end], Limits::REDIS)? {
                 Parsed::Whole(length) => {
                     let request = &bytes[begin..end];
-                    requests.push(parser.places().iter().map(|place| request[place.clone()].to_vec()).collect());
+                    requests
+                        .push(parser.places().iter().map(|place| request[place.clone()].to_vec()).collect());
                     begin += length;
                 }
                 Parsed::Words(length, words) => {
@@ -311,6 +313,13 @@ mod tests {
 
     #[test]
     fn nothing_is_no_request() {
-        assert_eq!(read(b"*0\r\n*-10\r\n\r\n*1\r\n$4\r\nPING\r\n", &[]).unwrap().iter().filter(|r| !r.is_empty()).count(), 1);
+        assert_eq!(
+            read(b"*0\r\n*-10\r\n\r\n*1\r\n$4\r\nPING\r\n", &[])
+                .unwrap()
+                .iter()
+                .filter(|r| !r.is_empty())
+                .count(),
+            1
+        );
     }
 }

@@ -61,6 +61,8 @@ pub(crate) struct Session {
     pub(super) authenticated: bool,
     pub(super) replies: Replies,
     pub(super) transaction: Option<Transaction>,
+    /// A transaction's commands are run. None of them may leave its reply for later.
+    pub(super) executing: bool,
     /// Keys that are watched, as they are stored, and whether there was a value.
     pub(super) watched: Vec<(Vec<u8>, bool)>,
     pub(super) mark: Mark,
@@ -112,6 +114,7 @@ impl Session {
             authenticated,
             replies: Replies::All,
             transaction: None,
+            executing: false,
             watched: Vec::new(),
             mark: Mark::default(),
             channels: BTreeSet::new(),
@@ -227,18 +230,22 @@ impl Session {
         let before = out.len();
         let mut context = Context::new(shared, self, Reply::new(out, self.version));
         dispatch::dispatch(&mut context, words, passing, begun);
+        let pushed = context.pushed;
         self.answered += 1;
-        match self.replies {
-            Replies::All => {}
-            Replies::None => out.truncate(before),
+        let wanted = match self.replies {
+            Replies::All => true,
+            Replies::None => false,
             Replies::NotThis => {
-                out.truncate(before);
                 self.replies = Replies::All;
+                false
             }
             Replies::NotTheNext => {
-                out.truncate(before);
                 self.replies = Replies::NotThis;
+                false
             }
+        };
+        if !wanted && !pushed {
+            out.truncate(before);
         }
         self.closing
     }

@@ -35,7 +35,12 @@ pub(crate) struct SlowLog {
 impl SlowLog {
     pub(crate) fn new(slower: Option<Duration>, most: usize) -> Self {
         let slower = slower.map_or(-1, |slower| i64::try_from(slower.as_micros()).unwrap_or(i64::MAX));
-        Self { slower: AtomicI64::new(slower), most: AtomicUsize::new(most), next: AtomicU64::new(0), kept: Mutex::default() }
+        Self {
+            slower: AtomicI64::new(slower),
+            most: AtomicUsize::new(most),
+            next: AtomicU64::new(0),
+            kept: Mutex::default(),
+        }
     }
 
     /// Microseconds above which a command is kept; below zero: none is.
@@ -64,7 +69,13 @@ impl SlowLog {
     }
 
     /// Keeps a command that was called at this time.
-    pub(crate) fn keep(&self, at: Duration, took: Duration, arguments: &[&[u8]], (client, name): (String, String)) {
+    pub(crate) fn keep(
+        &self,
+        at: Duration,
+        took: Duration,
+        arguments: &[&[u8]],
+        (client, name): (String, String),
+    ) {
         let entry = Slow {
             id: self.next.fetch_add(1, Ordering::Relaxed),
             at: at.as_secs(),

@@ -112,7 +112,11 @@ mod tests {
             ("", vec![]),
         ] {
             let split = split(line.as_bytes()).unwrap();
-            assert_eq!(split, words.iter().map(|word| word.as_bytes().to_vec()).collect::<Vec<_>>(), "{line}");
+            assert_eq!(
+                split,
+                words.iter().map(|word| word.as_bytes().to_vec()).collect::<Vec<_>>(),
+                "{line}"
+            );
         }
     }
 

@@ -84,7 +84,9 @@ pub(in super::super) fn hello(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     let mut name = None;
     while let Some(option) = options.next() {
         if is(option, "auth") {
-            let (Some(user), Some(password)) = (options.next(), options.next()) else { return bad_hello(option) };
+            let (Some(user), Some(password)) = (options.next(), options.next()) else {
+                return bad_hello(option);
+            };
             let_in(cx, Some(user), password)?;
         } else if is(option, "setname") {
             let Some(given) = options.next() else { return bad_hello(option) };
@@ -137,7 +139,9 @@ fn id(client: &Client) -> i64 {
 /// A name that can stand in a line of CLIENT LIST.
 fn printable(name: &[u8], what: &str) -> Result<String, Failure> {
     if !name.iter().all(|byte| (b'!'..=b'~').contains(byte)) {
-        return Err(Failure::new(format!("ERR {what} cannot contain spaces, newlines or special characters.")));
+        return Err(Failure::new(format!(
+            "ERR {what} cannot contain spaces, newlines or special characters."
+        )));
     }
     Ok(String::from_utf8_lossy(name).into_owned())
 }
@@ -190,7 +194,11 @@ pub(in super::super) fn client(cx: &mut Context<'_>, words: Words<'_>) -> Done {
         (b"id", []) => cx.integer(id(&own)),
         (b"getname", []) => {
             let name = own.names.lock().own.clone();
-            if name.is_empty() { cx.reply.null() } else { cx.reply.bulk(name.as_bytes()) }
+            if name.is_empty() {
+                cx.reply.null()
+            } else {
+                cx.reply.bulk(name.as_bytes())
+            }
             Ok(())
         }
         (b"setname", [name]) => {
@@ -238,17 +246,21 @@ pub(in super::super) fn client(cx: &mut Context<'_>, words: Words<'_>) -> Done {
         }
         (b"reply", [_]) => Err(Failure::SYNTAX),
         (b"help", []) => {
-            help(cx, "CLIENT", &[
-                ("GETNAME", "Return the name of the current connection."),
-                ("ID", "Return the ID of the current connection."),
-                ("INFO", "Return information about the current client connection."),
-                ("KILL <ip:port> | <option> <value> ...", "Kill connections."),
-                ("LIST [TYPE <type>] [ID <id> ...]", "Return information about client connections."),
-                ("NO-EVICT (ON|OFF)", "Mark the connection; the host evicts no clients."),
-                ("REPLY (ON|OFF|SKIP)", "Control the replies sent to the current connection."),
-                ("SETINFO (LIB-NAME|LIB-VER) <value>", "Name the client's library."),
-                ("SETNAME <name>", "Assign the name <name> to the current connection."),
-            ]);
+            help(
+                cx,
+                "CLIENT",
+                &[
+                    ("GETNAME", "Return the name of the current connection."),
+                    ("ID", "Return the ID of the current connection."),
+                    ("INFO", "Return information about the current client connection."),
+                    ("KILL <ip:port> | <option> <value> ...", "Kill connections."),
+                    ("LIST [TYPE <type>] [ID <id> ...]", "Return information about client connections."),
+                    ("NO-EVICT (ON|OFF)", "Mark the connection; the host evicts no clients."),
+                    ("REPLY (ON|OFF|SKIP)", "Control the replies sent to the current connection."),
+                    ("SETINFO (LIB-NAME|LIB-VER) <value>", "Name the client's library."),
+                    ("SETNAME <name>", "Assign the name <name> to the current connection."),
+                ],
+            );
             Ok(())
         }
         (b"id" | b"getname" | b"setname" | b"setinfo" | b"info" | b"no-evict" | b"reply" | b"help", _) => {

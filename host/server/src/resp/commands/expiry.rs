@@ -24,8 +24,12 @@ pub(super) enum Unit {
 impl Unit {
     /// The unit of an option of SET.
     pub(super) fn of_option(option: &[u8]) -> Option<Self> {
-        let units =
-            [("ex", Self::Seconds), ("px", Self::Milliseconds), ("exat", Self::AtSeconds), ("pxat", Self::AtMilliseconds)];
+        let units = [
+            ("ex", Self::Seconds),
+            ("px", Self::Milliseconds),
+            ("exat", Self::AtSeconds),
+            ("pxat", Self::AtMilliseconds),
+        ];
         units.into_iter().find(|(name, _)| is(option, name)).map(|(_, unit)| unit)
     }
 }

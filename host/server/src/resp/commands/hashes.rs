@@ -1,95 +1,36 @@
 //! Values that have fields.
 
-use std::sync::Arc;
-
-use host_cache::{Change, Life};
-use host_runtime::{Content, FieldMap, Fields, Value};
+use bytes::Bytes;
+use host_runtime::{Fields, FlatLimits};
+use rand::RngExt as _;
 
 use super::super::context::Context;
 use super::super::failure::{Done, Failure};
 use super::super::glob;
 use super::super::number::{integer, integer_of};
+use super::super::reply::Version;
 use super::keys::{cursor, wanted};
-use super::strings::fits;
-use super::{arity, sums};
+use super::{arity, is, parts, sums};
 
 type Words<'w> = &'w [&'w [u8]];
 
-/// The fields of a value.
-fn fields(value: &Value) -> Result<&Arc<Fields>, Failure> {
-    match value.content() {
-        Content::Fields(fields) => Ok(fields),
-        Content::Bytes(_) => Err(Failure::WRONG_TYPE),
-    }
-}
-
 /// Reads the fields of a key; none where there is no such key.
-fn read<R>(cx: &Context<'_>, name: &[u8], read: impl FnOnce(&FieldMap) -> R) -> Result<Option<R>, Failure> {
-    cx.keys().get_with(&cx.key(name), |value| fields(value).map(|fields| fields.with(|map| read(map)))).transpose()
+fn read<R>(
+    cx: &mut Context<'_>,
+    name: &[u8],
+    read: impl FnOnce(&mut Context<'_>, &Fields) -> R,
+) -> Result<Option<R>, Failure> {
+    parts::read(cx, name, read)
 }
 
-/// Fields while they are changed, and what they count for.
-struct Changing<'m> {
-    map: &'m mut FieldMap,
-    weight: u64,
-    changed: bool,
-}
-
-impl Changing<'_> {
-    /// Sets a field, and says whether there was none.
-    fn set(&mut self, field: &[u8], value: &[u8]) -> bool {
-        let old = self.map.insert(field.into(), value.into());
-        if let Some(old) = &old {
-            self.weight = self.weight.saturating_sub(Fields::weight_of(field, old));
-        }
-        self.weight = self.weight.saturating_add(Fields::weight_of(field, value));
-        self.changed = true;
-        old.is_none()
-    }
-
-    /// Removes a field, and says whether there was one.
-    fn remove(&mut self, field: &[u8]) -> bool {
-        let Some(old) = self.map.remove(field) else { return false };
-        self.weight = self.weight.saturating_sub(Fields::weight_of(field, &old));
-        self.changed = true;
-        true
-    }
-}
-
-/// Changes the fields of a key. Without any, there is no key.
+/// Changes the fields of a key.
 fn change<R>(
     cx: &Context<'_>,
     name: &[u8],
-    work: impl FnOnce(&mut Changing<'_>) -> Result<R, Failure>,
+    work: impl FnOnce(&mut Fields, FlatLimits) -> Result<(R, bool), Failure>,
 ) -> Result<R, Failure> {
-    let key = cx.key(name);
-    let (done, outcome) = cx.keys().update(&key, |present| {
-        let (fields, weight) = match &present {
-            None => (Arc::new(Fields::default()), 0),
-            Some(present) => match fields(present.value) {
-                Ok(fields) => (Arc::clone(fields), present.value.weight()),
-                Err(wrong) => return (Change::Keep, Err(wrong)),
-            },
-        };
-        let (result, weight, changed, empty) = fields.with(|map| {
-            let mut changing = Changing { map, weight, changed: false };
-            let result = work(&mut changing);
-            let (weight, changed) = (changing.weight, changing.changed);
-            (result, weight, changed, map.is_empty())
-        });
-        let change = match (changed, empty) {
-            (false, _) => Change::Keep,
-            (true, true) => Change::Remove,
-            (true, false) => Change::Store(Value::fields(fields, weight), Life::Same),
-        };
-        (change, result.map(|result| (result, changed)))
-    });
-    fits(outcome)?;
-    let (result, changed) = done?;
-    if changed {
-        cx.changed(&key);
-    }
-    Ok(result)
+    let limits = cx.shared.flat_fields();
+    parts::change(cx, name, |fields| work(fields, limits))
 }
 
 /// Sets pairs of fields and values, and says how many fields are new.
@@ -98,14 +39,14 @@ fn set_pairs(cx: &Context<'_>, words: Words<'_>, command: &str) -> Result<i64, F
     if pairs.len() % 2 != 0 {
         return arity(command);
     }
-    change(cx, name, |fields| {
+    change(cx, name, |fields, limits| {
         let mut new = 0;
         for pair in pairs.chunks(2) {
             if let [field, value] = pair {
-                new += i64::from(fields.set(field, value));
+                new += i64::from(fields.set(field, value, limits));
             }
         }
-        Ok(new)
+        Ok((new, true))
     })
 }
 
@@ -121,92 +62,103 @@ pub(in super::super) fn hmset(cx: &mut Context<'_>, words: Words<'_>) -> Done {
 
 pub(in super::super) fn hsetnx(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     let [_, name, field, value] = words else { return arity("hsetnx") };
-    let set = change(cx, name, |fields| Ok(!fields.map.contains_key(*field) && fields.set(field, value)))?;
+    let set = change(cx, name, |fields, limits| {
+        let set = fields.get(field).is_none() && fields.set(field, value, limits);
+        Ok((set, set))
+    })?;
     cx.flag(set)
 }
 
 /// Writes a value, or nothing.
-fn bulk(cx: &mut Context<'_>, value: Option<Box<[u8]>>) {
+fn bulk(cx: &mut Context<'_>, value: Option<&[u8]>) {
     match value {
-        Some(value) => cx.reply.bulk(&value),
+        Some(value) => cx.reply.bulk(value),
         None => cx.reply.null(),
     }
 }
 
 pub(in super::super) fn hget(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     let [_, name, field] = words else { return arity("hget") };
-    let value = read(cx, name, |fields| fields.get(*field).cloned())?;
-    bulk(cx, value.flatten());
+    let found = read(cx, name, |cx, fields| bulk(cx, fields.get(field)))?;
+    if found.is_none() {
+        cx.reply.null();
+    }
     Ok(())
 }
 
 pub(in super::super) fn hmget(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     let [_, name, wanted @ ..] = words else { return arity("hmget") };
-    let values: Option<Vec<_>> =
-        read(cx, name, |fields| wanted.iter().map(|field| fields.get(*field).cloned()).collect())?;
     cx.reply.array(wanted.len());
-    let values = values.unwrap_or_else(|| vec![None; wanted.len()]);
-    values.into_iter().for_each(|value| bulk(cx, value));
+    let found = read(cx, name, |cx, fields| wanted.iter().for_each(|field| bulk(cx, fields.get(field))))?;
+    if found.is_none() {
+        wanted.iter().for_each(|_| cx.reply.null());
+    }
     Ok(())
-}
-
-/// Copies of all fields and their values.
-fn all(cx: &Context<'_>, name: &[u8]) -> Result<Vec<(Box<[u8]>, Box<[u8]>)>, Failure> {
-    let copy = |fields: &FieldMap| fields.iter().map(|(field, value)| (field.clone(), value.clone())).collect();
-    Ok(read(cx, name, copy)?.unwrap_or_default())
 }
 
 pub(in super::super) fn hgetall(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     let [_, name] = words else { return arity("hgetall") };
-    let all = all(cx, name)?;
-    cx.reply.map(all.len());
-    for (field, value) in all {
-        cx.reply.bulk(&field);
-        cx.reply.bulk(&value);
+    let found = read(cx, name, |cx, fields| {
+        cx.reply.map(fields.len());
+        for (field, value) in fields.iter() {
+            cx.reply.bulk(field);
+            cx.reply.bulk(value);
+        }
+    })?;
+    if found.is_none() {
+        cx.reply.map(0);
     }
     Ok(())
 }
 
 pub(in super::super) fn hkeys(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     let [_, name] = words else { return arity("hkeys") };
-    let all = all(cx, name)?;
-    cx.reply.array(all.len());
-    all.iter().for_each(|(field, _)| cx.reply.bulk(field));
-    Ok(())
+    column(cx, name, |(field, _)| field)
 }
 
 pub(in super::super) fn hvals(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     let [_, name] = words else { return arity("hvals") };
-    let all = all(cx, name)?;
-    cx.reply.array(all.len());
-    all.iter().for_each(|(_, value)| cx.reply.bulk(value));
+    column(cx, name, |(_, value)| value)
+}
+
+/// Answers with one half of each pair.
+fn column(cx: &mut Context<'_>, name: &[u8], half: for<'f> fn((&'f [u8], &'f [u8])) -> &'f [u8]) -> Done {
+    let found = read(cx, name, |cx, fields| {
+        cx.reply.array(fields.len());
+        fields.iter().map(half).for_each(|half| cx.reply.bulk(half));
+    })?;
+    if found.is_none() {
+        cx.reply.array(0);
+    }
     Ok(())
 }
 
 pub(in super::super) fn hdel(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     let [_, name, gone @ ..] = words else { return arity("hdel") };
-    let removed =
-        change(cx, name, |fields| Ok(gone.iter().filter(|field| fields.remove(field)).count()))?;
+    let removed = change(cx, name, |fields, _| {
+        let removed = gone.iter().filter(|field| fields.remove(field)).count();
+        Ok((removed, removed > 0))
+    })?;
     cx.reply.count(removed);
     Ok(())
 }
 
 pub(in super::super) fn hexists(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     let [_, name, field] = words else { return arity("hexists") };
-    let there = read(cx, name, |fields| fields.contains_key(*field))?;
+    let there = read(cx, name, |_, fields| fields.get(field).is_some())?;
     cx.flag(there.unwrap_or(false))
 }
 
 pub(in super::super) fn hlen(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     let [_, name] = words else { return arity("hlen") };
-    let len = read(cx, name, FieldMap::len)?;
+    let len = read(cx, name, |_, fields| fields.len())?;
     cx.reply.count(len.unwrap_or(0));
     Ok(())
 }
 
 pub(in super::super) fn hstrlen(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     let [_, name, field] = words else { return arity("hstrlen") };
-    let len = read(cx, name, |fields| fields.get(*field).map_or(0, |value| value.len()))?;
+    let len = read(cx, name, |_, fields| fields.get(field).map_or(0, <[u8]>::len))?;
     cx.reply.count(len.unwrap_or(0));
     Ok(())
 }
@@ -214,14 +166,14 @@ pub(in super::super) fn hstrlen(cx: &mut Context<'_>, words: Words<'_>) -> Done 
 pub(in super::super) fn hincrby(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     let [_, name, field, by] = words else { return arity("hincrby") };
     let by = integer_of(by)?;
-    let sum = change(cx, name, |fields| {
-        let old = match fields.map.get(*field) {
+    let sum = change(cx, name, |fields, limits| {
+        let old = match fields.get(field) {
             None => 0,
             Some(value) => integer(value).ok_or(Failure::fixed("ERR hash value is not an integer"))?,
         };
         let sum = old.checked_add(by).ok_or(Failure::OVERFLOW)?;
-        fields.set(field, itoa::Buffer::new().format(sum).as_bytes());
-        Ok(sum)
+        fields.set(field, itoa::Buffer::new().format(sum).as_bytes(), limits);
+        Ok((sum, true))
     })?;
     cx.integer(sum)
 }
@@ -229,14 +181,20 @@ pub(in super::super) fn hincrby(cx: &mut Context<'_>, words: Words<'_>) -> Done 
 pub(in super::super) fn hincrbyfloat(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     let [_, name, field, by] = words else { return arity("hincrbyfloat") };
     // The argument first: that the field is no number is told only of a number.
-    sums::sum(b"0", by)?;
-    let sum = change(cx, name, |fields| {
-        let old = fields.map.get(*field).map_or(&b"0"[..], |value| value);
+    sums::sum(b"0", by).map_err(|failure| {
+        if failure == Failure::NOT_FINITE { Failure::fixed("ERR value is NaN or Infinity") } else { failure }
+    })?;
+    let sum: Bytes = change(cx, name, |fields, limits| {
+        let old = fields.get(field).unwrap_or(b"0");
         let sum = sums::sum(old, by).map_err(|failure| {
-            if failure == Failure::NO_FLOAT { Failure::fixed("ERR hash value is not a float") } else { failure }
+            if failure == Failure::NO_FLOAT {
+                Failure::fixed("ERR hash value is not a float")
+            } else {
+                failure
+            }
         })?;
-        fields.set(field, &sum);
-        Ok(sum)
+        fields.set(field, &sum, limits);
+        Ok((sum, true))
     })?;
     cx.reply.bulk(&sum);
     Ok(())
@@ -247,14 +205,101 @@ pub(in super::super) fn hscan(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     let [_, name, from, options @ ..] = words else { return arity("hscan") };
     cursor(from)?;
     let wanted = wanted(options, false)?;
-    let mut all = all(cx, name)?;
-    all.retain(|(field, _)| wanted.pattern.is_none_or(|pattern| glob::matches(pattern, field)));
     cx.reply.array(2);
     cx.reply.bulk(b"0");
-    cx.reply.array(all.len() * 2);
-    for (field, value) in all {
-        cx.reply.bulk(&field);
-        cx.reply.bulk(&value);
+    let found = read(cx, name, |cx, fields| {
+        let wanted =
+            |(name, _): &(&[u8], &[u8])| wanted.pattern.is_none_or(|pattern| glob::matches(pattern, name));
+        let found: Vec<_> = fields.iter().filter(wanted).collect();
+        cx.reply.array(found.len() * 2);
+        for (field, value) in found {
+            cx.reply.bulk(field);
+            cx.reply.bulk(value);
+        }
+    })?;
+    if found.is_none() {
+        cx.reply.array(0);
+    }
+    Ok(())
+}
+
+pub(in super::super) fn hrandfield(cx: &mut Context<'_>, words: Words<'_>) -> Done {
+    let (name, count, values) = match words {
+        [_, name] => return any_field(cx, name),
+        [_, name, count] => (name, integer_of(count)?, false),
+        [_, name, count, option] if is(option, "withvalues") => (name, integer_of(count)?, true),
+        _ => return Err(Failure::SYNTAX),
+    };
+    // Half of the range, since with values there are twice as many replies.
+    if count == i64::MIN {
+        return Err(Failure::fixed(
+            "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+        ));
+    }
+    if values && !(-i64::MAX / 2..=i64::MAX / 2).contains(&count) {
+        return Err(Failure::fixed("ERR value is out of range"));
+    }
+    let shared = cx.shared;
+    let found = read(cx, name, |cx, fields| {
+        let mut random = shared.random.lock();
+        let few = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
+        let mut all: Vec<_> = fields.iter().collect();
+        if count >= 0 {
+            let (few, len) = (few.min(all.len()), all.len());
+            for place in 0..few {
+                all.swap(place, random.random_range(place..len));
+            }
+            all.truncate(few);
+            return pairs(cx, few, all.into_iter(), values);
+        }
+        // Each may come several times: what one reply may take is the limit.
+        let largest = all.iter().map(|(name, value)| name.len() + value.len() + 16).max().unwrap_or(16);
+        if few.saturating_mul(largest) > shared.output() {
+            return Err(Failure::fixed(
+                "ERR the reply may be too long; ask for fewer, or raise serve.max-output",
+            ));
+        }
+        let chosen = (0..few).filter_map(|_| all.get(random.random_range(0..all.len())).copied());
+        pairs(cx, few, chosen, values)
+    })?;
+    match found {
+        Some(done) => done,
+        None => {
+            cx.reply.array(0);
+            Ok(())
+        }
+    }
+}
+
+fn any_field(cx: &mut Context<'_>, name: &[u8]) -> Done {
+    let shared = cx.shared;
+    let found = read(cx, name, |cx, fields| {
+        let chosen = fields.iter().nth(shared.random.lock().random_range(0..fields.len()));
+        bulk(cx, chosen.map(|(name, _)| name));
+    })?;
+    if found.is_none() {
+        cx.reply.null();
+    }
+    Ok(())
+}
+
+/// Answers with so many names, or names and values: pairs in RESP3, one after the other in RESP2.
+fn pairs<'f>(
+    cx: &mut Context<'_>,
+    len: usize,
+    fields: impl Iterator<Item = (&'f [u8], &'f [u8])>,
+    values: bool,
+) -> Done {
+    let nested = values && cx.reply.version() == Version::Three;
+    cx.reply.array(if values && !nested { len * 2 } else { len });
+    for (name, value) in fields {
+        if nested {
+            cx.reply.array(2);
+        }
+        cx.reply.bulk(name);
+        if values {
+            cx.reply.bulk(value);
+        }
     }
     Ok(())
 }

@@ -34,7 +34,7 @@ fn tell_later(cx: &mut Context<'_>, command: Command) -> Done {
 
 /// Sets a dial by the operator's word.
 pub(super) fn set_later(cx: &mut Context<'_>, dial: Dial, value: Setting, by: &str) -> Done {
-    if cx.session.transaction.is_some() {
+    if cx.session.executing {
         return Err(Failure::fixed("ERR a setting of the host cannot be changed in a transaction"));
     }
     let by = format!("{by}, client {}", cx.session.client.address);
@@ -62,7 +62,8 @@ pub(in super::super) fn policy(cx: &mut Context<'_>, words: Words<'_>) -> Done {
 }
 
 pub(in super::super) fn tick(cx: &mut Context<'_>, words: Words<'_>) -> Done {
-    let reason: Vec<String> = words.iter().skip(1).map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+    let reason: Vec<String> =
+        words.iter().skip(1).map(|word| String::from_utf8_lossy(word).into_owned()).collect();
     let reason = if reason.is_empty() { "HOST.TICK".to_owned() } else { reason.join(" ") };
     tell_later(cx, Command::Tick { reason })
 }
@@ -145,12 +146,16 @@ pub(in super::super) fn whatif(cx: &mut Context<'_>, words: Words<'_>) -> Done {
 pub(super) fn section(cx: &Context<'_>, text: &mut String) {
     let snapshot = cx.shared.host.snapshot();
     let ratio = snapshot.cache.window_hit_ratio();
-    lines(text, "Host", &[
-        ("host_profile", cx.shared.settings.profile.clone()),
-        ("host_ticks", snapshot.tick.to_string()),
-        ("host_policy", snapshot.cache.policy.clone()),
-        ("host_capacity", snapshot.cache.capacity_bytes.to_string()),
-        ("host_hit_ratio", ratio.map_or_else(String::new, |ratio| format!("{ratio:.4}"))),
-        ("host_decisions", cx.shared.events.decisions().to_string()),
-    ]);
+    lines(
+        text,
+        "Host",
+        &[
+            ("host_profile", cx.shared.settings.profile.clone()),
+            ("host_ticks", snapshot.tick.to_string()),
+            ("host_policy", snapshot.cache.policy.clone()),
+            ("host_capacity", snapshot.cache.capacity_bytes.to_string()),
+            ("host_hit_ratio", ratio.map_or_else(String::new, |ratio| format!("{ratio:.4}"))),
+            ("host_decisions", cx.shared.events.decisions().to_string()),
+        ],
+    );
 }

@@ -1,7 +1,7 @@
 //! Keys, whatever their values are.
 
 use host_cache::{Change, Life};
-use host_runtime::{Content, Fields, Value};
+use host_runtime::{Content, Form, InPlace, Value};
 use rand::RngExt as _;
 use std::sync::Arc;
 
@@ -33,7 +33,8 @@ pub(in super::super) fn exists(cx: &mut Context<'_>, words: Words<'_>) -> Done {
 }
 
 pub(in super::super) fn touch(cx: &mut Context<'_>, words: Words<'_>) -> Done {
-    let there = words.iter().skip(1).filter(|name| cx.keys().get_with(&cx.key(name), |_| ()).is_some()).count();
+    let there =
+        words.iter().skip(1).filter(|name| cx.keys().get_with(&cx.key(name), |_| ()).is_some()).count();
     cx.reply.count(there);
     Ok(())
 }
@@ -43,8 +44,9 @@ fn copied(value: &Value) -> Value {
     match value.content() {
         Content::Bytes(_) => value.clone(),
         Content::Fields(fields) => {
-            Value::fields(Arc::new(Fields::new(fields.with(|fields| fields.clone()))), value.weight())
+            Value::in_place(Arc::new(InPlace::new(fields.with(|fields| fields.clone()))))
         }
+        Content::List(list) => Value::in_place(Arc::new(InPlace::new(list.with(|list| list.clone())))),
     }
 }
 
@@ -131,6 +133,7 @@ fn kind(value: &Value) -> &'static str {
     match value.content() {
         Content::Bytes(_) => "string",
         Content::Fields(_) => "hash",
+        Content::List(_) => "list",
     }
 }
 
@@ -141,11 +144,20 @@ pub(in super::super) fn type_(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     Ok(())
 }
 
-/// How a value is kept, in Redis's words: a number, a short text, a longer one; fields.
+/// How a value is kept, in Redis's words: a number, a short text, a longer or edited one; few short fields, or a table of
+/// fields; a list, for which Redis 7.0 has one word.
 fn encoding(value: &Value) -> &'static str {
     match value.content() {
-        Content::Fields(_) => "hashtable",
-        Content::Bytes(bytes) if bytes.len() <= 20 && integer(bytes).is_some() => "int",
+        Content::Fields(fields) => {
+            fields.with(|fields| if fields.is_flat() { "listpack" } else { "hashtable" })
+        }
+        Content::List(_) => "quicklist",
+        Content::Bytes(_) if value.form() == Form::Edited => "raw",
+        Content::Bytes(bytes)
+            if value.form() == Form::Given && bytes.len() <= 20 && integer(bytes).is_some() =>
+        {
+            "int"
+        }
         Content::Bytes(bytes) if bytes.len() <= 44 => "embstr",
         Content::Bytes(_) => "raw",
     }
@@ -154,7 +166,16 @@ fn encoding(value: &Value) -> &'static str {
 pub(in super::super) fn object(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     match words {
         [_, part] if is(part, "help") => {
-            help(cx, "OBJECT", &[("ENCODING <key>", "How the value is kept."), ("REFCOUNT <key>", "1.")]);
+            help(
+                cx,
+                "OBJECT",
+                &[
+                    ("ENCODING <key>", "How the value is kept."),
+                    ("FREQ <key>", "An error: the host's policies count no uses of single entries."),
+                    ("IDLETIME <key>", "Seconds since the value was last read or changed."),
+                    ("REFCOUNT <key>", "1."),
+                ],
+            );
             Ok(())
         }
         [_, part, name] if is(part, "encoding") => {
@@ -169,6 +190,23 @@ pub(in super::super) fn object(cx: &mut Context<'_>, words: Words<'_>) -> Done {
                 true => cx.reply.integer(1),
                 false => cx.reply.null(),
             }
+            Ok(())
+        }
+        [_, part, name] if is(part, "idletime") => {
+            match cx.keys().idle(&cx.key(name)) {
+                Some(idle) => cx.reply.integer(i64::try_from(idle.as_secs()).unwrap_or(i64::MAX)),
+                None => cx.reply.null(),
+            }
+            Ok(())
+        }
+        [_, part, name] if is(part, "freq") => {
+            if cx.keys().contains(&cx.key(name)) {
+                return Err(Failure::fixed(
+                    "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when \
+                     switching between policies at runtime LRU and LFU data will take some time to adjust.",
+                ));
+            }
+            cx.reply.null();
             Ok(())
         }
         [_, part, ..] => Err(Failure::subcommand("object", part)),

@@ -73,6 +73,7 @@ fn leave(cx: &mut Context<'_>, words: Words<'_>, to: To, command: &[u8]) -> Done
 }
 
 fn tell(cx: &mut Context<'_>, command: &[u8], name: Option<&[u8]>, all: usize) {
+    cx.pushed = true;
     cx.reply.push(3);
     cx.reply.bulk(command);
     match name {
@@ -104,11 +105,18 @@ pub(in super::super) fn pubsub(cx: &mut Context<'_>, words: Words<'_>) -> Done {
             }
         }
         [_, part] if is(part, "numpat") => cx.reply.count(cx.shared.pub_sub.patterns()),
-        [_, part] if is(part, "help") => help(cx, "PUBSUB", &[
-            ("CHANNELS [<pattern>]", "Return the currently active channels matching a <pattern> (default: '*')."),
-            ("NUMPAT", "Return number of subscriptions to patterns."),
-            ("NUMSUB [<channel> ...]", "Return the number of subscribers for the specified channels."),
-        ]),
+        [_, part] if is(part, "help") => help(
+            cx,
+            "PUBSUB",
+            &[
+                (
+                    "CHANNELS [<pattern>]",
+                    "Return the currently active channels matching a <pattern> (default: '*').",
+                ),
+                ("NUMPAT", "Return number of subscriptions to patterns."),
+                ("NUMSUB [<channel> ...]", "Return the number of subscribers for the specified channels."),
+            ],
+        ),
         [_, part, ..] => return Err(Failure::subcommand("pubsub", part)),
         _ => return arity("pubsub"),
     }

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use host_contract::dial::{CACHE_CAPACITY, CACHE_POLICY};
 use host_contract::Value as Setting;
+use host_contract::dial::{CACHE_CAPACITY, CACHE_POLICY};
 
 use super::super::command;
 use super::super::context::{Context, DATABASES, named};
@@ -27,6 +27,14 @@ pub(in super::super) fn function(cx: &mut Context<'_>, words: Words<'_>) -> Done
         [_, part, ..] => Err(Failure::subcommand("function", part)),
         _ => arity("function"),
     }
+}
+
+pub(in super::super) fn time(cx: &mut Context<'_>, _: Words<'_>) -> Done {
+    let now = cx.keys().now();
+    cx.reply.array(2);
+    cx.reply.bulk(itoa::Buffer::new().format(now.as_secs()).as_bytes());
+    cx.reply.bulk(itoa::Buffer::new().format(now.subsec_micros()).as_bytes());
+    Ok(())
 }
 
 /// Entries of a database; all others are counted by looking at each.
@@ -87,7 +95,11 @@ pub(in super::super) fn memory(cx: &mut Context<'_>, words: Words<'_>) -> Done {
             Ok(())
         }
         [_, part] if is(part, "help") => {
-            help(cx, "MEMORY", &[("USAGE <key> [SAMPLES <count>]", "What the entry counts for against maxmemory, bytes.")]);
+            help(
+                cx,
+                "MEMORY",
+                &[("USAGE <key> [SAMPLES <count>]", "What the entry counts for against maxmemory, bytes.")],
+            );
             Ok(())
         }
         [_, part, ..] => Err(Failure::subcommand("memory", part)),
@@ -125,11 +137,15 @@ pub(in super::super) fn slowlog(cx: &mut Context<'_>, words: Words<'_>) -> Done 
                 cx.reply.bulk(entry.name.as_bytes());
             }
         }
-        [_, part] if is(part, "help") => help(cx, "SLOWLOG", &[
-            ("GET [<count>]", "Return top <count> entries from the slowlog (default: 10, -1 mean all)."),
-            ("LEN", "Return the length of the slowlog."),
-            ("RESET", "Reset the slowlog."),
-        ]),
+        [_, part] if is(part, "help") => help(
+            cx,
+            "SLOWLOG",
+            &[
+                ("GET [<count>]", "Return top <count> entries from the slowlog (default: 10, -1 mean all)."),
+                ("LEN", "Return the length of the slowlog."),
+                ("RESET", "Reset the slowlog."),
+            ],
+        ),
         [_, part, ..] => return Err(Failure::subcommand("slowlog", part)),
         _ => return arity("slowlog"),
     }
@@ -148,6 +164,10 @@ fn settings(cx: &Context<'_>) -> Vec<(&'static str, String)> {
         ("maxclients", config.clients.to_string()),
         ("databases", DATABASES.to_string()),
         ("proto-max-bulk-len", config.bulk.to_string()),
+        ("hash-max-listpack-entries", shared.flat_fields().fields.to_string()),
+        ("hash-max-ziplist-entries", shared.flat_fields().fields.to_string()),
+        ("hash-max-listpack-value", shared.flat_fields().bytes.to_string()),
+        ("hash-max-ziplist-value", shared.flat_fields().bytes.to_string()),
         ("slowlog-log-slower-than", shared.slow_log.slower().to_string()),
         ("slowlog-max-len", shared.slow_log.most().to_string()),
         // What clients look for to see that nothing is written to disk.
@@ -170,18 +190,24 @@ pub(in super::super) fn config(cx: &mut Context<'_>, words: Words<'_>) -> Done {
             }
             Ok(())
         }
-        [_, part, pairs @ ..] if is(part, "set") && !pairs.is_empty() && pairs.len() % 2 == 0 => set(cx, pairs),
+        [_, part, pairs @ ..] if is(part, "set") && !pairs.is_empty() && pairs.len() % 2 == 0 => {
+            set(cx, pairs)
+        }
         [_, part] if is(part, "resetstat") => {
             cx.shared.statistics.reset();
             cx.shared.slow_log.reset();
             cx.ok()
         }
         [_, part] if is(part, "help") => {
-            help(cx, "CONFIG", &[
-                ("GET <pattern>", "Return parameters matching the glob-like <pattern> and their values."),
-                ("SET <directive> <value>", "Set the configuration <directive> to <value>."),
-                ("RESETSTAT", "Reset statistics reported by the INFO command."),
-            ]);
+            help(
+                cx,
+                "CONFIG",
+                &[
+                    ("GET <pattern>", "Return parameters matching the glob-like <pattern> and their values."),
+                    ("SET <directive> <value>", "Set the configuration <directive> to <value>."),
+                    ("RESETSTAT", "Reset statistics reported by the INFO command."),
+                ],
+            );
             Ok(())
         }
         [_, part, ..] if is(part, "get") || is(part, "set") || is(part, "resetstat") => {
@@ -200,12 +226,16 @@ fn set(cx: &mut Context<'_>, pairs: &[&[u8]]) -> Done {
         let [name, value] = pair else { continue };
         let name = String::from_utf8_lossy(name).to_lowercase();
         let text = String::from_utf8_lossy(value);
-        let whole = || integer(value).ok_or_else(|| refused(&name, "argument couldn't be parsed into an integer"));
+        let whole =
+            || integer(value).ok_or_else(|| refused(&name, "argument couldn't be parsed into an integer"));
         match name.as_str() {
             "maxmemory" => {
                 let bytes = bytes(value).filter(|bytes| *bytes > 0);
                 let bytes = bytes.ok_or_else(|| {
-                    refused(&name, "expected bytes, such as 100mb; the host always has a limit, so that 0 is none")
+                    refused(
+                        &name,
+                        "expected bytes, such as 100mb; the host always has a limit, so that 0 is none",
+                    )
                 })?;
                 return host::set_later(cx, CACHE_CAPACITY, Setting::Count(bytes), "CONFIG SET maxmemory");
             }
@@ -214,12 +244,24 @@ fn set(cx: &mut Context<'_>, pairs: &[&[u8]]) -> Done {
                 return host::set_later(cx, CACHE_POLICY, policy, "CONFIG SET maxmemory-policy");
             }
             "timeout" => {
-                let seconds = u64::try_from(whole()?).map_err(|_| refused(&name, "expected seconds, from 0 up"))?;
+                let seconds =
+                    u64::try_from(whole()?).map_err(|_| refused(&name, "expected seconds, from 0 up"))?;
                 cx.shared.set_idle(Duration::from_secs(seconds));
+            }
+            "hash-max-listpack-entries" | "hash-max-ziplist-entries" => {
+                let fields =
+                    usize::try_from(whole()?).map_err(|_| refused(&name, "expected a number from 0 up"))?;
+                cx.shared.flat_entries.store(fields, Ordering::Relaxed);
+            }
+            "hash-max-listpack-value" | "hash-max-ziplist-value" => {
+                let bytes = bytes(value).and_then(|bytes| usize::try_from(bytes).ok());
+                let bytes = bytes.ok_or_else(|| refused(&name, "expected bytes, such as 64"))?;
+                cx.shared.flat_bytes.store(bytes, Ordering::Relaxed);
             }
             "slowlog-log-slower-than" => cx.shared.slow_log.set_slower(whole()?),
             "slowlog-max-len" => {
-                let most = usize::try_from(whole()?).map_err(|_| refused(&name, "expected a number from 0 up"))?;
+                let most =
+                    usize::try_from(whole()?).map_err(|_| refused(&name, "expected a number from 0 up"))?;
                 cx.shared.slow_log.set_most(most);
             }
             "save" if text.is_empty() => {}
@@ -241,8 +283,15 @@ fn set(cx: &mut Context<'_>, pairs: &[&[u8]]) -> Done {
 /// A size in Redis's words: a number, `kb` or `k`, `mb`, `gb`. With a `b` it counts by 1,024.
 fn bytes(text: &[u8]) -> Option<u64> {
     let lower = text.to_ascii_lowercase();
-    let units: [(&[u8], u64); 7] =
-        [(b"kb", 1 << 10), (b"mb", 1 << 20), (b"gb", 1 << 30), (b"k", 1_000), (b"m", 1_000_000), (b"g", 1_000_000_000), (b"b", 1)];
+    let units: [(&[u8], u64); 7] = [
+        (b"kb", 1 << 10),
+        (b"mb", 1 << 20),
+        (b"gb", 1 << 30),
+        (b"k", 1_000),
+        (b"m", 1_000_000),
+        (b"g", 1_000_000_000),
+        (b"b", 1),
+    ];
     let (digits, unit) =
         units.iter().find_map(|(end, unit)| Some((lower.strip_suffix(*end)?, *unit))).unwrap_or((&lower, 1));
     u64::try_from(integer(digits)?).ok()?.checked_mul(unit)
@@ -291,39 +340,51 @@ pub(super) fn lines(text: &mut String, title: &str, rows: &[(&str, String)]) {
 
 fn server_section(cx: &Context<'_>, text: &mut String) {
     let up = cx.shared.started.elapsed();
-    lines(text, "Server", &[
-        ("redis_version", REDIS_VERSION.to_owned()),
-        ("redis_mode", "standalone".to_owned()),
-        ("host_version", env!("CARGO_PKG_VERSION").to_owned()),
-        ("os", std::env::consts::OS.to_owned()),
-        ("arch_bits", usize::BITS.to_string()),
-        ("process_id", std::process::id().to_string()),
-        ("tcp_port", cx.shared.port().to_string()),
-        ("uptime_in_seconds", up.as_secs().to_string()),
-        ("uptime_in_days", (up.as_secs() / 86_400).to_string()),
-    ]);
+    lines(
+        text,
+        "Server",
+        &[
+            ("redis_version", REDIS_VERSION.to_owned()),
+            ("redis_mode", "standalone".to_owned()),
+            ("host_version", env!("CARGO_PKG_VERSION").to_owned()),
+            ("os", std::env::consts::OS.to_owned()),
+            ("arch_bits", usize::BITS.to_string()),
+            ("process_id", std::process::id().to_string()),
+            ("tcp_port", cx.shared.port().to_string()),
+            ("uptime_in_seconds", up.as_secs().to_string()),
+            ("uptime_in_days", (up.as_secs() / 86_400).to_string()),
+        ],
+    );
 }
 
 fn clients_section(cx: &Context<'_>, text: &mut String) {
     let all = cx.shared.clients.all();
     let listen = all.iter().filter(|client| client.subscribes()).count();
-    lines(text, "Clients", &[
-        ("connected_clients", all.len().to_string()),
-        ("maxclients", cx.shared.config.clients.to_string()),
-        ("blocked_clients", "0".to_owned()),
-        ("pubsub_clients", listen.to_string()),
-    ]);
+    lines(
+        text,
+        "Clients",
+        &[
+            ("connected_clients", all.len().to_string()),
+            ("maxclients", cx.shared.config.clients.to_string()),
+            ("blocked_clients", "0".to_owned()),
+            ("pubsub_clients", listen.to_string()),
+        ],
+    );
 }
 
 fn memory_section(cx: &Context<'_>, text: &mut String) {
     let stats = cx.shared.host.stats();
     let snapshot = cx.shared.host.snapshot();
-    lines(text, "Memory", &[
-        ("used_memory", stats.used.to_string()),
-        ("used_memory_rss", snapshot.system.process_memory_bytes.to_string()),
-        ("maxmemory", stats.capacity.to_string()),
-        ("maxmemory_policy", snapshot.cache.policy.clone()),
-    ]);
+    lines(
+        text,
+        "Memory",
+        &[
+            ("used_memory", stats.used.to_string()),
+            ("used_memory_rss", snapshot.system.process_memory_bytes.to_string()),
+            ("maxmemory", stats.capacity.to_string()),
+            ("maxmemory_policy", snapshot.cache.policy.clone()),
+        ],
+    );
 }
 
 fn stats_section(cx: &Context<'_>, text: &mut String) {
@@ -332,22 +393,26 @@ fn stats_section(cx: &Context<'_>, text: &mut String) {
     let snapshot = shared.host.snapshot();
     let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed).to_string();
     let statistics = &shared.statistics;
-    lines(text, "Stats", &[
-        ("total_connections_received", read(&statistics.connections)),
-        ("total_commands_processed", read(&statistics.commands)),
-        ("instantaneous_ops_per_sec", format!("{:.0}", snapshot.throughput())),
-        ("total_net_input_bytes", read(&statistics.bytes_in)),
-        ("total_net_output_bytes", read(&statistics.bytes_out)),
-        ("rejected_connections", read(&statistics.turned_away)),
-        ("expired_keys", host.expired.to_string()),
-        ("evicted_keys", host.evictions.to_string()),
-        ("keyspace_hits", host.hits.to_string()),
-        ("keyspace_misses", host.misses.to_string()),
-        ("pubsub_channels", shared.pub_sub.channels(None).len().to_string()),
-        ("pubsub_patterns", shared.pub_sub.patterns().to_string()),
-        ("client_output_buffer_limit_disconnections", read(&shared.pub_sub.too_slow)),
-        ("total_error_replies", read(&statistics.errors)),
-    ]);
+    lines(
+        text,
+        "Stats",
+        &[
+            ("total_connections_received", read(&statistics.connections)),
+            ("total_commands_processed", read(&statistics.commands)),
+            ("instantaneous_ops_per_sec", format!("{:.0}", snapshot.throughput())),
+            ("total_net_input_bytes", read(&statistics.bytes_in)),
+            ("total_net_output_bytes", read(&statistics.bytes_out)),
+            ("rejected_connections", read(&statistics.turned_away)),
+            ("expired_keys", host.expired.to_string()),
+            ("evicted_keys", host.evictions.to_string()),
+            ("keyspace_hits", host.hits.to_string()),
+            ("keyspace_misses", host.misses.to_string()),
+            ("pubsub_channels", shared.pub_sub.channels(None).len().to_string()),
+            ("pubsub_patterns", shared.pub_sub.patterns().to_string()),
+            ("client_output_buffer_limit_disconnections", read(&shared.pub_sub.too_slow)),
+            ("total_error_replies", read(&statistics.errors)),
+        ],
+    );
 }
 
 fn replication_section(_: &Context<'_>, text: &mut String) {
@@ -360,7 +425,11 @@ fn commands_section(cx: &Context<'_>, text: &mut String) {
         let (calls, time, rejected, failed) = calls.figures();
         if calls + rejected > 0 {
             let micros = time.as_micros();
-            let mean = if calls == 0 { 0.0 } else { time.as_secs_f64() * 1e6 / host_contract::number::to_f64(calls) };
+            let mean = if calls == 0 {
+                0.0
+            } else {
+                time.as_secs_f64() * 1e6 / host_contract::number::to_f64(calls)
+            };
             let _ = write!(
                 text,
                 "cmdstat_{}:calls={calls},usec={micros},usec_per_call={mean:.2},rejected_calls={rejected},failed_calls={failed}\r\n",

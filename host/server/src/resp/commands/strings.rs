@@ -1,8 +1,8 @@
 //! Values that are bytes.
 
 use bytes::{Bytes, BytesMut};
-use host_cache::{Change, Life, Outcome, Present};
-use host_runtime::{Content, Value};
+use host_cache::{Change, Life, Outcome};
+use host_runtime::{Content, Form, Value};
 
 use super::super::context::{Context, text};
 use super::super::failure::{Done, Failure};
@@ -51,13 +51,15 @@ pub(in super::super) fn mget(cx: &mut Context<'_>, words: Words<'_>) -> Done {
         let found = keys.get_with(&key, |value| match value.content() {
             // The first value may be of any length; together they may not.
             Content::Bytes(bytes) if reply.len() > before && reply.len() - before + bytes.len() > most => {
-                Err(Failure::fixed("ERR the reply is too long; ask for fewer keys, or raise serve.max-output"))
+                Err(Failure::fixed(
+                    "ERR the reply is too long; ask for fewer keys, or raise serve.max-output",
+                ))
             }
             Content::Bytes(bytes) => {
                 reply.bulk(bytes);
                 Ok(())
             }
-            Content::Fields(_) => {
+            Content::Fields(_) | Content::List(_) => {
                 reply.null();
                 Ok(())
             }
@@ -185,11 +187,12 @@ fn answer(cx: &mut Context<'_>, bytes: Option<Bytes>) -> Done {
 pub(in super::super) fn getdel(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     let [_, name] = words else { return arity("getdel") };
     let key = cx.key(name);
-    let (old, _) = cx.keys().update(&key, |present| match present.map(|present| text(present.value).cloned()) {
-        None => (Change::Keep, Ok(None)),
-        Some(Ok(bytes)) => (Change::Remove, Ok(Some(bytes))),
-        Some(Err(wrong)) => (Change::Keep, Err(wrong)),
-    });
+    let (old, _) =
+        cx.keys().update(&key, |present| match present.map(|present| text(present.value).cloned()) {
+            None => (Change::Keep, Ok(None)),
+            Some(Ok(bytes)) => (Change::Remove, Ok(Some(bytes))),
+            Some(Err(wrong)) => (Change::Keep, Err(wrong)),
+        });
     let old = old?;
     if old.is_some() {
         cx.changed(&key);
@@ -211,12 +214,13 @@ pub(in super::super) fn getex(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     let Some(life) = life else { return get(cx, &[&b"get"[..], name]) };
     let now = cx.keys().now();
     let key = cx.key(name);
-    let (old, _) = cx.keys().update(&key, |present| match present.map(|present| text(present.value).cloned()) {
-        None => (Change::Keep, Ok(None)),
-        Some(Ok(bytes)) if expiry::is_over(life, now) => (Change::Remove, Ok(Some(bytes))),
-        Some(Ok(bytes)) => (Change::Live(life), Ok(Some(bytes))),
-        Some(Err(wrong)) => (Change::Keep, Err(wrong)),
-    });
+    let (old, _) =
+        cx.keys().update(&key, |present| match present.map(|present| text(present.value).cloned()) {
+            None => (Change::Keep, Ok(None)),
+            Some(Ok(bytes)) if expiry::is_over(life, now) => (Change::Remove, Ok(Some(bytes))),
+            Some(Ok(bytes)) => (Change::Live(life), Ok(Some(bytes))),
+            Some(Err(wrong)) => (Change::Keep, Err(wrong)),
+        });
     let old = old?;
     if old.is_some() {
         cx.changed(&key);
@@ -256,8 +260,7 @@ pub(in super::super) fn setrange(cx: &mut Context<'_>, words: Words<'_>) -> Done
     let offset = usize::try_from(integer_of(offset)?).map_err(|_| Failure::NO_OFFSET)?;
     let end = offset.saturating_add(bytes.len());
     let most = cx.shared.limits().bulk;
-    change(cx, name, |present| {
-        let old = present.map(|present| text(present.value)).transpose()?;
+    let len = change(cx, name, |old| {
         if bytes.is_empty() {
             return Ok((None, old.map_or(0, Bytes::len)));
         }
@@ -272,15 +275,17 @@ pub(in super::super) fn setrange(cx: &mut Context<'_>, words: Words<'_>) -> Done
             part.copy_from_slice(bytes);
         }
         let len = new.len();
-        Ok((Some(new.freeze()), len))
-    })
+        Ok((Some(Value::made(new.freeze(), Form::Edited)), len))
+    })?;
+    cx.reply.count(len);
+    Ok(())
 }
 
 pub(in super::super) fn append(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     let [_, name, bytes] = words else { return arity("append") };
     let most = cx.shared.limits().bulk;
-    change(cx, name, |present| {
-        let old = present.map(|present| text(present.value)).transpose()?.map_or(&b""[..], |old| old);
+    let len = change(cx, name, |old| {
+        let Some(old) = old else { return Ok((Some(value(bytes)), bytes.len())) };
         let len = old.len().saturating_add(bytes.len());
         if len > most {
             return Err(Failure::TOO_LONG);
@@ -288,29 +293,33 @@ pub(in super::super) fn append(cx: &mut Context<'_>, words: Words<'_>) -> Done {
         let mut new = BytesMut::with_capacity(len);
         new.extend_from_slice(old);
         new.extend_from_slice(bytes);
-        Ok((Some(new.freeze()), len))
-    })
+        Ok((Some(Value::made(new.freeze(), Form::Edited)), len))
+    })?;
+    cx.reply.count(len);
+    Ok(())
 }
 
-/// Changes the bytes of a key, whose end of life stays, and answers with their length.
-fn change(
-    cx: &mut Context<'_>,
+/// Changes the bytes of a key, whose end of life stays. Without a new value they stay as they are.
+pub(super) fn change<R>(
+    cx: &Context<'_>,
     name: &[u8],
-    new: impl FnOnce(Option<&Present<'_, Value>>) -> Result<(Option<Bytes>, usize), Failure>,
-) -> Done {
+    new: impl FnOnce(Option<&Bytes>) -> Result<(Option<Value>, R), Failure>,
+) -> Result<R, Failure> {
     let key = cx.key(name);
-    let (done, outcome) = cx.keys().update(&key, |present| match new(present.as_ref()) {
-        Ok((Some(bytes), len)) => (Change::Store(Value::new(bytes), Life::Same), Ok((true, len))),
-        Ok((None, len)) => (Change::Keep, Ok((false, len))),
-        Err(wrong) => (Change::Keep, Err(wrong)),
+    let (done, outcome) = cx.keys().update(&key, |present| {
+        let old = present.as_ref().map(|present| text(present.value)).transpose();
+        match old.and_then(new) {
+            Ok((Some(value), result)) => (Change::Store(value, Life::Same), Ok((true, result))),
+            Ok((None, result)) => (Change::Keep, Ok((false, result))),
+            Err(wrong) => (Change::Keep, Err(wrong)),
+        }
     });
     fits(outcome)?;
-    let (changed, len) = done?;
+    let (changed, result) = done?;
     if changed {
         cx.changed(&key);
     }
-    cx.reply.count(len);
-    Ok(())
+    Ok(result)
 }
 
 /// Keys and values in turn.

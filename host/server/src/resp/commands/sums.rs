@@ -1,13 +1,13 @@
 //! Values that are numbers, and what two values have in common.
 
+use bigdecimal::BigDecimal;
 use bytes::Bytes;
-use host_cache::{Change, Life};
-use host_runtime::Value;
+use host_runtime::{Form, Value};
 
 use super::super::context::{Context, text};
 use super::super::failure::{Done, Failure};
-use super::super::number::{decimal, integer, integer_of, written};
-use super::strings::fits;
+use super::super::number::{decimal, integer, integer_of, is_infinite, written};
+use super::strings::change;
 use super::{arity, is};
 
 type Words<'w> = &'w [&'w [u8]];
@@ -34,49 +34,36 @@ pub(in super::super) fn decrby(cx: &mut Context<'_>, words: Words<'_>) -> Done {
 }
 
 fn add(cx: &mut Context<'_>, name: &[u8], by: i64) -> Done {
-    let key = cx.key(name);
-    let (sum, outcome) = cx.keys().update(&key, |present| {
-        let old = match present.map(|present| text(present.value).map(|bytes| integer(bytes))) {
-            None => Ok(0),
-            Some(Ok(Some(number))) => Ok(number),
-            Some(Ok(None)) => Err(Failure::NO_INTEGER),
-            Some(Err(wrong)) => Err(wrong),
-        };
-        match old.and_then(|old| old.checked_add(by).ok_or(Failure::OVERFLOW)) {
-            Ok(sum) => {
-                let text = Bytes::copy_from_slice(itoa::Buffer::new().format(sum).as_bytes());
-                (Change::Store(Value::new(text), Life::Same), Ok(sum))
-            }
-            Err(wrong) => (Change::Keep, Err(wrong)),
-        }
-    });
-    fits(outcome)?;
-    let sum = sum?;
-    cx.changed(&key);
+    let sum = change(cx, name, |old| {
+        let old = old.map_or(Some(0), |bytes| integer(bytes)).ok_or(Failure::NO_INTEGER)?;
+        let sum = old.checked_add(by).ok_or(Failure::OVERFLOW)?;
+        let text = Bytes::copy_from_slice(itoa::Buffer::new().format(sum).as_bytes());
+        Ok((Some(Value::new(text)), sum))
+    })?;
     cx.integer(sum)
 }
 
 pub(in super::super) fn incrbyfloat(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     let [_, name, by] = words else { return arity("incrbyfloat") };
-    let key = cx.key(name);
-    let (sum, outcome) = cx.keys().update(&key, |present| {
-        let old = present.map(|present| text(present.value)).transpose();
-        match old.and_then(|old| sum(old.map_or(&b"0"[..], |old| old), by)) {
-            Ok(sum) => (Change::Store(Value::new(sum.clone()), Life::Same), Ok(sum)),
-            Err(wrong) => (Change::Keep, Err(wrong)),
-        }
-    });
-    fits(outcome)?;
-    let sum = sum?;
-    cx.changed(&key);
+    let sum = change(cx, name, |old| {
+        let sum = sum(old.map_or(&b"0"[..], |old| old), by)?;
+        Ok((Some(Value::made(sum.clone(), Form::Summed)), sum))
+    })?;
     cx.reply.bulk(&sum);
     Ok(())
 }
 
+/// A decimal number that something can be added to.
+///
+/// # Errors
+/// [`Failure::NO_FLOAT`]; [`Failure::NOT_FINITE`] of what is a number, and beyond all that can be counted.
+fn addend(text: &[u8]) -> Result<BigDecimal, Failure> {
+    decimal(text).ok_or_else(|| if is_infinite(text) { Failure::NOT_FINITE } else { Failure::NO_FLOAT })
+}
+
 /// The sum of two decimal numbers.
 pub(super) fn sum(old: &[u8], by: &[u8]) -> Result<Bytes, Failure> {
-    let (old, by) = (decimal(old).ok_or(Failure::NO_FLOAT)?, decimal(by).ok_or(Failure::NO_FLOAT)?);
-    written(&(old + by)).map(Bytes::from).ok_or(Failure::NOT_FINITE)
+    written(&(addend(old)? + addend(by)?)).map(Bytes::from).ok_or(Failure::NOT_FINITE)
 }
 
 /// What LCS answers with.

@@ -68,6 +68,7 @@ pub(in super::super) fn exec(cx: &mut Context<'_>, _: Words<'_>) -> Done {
     }
     cx.reply.array(transaction.commands.len());
     let mut begun = Instant::now();
+    cx.session.executing = true;
     for words in &transaction.commands {
         let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
         // It was found when it was queued.
@@ -75,5 +76,6 @@ pub(in super::super) fn exec(cx: &mut Context<'_>, _: Words<'_>) -> Done {
             dispatch::call(cx, command, &words, &mut begun);
         }
     }
+    cx.session.executing = false;
     Ok(())
 }
