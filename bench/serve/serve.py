@@ -90,7 +90,7 @@ def memory(options):
 
 def keys_of(options, trace, folder):
     plain = folder / (trace.name + ".plain")
-    command = [options.host, "trace", "convert", str(trace), "--output", str(plain)]
+    command = [options.host, "trace", "convert", str(trace), "--to", "plain", "--output", str(plain)]
     subprocess.run(command, check=True, capture_output=True)
     return [line.strip() for line in plain.read_bytes().splitlines()]
 
