@@ -37,7 +37,7 @@ pub enum ServeError {
         cause: io::Error,
     },
     /// There is nothing to listen on.
-    #[error("nothing to listen on: set serve.resp or serve.unix")]
+    #[error("nothing to listen on: set serve.resp, serve.unix or serve.http")]
     Nowhere,
     /// The system refuses threads or a timer.
     #[error("cannot start the server's threads: {0}")]
@@ -47,7 +47,9 @@ pub enum ServeError {
 fn hint(cause: &io::Error) -> &'static str {
     match cause.kind() {
         io::ErrorKind::AddrInUse => "; another server listens there: choose another port, or end that one",
-        io::ErrorKind::PermissionDenied => "; ports below 1024 need a right of their own: choose a higher one",
+        io::ErrorKind::PermissionDenied => {
+            "; ports below 1024 need a right of their own: choose a higher one"
+        }
         _ => "",
     }
 }

@@ -39,10 +39,12 @@ impl Fields {
     #[must_use]
     pub fn weight(&self) -> u64 {
         let bytes = |part: &[u8]| u64::try_from(part.len()).unwrap_or(u64::MAX);
-        let sum = |sum: u64, (name, value): (&Box<[u8]>, &Box<[u8]>)| {
-            sum.saturating_add(bytes(name)).saturating_add(bytes(value)).saturating_add(FIELD)
+        let field =
+            |name: &[u8], value: &[u8]| bytes(name).saturating_add(bytes(value)).saturating_add(FIELD);
+        let sum = |fields: &mut FieldMap| {
+            fields.iter().fold(0_u64, |sum, (name, value)| sum.saturating_add(field(name, value)))
         };
-        self.with(|fields| fields.iter().fold(0, sum)).max(1)
+        self.with(sum).max(1)
     }
 
     /// What one more field counts for, in place of one of so many bytes, if there was one: what is to be added to the
