@@ -22,6 +22,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("host-simulator", 2),
     ("host-runtime", 3),
     ("host-author", 4),
+    ("host-server", 4),
     ("host", 5),
 ];
 

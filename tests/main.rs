@@ -56,6 +56,8 @@ mod runs;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]
+mod serving;
+#[cfg(test)]
 mod shadow_mode;
 #[cfg(test)]
 mod simulator;

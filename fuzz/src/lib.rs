@@ -14,3 +14,11 @@ mod plugin {
 }
 
 pub use plugin::shape;
+
+/// The key in a path of HTTP, built here as it is for the same reason.
+#[path = "../../host/server/src/http"]
+mod http {
+    pub mod key;
+}
+
+pub use http::key;

@@ -1,11 +1,14 @@
 //! One file a command, and what several of them share.
 
 pub(crate) mod ledger;
+pub(crate) mod manual;
 pub(crate) mod plugin;
 pub(crate) mod profile;
 pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod sim;
+pub(crate) mod status;
+pub(crate) mod top;
 pub(crate) mod trace;
 
 use std::io::{self, Write as _};

@@ -37,11 +37,15 @@ struct Arguments {
 enum Command {
     Run(commands::run::Run),
     Serve(commands::serve::Serve),
+    Status(commands::status::Status),
+    Top(commands::top::Top),
     Sim(commands::sim::Sim),
     Trace(commands::trace::Trace),
     Plugin(commands::plugin::Plugin),
     Profile(commands::profile::Profile),
     Ledger(commands::ledger::Ledger),
+    Completions(commands::manual::Completions),
+    Man(commands::manual::Man),
 }
 
 fn main() -> ExitCode {
@@ -84,11 +88,15 @@ impl Arguments {
         match self.command {
             Command::Run(run) => run.execute(),
             Command::Serve(serve) => serve.execute(),
+            Command::Status(status) => status.execute(),
+            Command::Top(top) => top.execute(),
             Command::Sim(sim) => sim.execute(),
             Command::Trace(trace) => trace.execute(),
             Command::Plugin(plugin) => plugin.execute(),
             Command::Profile(profile) => profile.execute(),
             Command::Ledger(ledger) => ledger.execute(),
+            Command::Completions(completions) => completions.execute(),
+            Command::Man(man) => man.execute(),
         }
     }
 }

@@ -115,8 +115,9 @@ impl Loader {
     /// known here: see [`Settings::check_strategies`].
     pub fn load(&self, machine: &Machine) -> Result<Settings, ProfileError> {
         let mut merged = file::read(builtin::DEFAULTS, &|_| Source::Default, &self.policies)?;
+        let mut files = Vec::new();
         if let Some(profile) = &self.profile {
-            self.merge_profile(&mut merged, profile, Asked::default())?;
+            self.merge_profile(&mut merged, profile, Asked::default(), &mut files)?;
         }
         let dirs = ProjectDirs::from("", "", "host");
         if let Some(path) = self.user_file_path(dirs.as_ref()) {
@@ -125,6 +126,7 @@ impl Loader {
                 return Err(ProfileError::BaseOutsideProfile { place: source.place() });
             }
             merged.merge(layer);
+            files.push(path);
         }
         let strategies: Vec<String> = merged.strategies.keys().cloned().collect();
         merged.merge(text::environment(&self.variables, &strategies, &self.policies)?);
@@ -135,16 +137,22 @@ impl Loader {
         let notes = bounds::clamp(&mut merged, machine);
         let profile = self.profile.clone().unwrap_or_else(|| "default".into());
         let plugins = dirs.map(|dirs| dirs.data_dir().join("plugins"));
-        Settings::from_layer(profile, &merged, plugins, notes)
+        Settings::from_layer(profile, &merged, plugins, notes, files)
     }
 
     /// Lays a profile over what is merged, and what it builds on first.
-    fn merge_profile(&self, merged: &mut Layer, profile: &str, asked: Asked<'_>) -> Result<(), ProfileError> {
+    fn merge_profile(
+        &self,
+        merged: &mut Layer,
+        profile: &str,
+        asked: Asked<'_>,
+        files: &mut Vec<PathBuf>,
+    ) -> Result<(), ProfileError> {
         if profile.ends_with(".toml") || profile.contains(std::path::is_separator) {
             // Relative to the file that names it, so that files can be moved together.
             let folder = asked.by.and_then(Source::folder);
             let path = folder.map_or_else(|| PathBuf::from(profile), |folder| folder.join(profile));
-            return self.merge_profile_file(merged, &path, asked);
+            return self.merge_profile_file(merged, &path, asked, files);
         }
         let place = asked.by.map(|source| format!("{}: base: ", source.place())).unwrap_or_default();
         let mut names = profile.split('+').map(str::trim);
@@ -162,6 +170,7 @@ impl Loader {
         merged: &mut Layer,
         path: &Path,
         asked: Asked<'_>,
+        files: &mut Vec<PathBuf>,
     ) -> Result<(), ProfileError> {
         // Two paths to one file are one file. A missing file is reported when it is read.
         let file = path.canonicalize().unwrap_or_else(|_| path.to_owned());
@@ -175,9 +184,10 @@ impl Loader {
         }
         let layer = self.read_file(path, &|line| Source::ProfileFile(path.to_owned(), line))?;
         if let Some((base, source)) = &layer.base {
-            self.merge_profile(merged, base, Asked { by: Some(source), chain: &chain })?;
+            self.merge_profile(merged, base, Asked { by: Some(source), chain: &chain }, files)?;
         }
         merged.merge(layer);
+        files.push(path.to_owned());
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 mod fill;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -50,6 +50,8 @@ pub struct Settings {
     pub strategies: Vec<StrategySettings>,
     /// One sentence for each value that was lowered to the machine or to the cap.
     pub notes: Vec<String>,
+    /// The files that were read, in the order of the layers: what is to be read again when one of them changes.
+    pub files: Vec<PathBuf>,
     rows: Vec<Row>,
 }
 
@@ -60,6 +62,8 @@ pub struct ServeSettings {
     pub resp: Option<String>,
     /// Path of a socket.
     pub unix: Option<PathBuf>,
+    /// Address for HTTP.
+    pub http: Option<String>,
     /// What clients have to give first; empty: nothing.
     pub password: String,
     /// Threads that serve; 0: one for each core.
@@ -381,6 +385,18 @@ impl Settings {
     #[must_use]
     pub fn rows(&self) -> &[Row] {
         &self.rows
+    }
+
+    /// The keys that have another value in `other`, or stand in one of the two alone, in the order of their names. A password
+    /// that became another one is not among them: neither is printed.
+    #[must_use]
+    pub fn differing<'a>(&'a self, other: &'a Self) -> Vec<&'a str> {
+        let values = |of: &'a Self| -> BTreeSet<(&'a str, &'a str)> {
+            of.rows.iter().map(|row| (row.key.as_str(), row.value.as_str())).collect()
+        };
+        let keys: BTreeSet<&str> =
+            values(self).symmetric_difference(&values(other)).map(|(key, _)| *key).collect();
+        keys.into_iter().collect()
     }
 
     /// Where the value of a key comes from: "default", "profile medium", "overlay cpu-constrained",

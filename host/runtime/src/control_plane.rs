@@ -31,6 +31,7 @@ use crate::report;
 use crate::rule_book::Rules;
 use crate::shadow_control::Following;
 use crate::snapshot_builder::{Prefetch, Sample, SnapshotBuilder};
+use crate::tuning::Tuner;
 use crate::warm::hot::Hot;
 
 mod policies;
@@ -289,6 +290,12 @@ impl ControlPlane {
     pub(crate) fn replace(&mut self, with: Registration) {
         let records = self.control.replace(with, self.last.tick);
         self.ledger.write(records);
+    }
+
+    /// Where each strategy stands, and what it has cost.
+    pub(crate) fn tuners(&self) -> impl Iterator<Item = Tuner> {
+        let costs = self.control.costs().map(|(_, cost)| cost.clone());
+        self.control.statuses().zip(costs).map(|(status, cost)| Tuner { status, cost })
     }
 
     fn look(&mut self, now: Duration, plane: &DataPlane) -> Arc<Snapshot> {

@@ -21,6 +21,7 @@ use crate::command::Command;
 use crate::control_plane::{ControlPlane, Finished};
 use crate::error::HostError;
 use crate::live::Live;
+use crate::tuning::{Tuner, Tuning};
 
 /// How often the shadows are fed.
 const FEED: Duration = Duration::from_millis(10);
@@ -42,6 +43,10 @@ pub(crate) struct ControlThread {
     pub(crate) interval: Duration,
     /// Where the last snapshot is put for others.
     pub(crate) latest: Arc<ArcSwap<Snapshot>>,
+    /// The same of what tuning does and costs.
+    pub(crate) tuning: Arc<ArcSwap<Tuning>>,
+    /// Strategies that could not be started.
+    pub(crate) not_started: Vec<Tuner>,
 }
 
 /// Hands commands to the thread.
@@ -102,6 +107,7 @@ impl ControlThread {
     pub(crate) fn start(mut self) -> std::io::Result<Handle> {
         // What is decided before the first request costs nothing.
         self.latest.store(self.control.tick(Duration::ZERO, &self.live.plane));
+        self.publish(Duration::ZERO);
         let stop = Arc::new(AtomicBool::new(false));
         let (commands, received) = mpsc::channel();
         let (report, finished) = oneshot::channel();
@@ -115,6 +121,12 @@ impl ControlThread {
         let thread = thread.thread().clone();
         live.plane.trigger.wake(thread.clone());
         Ok(Handle { stop, commander: Commander { commands, thread }, finished: Some(finished) })
+    }
+
+    /// Puts what tuning does and costs where others read it; `cpu` is the thread's time.
+    fn publish(&self, cpu: Duration) {
+        let strategies = self.not_started.iter().cloned().chain(self.control.tuners()).collect();
+        self.tuning.store(Arc::new(Tuning { strategies, cpu }));
     }
 }
 
@@ -171,6 +183,7 @@ impl Ticking {
     fn tick(&mut self) {
         let snapshot = self.with.control.tick(self.started.elapsed(), &self.with.live.plane);
         self.with.latest.store(snapshot);
+        self.with.publish(self.cpu.elapsed());
     }
 
     fn obey(&mut self) {
@@ -227,6 +240,8 @@ impl Ticking {
                     self.with.control.retire(&strategy, &reason).map_err(HostError::from)
                 }
             };
+            // Whoever asked sees what came of it.
+            self.with.publish(self.cpu.elapsed());
             // Whoever asked may have gone.
             drop(reply.send(done));
         }

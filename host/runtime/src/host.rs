@@ -45,6 +45,7 @@ use crate::live::Live;
 use crate::options::Options;
 use crate::origin::OriginError;
 use crate::report::Warming;
+use crate::tuning::{Tuner, Tuning};
 use crate::value::Value;
 use crate::warm::Warmer;
 use crate::warm::hot::Hot;
@@ -63,6 +64,8 @@ pub struct HostStats {
     pub evictions: u64,
     /// Entries that were removed because their time was over.
     pub expired: u64,
+    /// How often a policy failed and the fallback took over.
+    pub fallbacks: u64,
     /// Entries held.
     pub entries: u64,
     /// What they count for with their keys, in the unit of the capacity.
@@ -77,7 +80,9 @@ pub struct Host {
     pub(crate) executor: Arc<Executor>,
     control: control_thread::Handle,
     latest: Arc<ArcSwap<Snapshot>>,
+    tuning: Arc<ArcSwap<Tuning>>,
     subscribers: broadcast::Sender<Arc<Record>>,
+    from_start: Mutex<Option<Subscription>>,
     warmer: Mutex<Option<Warmer>>,
 }
 
@@ -93,19 +98,33 @@ impl Host {
         };
         let ledger = Ledger::new(options.ledger);
         let subscribers = ledger.subscribers();
+        // Before the first tick, which may decide.
+        let from_start = Mutex::new(options.tells_from_the_start.then(|| subscribers.subscribe()));
         let mut parts = wiring::Parts::live(&options.scope, &executor, options.registrations, ledger)?;
         parts.control.hot = options.count_hot.then(Hot::new);
         let live = Arc::new(Live::new(parts.plane, options.origin, executor.handle()));
         let latest = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
+        let tuning = Arc::new(ArcSwap::from_pointee(Tuning::default()));
         let control = ControlThread {
             control: parts.control,
             live: Arc::clone(&live),
             interval: options.scope.settings.control.tick,
             latest: Arc::clone(&latest),
+            tuning: Arc::clone(&tuning),
+            not_started: options.not_started.iter().map(Tuner::not_started).collect(),
         }
         .start()
         .map_err(HostError::Thread)?;
-        Ok(Self { live, executor, control, latest, subscribers, warmer: Mutex::default() })
+        Ok(Self {
+            live,
+            executor,
+            control,
+            latest,
+            tuning,
+            subscribers,
+            from_start,
+            warmer: Mutex::default(),
+        })
     }
 
     /// The value of `key`, if the cache holds it. Counts as a request.
@@ -162,6 +181,7 @@ impl Host {
             misses,
             evictions: cache.evictions,
             expired: cache.expired,
+            fallbacks: cache.fallbacks,
             entries: cache.entries,
             used: cache.weight,
             capacity: cache.capacity,
@@ -172,6 +192,19 @@ impl Host {
     #[must_use]
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.latest.load_full()
+    }
+
+    /// What tuning does and costs, as of the last tick or command. Waits for neither.
+    #[must_use]
+    pub fn tuning(&self) -> Arc<Tuning> {
+        self.tuning.load_full()
+    }
+
+    /// Every record of the ledger from the first one on, for who asks first of a host that was told to [keep
+    /// them](Options::tell_from_the_start); else, as [`subscribe`](Self::subscribe), from now on.
+    #[must_use]
+    pub fn subscribe_from_start(&self) -> Subscription {
+        self.from_start.lock().take().unwrap_or_else(|| self.subscribe())
     }
 
     /// Every record of the ledger from now on. A subscriber that falls 4,096 records behind loses the oldest, and is told

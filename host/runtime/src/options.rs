@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use host_cache::Registry;
 use host_contract::{Clock, RunInfo, Unit};
-use host_control::Registration;
+use host_control::{Registration, Status};
 use host_executor::Executor;
 use host_profile::Settings;
 
@@ -39,6 +39,8 @@ pub struct Options {
     pub(crate) executor: Option<Arc<Executor>>,
     pub(crate) ledger: Option<Box<dyn Write + Send>>,
     pub(crate) count_hot: bool,
+    pub(crate) not_started: Vec<Status>,
+    pub(crate) tells_from_the_start: bool,
 }
 
 impl Options {
@@ -69,6 +71,8 @@ impl Options {
             executor: None,
             ledger: None,
             count_hot: false,
+            not_started: Vec::new(),
+            tells_from_the_start: false,
         }
     }
 
@@ -108,6 +112,21 @@ impl Options {
     #[must_use]
     pub fn strategies(mut self, registrations: Vec<Registration>) -> Self {
         self.registrations = registrations;
+        self
+    }
+
+    /// With these strategies that could not be started, for [`Host::tuning`](crate::Host::tuning).
+    #[must_use]
+    pub fn not_started(mut self, statuses: Vec<Status>) -> Self {
+        self.not_started = statuses;
+        self
+    }
+
+    /// Keeps the records of the ledger, those of the first tick included, for who asks first for
+    /// [`Host::subscribe_from_start`](crate::Host::subscribe_from_start). Whoever sets this has to ask: what is kept takes memory.
+    #[must_use]
+    pub fn tell_from_the_start(mut self) -> Self {
+        self.tells_from_the_start = true;
         self
     }
 

@@ -80,7 +80,11 @@ impl Served {
             run,
             workload: "clients".to_owned(),
         };
-        let host = Options::new(settings.clone()).within(scope).strategies(loaded.registrations);
+        let host = Options::new(settings.clone())
+            .within(scope)
+            .strategies(loaded.registrations)
+            .not_started(loaded.not_started.clone())
+            .tell_from_the_start();
         let host = match ledger {
             Some(ledger) => host.ledger(ledger),
             None => host,

@@ -104,17 +104,17 @@ fn shadows_see_the_misses_of_a_caller_that_puts() {
 #[test]
 fn values_are_put_found_replaced_and_removed() {
     let host = Host::start(Options::new(settings(&[]))).unwrap();
-    assert_eq!(host.get("user:1"), None);
+    assert!(host.get("user:1").is_none());
     host.put("user:1", "Ada", None);
     host.put(7, "seven", None);
     assert_eq!(host.get("user:1").unwrap().bytes(), "Ada");
     host.put("user:1", "Grace", None);
     assert_eq!(host.get("user:1").unwrap().bytes(), "Grace");
     assert_eq!(host.remove(7).unwrap().bytes(), "seven");
-    assert_eq!(host.get(7), None);
+    assert!(host.get(7).is_none());
     // A lifetime of nothing is over at once.
     host.put("token", "secret", Some(Duration::ZERO));
-    assert_eq!(host.get("token"), None);
+    assert!(host.get("token").is_none());
     let stats = host.stats();
     assert_eq!((stats.requests, stats.hits, stats.misses), (5, 2, 3));
     let finished = host.shut_down_blocking(GRACE).unwrap();
@@ -164,6 +164,53 @@ fn a_key_is_loaded_once_for_all_who_ask_and_an_error_reaches_them() {
         assert_eq!(host.get_or_load(5).await.unwrap().bytes(), "5");
     });
     assert_eq!(host.stats().requests, 22);
+}
+
+#[test]
+fn who_asks_first_hears_of_what_was_decided_before_the_first_request() {
+    let host = Host::start(Options::new(settings(&[])).tell_from_the_start()).unwrap();
+    let mut ledger = host.subscribe_from_start();
+    tick(&host);
+    let records: Vec<_> = std::iter::from_fn(|| ledger.try_recv().ok()).collect();
+    assert!(matches!(&*records[0], Record::Run(_)), "{records:?}");
+    let ticks = |records: &[Arc<Record>]| {
+        let number =
+            |record: &Arc<Record>| if let Record::Tick(seen) = &**record { Some(seen.tick) } else { None };
+        records.iter().filter_map(number).collect::<Vec<_>>()
+    };
+    assert_eq!(ticks(&records), [1, 2]);
+    // It is handed out once.
+    let mut later = host.subscribe_from_start();
+    tick(&host);
+    let records: Vec<_> = std::iter::from_fn(|| later.try_recv().ok()).collect();
+    assert_eq!(ticks(&records), [3]);
+}
+
+#[test]
+fn where_strategies_stand_is_told_while_the_host_runs() {
+    let identity = Identity {
+        name: "idle".to_owned(),
+        version: "0.1.0".to_owned(),
+        digest: String::new(),
+        dials: Vec::new(),
+    };
+    let idle = Registration::new(Box::new(Idle(identity)), 50, [Grant::Metrics].into());
+    let lost = host_control::Status::not_started("lost", "", "lost.wasm: the file is empty");
+    let options = Options::new(settings(&[])).strategies(vec![idle]).not_started(vec![lost]);
+    let host = Host::start(options).unwrap();
+    let seen = || {
+        let of = |tuner: &host_runtime::Tuner| {
+            (tuner.status.strategy.clone(), tuner.status.state, tuner.cost.ticks)
+        };
+        host.tuning().strategies.iter().map(of).collect::<Vec<_>>()
+    };
+    let lost = ("lost".to_owned(), State::Quarantined, 0);
+    assert_eq!(seen(), [lost.clone(), ("idle".to_owned(), State::Active, 1)]);
+    tick(&host);
+    assert_eq!(seen(), [lost.clone(), ("idle".to_owned(), State::Active, 2)]);
+    let retire = Command::Retire { strategy: "idle".to_owned(), reason: "a test".to_owned() };
+    host.command_blocking(retire).unwrap();
+    assert_eq!(seen(), [lost, ("idle".to_owned(), State::Retired, 2)]);
 }
 
 #[test]

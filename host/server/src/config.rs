@@ -36,15 +36,17 @@ pub struct Config {
     pub resp: Option<String>,
     /// Path of a socket for clients on the same machine.
     pub unix: Option<PathBuf>,
+    /// Address for figures, events and values over HTTP; none: no HTTP.
+    pub http: Option<String>,
     /// What clients have to give before anything else.
     pub password: Option<Password>,
     /// Threads that serve; at least 1.
     pub threads: usize,
-    /// Clients at once. A further one is told so, and turned away.
+    /// Clients at once, those of HTTP among them. A further one is told so, and turned away.
     pub clients: usize,
     /// A client that has sent nothing for so long is turned away; zero: never.
     pub idle: Duration,
-    /// Bytes of one argument of a command.
+    /// Bytes of one argument of a command, and of a value that is stored over HTTP.
     pub bulk: usize,
     /// Arguments of one command.
     pub arguments: usize,
@@ -63,6 +65,7 @@ impl Default for Config {
         Self {
             resp: Some("127.0.0.1:6380".to_owned()),
             unix: None,
+            http: None,
             password: None,
             threads: 1,
             clients: 10_000,

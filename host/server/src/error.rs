@@ -37,7 +37,7 @@ pub enum ServeError {
         cause: io::Error,
     },
     /// There is nothing to listen on.
-    #[error("nothing to listen on: set serve.resp or serve.unix")]
+    #[error("nothing to listen on: set serve.resp, serve.unix or serve.http")]
     Nowhere,
     /// The system refuses threads or a timer.
     #[error("cannot start the server's threads: {0}")]

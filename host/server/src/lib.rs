@@ -1,16 +1,19 @@
-//! Redis's protocol in front of a running host.
+//! Redis's protocol and HTTP in front of a running host.
 //!
 //! An application keeps its Redis client, and its cache chooses policy, size and prefetch by itself. [`Server`] listens;
-//! [`resp`] has the protocol and the commands.
+//! [`resp`] has the protocol and the commands, [`http`] what operators see: figures, decisions, events.
 
 pub mod config;
 pub mod error;
+pub mod http;
 pub mod resp;
 
 mod events;
 mod listener;
 mod server;
+mod what_if;
 
 pub use config::{Config, Password};
 pub use error::ServeError;
-pub use server::{Server, Shared};
+pub use server::{Listening, Server, Shared};
+pub use what_if::Case;

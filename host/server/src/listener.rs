@@ -15,8 +15,9 @@ use crate::error::ServeError;
 use crate::resp::connection;
 use crate::server::Shared;
 
-/// Key of the address for clients of Redis.
-const RESP: &str = "serve.resp";
+/// Keys of the addresses.
+pub(crate) const RESP: &str = "serve.resp";
+pub(crate) const HTTP: &str = "serve.http";
 const UNIX: &str = "serve.unix";
 
 /// How long to wait after the system could not accept a connection: for want of files, most often.
@@ -26,18 +27,22 @@ const PAUSE: Duration = Duration::from_millis(50);
 ///
 /// # Errors
 /// [`ServeError`].
-pub(crate) async fn bind(config: &Config, address: &str) -> Result<TcpListener, ServeError> {
-    let refused = |cause| ServeError::Refused { key: RESP, address: address.to_owned(), cause };
+pub(crate) async fn bind(
+    config: &Config,
+    key: &'static str,
+    address: &str,
+) -> Result<TcpListener, ServeError> {
+    let refused = |cause| ServeError::Refused { key, address: address.to_owned(), cause };
     let addresses: Vec<_> = address
         .to_socket_addrs()
         .map_err(|cause| ServeError::NoAddress {
-            key: RESP,
+            key,
             address: address.to_owned(),
             cause: cause.to_string(),
         })?
         .collect();
     if config.password.is_none() && !addresses.iter().all(|address| address.ip().is_loopback()) {
-        return Err(ServeError::PublicWithoutPassword { key: RESP, address: address.to_owned() });
+        return Err(ServeError::PublicWithoutPassword { key, address: address.to_owned() });
     }
     TcpListener::bind(addresses.as_slice()).await.map_err(refused)
 }
@@ -83,7 +88,8 @@ pub(crate) async fn accept_unix(listener: UnixListener, path: String, shared: Ar
     }
 }
 
-async fn pause(error: &std::io::Error) {
+/// Waits a moment after a client could not be accepted.
+pub(crate) async fn pause(error: &std::io::Error) {
     tracing::warn!(%error, "a client could not be accepted");
     tokio::time::sleep(PAUSE).await;
 }
@@ -94,10 +100,24 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     shared.statistics.connections.fetch_add(1, Ordering::Relaxed);
-    match shared.clients.enter(from, local, unix, shared.config.clients) {
-        Some(client) => drop(tokio::spawn(connection::serve(stream, Arc::clone(shared), client))),
+    let room = shared.room_beside_http();
+    let client = room.and_then(|room| {
+        let client = shared.clients.enter(from.clone(), local, unix, shared.config.clients)?;
+        Some((client, room))
+    });
+    match client {
+        Some((client, room)) => {
+            let shared = Arc::clone(shared);
+            tokio::spawn(async move {
+                tracing::debug!(client = from, "a client of Redis has connected");
+                connection::serve(stream, shared, client).await;
+                tracing::debug!(client = from, "a client of Redis has gone");
+                drop(room);
+            });
+        }
         None => {
             shared.statistics.turned_away.fetch_add(1, Ordering::Relaxed);
+            tracing::debug!(client = from, most = shared.config.clients, "turned away: too many clients");
             tokio::spawn(async move {
                 // Whether it reads why is its own affair.
                 drop(stream.write_all(b"-ERR max number of clients reached\r\n").await);

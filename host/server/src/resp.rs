@@ -32,5 +32,6 @@ mod number;
 mod session;
 mod words;
 
-pub(crate) use command::count;
+pub(crate) use command::{count, names};
+pub(crate) use context::stored;
 pub(crate) use gate::Gate;

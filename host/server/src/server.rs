@@ -3,19 +3,24 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use arc_swap::ArcSwap;
 use host_profile::Settings;
 use host_runtime::{FlatLimits, Host, Keyspace};
 use parking_lot::Mutex;
 use rand::SeedableRng as _;
 use rand_pcg::Pcg64;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::Runtime;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinHandle;
 
 use crate::config::Config;
 use crate::error::ServeError;
 use crate::events::Events;
-use crate::listener;
+use crate::http;
+use crate::listener::{self, HTTP, RESP};
 use crate::resp::client::Clients;
 use crate::resp::pub_sub::PubSub;
 use crate::resp::request::Limits;
@@ -30,18 +35,36 @@ const IDLE: Duration = Duration::from_secs(1);
 /// How often entries that are over their time are removed.
 const PURGE: Duration = Duration::from_millis(100);
 
+/// Places for clients that those of Redis do not take where there is HTTP; fewer of few.
+const KEPT_FOR_HTTP: usize = 8;
+
+/// How far a server is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stage {
+    /// Not everything listens yet.
+    Starting,
+    /// It serves.
+    Serving,
+    /// It accepts no clients of Redis any more, and ends the connections.
+    Draining,
+    /// The connections of HTTP are ended as well.
+    Ending,
+}
+
 /// What all connections of a server share.
 pub struct Shared {
     pub(crate) host: Arc<Host>,
     pub(crate) keys: Keyspace,
-    pub(crate) settings: Settings,
+    pub(crate) settings: ArcSwap<Settings>,
     pub(crate) config: Config,
+    pub(crate) stage: watch::Sender<Stage>,
     pub(crate) gate: Gate,
     pub(crate) watches: Watches,
     pub(crate) clients: Clients,
     pub(crate) pub_sub: PubSub,
     pub(crate) slow_log: SlowLog,
     pub(crate) statistics: Statistics,
+    pub(crate) http: http::Statistics,
     pub(crate) events: Events,
     pub(crate) random: Mutex<Pcg64>,
     pub(crate) started: Instant,
@@ -50,6 +73,9 @@ pub struct Shared {
     pub(crate) flat_bytes: AtomicUsize,
     /// Whether what is over its time is removed before somebody asks for it.
     pub(crate) expires: AtomicBool,
+    pub(crate) started_at: SystemTime,
+    /// Places for clients.
+    room: Arc<Semaphore>,
     /// Seconds; 0: clients may be idle for as long as they like.
     idle: AtomicU64,
     /// Whether a database but the first was ever used.
@@ -62,19 +88,23 @@ impl Shared {
         Self {
             keys: host.keyspace(),
             host,
-            settings,
+            settings: ArcSwap::from_pointee(settings),
+            stage: watch::Sender::new(Stage::Starting),
             gate: Gate::default(),
             watches: Watches::default(),
             clients: Clients::default(),
             pub_sub: PubSub::default(),
             slow_log: SlowLog::new(config.slow, config.slow_log),
             statistics: Statistics::new(count()),
+            http: http::Statistics::default(),
             events: Events::default(),
             random: Mutex::new(Pcg64::seed_from_u64(seed)),
             started: Instant::now(),
             flat_entries: AtomicUsize::new(FlatLimits::REDIS.fields),
             flat_bytes: AtomicUsize::new(FlatLimits::REDIS.bytes),
             expires: AtomicBool::new(true),
+            started_at: SystemTime::now(),
+            room: Arc::new(Semaphore::new(config.clients.min(Semaphore::MAX_PERMITS))),
             idle: AtomicU64::new(config.idle.as_secs()),
             databases: AtomicBool::new(false),
             port: AtomicU16::new(0),
@@ -107,6 +137,23 @@ impl Shared {
 
     pub(crate) fn set_idle(&self, idle: Duration) {
         self.idle.store(idle.as_secs(), Ordering::Relaxed);
+    }
+
+    /// A place for one more client of Redis. Some stay free for HTTP, so that who asks whether the server lives is not told that
+    /// there are too many clients.
+    pub(crate) fn room_beside_http(&self) -> Option<OwnedSemaphorePermit> {
+        let kept = if self.config.http.is_some() { (self.config.clients / 64).min(KEPT_FOR_HTTP) } else { 0 };
+        if self.room.available_permits() > kept { self.room() } else { None }
+    }
+
+    /// A place for one more client; none where all are taken.
+    pub(crate) fn room(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.room).try_acquire_owned().ok()
+    }
+
+    /// How far the server is.
+    pub(crate) fn stage(&self) -> Stage {
+        *self.stage.borrow()
     }
 
     /// Whether a database but the first was ever used.
@@ -142,12 +189,61 @@ impl std::fmt::Debug for Shared {
     }
 }
 
+/// Somewhere a server listens, or would.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listening {
+    /// The address or the path.
+    pub at: String,
+    /// For whom, in words.
+    pub whom: &'static str,
+}
+
+const CLIENTS: &str = "clients of Redis";
+
+/// The sockets of a server.
+struct Bound {
+    resp: Option<TcpListener>,
+    unix: Option<UnixListener>,
+    http: Option<TcpListener>,
+}
+
+impl Bound {
+    /// Binds everything that the configuration names.
+    async fn new(config: &Config) -> Result<Self, ServeError> {
+        if config.resp.is_none() && config.unix.is_none() && config.http.is_none() {
+            return Err(ServeError::Nowhere);
+        }
+        let tcp = async |key, address: &Option<String>| match address {
+            Some(address) => listener::bind(config, key, address).await.map(Some),
+            None => Ok(None),
+        };
+        Ok(Self {
+            http: tcp(HTTP, &config.http).await?,
+            resp: tcp(RESP, &config.resp).await?,
+            unix: config.unix.as_deref().map(listener::bind_unix).transpose()?,
+        })
+    }
+
+    fn listening(&self, config: &Config) -> Vec<Listening> {
+        let tcp = |listener: &Option<TcpListener>, whom| {
+            let at = listener.as_ref()?.local_addr().ok()?.to_string();
+            Some(Listening { at, whom })
+        };
+        let unix =
+            config.unix.as_ref().map(|path| Listening { at: path.display().to_string(), whom: CLIENTS });
+        [tcp(&self.resp, CLIENTS), unix, tcp(&self.http, "HTTP")].into_iter().flatten().collect()
+    }
+}
+
 /// A running server. Dropping it ends it at once.
 pub struct Server {
     runtime: Runtime,
     shared: Arc<Shared>,
     address: Option<SocketAddr>,
-    accepting: Vec<tokio::task::JoinHandle<()>>,
+    http: Option<SocketAddr>,
+    listening: Vec<Listening>,
+    accepting: Vec<JoinHandle<()>>,
+    accepting_http: Option<JoinHandle<()>>,
 }
 
 impl Server {
@@ -162,29 +258,44 @@ impl Server {
             .enable_all()
             .build()
             .map_err(ServeError::Threads)?;
-        if config.resp.is_none() && config.unix.is_none() {
-            return Err(ServeError::Nowhere);
-        }
+        let bound = runtime.block_on(Bound::new(&config))?;
+        let listening = bound.listening(&config);
+        let address = |listener: &Option<TcpListener>| listener.as_ref().and_then(|of| of.local_addr().ok());
+        let (resp, http) = (address(&bound.resp), address(&bound.http));
         let shared = Arc::new(Shared::new(host, settings, config, seed));
+        shared.port.store(resp.map_or(0, |address| address.port()), Ordering::Relaxed);
+        // Before anybody can ask: nothing that the host has decided is missing then.
+        let records = shared.host.subscribe_from_start();
+        runtime.spawn(crate::events::listen(Arc::clone(&shared), records));
+        let accepting_http =
+            bound.http.map(|listener| runtime.spawn(http::listen::accept(listener, Arc::clone(&shared))));
         let mut accepting = Vec::new();
-        let mut address = None;
-        {
-            let _inside = runtime.enter();
-            if let Some(resp) = &shared.config.resp {
-                let listener = runtime.block_on(listener::bind(&shared.config, resp))?;
-                address = listener.local_addr().ok();
-                shared.port.store(address.map_or(0, |address| address.port()), Ordering::Relaxed);
-                accepting.push(runtime.spawn(listener::accept(listener, Arc::clone(&shared))));
-            }
-            if let Some(path) = &shared.config.unix {
-                let listener = listener::bind_unix(path)?;
-                let path = path.display().to_string();
-                accepting.push(runtime.spawn(listener::accept_unix(listener, path, Arc::clone(&shared))));
-            }
+        if let Some(listener) = bound.resp {
+            accepting.push(runtime.spawn(listener::accept(listener, Arc::clone(&shared))));
         }
-        runtime.spawn(crate::events::listen(Arc::clone(&shared)));
+        if let (Some(listener), Some(path)) = (bound.unix, &shared.config.unix) {
+            let path = path.display().to_string();
+            accepting.push(runtime.spawn(listener::accept_unix(listener, path, Arc::clone(&shared))));
+        }
         runtime.spawn(keep_house(Arc::clone(&shared)));
-        Ok(Self { runtime, shared, address, accepting })
+        shared.stage.send_replace(Stage::Serving);
+        for Listening { at, whom } in &listening {
+            tracing::info!(at, whom, "listening");
+        }
+        Ok(Self { runtime, shared, address: resp, http, listening, accepting, accepting_http })
+    }
+
+    /// Where a server of this configuration would listen. Everything is bound for a moment, and nobody is served.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn check(config: &Config) -> Result<Vec<Listening>, ServeError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let bound = runtime.map_err(ServeError::Threads)?.block_on(Bound::new(config))?;
+        let listening = bound.listening(config);
+        drop(bound);
+        remove_unix(config);
+        Ok(listening)
     }
 
     /// Where it listens for clients of Redis over TCP.
@@ -193,34 +304,67 @@ impl Server {
         self.address
     }
 
+    /// Where it listens for HTTP.
+    #[must_use]
+    pub fn http(&self) -> Option<SocketAddr> {
+        self.http
+    }
+
+    /// Everywhere it listens.
+    #[must_use]
+    pub fn listening(&self) -> &[Listening] {
+        &self.listening
+    }
+
     /// Clients that are connected.
     #[must_use]
     pub fn clients(&self) -> usize {
-        self.shared.clients.len()
+        self.shared.clients.len() + self.shared.http.connected()
     }
 
-    /// Ends the server: no further client, what has come is answered, every connection ended. Waits `grace` at most, and says
-    /// how many connections were still busy then.
+    /// Shows these settings to who asks from here on. The host itself is [told](host_runtime::Command::Reload) apart.
+    pub fn reloaded(&self, settings: Settings) {
+        self.shared.settings.store(Arc::new(settings));
+    }
+
+    /// Ends the server: it is not ready any more and lets no client in, what has come is answered, every connection ended.
+    /// Those of HTTP last, so that who asks whether it is ready is told for as long as others are answered. Waits `grace` at
+    /// most, and says how many connections were still busy then.
     pub fn shut_down(self, grace: Duration) -> usize {
-        self.accepting.iter().for_each(tokio::task::JoinHandle::abort);
-        if let Some(path) = &self.shared.config.unix {
-            // Another server would take its place in any case.
-            drop(std::fs::remove_file(path));
-        }
         let until = Instant::now() + grace;
+        tracing::info!(clients = self.clients(), "draining");
+        self.shared.stage.send_replace(Stage::Draining);
+        self.accepting.iter().for_each(JoinHandle::abort);
+        remove_unix(&self.shared.config);
         self.shared.clients.all().iter().for_each(|client| client.end());
-        while self.shared.clients.len() > 0 && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        let busy = self.shared.clients.len();
+        // Some of the time is for those of HTTP.
+        wait(until.checked_sub(grace / 4).unwrap_or(until), || self.shared.clients.len() == 0);
+        self.shared.stage.send_replace(Stage::Ending);
+        self.accepting_http.iter().for_each(JoinHandle::abort);
+        wait(until, || self.shared.http.connected() == 0);
+        let busy = self.clients();
+        tracing::info!(busy, "drained");
         self.runtime.shutdown_timeout(Duration::from_millis(100));
         busy
     }
 }
 
+/// Another server would take the place of the socket in any case.
+fn remove_unix(config: &Config) {
+    if let Some(path) = &config.unix {
+        drop(std::fs::remove_file(path));
+    }
+}
+
+fn wait(until: Instant, done: impl Fn() -> bool) {
+    while !done() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Server").field("listening", &self.listening).finish_non_exhaustive()
     }
 }
 

@@ -1,22 +1,25 @@
 //! `host serve`: a tuned cache behind the clients of Redis.
 
+mod reload;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use host_profile::ServeSettings;
-use host_runtime::{Finished, ServeOptions, Served, Stop};
-use host_server::{Config, Password, Server};
+use host_runtime::{Finished, ServeOptions, Served};
+use host_server::{Config, Listening, Password, Server};
 
 use crate::exit::{End, Failure};
-use crate::interrupt::{doing, stop_on_ctrl_c};
+use crate::interrupt::{Signals, doing, signals};
 use crate::layers::Layers;
 use crate::out::{self, outln};
 use crate::progress::Terminal;
+use reload::Reloader;
 
 /// How long connections have at the end to get what they were promised, and how long the control thread has.
-const GRACE: Duration = Duration::from_secs(3);
+const GRACE: Duration = Duration::from_secs(4);
 
 /// How often the end is looked for.
 const LOOK: Duration = Duration::from_millis(50);
@@ -25,12 +28,17 @@ const LOOK: Duration = Duration::from_millis(50);
 ///
 /// An application keeps its Redis client and is pointed at this address. The cache chooses its eviction policy by what it
 /// sees; every decision is on the ledger, and `HOST.LEDGER` shows the latest. `HOST.WHATIF` says what the hit ratio would be under
-/// another policy or size.
+/// another policy or size. With an address for HTTP, `host status` and Prometheus see all of it.
+///
+/// SIGTERM and Ctrl-C end it in order: what has come is answered. SIGHUP, and a change of a file that the settings come from, make
+/// it read them again; settings that are wrong are refused, and those before stand.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   host serve --profile medium                       on 127.0.0.1:6380
   host serve --resp 127.0.0.1:6400 --unix /tmp/host.sock
+  host serve --http 127.0.0.1:8080                  and figures, decisions, events; host status shows them
+  host serve --check --profile mine.toml            whether it could start, and where it would listen
   host serve --set cache.capacity=1GB --ledger serve.jsonl
   HOST_SERVE_PASSWORD=... host serve --resp 0.0.0.0:6380
   redis-cli -p 6380 HOST.WHATIF
@@ -44,7 +52,12 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "PATH")]
     unix: Option<PathBuf>,
 
-    /// Check the settings and the strategies, and end: with 0 where a server could start.
+    /// Address for figures, events and values over HTTP; the same as `--set serve.http=ADDRESS`.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    http: Option<String>,
+
+    /// Check the settings, the strategies and the addresses, say where it would listen, and end: with 0 where a server could
+    /// start.
     #[arg(long)]
     check: bool,
 
@@ -69,7 +82,7 @@ impl Serve {
     pub(crate) fn execute(self) -> Result<End, Failure> {
         let terminal = Terminal::new(false);
         outln!("host {}: serving, profile {}", env!("CARGO_PKG_VERSION"), self.layers.profile)?;
-        let stop = stop_on_ctrl_c()?;
+        let signals = signals()?;
         doing("starting");
         let (settings, policies) = self.layers.load_with_policies(Path::new("."))?;
         let config = self.config(&settings.serve);
@@ -86,15 +99,15 @@ impl Serve {
             out::say(&format!("{} does not take part: {why}", status.strategy));
         }
         served.notes.iter().for_each(|note| out::say(&format!("note: {note}")));
-        let server = Server::start(Arc::clone(served.host()), settings, config.clone(), self.seed)?;
-        say_where(&server, &config)?;
         if self.check {
-            outln!("everything is in order")?;
-            server.shut_down(GRACE);
+            say_where("would listen on", &Server::check(&config)?)?;
             served.shut_down(GRACE)?;
+            outln!("everything is in order")?;
             return Ok(End::Done);
         }
-        serve(served, server, &stop)
+        let server = Server::start(Arc::clone(served.host()), settings.clone(), config, self.seed)?;
+        say_where("listening on", server.listening())?;
+        serve(served, server, &signals, Reloader::new(self.layers, settings))
     }
 
     fn config(&self, serve: &ServeSettings) -> Config {
@@ -104,6 +117,7 @@ impl Serve {
         Config {
             resp: self.resp.clone().or_else(|| serve.resp.clone()),
             unix: self.unix.clone().or_else(|| serve.unix.clone()),
+            http: self.http.clone().or_else(|| serve.http.clone()),
             password: Password::new(&serve.password),
             threads: if serve.threads == 0 { cores } else { count(serve.threads) },
             clients: count(serve.max_clients),
@@ -118,21 +132,23 @@ impl Serve {
     }
 }
 
-fn say_where(server: &Server, config: &Config) -> Result<(), Failure> {
-    if let Some(address) = server.address() {
-        outln!("listening on {address} for clients of Redis")?;
-    }
-    if let Some(path) = &config.unix {
-        outln!("listening on {} for clients of Redis", path.display())?;
+fn say_where(how: &str, all: &[Listening]) -> Result<(), Failure> {
+    for Listening { at, whom } in all {
+        outln!("{how} {at} for {whom}")?;
     }
     Ok(())
 }
 
 /// Serves until the first signal.
-fn serve(served: Served, server: Server, stop: &Stop) -> Result<End, Failure> {
+fn serve(served: Served, server: Server, signals: &Signals, mut reloader: Reloader) -> Result<End, Failure> {
     let started = Instant::now();
-    while !stop.asked() {
+    while !signals.stop.asked() {
         std::thread::sleep(LOOK);
+        if signals.reload() {
+            reloader.reload("SIGHUP", served.host(), &server);
+        } else if let Some(file) = reloader.changed() {
+            reloader.reload(&format!("{} changed", file.display()), served.host(), &server);
+        }
     }
     doing("ending connections");
     let stats = served.host().stats();

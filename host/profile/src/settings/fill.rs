@@ -26,6 +26,7 @@ impl Settings {
         layer: &Layer,
         default_plugins: Option<PathBuf>,
         notes: Vec<String>,
+        files: Vec<PathBuf>,
     ) -> Result<Self, ProfileError> {
         let get = Get { layer, strategy: None };
         let plugins = PluginSettings {
@@ -107,6 +108,7 @@ impl Settings {
             serve: ServeSettings {
                 resp: Some(get.text("serve.resp")?).filter(|address| !address.is_empty()),
                 unix: get.path("serve.unix")?,
+                http: Some(get.text("serve.http")?).filter(|address| !address.is_empty()),
                 password: get.text("serve.password")?,
                 threads: get.count("serve.threads")?,
                 max_clients: get.count("serve.max-clients")?,
@@ -126,6 +128,7 @@ impl Settings {
                 .map(|(name, source)| strategy(layer, name, source))
                 .collect::<Result<_, _>>()?,
             notes,
+            files,
         })
     }
 }

@@ -48,6 +48,28 @@ fn a_chain_of_files_is_read_from_its_far_end_each_relative_to_the_one_before() {
 }
 
 #[test]
+fn the_files_that_were_read_are_named_in_the_order_of_the_layers() {
+    let dir = tempfile::tempdir().unwrap();
+    let team = write(dir.path(), "team.toml", "base = \"small\"\n");
+    let mine = write(dir.path(), "mine.toml", "base = \"team.toml\"\n");
+    let user = write(dir.path(), "user.toml", "");
+    let layers = || loader().profile(mine.display().to_string()).user_file(Some(user.clone()));
+    let settings = layers().load(&big()).unwrap();
+    assert_eq!(settings.files, [team, mine.clone(), user.clone()]);
+    assert_eq!(loader().profile("small").load(&big()).unwrap().files, Vec::<PathBuf>::new());
+    fs::write(&user, "[control]\ntick = \"1 s\"\n[strategies.mine]\n").unwrap();
+    let after = layers().load(&big()).unwrap();
+    let differing = settings.differing(&after);
+    assert_eq!(differing.first(), Some(&"control.tick"));
+    assert!(
+        differing.iter().all(|key| *key == "control.tick" || key.starts_with("strategies.mine.")),
+        "{differing:?}"
+    );
+    assert_eq!(differing, after.differing(&settings));
+    assert_eq!(after.differing(&after), Vec::<&str>::new());
+}
+
+#[test]
 fn a_contradiction_stands_at_the_file_and_not_at_what_it_builds_on() {
     let dir = tempfile::tempdir().unwrap();
     let text = "base = \"medium+cpu-constrained\"\nexecutor.min-cpu-workers = 9\n";

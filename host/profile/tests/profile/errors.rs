@@ -33,7 +33,7 @@ fn wrong_key() {
         (
             "[frost]\nsize = 3",
             "host.toml:1: frost: no such table; a profile has base, summary, optimise, memory, cache, executor, \
-             prefetch, control, limits, policy-limits, plugins, strategies",
+             prefetch, control, limits, policy-limits, plugins, serve, strategies",
         ),
         (
             "[strategies]\nmine = { prio = 3 }",

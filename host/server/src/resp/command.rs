@@ -109,6 +109,11 @@ pub(super) fn commands() -> &'static [Command] {
     &TABLE.commands
 }
 
+/// The names of the commands, in the same order.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    commands().iter().map(|command| command.name)
+}
+
 /// How many commands there are.
 pub(crate) fn count() -> usize {
     commands().len()

@@ -12,7 +12,7 @@ use host_runtime::{Content, Keyspace, Value};
 ///
 /// The keys of database 0 are stored as they are. A key of another one, and the rare one of database 0 that begins with a
 /// zero byte, is stored behind a zero byte and the number of its database.
-pub(super) enum StoredKey<'a> {
+pub(crate) enum StoredKey<'a> {
     Plain(&'a [u8]),
     Marked(SmallVec<[u8; 64]>),
 }
@@ -34,7 +34,7 @@ pub(super) const DATABASES: u8 = 16;
 
 /// A key of a database, as it is stored.
 #[inline]
-pub(super) fn stored(database: u8, key: &[u8]) -> StoredKey<'_> {
+pub(crate) fn stored(database: u8, key: &[u8]) -> StoredKey<'_> {
     if database == 0 && key.first() != Some(&0) {
         return StoredKey::Plain(key);
     }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use host_contract::dial::CACHE_POLICY;
-use host_contract::number::to_f64;
 use host_contract::{Dial, Value as Setting};
 use host_runtime::Command;
 
@@ -13,6 +12,9 @@ use super::super::number::natural_of;
 use super::super::reply::Reply;
 use super::server::lines;
 use super::{arity, is};
+use crate::what_if::{What, what_if};
+
+const NO_SHADOWS: &str = "ERR there are no shadows: they need a strategy that takes part, and cache.shadows = true";
 
 type Words<'w> = &'w [&'w [u8]];
 
@@ -71,7 +73,7 @@ pub(in super::super) fn tick(cx: &mut Context<'_>, words: Words<'_>) -> Done {
 pub(in super::super) fn profile(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     let [_] = words else { return arity("host.profile") };
     let snapshot = cx.shared.host.snapshot();
-    let settings = &cx.shared.settings;
+    let settings = cx.shared.settings.load();
     let rows = [
         ("profile", settings.profile.clone()),
         ("optimise", format!("{:?}", settings.optimise).to_lowercase()),
@@ -102,42 +104,32 @@ pub(in super::super) fn ledger(cx: &mut Context<'_>, words: Words<'_>) -> Done {
 
 /// What a miniature cache says: its policy, its capacity, and the hit ratio that it would have had since the start.
 pub(in super::super) fn whatif(cx: &mut Context<'_>, words: Words<'_>) -> Done {
-    let (mut policies, mut sizes) = (true, true);
-    match words {
-        [_] => {}
-        [_, what] if is(what, "policy") => sizes = false,
-        [_, what] if is(what, "size") => policies = false,
+    let what = match words {
+        [_] => What::Either,
+        [_, what] if is(what, "policy") => What::Policy,
+        [_, what] if is(what, "size") => What::Size,
         _ => return Err(Failure::fixed("ERR expected HOST.WHATIF [policy|size]")),
-    }
-    let snapshot = cx.shared.host.snapshot();
-    let now = &snapshot.cache;
-    let wanted = |shadow: &&host_contract::snapshot::Shadow| {
-        let same_size = (shadow.capacity_factor - 1.0).abs() < f64::EPSILON;
-        (policies && same_size) || (sizes && shadow.policy == now.policy)
     };
-    let shadows: Vec<_> = snapshot.shadows.iter().filter(wanted).collect();
-    if shadows.is_empty() {
-        return Err(Failure::fixed(
-            "ERR there are no shadows: they need a strategy that takes part, and cache.shadows = true",
-        ));
+    let cases = what_if(&cx.shared.host.snapshot(), what);
+    if cases.is_empty() {
+        return Err(Failure::fixed(NO_SHADOWS));
     }
-    cx.reply.array(shadows.len());
-    for shadow in shadows {
+    cx.reply.array(cases.len());
+    for case in cases {
         cx.reply.map(5);
         cx.reply.bulk(b"policy");
-        cx.reply.bulk(shadow.policy.as_bytes());
+        cx.reply.bulk(case.policy.as_bytes());
         cx.reply.bulk(b"capacity");
-        cx.reply.integer(i64::try_from(shadow.capacity_bytes).unwrap_or(i64::MAX));
+        cx.reply.integer(i64::try_from(case.capacity_bytes).unwrap_or(i64::MAX));
         cx.reply.bulk(b"hit-ratio");
-        let hits = shadow.requests.saturating_sub(shadow.misses);
-        match shadow.requests {
-            0 => cx.reply.null(),
-            requests => cx.reply.double(to_f64(hits) / to_f64(requests)),
+        match case.hit_ratio {
+            None => cx.reply.null(),
+            Some(ratio) => cx.reply.double(ratio),
         }
         cx.reply.bulk(b"requests");
-        cx.reply.integer(i64::try_from(shadow.requests).unwrap_or(i64::MAX));
+        cx.reply.integer(i64::try_from(case.requests).unwrap_or(i64::MAX));
         cx.reply.bulk(b"sampling-rate");
-        cx.reply.double(shadow.sampling_rate);
+        cx.reply.double(case.sampling_rate);
     }
     Ok(())
 }
@@ -150,7 +142,7 @@ pub(super) fn section(cx: &Context<'_>, text: &mut String) {
         text,
         "Host",
         &[
-            ("host_profile", cx.shared.settings.profile.clone()),
+            ("host_profile", cx.shared.settings.load().profile.clone()),
             ("host_ticks", snapshot.tick.to_string()),
             ("host_policy", snapshot.cache.policy.clone()),
             ("host_capacity", snapshot.cache.capacity_bytes.to_string()),

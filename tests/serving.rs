@@ -1,0 +1,214 @@
+//! `host serve` and `host status`: signals, settings that are read again, and the page on HTTP, command by command.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::{fail, host, repository, scratch, succeed};
+
+/// A running `host serve`, and what it prints.
+struct Serving {
+    child: Child,
+    said: Arc<Mutex<Vec<String>>>,
+    http: String,
+}
+
+impl Serving {
+    /// Starts it with free ports, under a profile.
+    fn start(profile: &Path, more: &[&str]) -> Self {
+        let mut child = host()
+            .args(["serve", "--resp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--profile"])
+            .arg(profile)
+            .args(more)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let said = Arc::<Mutex<Vec<String>>>::default();
+        let mut serving = Self {
+            said: Arc::clone(&said),
+            http: String::new(),
+            child: {
+                let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+                let readers: [Box<dyn std::io::Read + Send>; 2] = [Box::new(out), Box::new(err)];
+                for reader in readers {
+                    let said = Arc::clone(&said);
+                    std::thread::spawn(move || {
+                        for line in BufReader::new(reader).lines().map_while(Result::ok) {
+                            said.lock().unwrap().push(line);
+                        }
+                    });
+                }
+                child
+            },
+        };
+        let line = serving.wait_for("for HTTP");
+        serving.http = line.split(' ').nth(2).unwrap().to_owned();
+        serving
+    }
+
+    /// The first line with this text, as soon as it is printed.
+    fn wait_for(&mut self, text: &str) -> String {
+        loop {
+            let found = self.said.lock().unwrap().iter().find(|line| line.contains(text)).cloned();
+            if let Some(line) = found {
+                return line;
+            }
+            let ended = self.child.try_wait().unwrap();
+            assert!(ended.is_none(), "{text:?} was not said: {ended:?}, {:?}", self.said.lock().unwrap());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    fn end(mut self) -> Option<i32> {
+        self.signal("-TERM");
+        self.child.wait().unwrap().code()
+    }
+
+    fn status(&self) -> Value {
+        serde_json::from_str(&succeed(["status", "--json", "--http", &self.http])).unwrap()
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// A profile that is a file of its own, so that it can be changed.
+fn profile(name: &str, text: &str) -> PathBuf {
+    let path = scratch().join(name);
+    std::fs::write(&path, format!("base = \"small\"\n{text}")).unwrap();
+    path
+}
+
+#[test]
+fn a_server_ends_in_order_when_it_is_told_to() {
+    let mut serving = Serving::start(&profile("ends.toml", ""), &["--log", "info", "--log-format", "json"]);
+    let status = serving.status();
+    assert_eq!((&status["stats"]["ready"], &status["stats"]["clients"]["resp"]), (&true.into(), &0.into()));
+    let line = serving.wait_for("listening\"");
+    let line: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((&line["level"], &line["target"]), (&"INFO".into(), &"host_server::server".into()));
+    let said = Arc::clone(&serving.said);
+    let http = serving.http.clone();
+    assert_eq!(serving.end(), Some(0));
+    let said = said.lock().unwrap().join("\n");
+    assert!(said.contains("\"draining\"") && said.contains("served "), "{said}");
+    let error = fail(1, ["status", "--http", &http]);
+    assert!(error.starts_with(&format!("error: {http}: no server answers")), "{error}");
+}
+
+#[test]
+fn settings_are_read_again_when_a_signal_or_a_changed_file_says_so_and_wrong_ones_are_refused() {
+    let file = profile("again.toml", "control.tick = \"200 ms\"\n");
+    let ledger = scratch().join("again.jsonl");
+    drop(std::fs::remove_file(&ledger));
+    let mut serving = Serving::start(&file, &["--ledger", ledger.to_str().unwrap()]);
+    profile("again.toml", "control.tick = \"100 ms\"\nserve.threads = 1\n");
+    let text = serving.wait_for("again.toml changed: ");
+    assert!(
+        text.ends_with(
+            "new settings are in force: control.tick; to be put in force by a new start: serve.threads"
+        ),
+        "{text}"
+    );
+    serving.signal("-HUP");
+    let text = serving.wait_for("SIGHUP: ");
+    assert!(text.ends_with("nothing changes that can while the host runs"), "{text}");
+    profile("again.toml", "control.tick = \"never\"\n");
+    let text = serving.wait_for("those before stand");
+    assert!(text.contains("again.toml:2: control.tick: expected"), "{text}");
+    assert_eq!(serving.status()["stats"]["ready"], true);
+    assert_eq!(serving.end(), Some(0));
+    let ledger = std::fs::read_to_string(&ledger).unwrap();
+    let commands: Vec<Value> = ledger
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|record| record["type"] == "command")
+        .collect();
+    let names: Vec<&str> = commands.iter().map(|record| record["command"].as_str().unwrap()).collect();
+    assert_eq!(names, ["reload", "reload", "keep"]);
+    assert!(commands[2]["detail"].as_str().unwrap().contains("those before stand"));
+}
+
+#[test]
+fn a_check_says_where_a_server_would_listen() {
+    let said =
+        succeed(["serve", "--check", "--profile", "small", "--resp", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(
+        lines[1].starts_with("would listen on 127.0.0.1:") && lines[1].ends_with(" for clients of Redis"),
+        "{said}"
+    );
+    assert!(lines[2].starts_with("would listen on 127.0.0.1:") && lines[2].ends_with(" for HTTP"), "{said}");
+    assert_eq!(lines[3], "everything is in order");
+    let error = fail(1, ["serve", "--check", "--profile", "small", "--http", "0.0.0.0:0"]);
+    assert!(error.contains("serve.http = \"0.0.0.0:0\" can be reached from other machines"), "{error}");
+}
+
+#[test]
+fn who_asks_for_no_server_is_told_how_to_name_one() {
+    let error = fail(1, ["status", "--profile", "small"]);
+    assert!(error.starts_with("error: which server? give its address with --http ADDRESS:PORT"), "{error}");
+}
+
+/// The commands of the page, against a server on another port, with the password that the page has.
+#[test]
+fn every_command_of_the_page_on_http_does_what_the_page_says() {
+    let page = std::fs::read_to_string(repository().join("docs/http.md")).unwrap();
+    let serving = Serving::start(&profile("page.toml", ""), &[]);
+    // The shadows have something to say from the first ticks on.
+    while serving.status()["stats"]["ticks"].as_u64().unwrap() < 3 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let (mut blocks, mut inside) = (Vec::<(String, Vec<String>)>::new(), false);
+    for line in page.lines() {
+        match line.strip_prefix("```") {
+            Some(kind) if !inside => {
+                blocks.push((kind.to_owned(), Vec::new()));
+                inside = true;
+            }
+            Some(_) => inside = false,
+            None if inside => blocks.last_mut().unwrap().1.push(line.to_owned()),
+            None => {}
+        }
+    }
+    let mut ran = 0;
+    let mut blocks = blocks.iter().peekable();
+    while let Some((kind, lines)) = blocks.next() {
+        if kind != "sh" {
+            continue;
+        }
+        let binary = env!("CARGO_BIN_EXE_host");
+        let script = lines
+            .join("\n")
+            .replace("127.0.0.1:8080", &serving.http)
+            .replace("host status", &format!("{binary} status"));
+        let output = Command::new("bash").args(["-ec", &script]).output().unwrap();
+        assert!(output.status.success(), "{script}\n{output:?}");
+        ran += lines.iter().filter(|line| line.starts_with("curl") || line.starts_with("host")).count();
+        let Some((_, expected)) = blocks.next_if(|(kind, _)| kind == "text") else { continue };
+        let printed = String::from_utf8(output.stdout).unwrap();
+        // Each line of the page is printed, up to an ellipsis in it.
+        for line in expected {
+            for part in line.split("...").map(str::trim).filter(|part| !part.is_empty()) {
+                assert!(printed.contains(part), "{script}\nprints\n{printed}\nwithout\n{part}");
+            }
+        }
+    }
+    assert!(ran >= 10, "{ran} commands were run");
+    assert_eq!(serving.end(), Some(0));
+}
