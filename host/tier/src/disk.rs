@@ -53,9 +53,12 @@ const TRIES: usize = 3;
 /// What the disk tier has written, and why.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DiskCounters {
-    /// Bytes of records that came in, with their headers of 28 bytes: items that were put, and tombstones of what was removed.
+    /// Bytes of records that came in, with their headers of 28 bytes: items that were put, and tombstones of
+    /// what was removed.
     pub bytes_admitted: u64,
-    /// Bytes written to the files: those, and all below, footers and heads.
+    /// Puts of what was there already, which were not written again.
+    pub puts_unchanged: u64,
+    /// Bytes written to the files: records that came in, all below, footers and heads.
     pub bytes_written: u64,
     /// Of these, records that were asked for, and that were written again when their region was evicted.
     pub bytes_written_again: u64,

@@ -32,6 +32,13 @@ pub(super) struct Place {
     pub(super) bound: u32,
 }
 
+impl Place {
+    /// Whether a record of so many bytes may be there, as far as the index tells.
+    pub(super) fn may_have(self, bytes: usize) -> bool {
+        class(super::bytes::small(bytes)) == class(self.bound)
+    }
+}
+
 /// What the index has of a hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Slot {

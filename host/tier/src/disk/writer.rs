@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::bytes::{length, nanoseconds, small};
 use super::config::{GROUPS, group};
 use super::index::Place;
-use super::record::{self, TOMBSTONE};
+use super::record::{self, Record, TOMBSTONE, What};
 use super::region::{Entry, Footer, HEAD, Head, TAIL};
 use super::state::{Open, Phase, Region};
 use super::{Core, DiskCounters};
@@ -51,6 +51,10 @@ impl Core {
             self.remove_locked(&mut writer, hash)?;
             return Ok(false);
         };
+        if self.has_already(hash, item, bytes) {
+            writer.counters.puts_unchanged += 1;
+            return Ok(true);
+        }
         let group = group(item.until, now);
         let place = match self.append(&mut writer, group, hash, New::Item(item), bytes) {
             Ok(place) => place,
@@ -75,6 +79,28 @@ impl Core {
         let flushed = self.flush(&mut writer, group);
         self.state.lock().supersede(hash, place, false);
         flushed.map(|()| true)
+    }
+
+    /// Whether the newest record of the key is this very item: what went up and falls again unchanged need not be written again. The read
+    /// costs less than the write.
+    fn has_already(&self, hash: u64, item: &Item, bytes: usize) -> bool {
+        let (place, generation, in_memory) = {
+            let mut state = self.state.lock();
+            let Some(slot) = state.index.get(hash).filter(|slot| !slot.tombstone) else { return false };
+            if !slot.place.may_have(bytes) {
+                return false;
+            }
+            // It is as good as asked for: without it, the item would have been written now.
+            state.note_hit(hash, slot);
+            let in_memory = state
+                .in_memory(slot.place)
+                .map(|(bytes, _)| bytes.iter().take(bytes_of(slot.place)).copied().collect());
+            (slot.place, state.region(slot.place.region).map_or(0, |region| region.generation), in_memory)
+        };
+        let found: Option<Vec<u8>> =
+            in_memory.or_else(|| self.log.read(self.at(place.region, place.offset), bytes_of(place)).ok());
+        let found = found.as_deref().and_then(|found| Record::read(found, generation));
+        found.is_some_and(|record| record.what == What::Item && record.item() == *item)
     }
 
     pub(super) fn remove(&self, hash: u64) -> Result<(), TierError> {
@@ -333,6 +359,10 @@ impl Core {
     pub(super) fn largest(&self) -> usize {
         length(self.region) - HEAD - record::HEADER - Footer::length(1) - HEAD
     }
+}
+
+fn bytes_of(place: Place) -> usize {
+    length(place.bound)
 }
 
 /// A part of what comes in may be spent on writing what was asked for again: 3 %, of one region at most.

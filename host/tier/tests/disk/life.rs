@@ -82,6 +82,35 @@ fn the_newest_value_counts_and_what_was_removed_stays_away_after_the_end_of_the_
 }
 
 #[test]
+fn what_falls_again_unchanged_is_not_written_again() {
+    block_on(async {
+        let (folder, time) = (folder(), Time::new());
+        let disk = open(folder.path(), 8, &time);
+        let item =
+            Item { kind: 3, ..Item::new("key", vec![1; 900]) }.until(time.now() + Duration::from_secs(900));
+        disk.put(item.clone()).await.unwrap();
+        let once = disk.disk_stats().counters.bytes_admitted;
+        disk.put(item.clone()).await.unwrap();
+        disk.flush().await.unwrap();
+        disk.put(item.clone()).await.unwrap();
+        let counters = disk.disk_stats().counters;
+        assert_eq!((counters.bytes_admitted, counters.puts_unchanged), (once, 2));
+        // Any difference is one.
+        let other = [
+            Item { kind: 4, ..item.clone() },
+            item.clone().until(time.now() + Duration::from_secs(901)),
+            Item { value: vec![2; 900].into(), ..item.clone() },
+            Item { value: vec![2; 901].into(), ..item },
+        ];
+        for other in other {
+            disk.put(other.clone()).await.unwrap();
+            assert_eq!(get(&disk, "key").await, Some(other));
+        }
+        assert_eq!(disk.disk_stats().counters.puts_unchanged, 2);
+    });
+}
+
+#[test]
 fn what_is_over_is_a_miss_and_is_not_taken() {
     block_on(async {
         let (folder, time) = (folder(), Time::new());
