@@ -49,6 +49,10 @@ soak seconds="600":
 bench-cache:
     cargo bench -p host-cache --bench peers
 
+# The disk tier beside fjall and foyer, the warm tier beside moka.
+bench-tiers:
+    cargo bench -p host-tier --bench tiers
+
 # What shadows cost the cache they watch.
 bench-shadows:
     cargo bench -p host-cache --bench shadows

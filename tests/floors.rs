@@ -16,6 +16,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("host-prefetch", 1),
     ("host-scenario", 1),
     ("host-telemetry", 1),
+    ("host-tier", 1),
     ("host-workload", 1),
     ("host-plugin", 2),
     ("host-profile", 2),

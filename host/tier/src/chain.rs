@@ -1,0 +1,330 @@
+//! Tiers in a chain, behind a cache in memory.
+//!
+//! | the cache | calls | and then |
+//! |---|---|---|
+//! | misses | [`Chain::get`] | holds the item in memory; an exclusive tier has forgotten it with that |
+//! | evicts | [`Chain::demote`] | has let go of it; it is in the queue, and then in the first tier that takes what falls |
+//! | is written to | [`Chain::put`], [`Chain::remove`] | no tier has anything older once that has returned |
+//!
+//! What a tier evicts goes on to the next one that takes what falls, if the tier hands it over: the warm tier does, the disk tier
+//! does not. A value that was loaded from the origin reaches a shared tier only if it is put, too.
+//!
+//! **Nothing older comes back.** A demotion is on its way for a while, and its key may be put or removed meanwhile. So it carries a
+//! [`Stamp`] that the cache took *before* the call that evicted the item; every put and removal has a stamp as well, and what is
+//! older than the last change of its key is dropped (`chain/changes.rs`). The last look at that, the write to the tier, and all of a put
+//! or removal are made under a lock of the key, one of 256. One task moves items, in the order in which they came.
+//!
+//! How it fails: a tier that cannot be asked is passed over, and counted. A move that fails loses the item, which is a miss later. A put or removal
+//! that fails in a tier goes on to the others and returns the first error; each tier says what it keeps of its promise then.
+
+mod changes;
+mod config;
+mod negative;
+mod queue;
+
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Weak};
+
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::task::JoinHandle;
+
+use changes::Changes;
+pub use config::{ChainConfig, ChainStats, Holds, Link, Writes};
+use negative::Negative;
+use queue::{Job, Queue};
+
+use crate::hash::hash;
+use crate::{Clock, Item, TierError};
+
+const LOCKS: usize = 256;
+
+/// When a value was in its place for certain; for [`Chain::demote`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp(u64);
+
+/// Tiers in order. Dropping it drops what is on its way; [`Chain::drained`] waits for that before.
+#[derive(Debug)]
+pub struct Chain {
+    shared: Arc<Shared>,
+    worker: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    links: Vec<Link>,
+    clock: Clock,
+    queue: Queue,
+    changes: Changes,
+    negative: Option<Negative>,
+    locks: Vec<Mutex<()>>,
+    counters: Counters,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    demoted: AtomicU64,
+    promoted: AtomicU64,
+    dropped: AtomicU64,
+    overtaken: AtomicU64,
+    failed: AtomicU64,
+    hits_in_queue: AtomicU64,
+    negative_hits: AtomicU64,
+}
+
+impl Chain {
+    /// A chain of these tiers, nearest first. It may have none. Has to be called in a tokio runtime, where it spawns the task that moves items.
+    #[must_use]
+    pub fn new(links: Vec<Link>, config: ChainConfig, clock: Clock) -> Self {
+        let shared = Arc::new(Shared {
+            links,
+            clock,
+            queue: Queue::new(config.queue),
+            changes: Changes::new(),
+            negative: config.negative.map(|(keys, lifetime)| Negative::new(keys, lifetime)),
+            locks: std::iter::repeat_with(Mutex::default).take(LOCKS).collect(),
+            counters: Counters::default(),
+        });
+        for (number, link) in shared.links.iter().enumerate() {
+            // Weak, or the tier and the chain would keep each other.
+            let to = Arc::downgrade(&shared);
+            link.tier.hand_evicted_to(Arc::new(move |item| {
+                if let Some(shared) = Weak::upgrade(&to) {
+                    let stamp = shared.changes.stamp();
+                    shared.demote(item, stamp, number + 1);
+                }
+            }));
+        }
+        let worker = tokio::spawn(work(Arc::clone(&shared)));
+        Self { shared, worker }
+    }
+
+    /// A stamp for what is evicted from now on. It is to be taken *before* the call to the cache that may evict, and may serve for all that this evicts.
+    #[must_use]
+    pub fn stamp(&self) -> Stamp {
+        Stamp(self.shared.changes.stamp())
+    }
+
+    /// The item of a key, if any tier has it. Whoever asks is taken to hold it in memory then.
+    pub async fn get(&self, key: &[u8]) -> Option<Item> {
+        self.shared.get(key).await
+    }
+
+    /// Takes what the cache evicts, and returns at once. Where the queue is full the oldest in it is dropped, and counted.
+    pub fn demote(&self, item: Item, stamp: Stamp) {
+        self.shared.demote(item, stamp.0, 0);
+    }
+
+    /// Says that a key has a new value, which the cache holds in memory: tiers that take what falls forget the key, shared ones have the
+    /// value. Its place in the order of changes is that of the call, and not of the first poll. Of two puts at once the later
+    /// one counts; the earlier one may be left out.
+    ///
+    /// # Errors
+    /// The first [`TierError`] of a tier. The others were told all the same.
+    pub fn put(&self, item: Item) -> impl Future<Output = Result<(), TierError>> + Send + '_ {
+        let (hash, stamp) = self.shared.begin(&item.key);
+        async move { self.shared.change(&item.key.clone(), hash, stamp, Some(item)).await }
+    }
+
+    /// Says that a key is gone. As [`Chain::put`].
+    ///
+    /// # Errors
+    /// The first [`TierError`] of a tier. The others were told all the same.
+    pub fn remove<'a>(&'a self, key: &'a [u8]) -> impl Future<Output = Result<(), TierError>> + Send + 'a {
+        let (hash, stamp) = self.shared.begin(key);
+        async move { self.shared.change(key, hash, stamp, None).await }
+    }
+
+    /// Forgets every key in every tier.
+    ///
+    /// # Errors
+    /// The first [`TierError`] of a tier. The others were told all the same.
+    pub async fn clear(&self) -> Result<(), TierError> {
+        let shared = &*self.shared;
+        let mut locks = Vec::new();
+        for lock in &shared.locks {
+            locks.push(lock.lock().await);
+        }
+        shared.changes.change_all();
+        shared.queue.clear();
+        let mut outcome = Ok(());
+        for link in &shared.links {
+            outcome = outcome.and(shared.counted(link.tier.clear().await));
+        }
+        shared.queue.clear();
+        if let Some(negative) = &shared.negative {
+            negative.clear();
+        }
+        shared.changes.change_all();
+        outcome
+    }
+
+    /// Waits until nothing is on its way.
+    pub async fn drained(&self) {
+        self.shared.queue.drained().await;
+    }
+
+    /// The tiers, nearest first.
+    #[must_use]
+    pub fn links(&self) -> &[Link] {
+        &self.shared.links
+    }
+
+    /// What it has done since it was made.
+    #[must_use]
+    pub fn stats(&self) -> ChainStats {
+        let (shared, counters) = (&self.shared, &self.shared.counters);
+        let (queued, queued_bytes) = shared.queue.size();
+        ChainStats {
+            tiers: shared.links.iter().map(|link| (link.tier.name(), link.tier.stats())).collect(),
+            demoted: counters.demoted.load(Relaxed),
+            promoted: counters.promoted.load(Relaxed),
+            dropped: counters.dropped.load(Relaxed),
+            overtaken: counters.overtaken.load(Relaxed),
+            failed: counters.failed.load(Relaxed),
+            hits_in_queue: counters.hits_in_queue.load(Relaxed),
+            negative_hits: counters.negative_hits.load(Relaxed),
+            queued,
+            queued_bytes,
+        }
+    }
+}
+
+impl Drop for Chain {
+    fn drop(&mut self) {
+        self.worker.abort();
+    }
+}
+
+/// Moves what is in the queue, for ever.
+async fn work(shared: Arc<Shared>) {
+    loop {
+        let job = shared.queue.next().await;
+        shared.carry_out(job).await;
+    }
+}
+
+impl Shared {
+    async fn lock(&self, hash: u64) -> Option<MutexGuard<'_, ()>> {
+        let lock = self.locks.get(usize::try_from(hash >> 48).unwrap_or(0) % LOCKS)?;
+        Some(lock.lock().await)
+    }
+
+    fn counted<T>(&self, outcome: Result<T, TierError>) -> Result<T, TierError> {
+        outcome.inspect_err(|error| {
+            self.counters.failed.fetch_add(1, Relaxed);
+            tracing::debug!(%error, "a tier failed");
+        })
+    }
+
+    async fn get(&self, key: &[u8]) -> Option<Item> {
+        let (hash, now) = (hash(key), self.clock.now());
+        if self.negative.as_ref().is_some_and(|negative| negative.has(hash, now)) {
+            self.counters.negative_hits.fetch_add(1, Relaxed);
+            return None;
+        }
+        let stamp = self.changes.stamp();
+        if let Some(item) = self.queue.take(key).filter(|item| !item.is_over(now)) {
+            self.counters.hits_in_queue.fetch_add(1, Relaxed);
+            return Some(item);
+        }
+        let mut all_answered = true;
+        for (number, link) in self.links.iter().enumerate() {
+            let found = match link.holds {
+                Holds::Exclusive => link.tier.take(key).await,
+                Holds::Inclusive => link.tier.get(key).await,
+            };
+            match self.counted(found) {
+                Ok(Some(item)) => {
+                    self.promote(&item, stamp, number);
+                    return Some(item);
+                }
+                Ok(None) => {}
+                Err(_) => all_answered = false,
+            }
+        }
+        if let Some(negative) = self.negative.as_ref().filter(|_| all_answered) {
+            negative.add(hash, now, || self.changes.has_changed_since(hash, stamp));
+        }
+        None
+    }
+
+    /// Copies what was found in a tier to those before it that keep copies.
+    fn promote(&self, item: &Item, stamp: u64, found_in: usize) {
+        for (target, link) in self.links.iter().enumerate().take(found_in) {
+            if link.holds == Holds::Inclusive && link.writes == Writes::Demotions {
+                self.counters.promoted.fetch_add(1, Relaxed);
+                self.push(Job { item: item.clone(), target, stamp });
+                return;
+            }
+        }
+    }
+
+    /// Takes what fell from above the tier of this number.
+    fn demote(&self, item: Item, stamp: u64, from: usize) {
+        let mut takers = self.links.iter().enumerate().skip(from);
+        let Some((target, _)) = takers.find(|(_, link)| link.writes == Writes::Demotions) else { return };
+        self.counters.demoted.fetch_add(1, Relaxed);
+        self.push(Job { item, target, stamp });
+    }
+
+    fn push(&self, job: Job) {
+        let hash = hash(&job.item.key);
+        if self.changes.has_changed_since(hash, job.stamp) {
+            self.counters.overtaken.fetch_add(1, Relaxed);
+            return;
+        }
+        let dropped = self.queue.push(job);
+        self.counters.dropped.fetch_add(dropped, Relaxed);
+        if let Some(negative) = &self.negative {
+            negative.forget(hash);
+        }
+    }
+
+    async fn carry_out(&self, job: Job) {
+        let Job { item, target, stamp } = job;
+        let (hash, key) = (hash(&item.key), item.key.clone());
+        let _lock = self.lock(hash).await;
+        let link = self.links.get(target);
+        let overtaken = self.changes.has_changed_since(hash, stamp) || item.is_over(self.clock.now());
+        let Some(link) = link.filter(|_| !overtaken) else {
+            self.counters.overtaken.fetch_add(1, Relaxed);
+            self.queue.finish();
+            return;
+        };
+        let _ = self.counted(link.tier.put(item).await);
+        // It went up again while it was on its way down.
+        if self.queue.finish() && link.holds == Holds::Exclusive {
+            let _ = self.counted(link.tier.remove(&key).await);
+        }
+    }
+
+    /// A change of a key begins: what is on its way is older.
+    fn begin(&self, key: &[u8]) -> (u64, u64) {
+        let hash = hash(key);
+        let stamp = self.changes.begin(hash);
+        self.queue.discard(key);
+        (hash, stamp)
+    }
+
+    async fn change(&self, key: &[u8], hash: u64, stamp: u64, item: Option<Item>) -> Result<(), TierError> {
+        let _lock = self.lock(hash).await;
+        // A later one that came first has been to every tier. A shared tier must not have this older value after it, and need not have the newer one.
+        let item = item.filter(|_| !self.changes.has_begun_since(hash, stamp));
+        let mut outcome = Ok(());
+        for link in &self.links {
+            let told = match &item {
+                Some(item) if link.writes == Writes::Puts => link.tier.put(item.clone()).await,
+                _ => link.tier.remove(key).await,
+            };
+            outcome = outcome.and(self.counted(told));
+        }
+        // What a tier has evicted before it forgot the key came here with a stamp of its own, which may be newer than that of the begin.
+        self.queue.discard(key);
+        self.changes.end(hash);
+        if let Some(negative) = &self.negative {
+            negative.forget(hash);
+        }
+        outcome
+    }
+}
