@@ -4,6 +4,7 @@
 
 pub mod policy;
 pub mod profile;
+pub mod requests;
 pub mod trace;
 
 /// The check of a component's shape, the reader that meets its bytes first. Its files are built here as they are: their
@@ -22,3 +23,10 @@ mod http {
 }
 
 pub use http::key;
+
+/// The reader of requests, built here as it is: its crate brings the whole host.
+#[path = "../../host/server/src/resp"]
+mod resp {
+    pub mod request;
+    mod words;
+}

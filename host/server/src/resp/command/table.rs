@@ -118,7 +118,7 @@ fn server() -> Vec<Command> {
             "set",
         ]),
         row("debug", -2, DEBUG, NO_KEYS, debug::debug, "1.0.0", "What tests of servers and clients need")
-            .with(&["digest-value", "help", "log", "protocol", "set-active-expire"]),
+            .with(&["digest-value", "error", "help", "log", "protocol", "set-active-expire"]),
         row("time", 1, QUICK, NO_KEYS, server::time, "2.6.0", "The time of the server"),
         row("dbsize", 1, LOOK, NO_KEYS, server::dbsize, "1.0.0", "Number of keys in the database"),
         row("flushdb", -1, FLUSH, NO_KEYS, server::flushdb, "1.0.0", "Removes every key of the database"),

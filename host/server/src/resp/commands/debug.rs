@@ -33,6 +33,9 @@ pub(in super::super) fn debug(cx: &mut Context<'_>, words: Words<'_>) -> Done {
             }
             Ok(())
         }
+        [_, part, text] if is(part, "error") => {
+            Err(Failure::new(String::from_utf8_lossy(text).into_owned()))
+        }
         [_, part, text] if is(part, "log") => {
             tracing::info!(text = %String::from_utf8_lossy(text), "DEBUG LOG");
             cx.ok()
@@ -44,7 +47,8 @@ pub(in super::super) fn debug(cx: &mut Context<'_>, words: Words<'_>) -> Done {
                 "DEBUG",
                 &[
                     ("DIGEST-VALUE <key> [<key> ...]", "A digest of each value, alike for alike values."),
-                    ("LOG <message>", "Writes a message to the server's log."),
+                    ("ERROR <string>", "Replies with this error."),
+                ("LOG <message>", "Writes a message to the server's log."),
                     (
                         "PROTOCOL <type>",
                         "Replies with one of: string, integer, double, bignum, null, array, set, map, attrib, push, verbatim, true, \

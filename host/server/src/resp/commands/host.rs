@@ -18,29 +18,34 @@ const NO_SHADOWS: &str = "ERR there are no shadows: they need a strategy that ta
 
 type Words<'w> = &'w [&'w [u8]];
 
-/// Tells the host, and answers `OK` when it was done. The client's next command waits for that; no other client does.
-fn tell_later(cx: &mut Context<'_>, command: Command) -> Done {
+/// Tells the host, and answers `OK` when all was done, or with the first error. The client's next command waits for that; no
+/// other client does.
+fn tell_later(cx: &mut Context<'_>, commands: Vec<Command>) -> Done {
     let host = Arc::clone(&cx.shared.host);
     let version = cx.reply.version();
     cx.session.later = Some(Box::pin(async move {
         let mut out = Vec::new();
         let mut reply = Reply::new(&mut out, version);
-        match host.command(command).await {
-            Ok(()) => reply.ok(),
-            Err(error) => reply.error(&format!("ERR {error}")),
+        for command in commands {
+            if let Err(error) = host.command(command).await {
+                reply.error(&format!("ERR {error}"));
+                return out;
+            }
         }
+        reply.ok();
         out
     }));
     Ok(())
 }
 
-/// Sets a dial by the operator's word.
-pub(super) fn set_later(cx: &mut Context<'_>, dial: Dial, value: Setting, by: &str) -> Done {
+/// Sets dials by the operator's word.
+pub(super) fn set_later(cx: &mut Context<'_>, dials: Vec<(Dial, Setting)>, by: &str) -> Done {
     if cx.session.executing {
         return Err(Failure::fixed("ERR a setting of the host cannot be changed in a transaction"));
     }
     let by = format!("{by}, client {}", cx.session.client.address);
-    tell_later(cx, Command::Set { dial, value, by })
+    let command = |(dial, value)| Command::Set { dial, value, by: by.clone() };
+    tell_later(cx, dials.into_iter().map(command).collect())
 }
 
 pub(in super::super) fn policy(cx: &mut Context<'_>, words: Words<'_>) -> Done {
@@ -57,7 +62,7 @@ pub(in super::super) fn policy(cx: &mut Context<'_>, words: Words<'_>) -> Done {
         }
         [_, name] => {
             let value = Setting::Name(String::from_utf8_lossy(name).into_owned());
-            set_later(cx, CACHE_POLICY, value, "HOST.POLICY")
+            set_later(cx, vec![(CACHE_POLICY, value)], "HOST.POLICY")
         }
         _ => arity("host.policy"),
     }
@@ -67,7 +72,7 @@ pub(in super::super) fn tick(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     let reason: Vec<String> =
         words.iter().skip(1).map(|word| String::from_utf8_lossy(word).into_owned()).collect();
     let reason = if reason.is_empty() { "HOST.TICK".to_owned() } else { reason.join(" ") };
-    tell_later(cx, Command::Tick { reason })
+    tell_later(cx, vec![Command::Tick { reason }])
 }
 
 pub(in super::super) fn profile(cx: &mut Context<'_>, words: Words<'_>) -> Done {

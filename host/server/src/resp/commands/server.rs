@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use host_contract::Value as Setting;
 use host_contract::dial::{CACHE_CAPACITY, CACHE_POLICY};
+use host_contract::{Dial, Value as Setting};
 
 use super::super::command;
 use super::super::context::{Context, DATABASES, named};
@@ -218,66 +218,80 @@ pub(in super::super) fn config(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     }
 }
 
+/// A setting that was understood.
+enum Set {
+    Idle(Duration),
+    FlatEntries(usize),
+    FlatBytes(usize),
+    Slower(i64),
+    SlowEntries(usize),
+    /// It has this value always.
+    Is,
+    /// The host has to be told.
+    Host(Dial, Setting),
+}
+
+/// Sets all of them, or none where one cannot be set.
 fn set(cx: &mut Context<'_>, pairs: &[&[u8]]) -> Done {
-    let refused = |name: &str, why: &str| {
-        Failure::new(format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {why}"))
-    };
-    for pair in pairs.chunks(2) {
-        let [name, value] = pair else { continue };
-        let name = String::from_utf8_lossy(name).to_lowercase();
-        let text = String::from_utf8_lossy(value);
-        let whole =
-            || integer(value).ok_or_else(|| refused(&name, "argument couldn't be parsed into an integer"));
-        match name.as_str() {
-            "maxmemory" => {
-                let bytes = bytes(value).filter(|bytes| *bytes > 0);
-                let bytes = bytes.ok_or_else(|| {
-                    refused(
-                        &name,
-                        "expected bytes, such as 100mb; the host always has a limit, so that 0 is none",
-                    )
-                })?;
-                return host::set_later(cx, CACHE_CAPACITY, Setting::Count(bytes), "CONFIG SET maxmemory");
-            }
-            "maxmemory-policy" => {
-                let policy = Setting::Name(text.into_owned());
-                return host::set_later(cx, CACHE_POLICY, policy, "CONFIG SET maxmemory-policy");
-            }
-            "timeout" => {
-                let seconds =
-                    u64::try_from(whole()?).map_err(|_| refused(&name, "expected seconds, from 0 up"))?;
-                cx.shared.set_idle(Duration::from_secs(seconds));
-            }
-            "hash-max-listpack-entries" | "hash-max-ziplist-entries" => {
-                let fields =
-                    usize::try_from(whole()?).map_err(|_| refused(&name, "expected a number from 0 up"))?;
-                cx.shared.flat_entries.store(fields, Ordering::Relaxed);
-            }
-            "hash-max-listpack-value" | "hash-max-ziplist-value" => {
-                let bytes = bytes(value).and_then(|bytes| usize::try_from(bytes).ok());
-                let bytes = bytes.ok_or_else(|| refused(&name, "expected bytes, such as 64"))?;
-                cx.shared.flat_bytes.store(bytes, Ordering::Relaxed);
-            }
-            "slowlog-log-slower-than" => cx.shared.slow_log.set_slower(whole()?),
-            "slowlog-max-len" => {
-                let most =
-                    usize::try_from(whole()?).map_err(|_| refused(&name, "expected a number from 0 up"))?;
-                cx.shared.slow_log.set_most(most);
-            }
-            "save" if text.is_empty() => {}
-            "appendonly" if is(value, "no") => {}
-            "save" | "appendonly" => return Err(refused(&name, "the host keeps no log of writes")),
-            "databases" | "maxclients" | "proto-max-bulk-len" => {
-                return Err(refused(&name, "can't set immutable config"));
-            }
-            _ => {
-                return Err(Failure::new(format!(
-                    "ERR Unknown option or number of arguments for CONFIG SET - '{name}'"
-                )));
-            }
+    let all: Vec<Set> = pairs
+        .chunks(2)
+        .filter_map(|pair| if let [name, value] = pair { Some(understood(name, value)) } else { None })
+        .collect::<Result<_, _>>()?;
+    let mut later = Vec::new();
+    for set in all {
+        let shared = cx.shared;
+        match set {
+            Set::Idle(idle) => shared.set_idle(idle),
+            Set::FlatEntries(entries) => shared.flat_entries.store(entries, Ordering::Relaxed),
+            Set::FlatBytes(bytes) => shared.flat_bytes.store(bytes, Ordering::Relaxed),
+            Set::Slower(micros) => shared.slow_log.set_slower(micros),
+            Set::SlowEntries(most) => shared.slow_log.set_most(most),
+            Set::Is => {}
+            Set::Host(dial, value) => later.push((dial, value)),
         }
     }
-    cx.ok()
+    if later.is_empty() { cx.ok() } else { host::set_later(cx, later, "CONFIG SET") }
+}
+
+fn understood(name: &[u8], value: &[u8]) -> Result<Set, Failure> {
+    let name = String::from_utf8_lossy(name).to_lowercase();
+    let refused = |why: &str| {
+        Failure::new(format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {why}"))
+    };
+    let whole = || integer(value).ok_or_else(|| refused("argument couldn't be parsed into an integer"));
+    let count = || usize::try_from(whole()?).map_err(|_| refused("expected a number from 0 up"));
+    let size = || bytes(value).ok_or_else(|| refused("argument must be a memory value"));
+    Ok(match name.as_str() {
+        "maxmemory" => {
+            let limit = "expected bytes, such as 100mb; the host always has a limit, so that 0 is none";
+            let bytes = bytes(value).filter(|bytes| *bytes > 0).ok_or_else(|| refused(limit))?;
+            Set::Host(CACHE_CAPACITY, Setting::Count(bytes))
+        }
+        "maxmemory-policy" => {
+            Set::Host(CACHE_POLICY, Setting::Name(String::from_utf8_lossy(value).into_owned()))
+        }
+        "timeout" => {
+            let seconds = u64::try_from(whole()?).map_err(|_| refused("expected seconds, from 0 up"))?;
+            Set::Idle(Duration::from_secs(seconds))
+        }
+        "hash-max-listpack-entries" | "hash-max-ziplist-entries" => Set::FlatEntries(count()?),
+        "hash-max-listpack-value" | "hash-max-ziplist-value" => {
+            Set::FlatBytes(usize::try_from(size()?).unwrap_or(usize::MAX))
+        }
+        "slowlog-log-slower-than" => Set::Slower(whole()?),
+        "slowlog-max-len" => Set::SlowEntries(count()?),
+        "save" if value.is_empty() => Set::Is,
+        "appendonly" if is(value, "no") => Set::Is,
+        "save" | "appendonly" => return Err(refused("the host keeps no log of writes")),
+        "databases" | "maxclients" | "proto-max-bulk-len" => {
+            return Err(refused("can't set immutable config"));
+        }
+        _ => {
+            return Err(Failure::new(format!(
+                "ERR Unknown option or number of arguments for CONFIG SET - '{name}'"
+            )));
+        }
+    })
 }
 
 /// A size in Redis's words: a number, `kb` or `k`, `mb`, `gb`. With a `b` it counts by 1,024.
@@ -324,6 +338,7 @@ const SECTIONS: &[(&str, bool, Section)] = &[
     ("memory", true, memory_section),
     ("stats", true, stats_section),
     ("replication", true, replication_section),
+    ("cluster", true, cluster_section),
     ("host", true, host::section),
     ("commandstats", false, commands_section),
     ("keyspace", true, keyspace_section),
@@ -417,6 +432,10 @@ fn stats_section(cx: &Context<'_>, text: &mut String) {
 
 fn replication_section(_: &Context<'_>, text: &mut String) {
     lines(text, "Replication", &[("role", "master".to_owned()), ("connected_slaves", "0".to_owned())]);
+}
+
+fn cluster_section(_: &Context<'_>, text: &mut String) {
+    lines(text, "Cluster", &[("cluster_enabled", "0".to_owned())]);
 }
 
 fn commands_section(cx: &Context<'_>, text: &mut String) {
