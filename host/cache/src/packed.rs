@@ -1,8 +1,8 @@
 //! A key and its value in one allocation, behind a pointer of one word.
 //!
 //! A cache of small values spends most of its memory on what is not key or value. In one allocation with a header of 8 bytes, a key
-//! of 16 bytes and a value of 128 take 152 bytes, where two of the usual shared pointers take 48 more in the entry and its allocations. So this
-//! is written by hand, with `unsafe`: no crate has a shared slice whose header is smaller than three words. Miri runs its tests.
+//! of 16 bytes and a value of 128 take 152 bytes, and 8 for the pointer; a test holds it. So this is written by hand, with `unsafe`: no
+//! crate has a shared slice whose header is smaller than three words. Miri runs its tests.
 //!
 //! ```text
 //! count  kind  key length  value length | key ...   | value ...
@@ -86,7 +86,8 @@ fn places<B>(key: usize, value: Option<usize>) -> Option<Places> {
         Some(value) => (end, value),
         None => (end.checked_next_multiple_of(align_of::<B>())?, size_of::<B>()),
     };
-    let layout = Layout::from_size_align(at.checked_add(size)?, align_of::<Header>().max(align_of::<B>())).ok()?;
+    let layout =
+        Layout::from_size_align(at.checked_add(size)?, align_of::<Header>().max(align_of::<B>())).ok()?;
     Some(Places { layout, key: before, value: at })
 }
 
@@ -115,7 +116,9 @@ impl<B: Clone> Packed<B> {
             (Err(_), true) => (Kind::MarkedBody, None),
         };
         // A key and a value that are in memory fit into it once more, or the allocation fails.
-        let Some(places) = places::<B>(bytes.len(), length) else { handle_alloc_error(Layout::new::<Header>()) };
+        let Some(places) = places::<B>(bytes.len(), length) else {
+            handle_alloc_error(Layout::new::<Header>())
+        };
         let header = Header {
             count: AtomicU16::new(1),
             kind,
@@ -170,7 +173,11 @@ impl<B: Clone> Packed<B> {
         let value = self.header().value;
         let value = (!self.has_body()).then(|| usize::try_from(value).unwrap_or(0));
         // They fit when the entry was made.
-        places::<B>(self.key_length(), value).unwrap_or(Places { layout: Layout::new::<Header>(), key: 0, value: 0 })
+        places::<B>(self.key_length(), value).unwrap_or(Places {
+            layout: Layout::new::<Header>(),
+            key: 0,
+            value: 0,
+        })
     }
 
     /// Whether the key is marked.

@@ -95,8 +95,8 @@ impl PubSub {
     /// Channels with subscribers, of those that the pattern stands for.
     pub(crate) fn channels(&self, pattern: Option<&[u8]>) -> Vec<Box<[u8]>> {
         let all = self.channels.read();
-        let wanted = |name: &&Box<[u8]>| pattern.is_none_or(|pattern| glob::matches(pattern, name));
-        all.keys().filter(wanted).cloned().collect()
+        let wanted = |name: &[u8]| pattern.is_none_or(|pattern| glob::matches(pattern, name));
+        all.keys().filter(|name| wanted(name)).cloned().collect()
     }
 
     /// Subscribers of a channel.

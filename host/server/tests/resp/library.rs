@@ -26,7 +26,7 @@ fn values_hashes_lists_and_times_to_live() {
             .conditional_set(ExistenceCheck::NX)
             .with_expiration(SetExpiry::EX(100))
             .get(false);
-        assert!(redis.set_options::<_, _, Option<String>>("b", "x", options).unwrap().is_some());
+        assert!(redis.set_options::<_, _, Option<String>>("b", "x", options.clone()).unwrap().is_some());
         assert!(redis.set_options::<_, _, Option<String>>("b", "y", options).unwrap().is_none());
         let left: i64 = redis.ttl("b").unwrap();
         assert!((90..=100).contains(&left));

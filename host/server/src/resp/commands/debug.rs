@@ -33,9 +33,7 @@ pub(in super::super) fn debug(cx: &mut Context<'_>, words: Words<'_>) -> Done {
             }
             Ok(())
         }
-        [_, part, text] if is(part, "error") => {
-            Err(Failure::new(String::from_utf8_lossy(text).into_owned()))
-        }
+        [_, part, text] if is(part, "error") => Err(Failure::new(String::from_utf8_lossy(text).into_owned())),
         [_, part, text] if is(part, "log") => {
             tracing::info!(text = %String::from_utf8_lossy(text), "DEBUG LOG");
             cx.ok()
@@ -48,7 +46,7 @@ pub(in super::super) fn debug(cx: &mut Context<'_>, words: Words<'_>) -> Done {
                 &[
                     ("DIGEST-VALUE <key> [<key> ...]", "A digest of each value, alike for alike values."),
                     ("ERROR <string>", "Replies with this error."),
-                ("LOG <message>", "Writes a message to the server's log."),
+                    ("LOG <message>", "Writes a message to the server's log."),
                     (
                         "PROTOCOL <type>",
                         "Replies with one of: string, integer, double, bignum, null, array, set, map, attrib, push, verbatim, true, \
@@ -97,6 +95,7 @@ fn digest(value: &Value) -> ValueDigest {
     }
 }
 
+#[expect(clippy::approx_constant, reason = "that of Redis, which clients' tests expect")]
 fn protocol(cx: &mut Context<'_>, kind: &[u8]) -> Done {
     let reply = &mut cx.reply;
     match kind.to_ascii_lowercase().as_slice() {

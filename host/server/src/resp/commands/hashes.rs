@@ -121,8 +121,11 @@ pub(in super::super) fn hvals(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     column(cx, name, |(_, value)| value)
 }
 
+/// A field and its value.
+type Pair<'f> = (&'f [u8], &'f [u8]);
+
 /// Answers with one half of each pair.
-fn column(cx: &mut Context<'_>, name: &[u8], half: for<'f> fn((&'f [u8], &'f [u8])) -> &'f [u8]) -> Done {
+fn column(cx: &mut Context<'_>, name: &[u8], half: for<'f> fn(Pair<'f>) -> &'f [u8]) -> Done {
     let found = read(cx, name, |cx, fields| {
         cx.reply.array(fields.len());
         fields.iter().map(half).for_each(|half| cx.reply.bulk(half));
@@ -208,8 +211,7 @@ pub(in super::super) fn hscan(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     cx.reply.array(2);
     cx.reply.bulk(b"0");
     let found = read(cx, name, |cx, fields| {
-        let wanted =
-            |(name, _): &(&[u8], &[u8])| wanted.pattern.is_none_or(|pattern| glob::matches(pattern, name));
+        let wanted = |(name, _): &Pair<'_>| wanted.pattern.is_none_or(|pattern| glob::matches(pattern, name));
         let found: Vec<_> = fields.iter().filter(wanted).collect();
         cx.reply.array(found.len() * 2);
         for (field, value) in found {
@@ -284,12 +286,7 @@ fn any_field(cx: &mut Context<'_>, name: &[u8]) -> Done {
 }
 
 /// Answers with so many names, or names and values: pairs in RESP3, one after the other in RESP2.
-fn pairs<'f>(
-    cx: &mut Context<'_>,
-    len: usize,
-    fields: impl Iterator<Item = (&'f [u8], &'f [u8])>,
-    values: bool,
-) -> Done {
+fn pairs<'f>(cx: &mut Context<'_>, len: usize, fields: impl Iterator<Item = Pair<'f>>, values: bool) -> Done {
     let nested = values && cx.reply.version() == Version::Three;
     cx.reply.array(if values && !nested { len * 2 } else { len });
     for (name, value) in fields {

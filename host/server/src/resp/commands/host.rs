@@ -14,7 +14,8 @@ use super::server::lines;
 use super::{arity, is};
 use crate::what_if::{What, what_if};
 
-const NO_SHADOWS: &str = "ERR there are no shadows: they need a strategy that takes part, and cache.shadows = true";
+const NO_SHADOWS: &str =
+    "ERR there are no shadows: they need a strategy that takes part, and cache.shadows = true";
 
 type Words<'w> = &'w [&'w [u8]];
 

@@ -322,8 +322,11 @@ pub(super) fn change<R>(
     Ok(result)
 }
 
+/// A key and its value.
+type Pair<'w> = (&'w [u8], &'w [u8]);
+
 /// Keys and values in turn.
-fn pairs<'w>(words: &'w [&'w [u8]], command: &str) -> Result<Vec<(&'w [u8], &'w [u8])>, Failure> {
+fn pairs<'w>(words: &'w [&'w [u8]], command: &str) -> Result<Vec<Pair<'w>>, Failure> {
     let pair = |pair: &'w [&'w [u8]]| match pair {
         [key, value] => Ok((*key, *value)),
         _ => arity(command),
@@ -346,7 +349,7 @@ pub(in super::super) fn msetnx(cx: &mut Context<'_>, words: Words<'_>) -> Done {
 }
 
 /// Nobody sees it half done: its commands close the gate.
-fn set_all(cx: &Context<'_>, pairs: &[(&[u8], &[u8])]) -> Done {
+fn set_all(cx: &Context<'_>, pairs: &[Pair<'_>]) -> Done {
     let mut done = Ok(());
     for (name, bytes) in pairs {
         let key = cx.key(name);
