@@ -96,7 +96,11 @@ fn lines(stats: &Stats) -> Vec<(&'static str, String)> {
     let time = |us: Option<f64>| us.map_or_else(|| "-".to_owned(), micros);
     let count = |count: usize| thousands(u64::try_from(count).unwrap_or(u64::MAX));
     let best = stats.best_shadow.as_ref().map_or_else(String::new, |best| {
-        format!("; best of the shadows: {} with {}", best.policy, known(best.hit_ratio))
+        format!(
+            "; best of the shadows since they are followed: {} with {}",
+            best.policy,
+            known(best.hit_ratio)
+        )
     });
     let limit = match memory.limit_bytes {
         0 => String::new(),

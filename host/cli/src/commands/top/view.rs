@@ -180,7 +180,7 @@ fn show_strategies(frame: &mut Frame<'_>, area: Rect, all: &[Strategy]) {
         if state == "active" || state == "loading" { row } else { row.style(Style::new().red()) }
     };
     let heading = ["strategy", "state", "ticks", "taken", "refused", "failed", "again", "time"];
-    let widths = [20, 12, 9, 6, 7, 6, 5, 8].map(Constraint::Length);
+    let widths = [18, 12, 9, 6, 7, 6, 5, 10].map(Constraint::Length);
     let table = Table::new(all.iter().map(row), widths)
         .header(Row::new(heading).style(Style::new().bold()))
         .block(Block::new().borders(ratatui::widgets::Borders::BOTTOM));
