@@ -1,13 +1,15 @@
 //! A record as it lies in a region.
 //!
-//!     0  checksum   CRC-32 of the region's generation and of all that follows
-//!     4  u32        bytes of the value
-//!     8  u64        sequence
-//!    16  u64        end of life in nanoseconds since the UNIX epoch; the largest number: without end
-//!    24  u16        bytes of the key
-//!    26  u8         kind of the value
-//!    27  u8         1 an item, 2 a tombstone, 3 the end mark
-//!    28  key, value, zeros up to a multiple of 4
+//! ```text
+//! 0  checksum   CRC-32 of the region's generation and of all that follows
+//! 4  u32        bytes of the value
+//! 8  u64        sequence
+//! 16  u64        end of life in nanoseconds since the UNIX epoch; the largest number: without end
+//! 24  u16        bytes of the key
+//! 26  u8         kind of the value
+//! 27  u8         1 an item, 2 a tombstone, 3 the end mark
+//! 28  key, value, zeros up to a multiple of 4
+//! ```
 //!
 //! All numbers are little-endian. A region is used again and again, and what it held before lies behind what it holds now: the
 //! generation in the checksum tells them apart. CRC-32 finds every change of up to 32 bits in a row, in hardware; a longer hash would

@@ -1,10 +1,12 @@
 //! What a region says of itself: its head, in two copies, and its footer.
 //!
-//!     0              head: free or used, and which generation
-//!     64             records
-//!     size-128-16n   the footer's n entries: hash, offset and whether it is a tombstone, sequence less the generation
-//!     size-128       trailer: how many entries, their checksum, where the records end, when the last of them is over
-//!     size-64        the head again
+//! ```text
+//! 0              head: free or used, and which generation
+//! 64             records
+//! size-128-16n   the footer's n entries: hash, offset and whether it is a tombstone, sequence less the generation
+//! size-128       trailer: how many entries, their checksum, where the records end, when the last of them is over
+//! size-64        the head again
+//! ```
 //!
 //! Where one copy of the head is damaged the other one counts. Both check out and differ only where a write of the two was cut short;
 //! the first is the newer then. A region of zeros was never used. The trailer is wiped before a region is used again, so that one that

@@ -124,7 +124,9 @@ mod tests {
     #[test]
     fn one_request_tries_after_the_pause_which_doubles_up_to_the_longest() {
         let breaker = breaker();
-        (0..3).for_each(|_| drop(breaker.report(Permit::Ordinary, false, at(10))));
+        (0..3).for_each(|_| {
+            breaker.report(Permit::Ordinary, false, at(10));
+        });
         for (opens, tries) in [(10, 11), (11, 13), (13, 16), (16, 19)] {
             assert_eq!(breaker.ask(at(tries) - Duration::from_nanos(1)), None, "opened at {opens}");
             assert_eq!(breaker.ask(at(tries)), Some(Permit::Try));
@@ -142,7 +144,9 @@ mod tests {
     #[test]
     fn a_try_that_is_never_heard_of_again_is_forgotten() {
         let breaker = breaker();
-        (0..3).for_each(|_| drop(breaker.report(Permit::Ordinary, false, at(0))));
+        (0..3).for_each(|_| {
+            breaker.report(Permit::Ordinary, false, at(0));
+        });
         assert_eq!(breaker.ask(at(1)), Some(Permit::Try));
         assert_eq!(breaker.ask(at(1)), None);
         assert_eq!(breaker.ask(at(2)), Some(Permit::Try));
