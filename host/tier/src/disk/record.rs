@@ -1,9 +1,9 @@
 //! A record as it lies in a region.
 //!
 //! ```text
-//! 0  checksum   CRC-32 of the region's generation and of all that follows
-//! 4  u32        bytes of the value
-//! 8  u64        sequence
+//!  0  checksum   CRC-32 of the region's generation and of all that follows
+//!  4  u32        bytes of the value
+//!  8  u64        sequence
 //! 16  u64        end of life in nanoseconds since the UNIX epoch; the largest number: without end
 //! 24  u16        bytes of the key
 //! 26  u8         kind of the value

@@ -1,9 +1,9 @@
 //! What lies in front of a value on the server.
 //!
 //! ```text
-//! 0   u8   version, 1
-//! 1   u8   kind of the value
-//! 2   u64  when it was written, in microseconds since the UNIX epoch
+//!  0   u8   version, 1
+//!  1   u8   kind of the value
+//!  2   u64  when it was written, in microseconds since the UNIX epoch
 //! 10   u64  end of life in nanoseconds since then; the largest number: without end
 //! 18  the value
 //! ```
