@@ -3,7 +3,6 @@
 //! Both find where arguments lie, and copy none.
 
 #![expect(clippy::unwrap_used, reason = "a measurement: a panic is a failure")]
-#![expect(missing_docs, reason = "criterion makes a public function")]
 
 use std::hint::black_box;
 

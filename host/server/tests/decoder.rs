@@ -1,6 +1,6 @@
 //! The parser of requests beside a decoder of others.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test: a panic is a failure")]
+#![expect(clippy::indexing_slicing, reason = "a test: a panic is a failure")]
 
 use host_server::resp::request::{Limits, Parsed, Parser};
 use proptest::prelude::*;
