@@ -98,7 +98,7 @@ pub(in super::super) fn pubsub(cx: &mut Context<'_>, words: Words<'_>) -> Done {
             channels.iter().for_each(|name| cx.reply.bulk(name));
         }
         [_, part, channels @ ..] if is(part, "numsub") => {
-            cx.reply.map(channels.len());
+            cx.reply.array(channels.len() * 2);
             for channel in channels {
                 cx.reply.bulk(channel);
                 cx.reply.count(cx.shared.pub_sub.subscribers(channel));
