@@ -21,6 +21,12 @@ book:
 languages: build
     .ci/languages target/release/host
 
+# Redis's own tests, those of redis-py, and five client libraries, against `host serve`.
+clients: build
+    .ci/redis-suite target/release/host
+    .ci/redis-py target/release/host
+    .ci/clients target/release/host
+
 # The SDKs as packages, each built from its package alone.
 package:
     .ci/package

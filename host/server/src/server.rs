@@ -21,7 +21,7 @@ use crate::error::ServeError;
 use crate::events::Events;
 use crate::http;
 use crate::listener::{self, HTTP, RESP};
-use crate::resp::client::Clients;
+use crate::resp::client::{Clients, OutputLimit};
 use crate::resp::pub_sub::PubSub;
 use crate::resp::request::Limits;
 use crate::resp::slow_log::SlowLog;
@@ -32,7 +32,10 @@ use crate::resp::{Gate, count};
 /// How often clients that have been idle for too long are looked for.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// How often entries that are over their time are removed.
+/// How exact times of use are.
+const ADVANCE: Duration = Duration::from_millis(100);
+
+/// How often entries that are over their time are removed at most.
 const PURGE: Duration = Duration::from_millis(100);
 
 /// Places for clients that those of Redis do not take where there is HTTP; fewer of few.
@@ -125,9 +128,9 @@ impl Shared {
         }
     }
 
-    /// Bytes that may wait to be read by one client.
-    pub(crate) fn output(&self) -> usize {
-        self.config.output
+    /// What may wait to be read by one client.
+    pub(crate) fn output(&self) -> OutputLimit<'_> {
+        OutputLimit { bytes: self.config.output, exceeded: &self.statistics.too_slow }
     }
 
     /// How long a client may be idle; zero: for as long as it likes.
@@ -178,7 +181,9 @@ impl Shared {
             // Who listens to messages has nothing to say.
             let idle =
                 |client: &Arc<crate::resp::client::Client>| client.idle(now) > most && !client.subscribes();
-            self.clients.all().into_iter().filter(idle).for_each(|client| client.end());
+            for client in self.clients.all().into_iter().filter(idle) {
+                client.end();
+            }
         }
     }
 }
@@ -278,6 +283,7 @@ impl Server {
             accepting.push(runtime.spawn(listener::accept_unix(listener, path, Arc::clone(&shared))));
         }
         runtime.spawn(keep_house(Arc::clone(&shared)));
+        runtime.spawn(purge(Arc::clone(&shared)));
         shared.stage.send_replace(Stage::Serving);
         for Listening { at, whom } in &listening {
             tracing::info!(at, whom, "listening");
@@ -336,7 +342,9 @@ impl Server {
         self.shared.stage.send_replace(Stage::Draining);
         self.accepting.iter().for_each(JoinHandle::abort);
         remove_unix(&self.shared.config);
-        self.shared.clients.all().iter().for_each(|client| client.end());
+        for client in self.shared.clients.all() {
+            client.end();
+        }
         // Some of the time is for those of HTTP.
         wait(until.checked_sub(grace / 4).unwrap_or(until), || self.shared.clients.len() == 0);
         self.shared.stage.send_replace(Stage::Ending);
@@ -368,20 +376,34 @@ impl std::fmt::Debug for Server {
     }
 }
 
-/// What has to be done from time to time.
+/// What has to be done from time to time and takes no time.
 async fn keep_house(shared: Arc<Shared>) {
-    let mut purge = tokio::time::interval(PURGE);
-    purge.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut advance = tokio::time::interval(ADVANCE);
+    advance.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut looked = Instant::now();
     loop {
-        purge.tick().await;
+        advance.tick().await;
         shared.keys.advance();
-        if shared.expires.load(Ordering::Relaxed) {
-            shared.keys.purge_expired();
-        }
         if looked.elapsed() >= IDLE {
             looked = Instant::now();
             shared.end_idle();
+        }
+    }
+}
+
+/// Removes what is over its time. That looks at every entry with a lifetime, so it is done beside the threads that serve, and takes
+/// a twentieth of a core at most.
+async fn purge(shared: Arc<Shared>) {
+    let mut pause = PURGE;
+    loop {
+        tokio::time::sleep(pause).await;
+        if shared.expires.load(Ordering::Relaxed) {
+            let keys = shared.keys.clone();
+            let began = Instant::now();
+            if let Err(error) = tokio::task::spawn_blocking(move || keys.purge_expired()).await {
+                tracing::error!(%error, "removing what is over its time failed");
+            }
+            pause = PURGE.max(began.elapsed() * 20);
         }
     }
 }

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
 use host_tier::{
-    Answer, Chain, ChainConfig, Clock, Coding, Disk, DiskConfig, Evicted, Item, Link, Tier, TierError,
-    TierStats, Warm, WarmConfig,
+    Answer, Chain, ChainConfig, Clock, Coding, Disk, DiskConfig, Item, Link, Tier, TierError, TierStats,
+    Warm, WarmConfig,
 };
 use parking_lot::Mutex;
 use rand::{RngExt as _, SeedableRng as _};
@@ -296,7 +296,6 @@ fn a_chain_of_nothing_has_nothing() {
         chain.put(item("key", "value")).await.unwrap();
         assert_eq!(value(&chain, "key").await, None);
         chain.drained().await;
-        let _ignored: Option<Evicted> = None;
     });
 }
 

@@ -70,7 +70,7 @@ fn label(name: &'static str, value: impl Into<String>) -> Labels {
 struct Writer<'a>(DescriptorEncoder<'a>);
 
 impl Writer<'_> {
-    /// What only grows. Nothing is written where there is no sample.
+    /// What only grows.
     fn counters(
         &mut self,
         name: &str,
@@ -78,16 +78,7 @@ impl Writer<'_> {
         help: &str,
         samples: impl IntoIterator<Item = (Labels, f64)>,
     ) -> fmt::Result {
-        let samples: Vec<_> = samples.into_iter().collect();
-        if samples.is_empty() {
-            return Ok(());
-        }
-        let mut family = self.0.encode_descriptor(name, help, unit.as_ref(), MetricType::Counter)?;
-        for (labels, value) in samples {
-            let none: Option<&Exemplar<NoLabelSet, f64>> = None;
-            family.encode_family(&labels)?.encode_counter(&value, none)?;
-        }
-        Ok(())
+        self.family(MetricType::Counter, name, unit, help, samples)
     }
 
     /// What goes up and down.
@@ -98,13 +89,29 @@ impl Writer<'_> {
         help: &str,
         samples: impl IntoIterator<Item = (Labels, f64)>,
     ) -> fmt::Result {
-        let samples: Vec<_> = samples.into_iter().collect();
-        if samples.is_empty() {
+        self.family(MetricType::Gauge, name, unit, help, samples)
+    }
+
+    /// Nothing is written where there is no sample.
+    fn family(
+        &mut self,
+        kind: MetricType,
+        name: &str,
+        unit: Option<Unit>,
+        help: &str,
+        samples: impl IntoIterator<Item = (Labels, f64)>,
+    ) -> fmt::Result {
+        let mut samples = samples.into_iter().peekable();
+        if samples.peek().is_none() {
             return Ok(());
         }
-        let mut family = self.0.encode_descriptor(name, help, unit.as_ref(), MetricType::Gauge)?;
+        let mut family = self.0.encode_descriptor(name, help, unit.as_ref(), kind)?;
         for (labels, value) in samples {
-            family.encode_family(&labels)?.encode_gauge(&value)?;
+            let mut sample = family.encode_family(&labels)?;
+            match kind {
+                MetricType::Counter => sample.encode_counter(&value, None::<&Exemplar<NoLabelSet, f64>>)?,
+                _ => sample.encode_gauge(&value)?,
+            }
         }
         Ok(())
     }

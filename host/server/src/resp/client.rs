@@ -75,10 +75,11 @@ impl Client {
         since.saturating_sub(Duration::from_millis(self.active.load(Ordering::Relaxed)))
     }
 
-    /// Ends the connection, as soon as its task runs.
-    pub(crate) fn end(&self) {
-        self.ended.store(true, Ordering::SeqCst);
+    /// Ends the connection, as soon as its task runs. True where nobody has ended it before.
+    pub(crate) fn end(&self) -> bool {
+        let first = !self.ended.swap(true, Ordering::SeqCst);
         self.waker.wake();
+        first
     }
 
     pub(crate) fn is_ended(&self) -> bool {
@@ -91,20 +92,21 @@ impl Client {
         self.waker.register(waker);
     }
 
-    /// Hands over a message. False where more than `most` bytes would wait; the connection ends then.
-    pub(crate) fn deliver(&self, message: &[u8], most: usize) -> bool {
+    /// Hands over a message. Where more would wait than the limit allows, the connection ends.
+    pub(crate) fn deliver(&self, message: &[u8], limit: OutputLimit<'_>) {
         {
             let mut mail = self.mail.lock();
-            if mail.len().saturating_add(message.len()) > most {
+            if mail.len().saturating_add(message.len()) > limit.bytes {
                 drop(mail);
-                self.end();
-                return false;
+                if self.end() {
+                    limit.exceeded.fetch_add(1, Ordering::Relaxed);
+                }
+                return;
             }
             mail.extend_from_slice(message);
         }
         self.has_mail.store(true, Ordering::SeqCst);
         self.waker.wake();
-        true
     }
 
     #[inline]
@@ -181,6 +183,14 @@ impl Client {
             names.library_version,
         )
     }
+}
+
+/// How much may wait to be read by one client.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OutputLimit<'a> {
+    pub(crate) bytes: usize,
+    /// Clients that were ended because more waited.
+    pub(crate) exceeded: &'a AtomicU64,
 }
 
 /// All connected clients.
@@ -268,9 +278,9 @@ impl Clients {
     }
 
     /// Shows a command to those who see all of them.
-    pub(crate) fn show(&self, line: &[u8], most: usize) {
+    pub(crate) fn show(&self, line: &[u8], limit: OutputLimit<'_>) {
         for client in self.all().iter().filter(|client| client.monitors.load(Ordering::Relaxed)) {
-            client.deliver(line, most);
+            client.deliver(line, limit);
         }
     }
 }
@@ -294,8 +304,15 @@ mod tests {
     fn whoever_lets_too_much_wait_is_ended() {
         let clients = Clients::default();
         let client = clients.enter(String::new(), String::new(), false, 1).unwrap();
-        assert!(client.deliver(b"12345", 8) && !client.deliver(b"1234", 8));
+        let exceeded = AtomicU64::new(0);
+        let limit = OutputLimit { bytes: 8, exceeded: &exceeded };
+        client.deliver(b"12345", limit);
+        assert!(!client.is_ended());
+        client.deliver(b"1234", limit);
+        client.deliver(b"1234", limit);
         assert!(client.is_ended());
+        // It is ended once, whoever else writes to it.
+        assert_eq!(exceeded.into_inner(), 1);
         let mut out = Vec::new();
         client.take_mail(&mut out);
         assert_eq!((out, client.mail()), (b"12345".to_vec(), 0));

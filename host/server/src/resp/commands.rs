@@ -2,10 +2,12 @@
 
 pub(super) mod bits;
 pub(super) mod clients;
+pub(super) mod config;
 pub(super) mod debug;
 pub(super) mod expiry;
 pub(super) mod hashes;
 pub(super) mod host;
+pub(super) mod info;
 pub(super) mod keys;
 pub(super) mod listing;
 pub(super) mod lists;

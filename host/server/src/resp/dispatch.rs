@@ -11,10 +11,10 @@ use super::failure::{Done, Failure};
 use super::reply::Version;
 use super::session::QUEUED;
 
-/// Answers one request. `begun` is when it began; it is put on to when it ended. `passing` is the gate's, which a command on several
-/// keys closes meanwhile.
-pub(super) fn dispatch<'a>(
-    cx: &mut Context<'a>,
+/// Answers one request. `begun` is when it began; it is put on to when it ended. `passing` is the gate's: a command on several keys
+/// lets go of it and closes the gate while it runs.
+pub(super) fn dispatch(
+    cx: &mut Context<'_>,
     words: &[&[u8]],
     passing: &mut Option<RwLockReadGuard<'_, ()>>,
     begun: &mut Instant,

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::RwLock;
 
-use super::client::Client;
+use super::client::{Client, OutputLimit};
 use super::glob;
 use super::reply::{Reply, Version};
 
@@ -19,8 +19,6 @@ pub(crate) struct PubSub {
     patterns: RwLock<Subscribers>,
     /// Subscriptions of either kind: where there are none, publishing costs one look.
     subscriptions: AtomicUsize,
-    /// Subscribers that were ended because they let too much wait.
-    pub(crate) too_slow: AtomicU64,
 }
 
 /// What a subscription names.
@@ -54,42 +52,21 @@ impl PubSub {
         }
     }
 
-    /// Hands a message to everybody who wants it, and says how many that are. At most `most` bytes wait for each of them.
-    pub(crate) fn publish(&self, channel: &[u8], message: &[u8], most: usize) -> usize {
+    /// Hands a message to everybody who wants it, and says how many that are.
+    pub(crate) fn publish(&self, channel: &[u8], message: &[u8], limit: OutputLimit<'_>) -> usize {
         if self.subscriptions.load(Ordering::SeqCst) == 0 {
             return 0;
         }
         let mut heard = 0;
         if let Some(subscribers) = self.channels.read().get(channel) {
-            heard += self.hand_over(subscribers, &[b"message", channel, message], most);
+            heard += hand_over(subscribers, &[b"message", channel, message], limit);
         }
         for (pattern, subscribers) in self.patterns.read().iter() {
             if glob::matches(pattern, channel) {
-                heard += self.hand_over(subscribers, &[b"pmessage", pattern, channel, message], most);
+                heard += hand_over(subscribers, &[b"pmessage", pattern, channel, message], limit);
             }
         }
         heard
-    }
-
-    fn hand_over(&self, subscribers: &[Arc<Client>], parts: &[&[u8]], most: usize) -> usize {
-        let encode = |version| {
-            let mut bytes = Vec::new();
-            let mut reply = Reply::new(&mut bytes, version);
-            reply.push(parts.len());
-            parts.iter().for_each(|part| reply.bulk(part));
-            bytes
-        };
-        let (mut two, mut three) = (None, None);
-        for client in subscribers {
-            let bytes = match client.version() {
-                Version::Two => two.get_or_insert_with(|| encode(Version::Two)),
-                Version::Three => three.get_or_insert_with(|| encode(Version::Three)),
-            };
-            if !client.deliver(bytes, most) {
-                self.too_slow.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-        subscribers.len()
     }
 
     /// Channels with subscribers, of those that the pattern stands for.
@@ -108,4 +85,23 @@ impl PubSub {
     pub(crate) fn patterns(&self) -> usize {
         self.patterns.read().len()
     }
+}
+
+fn hand_over(subscribers: &[Arc<Client>], parts: &[&[u8]], limit: OutputLimit<'_>) -> usize {
+    let encode = |version| {
+        let mut bytes = Vec::new();
+        let mut reply = Reply::new(&mut bytes, version);
+        reply.push(parts.len());
+        parts.iter().for_each(|part| reply.bulk(part));
+        bytes
+    };
+    let (mut two, mut three) = (None, None);
+    for client in subscribers {
+        let bytes = match client.version() {
+            Version::Two => two.get_or_insert_with(|| encode(Version::Two)),
+            Version::Three => three.get_or_insert_with(|| encode(Version::Three)),
+        };
+        client.deliver(bytes, limit);
+    }
+    subscribers.len()
 }

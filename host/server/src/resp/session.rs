@@ -231,6 +231,10 @@ impl Session {
         let mut context = Context::new(shared, self, Reply::new(out, self.version));
         dispatch::dispatch(&mut context, words, passing, begun);
         let pushed = context.pushed;
+        // A command on several keys has let go of it.
+        if passing.is_none() {
+            *passing = shared.gate.pass();
+        }
         self.answered += 1;
         let wanted = match self.replies {
             Replies::All => true,

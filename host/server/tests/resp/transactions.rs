@@ -1,6 +1,6 @@
 //! Transactions.
 
-use super::running::start;
+use super::running::{request, start};
 
 #[test]
 fn the_commands_of_a_transaction_run_in_one_step() {
@@ -78,4 +78,35 @@ fn counters_under_watch_lose_nothing() {
     };
     std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(add))));
     assert_eq!(running.connect().ask("GET n"), "\"200\"");
+}
+
+#[test]
+fn several_keys_are_seen_as_they_were_set_behind_a_command_on_several_keys_too() {
+    let running = start(Default::default());
+    let (mut reader, mut writer) = (running.connect(), running.connect());
+    writer.ask("MSET a 0 b 0");
+    let set = |number: u32| {
+        let number = number.to_string();
+        request(&[b"MSET", b"a", number.as_bytes(), b"b", number.as_bytes()])
+    };
+    // The first command of each batch closes the gate. What follows in the batch passes it again.
+    let batch: Vec<u8> =
+        [request(&[b"MSET", b"c", b"0"]), request(&[b"MGET", b"a", b"b"]).repeat(15)].concat();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 0..200 {
+                writer.send(&(round * 50..(round + 1) * 50).flat_map(set).collect::<Vec<u8>>());
+                assert!((0..50).all(|_| writer.reply() == "OK"));
+            }
+        });
+        for _ in 0..1_000 {
+            reader.send(&batch);
+            assert_eq!(reader.reply(), "OK");
+            for _ in 0..15 {
+                let seen = reader.reply();
+                let (a, b) = seen.trim_matches(['[', ']']).split_once(", ").unwrap();
+                assert_eq!(a, b);
+            }
+        }
+    });
 }

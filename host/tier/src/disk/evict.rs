@@ -3,8 +3,8 @@
 //! First a region in which everything is over or superseded; then the oldest one. Two things of it are written again. Tombstones, where
 //! records that are older still lie elsewhere: they have to be. And records that were asked for since they were written: once for each
 //! time they are found so, a quarter of a region at most, and no more in all than 3 % of what came in. That is the trade: a
-//! larger share would keep more of what is asked for, and wear the disk for it; at 3 %, and with some 16 bytes of footer a record, what is
-//! written stays within 1.05 times what is admitted, for records of 1 KiB and more.
+//! larger share would keep more of what is asked for, and wear the disk for it; at 3 %, with some 16 bytes of footer a record, what
+//! is written stays within 1.05 times the bytes of the records that come in, their headers included.
 //!
 //! The order of writes is what makes the end of the process harmless at any point: first what is carried over is written, then the
 //! region is marked free, then memory forgets what was in it.

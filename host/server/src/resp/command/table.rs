@@ -2,8 +2,8 @@
 
 use super::{Command, Flags, Keys, Run};
 use crate::resp::commands::{
-    bits, clients, debug, expiry, hashes, host, keys, listing, lists, pubsub, server, strings, sums,
-    transactions,
+    bits, clients, config, debug, expiry, hashes, host, info, keys, listing, lists, pubsub, server, strings,
+    sums, transactions,
 };
 
 const NO_KEYS: Keys = (0, 0, 0);
@@ -110,8 +110,8 @@ fn server() -> Vec<Command> {
     vec![
         row("command", -1, QUICK, NO_KEYS, listing::command, "2.8.13", "Tells of the commands")
             .with(&["count", "docs", "getkeys", "help", "info", "list"]),
-        row("info", -1, ADMIN, NO_KEYS, server::info, "1.0.0", "Figures of the server and the host"),
-        row("config", -2, ADMIN, NO_KEYS, server::config, "2.0.0", "Reads and changes settings").with(&[
+        row("info", -1, ADMIN, NO_KEYS, info::info, "1.0.0", "Figures of the server and the host"),
+        row("config", -2, ADMIN, NO_KEYS, config::config, "2.0.0", "Reads and changes settings").with(&[
             "get",
             "help",
             "resetstat",

@@ -110,7 +110,7 @@ pub(in super::super) fn hello(cx: &mut Context<'_>, words: Words<'_>) -> Done {
         cx.reply.set_version(version);
     }
     cx.reply.map(7);
-    for (key, value) in [("server", "redis"), ("version", super::server::REDIS_VERSION)] {
+    for (key, value) in [("server", "redis"), ("version", super::info::REDIS_VERSION)] {
         cx.reply.bulk(key.as_bytes());
         cx.reply.bulk(value.as_bytes());
     }

@@ -256,7 +256,7 @@ pub(in super::super) fn hrandfield(cx: &mut Context<'_>, words: Words<'_>) -> Do
         }
         // Each may come several times: what one reply may take is the limit.
         let largest = all.iter().map(|(name, value)| name.len() + value.len() + 16).max().unwrap_or(16);
-        if few.saturating_mul(largest) > shared.output() {
+        if few.saturating_mul(largest) > shared.output().bytes {
             return Err(Failure::fixed(
                 "ERR the reply may be too long; ask for fewer, or raise serve.max-output",
             ));

@@ -10,7 +10,7 @@ use super::super::context::Context;
 use super::super::failure::{Done, Failure};
 use super::super::number::natural_of;
 use super::super::reply::Reply;
-use super::server::lines;
+use super::info::lines;
 use super::{arity, is};
 use crate::what_if::{What, what_if};
 

@@ -171,7 +171,7 @@ pub(in super::super) fn object(cx: &mut Context<'_>, words: Words<'_>) -> Done {
                 "OBJECT",
                 &[
                     ("ENCODING <key>", "How the value is kept."),
-                    ("FREQ <key>", "An error: the host's policies count no uses of single entries."),
+                    ("FREQ <key>", "An error: the host does not tell what its policies count."),
                     ("IDLETIME <key>", "Seconds since the value was last read or changed."),
                     ("REFCOUNT <key>", "1."),
                 ],
@@ -201,10 +201,13 @@ pub(in super::super) fn object(cx: &mut Context<'_>, words: Words<'_>) -> Done {
         }
         [_, part, name] if is(part, "freq") => {
             if cx.keys().contains(&cx.key(name)) {
-                return Err(Failure::fixed(
+                let counts = cx.shared.host.snapshot().cache.policy.contains("lfu");
+                return Err(Failure::fixed(if counts {
+                    "ERR The policy counts uses, and does not tell how many. OBJECT IDLETIME tells when a key was used last."
+                } else {
                     "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when \
-                     switching between policies at runtime LRU and LFU data will take some time to adjust.",
-                ));
+                     switching between policies at runtime LRU and LFU data will take some time to adjust."
+                }));
             }
             cx.reply.null();
             Ok(())
@@ -239,7 +242,7 @@ pub(in super::super) fn keys(cx: &mut Context<'_>, words: Words<'_>) -> Done {
                 found.push(Vec::from(name));
             }
         });
-        if bytes > cx.shared.output() {
+        if bytes > cx.shared.output().bytes {
             return Err(Failure::fixed("ERR the reply is too long; use SCAN, or raise serve.max-output"));
         }
         if cursor == 0 {

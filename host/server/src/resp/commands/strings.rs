@@ -44,7 +44,7 @@ pub(in super::super) fn strlen(cx: &mut Context<'_>, words: Words<'_>) -> Done {
 pub(in super::super) fn mget(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     let [_, names @ ..] = words else { return arity("mget") };
     cx.reply.array(names.len());
-    let (before, most) = (cx.reply.len(), cx.shared.output());
+    let (before, most) = (cx.reply.len(), cx.shared.output().bytes);
     for name in names {
         let (keys, key) = (cx.keys(), cx.key(name));
         let reply = &mut cx.reply;
