@@ -38,7 +38,7 @@ pub use update::{Change, Present};
 use crate::sync::{AtomicU64, Mutex};
 use hashbrown::Equivalent;
 use host_policy::PolicyFactory;
-use removed::Removed;
+use removed::{Gone, Removed};
 use shard::{Common, Shard};
 use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
@@ -46,6 +46,7 @@ use store::{Entry, Incoming};
 
 type Weigher<K, V> = Box<dyn Fn(&K, &V) -> u64 + Send + Sync>;
 type Listener<K, V> = Box<dyn Fn(&K, &V, Cause) + Send + Sync>;
+type Evicted<K, V> = Box<dyn Fn(&K, &V, Option<Duration>) + Send + Sync>;
 
 /// A concurrent cache bounded by the total weight of its entries, whose policy and capacity change while it
 /// runs.
@@ -106,6 +107,7 @@ pub struct Cache<K, V, S = ahash::RandomState> {
     common: Common<S>,
     weigher: Option<Weigher<K, V>>,
     listener: Option<Listener<K, V>>,
+    evicted: Option<Evicted<K, V>>,
     /// Held through a change of capacity or policy, so that two of them do not mix.
     changing: Mutex<()>,
     capacity: AtomicU64,
@@ -230,9 +232,14 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
     /// Tells the listener, and drops. Called with no lock of a shard held.
     #[inline]
     fn report(&self, removed: Removed<K, V>) {
-        if let Some(listener) = &self.listener {
-            for (entry, cause) in removed.into_iter() {
+        for Gone { entry, cause, until } in removed.into_iter() {
+            if let Some(listener) = &self.listener {
                 listener(&entry.key, &entry.value, cause);
+            }
+            if cause == Cause::Evicted
+                && let Some(evicted) = &self.evicted
+            {
+                evicted(&entry.key, &entry.value, until);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::expiry::{Clock, Expiry, Monotonic};
 use super::shard::{Common, Shard};
-use super::{Cache, Cause, Listener, Weigher, shares};
+use super::{Cache, Cause, Evicted, Listener, Weigher, shares};
 use crate::sync::{AtomicU64, Mutex, cores};
 use host_policy::{MOST_CAPACITY, PolicyFactory, builtin};
 use std::hash::{BuildHasher, Hash};
@@ -48,6 +48,7 @@ pub struct Builder<K, V, S = ahash::RandomState> {
     hasher: S,
     weigher: Option<Weigher<K, V>>,
     listener: Option<Listener<K, V>>,
+    evicted: Option<Evicted<K, V>>,
     live: Option<Duration>,
     idle: Option<Duration>,
     clock: Option<Box<dyn Clock>>,
@@ -64,6 +65,7 @@ impl<K, V> Builder<K, V> {
             hasher,
             weigher: None,
             listener: None,
+            evicted: None,
             live: None,
             idle: None,
             clock: None,
@@ -144,8 +146,10 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Builder<K, V, S> {
     /// ```
     #[must_use]
     pub fn hasher<T: BuildHasher>(self, hasher: T) -> Builder<K, V, T> {
-        let Self { capacity, policy, fallback, shards, weigher, listener, live, idle, clock, .. } = self;
-        Builder { capacity, policy, fallback, shards, hasher, weigher, listener, live, idle, clock }
+        let Self {
+            capacity, policy, fallback, shards, weigher, listener, evicted, live, idle, clock, ..
+        } = self;
+        Builder { capacity, policy, fallback, shards, hasher, weigher, listener, evicted, live, idle, clock }
     }
 
     /// Who is told of entries that leave or are refused, and why. Called by the thread that caused it,
@@ -164,6 +168,26 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Builder<K, V, S> {
     #[must_use]
     pub fn listener(mut self, listener: impl Fn(&K, &V, Cause) + Send + Sync + 'static) -> Self {
         self.listener = Some(Box::new(listener));
+        self
+    }
+
+    /// Who takes over what the policy chooses to go, with the end of its time to live, a moment on the [cache's
+    /// clock](Cache::now): a tier below. Called as the [`listener`](Self::listener) is, and after it.
+    ///
+    /// ```
+    /// use host_cache::Cache;
+    /// use std::sync::mpsc;
+    ///
+    /// let (below, fallen) = mpsc::channel();
+    /// let cache = Cache::builder(1).shards(1).evicted(move |&key, &value, _| drop(below.send((key, value)))).build();
+    /// cache.insert(1, "one");
+    /// cache.insert(2, "two");
+    /// cache.remove(&2);
+    /// assert_eq!(fallen.try_iter().collect::<Vec<_>>(), [(1, "one")]);
+    /// ```
+    #[must_use]
+    pub fn evicted(mut self, evicted: impl Fn(&K, &V, Option<Duration>) + Send + Sync + 'static) -> Self {
+        self.evicted = Some(Box::new(evicted));
         self
     }
 
@@ -242,6 +266,7 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Builder<K, V, S> {
             },
             weigher: self.weigher,
             listener: self.listener,
+            evicted: self.evicted,
             changing: Mutex::new(()),
             capacity: AtomicU64::new(capacity),
             policy: Mutex::new(self.policy),

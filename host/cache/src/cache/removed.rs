@@ -1,15 +1,25 @@
-//! Entries that left the cache, on their way to the listener, outside of all locks.
+//! Entries that left the cache, on their way to the listeners, outside of all locks.
 
 use super::Cause;
 use super::store::Entry;
+use std::time::Duration;
+
+/// An entry that left the cache, or was refused.
+#[derive(Debug)]
+pub(super) struct Gone<K, V> {
+    pub(super) entry: Entry<K, V>,
+    pub(super) cause: Cause,
+    /// Of one that was evicted, the end of its time to live.
+    pub(super) until: Option<Duration>,
+}
 
 /// Entries that left the cache, or were refused, and still have to be reported and dropped.
 ///
 /// The first needs no allocation: an insert into a full cache usually evicts one entry.
 #[derive(Debug)]
 pub(super) struct Removed<K, V> {
-    first: Option<(Entry<K, V>, Cause)>,
-    rest: Vec<(Entry<K, V>, Cause)>,
+    first: Option<Gone<K, V>>,
+    rest: Vec<Gone<K, V>>,
 }
 
 impl<K, V> Removed<K, V> {
@@ -19,10 +29,21 @@ impl<K, V> Removed<K, V> {
 
     #[inline]
     pub(super) fn push(&mut self, entry: Entry<K, V>, cause: Cause) {
+        self.add(Gone { entry, cause, until: None });
+    }
+
+    /// The policy chose this one, which would have lived until then.
+    #[inline]
+    pub(super) fn push_evicted(&mut self, entry: Entry<K, V>, until: Option<Duration>) {
+        self.add(Gone { entry, cause: Cause::Evicted, until });
+    }
+
+    #[inline]
+    fn add(&mut self, gone: Gone<K, V>) {
         if self.first.is_none() {
-            self.first = Some((entry, cause));
+            self.first = Some(gone);
         } else {
-            self.rest.push((entry, cause));
+            self.rest.push(gone);
         }
     }
 
@@ -33,7 +54,7 @@ impl<K, V> Removed<K, V> {
         }
     }
 
-    pub(super) fn into_iter(self) -> impl Iterator<Item = (Entry<K, V>, Cause)> {
+    pub(super) fn into_iter(self) -> impl Iterator<Item = Gone<K, V>> {
         self.first.into_iter().chain(self.rest)
     }
 }

@@ -1,5 +1,6 @@
 //! Changes of single entries: insert, remove, evict, expire.
 
+use super::super::expiry::Lifetime;
 use super::super::flight::Flight;
 use super::super::probation::Probation;
 use super::super::removed::Removed;
@@ -10,6 +11,7 @@ use super::{Common, Guard, Order, Shard, count};
 use crate::sync::Ordering;
 use hashbrown::Equivalent;
 use std::hash::{BuildHasher, Hash};
+use std::time::Duration;
 
 /// Slots that an insert looks at for entries whose time is over. A shard is looked through once in so many
 /// inserts as a fraction of its entries.
@@ -199,7 +201,7 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         common: &Common<impl BuildHasher>,
         removed: &mut Removed<K, V>,
     ) {
-        let mut victim = order.policy.victim().and_then(|slot| store.remove(slot));
+        let mut victim = take_victim(order, store);
         if victim.is_none() {
             let reason = order.policy.fault().unwrap_or("it named no entry to evict").to_owned();
             let failed = std::mem::replace(&mut order.factory, common.fallback.clone());
@@ -207,12 +209,12 @@ impl<K: Eq + Hash, V> Shard<K, V> {
             order.policy = rebuilt(&common.fallback, order, store, &common.hasher);
             count(&self.counters.fallbacks);
             self.counters.degraded.store(1, Ordering::Release);
-            victim = order.policy.victim().and_then(|slot| store.remove(slot));
+            victim = take_victim(order, store);
         }
-        if victim.is_some() {
+        if let Some((entry, until)) = victim {
             count(&self.counters.evictions);
+            removed.push_evicted(entry, until);
         }
-        removed.extend(victim, Cause::Evicted);
     }
 
     /// Removes what is over its time among the next `most` slots in turn.
@@ -300,4 +302,15 @@ impl<K: Eq + Hash, V> Shard<K, V> {
             });
         }
     }
+}
+
+/// Takes out the entry that the policy chooses, with the end of its time to live; none where it names none that is there.
+#[inline]
+fn take_victim<K: Eq + Hash, V>(
+    order: &mut Order,
+    store: &mut Store<K, V>,
+) -> Option<(Entry<K, V>, Option<Duration>)> {
+    let slot = order.policy.victim()?;
+    let until = store.lifetime(slot).and_then(Lifetime::until);
+    Some((store.remove(slot)?, until))
 }
