@@ -11,8 +11,9 @@
 //!
 //! **Nothing older comes back.** A demotion is on its way for a while, and its key may be put or removed meanwhile. So it carries a
 //! [`Stamp`] that the cache took *before* the call that evicted the item; every put and removal has a stamp as well, and what is
-//! older than the last change of its key is dropped (`chain/changes.rs`). The last look at that, the write to the tier, and all of a put
-//! or removal are made under a lock of the key, one of 256. One task moves items, in the order in which they came.
+//! older than the last change of its key is not taken (`chain/changes.rs`), and a change takes what is in the queue out of it. The last
+//! look at that, the write to the tier, and all of a put or removal are made under a lock of the key, one of 256. One task moves
+//! items, in the order in which they came.
 //!
 //! How it fails: a tier that cannot be asked is passed over, and counted. A move that fails loses the item, which is a miss later. A put or removal
 //! that fails in a tier goes on to the others and returns the first error; each tier says what it keeps of its promise then.
@@ -26,7 +27,8 @@ use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 
-use tokio::sync::{Mutex, MutexGuard};
+use bytes::Bytes;
+use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
 use tokio::task::JoinHandle;
 
 use changes::Changes;
@@ -43,6 +45,11 @@ const LOCKS: usize = 256;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp(u64);
 
+impl Stamp {
+    /// Older than every other.
+    pub const OLDEST: Self = Self(0);
+}
+
 /// Tiers in order. Dropping it drops what is on its way; [`Chain::drained`] waits for that before.
 #[derive(Debug)]
 pub struct Chain {
@@ -57,8 +64,24 @@ struct Shared {
     queue: Queue,
     changes: Changes,
     negative: Option<Negative>,
-    locks: Vec<Mutex<()>>,
+    locks: Vec<Arc<Mutex<()>>>,
+    /// Puts and removals that may be on their way to shared tiers without that their caller waits.
+    write_behind: Arc<Semaphore>,
     counters: Counters,
+}
+
+/// A change of a key that has begun. It ends when this is dropped.
+#[derive(Debug)]
+struct Begun {
+    shared: Arc<Shared>,
+    hash: u64,
+    stamp: u64,
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        self.shared.changes.end(self.hash);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -72,6 +95,24 @@ struct Counters {
     negative_hits: AtomicU64,
 }
 
+/// A removal of all keys that has begun. It ends when this is dropped.
+#[derive(Debug)]
+struct Clearing(Arc<Shared>);
+
+impl Clearing {
+    fn new(shared: &Arc<Shared>) -> Self {
+        shared.changes.begin_all();
+        shared.queue.clear();
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for Clearing {
+    fn drop(&mut self) {
+        self.0.changes.end_all();
+    }
+}
+
 impl Chain {
     /// A chain of these tiers, nearest first. It may have none. Has to be called in a tokio runtime, where it spawns the task that moves items.
     #[must_use]
@@ -82,7 +123,8 @@ impl Chain {
             queue: Queue::new(config.queue),
             changes: Changes::new(),
             negative: config.negative.map(|(keys, lifetime)| Negative::new(keys, lifetime)),
-            locks: std::iter::repeat_with(Mutex::default).take(LOCKS).collect(),
+            locks: std::iter::repeat_with(Arc::default).take(LOCKS).collect(),
+            write_behind: Arc::new(Semaphore::new(config.write_behind.min(Semaphore::MAX_PERMITS))),
             counters: Counters::default(),
         });
         for (number, link) in shared.links.iter().enumerate() {
@@ -105,9 +147,18 @@ impl Chain {
         Stamp(self.shared.changes.stamp())
     }
 
-    /// The item of a key, if any tier has it. Whoever asks is taken to hold it in memory then.
+    /// The item of a key, if any tier has it. Whoever asks is taken to hold it in memory then. A change of the key that is under
+    /// way ends first.
     pub async fn get(&self, key: &[u8]) -> Option<Item> {
         self.shared.get(key).await
+    }
+
+    /// Whether the key may have been put or removed since this stamp was taken, or is just now: what was got before is
+    /// out of date then.
+    #[must_use]
+    pub fn has_changed_since(&self, key: &[u8], stamp: Stamp) -> bool {
+        let (changes, hash) = (&self.shared.changes, hash(key));
+        changes.is_under_way(hash) || changes.has_changed_since(hash, stamp.0)
     }
 
     /// Takes what the cache evicts, and returns at once. Where the queue is full the oldest in it is dropped, and counted.
@@ -117,46 +168,47 @@ impl Chain {
 
     /// Says that a key has a new value, which the cache holds in memory: tiers that take what falls forget the key, shared ones have the
     /// value. Its place in the order of changes is that of the call, and not of the first poll. Of two puts at once the later
-    /// one counts; the earlier one may be left out.
+    /// one counts; the earlier one may be left out. It does not wait for shared tiers where [`ChainConfig::write_behind`] has room.
     ///
     /// # Errors
-    /// The first [`TierError`] of a tier. The others were told all the same.
-    pub fn put(&self, item: Item) -> impl Future<Output = Result<(), TierError>> + Send + '_ {
-        let (hash, stamp) = self.shared.begin(&item.key);
-        async move { self.shared.change(&item.key.clone(), hash, stamp, Some(item)).await }
+    /// The first [`TierError`] of a tier that was waited for. The others were told all the same.
+    pub fn put(&self, item: Item) -> impl Future<Output = Result<(), TierError>> + Send + use<> {
+        let begun = Shared::begin(&self.shared, &item.key);
+        Shared::change(begun, item.key.clone(), Some(item))
     }
 
     /// Says that a key is gone. As [`Chain::put`].
     ///
     /// # Errors
-    /// The first [`TierError`] of a tier. The others were told all the same.
-    pub fn remove<'a>(&'a self, key: &'a [u8]) -> impl Future<Output = Result<(), TierError>> + Send + 'a {
-        let (hash, stamp) = self.shared.begin(key);
-        async move { self.shared.change(key, hash, stamp, None).await }
+    /// The first [`TierError`] of a tier that was waited for. The others were told all the same.
+    pub fn remove(&self, key: &[u8]) -> impl Future<Output = Result<(), TierError>> + Send + use<> {
+        Shared::change(Shared::begin(&self.shared, key), Bytes::copy_from_slice(key), None)
     }
 
-    /// Forgets every key in every tier.
+    /// Forgets every key in every tier. Its place in the order of changes is that of the call; what is put before the first poll may
+    /// be forgotten, too.
     ///
     /// # Errors
     /// The first [`TierError`] of a tier. The others were told all the same.
-    pub async fn clear(&self) -> Result<(), TierError> {
-        let shared = &*self.shared;
-        let mut locks = Vec::new();
-        for lock in &shared.locks {
-            locks.push(lock.lock().await);
+    pub fn clear(&self) -> impl Future<Output = Result<(), TierError>> + Send + use<> {
+        let clearing = Clearing::new(&self.shared);
+        async move {
+            let shared = &clearing.0;
+            let mut locks = Vec::new();
+            for lock in &shared.locks {
+                locks.push(lock.lock().await);
+            }
+            shared.queue.clear();
+            let mut outcome = Ok(());
+            for link in &shared.links {
+                outcome = outcome.and(shared.counted(link.tier.clear().await));
+            }
+            shared.queue.clear();
+            if let Some(negative) = &shared.negative {
+                negative.clear();
+            }
+            outcome
         }
-        shared.changes.change_all();
-        shared.queue.clear();
-        let mut outcome = Ok(());
-        for link in &shared.links {
-            outcome = outcome.and(shared.counted(link.tier.clear().await));
-        }
-        shared.queue.clear();
-        if let Some(negative) = &shared.negative {
-            negative.clear();
-        }
-        shared.changes.change_all();
-        outcome
     }
 
     /// Waits until nothing is on its way.
@@ -205,9 +257,9 @@ async fn work(shared: Arc<Shared>) {
 }
 
 impl Shared {
-    async fn lock(&self, hash: u64) -> Option<MutexGuard<'_, ()>> {
+    async fn lock(&self, hash: u64) -> Option<OwnedMutexGuard<()>> {
         let lock = self.locks.get(usize::try_from(hash >> 48).unwrap_or(0) % LOCKS)?;
-        Some(lock.lock().await)
+        Some(Arc::clone(lock).lock_owned().await)
     }
 
     fn counted<T>(&self, outcome: Result<T, TierError>) -> Result<T, TierError> {
@@ -222,6 +274,10 @@ impl Shared {
         if self.negative.as_ref().is_some_and(|negative| negative.has(hash, now)) {
             self.counters.negative_hits.fetch_add(1, Relaxed);
             return None;
+        }
+        // What lies in the tiers until it has ended may be older.
+        if self.changes.is_under_way(hash) {
+            drop(self.lock(hash).await);
         }
         let stamp = self.changes.stamp();
         if let Some(item) = self.queue.take(key).filter(|item| !item.is_over(now)) {
@@ -282,11 +338,11 @@ impl Shared {
     }
 
     async fn carry_out(&self, job: Job) {
-        let Job { item, target, stamp } = job;
+        let Job { item, target, .. } = job;
         let (hash, key) = (hash(&item.key), item.key.clone());
         let _lock = self.lock(hash).await;
         let link = self.links.get(target);
-        let overtaken = self.changes.has_changed_since(hash, stamp) || item.is_over(self.clock.now());
+        let overtaken = self.queue.is_discarded() || item.is_over(self.clock.now());
         let Some(link) = link.filter(|_| !overtaken) else {
             self.counters.overtaken.fetch_add(1, Relaxed);
             self.queue.finish();
@@ -300,30 +356,57 @@ impl Shared {
     }
 
     /// A change of a key begins: what is on its way is older.
-    fn begin(&self, key: &[u8]) -> (u64, u64) {
+    fn begin(this: &Arc<Self>, key: &[u8]) -> Begun {
         let hash = hash(key);
-        let stamp = self.changes.begin(hash);
-        self.queue.discard(key);
-        (hash, stamp)
+        let stamp = this.changes.begin(hash);
+        this.queue.discard(key);
+        Begun { shared: Arc::clone(this), hash, stamp }
     }
 
-    async fn change(&self, key: &[u8], hash: u64, stamp: u64, item: Option<Item>) -> Result<(), TierError> {
-        let _lock = self.lock(hash).await;
-        // A later one that came first has been to every tier. A shared tier must not have this older value after it, and need not have the newer one.
-        let item = item.filter(|_| !self.changes.has_begun_since(hash, stamp));
+    async fn change(begun: Begun, key: Bytes, item: Option<Item>) -> Result<(), TierError> {
+        let this = Arc::clone(&begun.shared);
+        let lock = this.lock(begun.hash).await;
         let mut outcome = Ok(());
-        for link in &self.links {
-            let told = match &item {
-                Some(item) if link.writes == Writes::Puts => link.tier.put(item.clone()).await,
-                _ => link.tier.remove(key).await,
-            };
-            outcome = outcome.and(self.counted(told));
+        for link in this.links.iter().filter(|link| link.writes == Writes::Demotions) {
+            outcome = outcome.and(this.counted(link.tier.remove(&key).await));
         }
         // What a tier has evicted before it forgot the key came here with a stamp of its own, which may be newer than that of the begin.
-        self.queue.discard(key);
-        self.changes.end(hash);
-        if let Some(negative) = &self.negative {
-            negative.forget(hash);
+        this.queue.discard(&key);
+        if let Some(negative) = &this.negative {
+            negative.forget(begun.hash);
+        }
+        if this.links.iter().all(|link| link.writes == Writes::Demotions) {
+            return outcome;
+        }
+        match Arc::clone(&this.write_behind).try_acquire_owned() {
+            Ok(permit) => {
+                tokio::spawn(async move {
+                    // Counted where it failed. Each tier says what it keeps of its promise then.
+                    let _ = begun.tell_shared(&key, item).await;
+                    drop((lock, permit));
+                });
+                outcome
+            }
+            Err(_) => outcome.and(begun.tell_shared(&key, item).await),
+        }
+    }
+}
+
+impl Begun {
+    async fn tell_shared(&self, key: &[u8], item: Option<Item>) -> Result<(), TierError> {
+        let this = &self.shared;
+        // A later one that came first has been to every tier. A shared tier must not have this older value after it, and need not have the newer one.
+        let item = item.filter(|_| !this.changes.has_begun_since(self.hash, self.stamp));
+        let mut outcome = Ok(());
+        for link in this.links.iter().filter(|link| link.writes == Writes::Puts) {
+            let told = match &item {
+                Some(item) => link.tier.put(item.clone()).await,
+                None => link.tier.remove(key).await,
+            };
+            outcome = outcome.and(this.counted(told));
+        }
+        if let Some(negative) = &this.negative {
+            negative.forget(self.hash);
         }
         outcome
     }

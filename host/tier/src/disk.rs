@@ -10,7 +10,8 @@
 //!
 //! Items are appended to the open region of their lifetime group, so that a region tends to be over as a whole. A lookup is one probe of
 //! the index and one positioned read, of which the checksum and the whole key are compared; it is made at once where the system has the
-//! bytes in memory, and on a thread for waiting where not. Writing is all on such threads, one writer at a time.
+//! bytes in memory, and on a thread for waiting where not. What is put under a new key goes into memory at once; writing is all on such
+//! threads, one writer at a time.
 //!
 //! How it fails: whatever does not check out is a miss, counted, and the key is forgotten. A disk that fails makes puts and
 //! removals return an error; the key is a miss then until the process ends, but after that its older value can come back. A full
@@ -155,6 +156,19 @@ impl Disk {
     pub async fn set_capacity(&self, capacity: u64) -> Result<(), TierError> {
         let regions = config::regions(capacity, self.core.region)?;
         self.blocking(move |core| core.resize(regions)).await
+    }
+
+    /// As [`Tier::put`], on the caller's thread: for who has many items and no runtime.
+    ///
+    /// # Errors
+    /// [`TierError::File`] where the disk fails.
+    pub fn put_blocking(&self, item: &Item) -> Result<(), TierError> {
+        let since = self.core.clock.now();
+        match self.core.put(item).inspect_err(|_| self.core.meter.failed())? {
+            true => self.core.meter.put(since, &self.core.clock),
+            false => self.core.meter.refused(),
+        }
+        Ok(())
     }
 
     /// Writes what is in memory to the files. Needed by nobody but who wants to look at the files: dropping the tier does it.
@@ -325,7 +339,7 @@ impl Tier for Disk {
     fn put(&self, item: Item) -> Answer<'_, ()> {
         Box::pin(async move {
             let since = self.core.clock.now();
-            if self.blocking(move |core| core.put(&item)).await? {
+            if self.core.put_at_once(&item).is_some() || self.blocking(move |core| core.put(&item)).await? {
                 self.core.meter.put(since, &self.core.clock);
             } else {
                 self.core.meter.refused();

@@ -190,6 +190,33 @@ fn a_demotion_that_is_being_written_does_not_come_after_a_removal_or_a_put() {
 }
 
 #[test]
+fn writes_behind_are_not_waited_for_by_those_who_write_and_are_by_those_who_read() {
+    block_on(async {
+        let gated = Gated::new(1);
+        let config = ChainConfig { write_behind: 1, ..ChainConfig::default() };
+        let chain = Chain::new(vec![Link::shared(gated.clone())], config, Clock::system());
+        chain.put(item("key", "old")).await.unwrap();
+        // The last thing that it lets go of.
+        while chain.has_changed_since(b"key", chain.stamp()) {
+            tokio::task::yield_now().await;
+        }
+        let before = chain.stamp();
+        chain.put(item("key", "new")).await.unwrap();
+        assert!(chain.has_changed_since(b"key", before), "it is on its way");
+        let mut read = std::pin::pin!(value(&chain, "key"));
+        let early = tokio::time::timeout(Duration::from_millis(20), read.as_mut()).await;
+        assert!(early.is_err(), "the older value is not read meanwhile: {early:?}");
+        // One more than may be on its way.
+        let mut second = std::pin::pin!(chain.put(item("other", "value")));
+        assert!(tokio::time::timeout(Duration::from_millis(20), second.as_mut()).await.is_err());
+        gated.permits.add_permits(2);
+        second.await.unwrap();
+        assert_eq!(read.await.as_deref(), Some("new"));
+        assert_eq!(value(&chain, "other").await.as_deref(), Some("value"));
+    });
+}
+
+#[test]
 fn a_demotion_that_is_told_too_late_is_dropped_by_its_stamp_and_a_later_one_is_not() {
     block_on(async {
         let warm = warm(MIB);

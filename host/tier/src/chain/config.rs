@@ -65,12 +65,15 @@ pub struct ChainConfig {
     pub queue: u64,
     /// How many keys that no tier has are remembered, and for how long; up to some 100 bytes of memory each. None: no key is.
     pub negative: Option<(usize, Duration)>,
+    /// How many puts and removals may be on their way to shared tiers without that their caller waits for these. Those beyond it
+    /// wait. With 0, every one does.
+    pub write_behind: usize,
 }
 
 impl Default for ChainConfig {
-    /// 16 MiB on their way, and no key is remembered that no tier has.
+    /// 16 MiB on their way, no key is remembered that no tier has, and every put waits for the shared tiers.
     fn default() -> Self {
-        Self { queue: 16 << 20, negative: None }
+        Self { queue: 16 << 20, negative: None, write_behind: 0 }
     }
 }
 

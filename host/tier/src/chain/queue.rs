@@ -37,8 +37,17 @@ struct Jobs {
     order: VecDeque<(Bytes, u64)>,
     next: u64,
     bytes: u64,
-    /// What the worker is at, and whether a lookup has asked for it meanwhile.
-    at_work: Option<(Job, bool)>,
+    at_work: Option<AtWork>,
+}
+
+/// What the worker is at.
+#[derive(Debug)]
+struct AtWork {
+    item: Item,
+    /// A lookup has asked for it meanwhile.
+    taken: bool,
+    /// Its key was changed meanwhile.
+    discarded: bool,
 }
 
 #[derive(Debug)]
@@ -96,7 +105,7 @@ impl Queue {
         let mut jobs = self.jobs.lock();
         while let Some((key, number)) = jobs.order.pop_front() {
             if let Some(job) = jobs.remove_numbered(&key, number) {
-                jobs.at_work = Some((job.clone(), false));
+                jobs.at_work = Some(AtWork { item: job.item.clone(), taken: false, discarded: false });
                 return Some(job);
             }
         }
@@ -105,9 +114,14 @@ impl Queue {
 
     /// The caller is done with its job. True where a lookup has asked for the item meanwhile.
     pub(super) fn finish(&self) -> bool {
-        let taken = self.jobs.lock().at_work.take().is_some_and(|(_, taken)| taken);
+        let taken = self.jobs.lock().at_work.take().is_some_and(|at_work| at_work.taken);
         self.done.notify_waiters();
         taken
+    }
+
+    /// Whether the key of what the worker is at was changed since it has begun.
+    pub(super) fn is_discarded(&self) -> bool {
+        self.jobs.lock().at_work.as_ref().is_none_or(|at_work| at_work.discarded)
     }
 
     /// The item of a key, which goes from here with that.
@@ -116,32 +130,29 @@ impl Queue {
         if let Some(job) = jobs.remove(key) {
             return Some(job.item);
         }
-        let (job, taken) = jobs.at_work.as_mut().filter(|(job, _)| job.item.key == key)?;
-        *taken = true;
-        Some(job.item.clone())
+        let at_work =
+            jobs.at_work.as_mut().filter(|at_work| at_work.item.key == key && !at_work.discarded)?;
+        at_work.taken = true;
+        Some(at_work.item.clone())
     }
 
     /// Forgets a key. What the worker is at it does not find any more, either.
     pub(super) fn discard(&self, key: &[u8]) {
         let mut jobs = self.jobs.lock();
         jobs.remove(key);
-        if let Some((job, _)) = jobs.at_work.as_mut().filter(|(job, _)| job.item.key == key) {
-            // Its place stays taken until the worker is done, under a name that nobody looks up.
-            job.item = Item::new(Bytes::new(), Bytes::new());
-            job.item.until = Some(std::time::Duration::ZERO);
+        if let Some(at_work) = jobs.at_work.as_mut().filter(|at_work| at_work.item.key == key) {
+            (at_work.discarded, at_work.taken) = (true, false);
         }
     }
 
     pub(super) fn clear(&self) {
         let mut jobs = self.jobs.lock();
-        let at_work = jobs.at_work.as_ref().map(|(job, _)| job.item.key.clone());
+        if let Some(at_work) = &mut jobs.at_work {
+            (at_work.discarded, at_work.taken) = (true, false);
+        }
         jobs.by_key.clear();
         jobs.order.clear();
         jobs.bytes = 0;
-        drop(jobs);
-        if let Some(key) = at_work {
-            self.discard(&key);
-        }
     }
 
     /// Waits until there is nothing in it, and the worker at nothing.

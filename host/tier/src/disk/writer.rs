@@ -81,6 +81,30 @@ impl Core {
         flushed.map(|()| true)
     }
 
+    /// As [`put`](Self::put), where that takes memory alone and no wait: the key is new, its group's region has room, and the
+    /// record is none after which the group is written. None where it is not so, and nothing is done.
+    pub(super) fn put_at_once(&self, item: &Item) -> Option<()> {
+        let mut writer = self.writer.try_lock()?;
+        let (hash, now) = (crate::hash::hash(&item.key), self.clock.now());
+        let bytes = record::item_length(item).filter(|_| !item.is_over(now))?;
+        let group = group(item.until, now);
+        let pending = {
+            let state = self.state.lock();
+            if state.index.get(hash).is_some() {
+                return None;
+            }
+            state.open.get(group)?.as_ref()?.pending.len()
+        };
+        if pending + bytes >= FLUSH || !self.has_room(group, bytes) {
+            return None;
+        }
+        let place = self.append_to_open(group, hash, New::Item(item), bytes).ok()?;
+        writer.counters.bytes_admitted += size(bytes);
+        earn(&mut writer, bytes);
+        self.state.lock().supersede(hash, place, false);
+        Some(())
+    }
+
     /// Whether the newest record of the key is this very item: what went up and falls again unchanged need not be written again. The read
     /// costs less than the write.
     fn has_already(&self, hash: u64, item: &Item, bytes: usize) -> bool {
