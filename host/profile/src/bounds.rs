@@ -96,6 +96,11 @@ pub(crate) fn clamp(layer: &mut Layer, machine: &Machine) -> Vec<String> {
             lower(layer, key, cap, &cap_source, &cap_why, &mut notes);
         }
     }
+    if let Some((Value::Bytes(cache), _)) = get(layer, "cache.capacity").cloned() {
+        let why = format!("{cap_why}, of which cache.capacity takes {cache}");
+        let rest = Bytes(cap.get().saturating_sub(cache.get()));
+        lower(layer, "tiers.warm.capacity", rest, &cap_source, &why, &mut notes);
+    }
     if let Some((Value::Bytes(start), source)) = get(layer, "cache.capacity").cloned() {
         let why = format!("cache.capacity is {start} ({source})");
         // Only a lowered start can be below the floor by now, so its source is Cap or Machine.

@@ -8,8 +8,10 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use host_contract::dial::WITHOUT_END;
+
 use crate::key::{Key, Kind, bound, key};
-use crate::settings::{PrefetchMode, StrategyMode};
+use crate::settings::{Compression, PrefetchMode, StrategyMode};
 use crate::{builtin, dial_keys};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -17,12 +19,29 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// The keys that belong to no dial. Caches are measured in megabytes; the floor of the cap only excludes slips of the
 /// unit.
-const OTHERS: [Key; 63] = [
+const OTHERS: [Key; 80] = [
     key("summary", Kind::Text),
     key("optimise", Kind::Choice(&["throughput", "latency", "memory", "bandwidth"])),
     bound("memory.cap", Kind::Bytes(1_000, 1_000_000_000_000_000)),
     key("cache.shadows", Kind::Flag),
     key("cache.shadow-policies", Kind::Count(1, 16)),
+    bound("tiers.queue", Kind::Bytes(0, 1_000_000_000_000)),
+    key("tiers.negative-ttl", Kind::Span(Duration::ZERO, Duration::from_secs(86_400))),
+    key("tiers.ttl", Kind::Span(Duration::from_secs(1), Duration::from_secs(WITHOUT_END))),
+    bound("tiers.warm.capacity", Kind::Bytes(0, 1_000_000_000_000_000)),
+    key("tiers.warm.compression", Kind::Choice(&Compression::NAMES)),
+    key("tiers.disk.dir", Kind::Text),
+    key("tiers.disk.capacity", Kind::Bytes(131_072, 1_000_000_000_000)),
+    key("tiers.disk.region", Kind::Bytes(16_384, 16_777_216)),
+    key("tiers.disk.keep", Kind::Flag),
+    key("tiers.remote.addresses", Kind::Text),
+    key("tiers.remote.cluster", Kind::Flag),
+    key("tiers.remote.prefix", Kind::Text),
+    key("tiers.remote.time-limit", Kind::Span(MILLISECOND, MINUTE)),
+    key("tiers.remote.failures", Kind::Count(1, 1_000)),
+    key("tiers.remote.pause", Kind::Span(MILLISECOND, Duration::from_secs(3_600))),
+    key("tiers.remote.longest-pause", Kind::Span(MILLISECOND, Duration::from_secs(86_400))),
+    key("tiers.remote.write-behind", Kind::Count(0, 1_000_000)),
     bound("executor.queue", Kind::Count(1, 1_000_000)),
     key("executor.latency-target", Kind::Span(Duration::ZERO, Duration::from_secs(3_600))),
     key("prefetch.mode", Kind::Choice(&PrefetchMode::NAMES)),

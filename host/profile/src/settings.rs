@@ -1,6 +1,9 @@
 //! The typed settings that a run is made from.
 
 mod fill;
+mod tiers;
+
+pub use tiers::{Compression, DiskSettings, RemoteSettings, TierSettings, WarmSettings};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -46,6 +49,8 @@ pub struct Settings {
     pub plugins: PluginSettings,
     /// How clients are served.
     pub serve: ServeSettings,
+    /// Where values go that memory does not hold.
+    pub tiers: TierSettings,
     /// The strategies that have a table, by name, those switched off included.
     pub strategies: Vec<StrategySettings>,
     /// One sentence for each value that was lowered to the machine or to the cap.

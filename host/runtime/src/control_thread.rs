@@ -153,6 +153,8 @@ impl Ticking {
         self.with.live.plane.trigger.wake_at(after);
         while !stop.load(Ordering::Acquire) {
             self.with.control.feed(&self.with.live.plane);
+            // Ticks and commands may shrink the cache.
+            self.with.live.plane.before_evicting();
             self.obey();
             let since = last_tick.elapsed();
             let count = self.with.live.plane.metrics.count();

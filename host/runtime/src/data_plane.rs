@@ -17,6 +17,7 @@ use host_prefetch::Prefetcher;
 use crate::access_log::Position;
 use crate::key::Key;
 use crate::request_metrics::RequestMetrics;
+use crate::tiers::Tiers;
 use crate::value::{Value, Weighing};
 
 /// The cache of a host.
@@ -31,6 +32,8 @@ pub(crate) struct DataPlane {
     /// The way to the shadows; none where there are none, and in virtual time, where they are fed at once.
     pub(crate) tap: Option<SampleTap>,
     pub(crate) trigger: TickTrigger,
+    /// Where values are that the cache does not hold.
+    pub(crate) tiers: Option<Arc<Tiers>>,
 }
 
 /// A request that has arrived and is not served yet.
@@ -108,6 +111,14 @@ impl DataPlane {
         let count = self.metrics.finished(time);
         self.trigger.at(count);
         count
+    }
+
+    /// To be called before whatever may evict, by the thread that does it.
+    #[inline]
+    pub(crate) fn before_evicting(&self) {
+        if let Some(tiers) = &self.tiers {
+            tiers.before_evicting();
+        }
     }
 
     /// A prefetched value is in the cache.

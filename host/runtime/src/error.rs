@@ -9,6 +9,7 @@ use host_executor::ExecutorError;
 use host_plugin::LoadError;
 use host_profile::ProfileError;
 use host_simulator::SimError;
+use host_tier::TierError;
 use host_workload::directory::DirectoryError;
 use host_workload::generator::PlanError;
 use host_workload::trace::TraceError;
@@ -97,6 +98,12 @@ pub enum RunError {
     /// The directory cannot be read.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
+    /// A tier below memory cannot be opened.
+    #[error("tiers: {0}")]
+    Tier(#[from] TierError),
+    /// The system has no thread left.
+    #[error("a thread cannot be started: {0}")]
+    Threads(std::io::Error),
     /// The built-in workload cannot be made for this cache.
     #[error("the built-in workload: {0}")]
     Plan(#[from] PlanError),

@@ -100,7 +100,8 @@ impl Host {
         let subscribers = ledger.subscribers();
         // Before the first tick, which may decide.
         let from_start = Mutex::new(options.tells_from_the_start.then(|| subscribers.subscribe()));
-        let mut parts = wiring::Parts::live(&options.scope, &executor, options.registrations, ledger)?;
+        let mut parts =
+            wiring::Parts::live(&options.scope, (&executor, options.tiers), options.registrations, ledger)?;
         parts.control.hot = options.count_hot.then(Hot::new);
         let live = Arc::new(Live::new(parts.plane, options.origin, executor.handle()));
         let latest = Arc::new(ArcSwap::from_pointee(Snapshot::default()));

@@ -8,11 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use host_cache::{Change, Life, Outcome, Present};
 
 use crate::key::{ByteKey, Key};
 use crate::live::Live;
-use crate::value::Value;
+use crate::tiers::{KeyLocks, Settling, Tiers};
+use crate::value::{FlatLimits, Value, encode};
 
 /// The keys of a host and their values. A clone is the same one.
 #[derive(Clone)]
@@ -84,12 +86,57 @@ impl Keyspace {
         self.live.plane.cache.peek_with(&ByteKey(key), read)
     }
 
+    /// What is below the cache; none where nothing is.
+    #[inline]
+    #[must_use]
+    pub fn tiers(&self) -> Option<&Arc<Tiers>> {
+        self.live.plane.tiers.as_ref()
+    }
+
+    /// Puts into the cache what a tier has of a key that the cache does not hold. Nothing waits for a request for another key.
+    pub async fn fetch(self, key: Bytes, limits: FlatLimits) {
+        let Some(tiers) = self.live.plane.tiers.clone() else { return };
+        let _alone = tiers.fetching(&key).await;
+        if self.contains(&key) {
+            return;
+        }
+        let stamp = tiers.stamp();
+        let Some(item) = tiers.get(&key).await else { return };
+        let Some((value, until)) = encode::value(item, limits) else { return };
+        let _lock = tiers.lock([&*key]);
+        // Whoever has changed it meanwhile knows better.
+        if tiers.has_changed_since(&key, stamp) {
+            return;
+        }
+        let life = until.map_or(Life::Endless, Life::Until);
+        self.update(&key, |present| match present {
+            Some(_) => (Change::Keep, ()),
+            None => (Change::Store(value, life), ()),
+        });
+    }
+
+    /// Keeps keys from being changed by others, from before a change until the tiers were [told](Self::changed). Nothing is locked
+    /// where there are no tiers.
+    pub fn lock<'k>(&self, keys: impl IntoIterator<Item = &'k [u8]>) -> KeyLocks<'_> {
+        self.tiers().map_or_else(KeyLocks::new, |tiers| tiers.lock(keys))
+    }
+
+    /// Tells the tiers that a key was changed in the cache. What they still have to do, if anything, is to be waited for before
+    /// anybody is told that the change was made.
+    pub fn changed(&self, key: &[u8]) -> Option<Settling> {
+        let tiers = self.tiers()?;
+        let item = |present: Present<'_, Value>| tiers.item(key, present.value, present.until);
+        let item = if tiers.wants_puts() { self.peek_with(key, item).flatten() } else { None };
+        tiers.changed(key, item)
+    }
+
     /// Stores a value. [`Outcome::Refused`] where it is too large; what was there is removed then.
     #[inline]
     pub fn insert(&self, key: &[u8], value: Value, life: Life) -> Outcome {
         let plane = &self.live.plane;
         let (id, weight) = (plane.cache.id(&ByteKey(key)), plane.weight_of_bytes(key, value.weight()));
         value.used_at(self.seconds());
+        plane.before_evicting();
         let outcome = plane.cache.insert_until_by_id(id, Key::from(key), value, life);
         if outcome == Outcome::Inserted {
             plane.weighed(|| id, weight, false);
@@ -105,6 +152,7 @@ impl Keyspace {
     ) -> (R, Option<Outcome>) {
         let plane = &self.live.plane;
         let mut weight = 0;
+        plane.before_evicting();
         let (result, outcome) = plane.cache.update(Key::from(key), |present| {
             if let Some(present) = &present {
                 present.value.used_at(self.seconds());
@@ -155,9 +203,14 @@ impl Keyspace {
         found.flatten()
     }
 
-    /// Removes everything.
+    /// Removes everything from the cache.
     pub fn clear(&self) {
         self.live.plane.cache.clear();
+    }
+
+    /// Removes everything from the tiers. What they still have to do is returned, as by [`changed`](Self::changed).
+    pub fn clear_tiers(&self) -> Option<Settling> {
+        self.tiers().and_then(|tiers| tiers.clear())
     }
 
     /// Removes what is over its time.

@@ -10,6 +10,7 @@ use host_executor::Executor;
 use host_profile::Settings;
 
 use crate::origin::{Nothing, Origin};
+use crate::tiers::Tiers;
 
 /// What wall time and virtual time are made from alike.
 #[derive(Debug, Clone)]
@@ -41,6 +42,7 @@ pub struct Options {
     pub(crate) count_hot: bool,
     pub(crate) not_started: Vec<Status>,
     pub(crate) tells_from_the_start: bool,
+    pub(crate) tiers: Option<Arc<Tiers>>,
 }
 
 impl Options {
@@ -73,6 +75,7 @@ impl Options {
             count_hot: false,
             not_started: Vec::new(),
             tells_from_the_start: false,
+            tiers: None,
         }
     }
 
@@ -127,6 +130,13 @@ impl Options {
     #[must_use]
     pub fn tell_from_the_start(mut self) -> Self {
         self.tells_from_the_start = true;
+        self
+    }
+
+    /// With these tiers below the cache, for [keys of bytes](crate::Keyspace).
+    #[must_use]
+    pub fn tiers(mut self, tiers: Option<Tiers>) -> Self {
+        self.tiers = tiers.map(Arc::new);
         self
     }
 

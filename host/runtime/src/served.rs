@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use host_cache::Registry;
 use host_contract::{Clock, RunInfo, Unit};
@@ -18,6 +18,7 @@ use crate::options::{Options, Scope};
 use crate::progress::Progress;
 use crate::reload::Watch;
 use crate::strategies;
+use crate::tiers::Tiers;
 
 /// What an entry takes beside its key and value: its place in the table and in the policy's order, two allocations, and what the
 /// allocator rounds up. `bench/serve/run --print --only memory` measures it, for a key of 16 bytes and a value of 128.
@@ -63,6 +64,7 @@ impl Served {
         let folder = options.state_dir.as_deref().or(settings.plugins.state_dir.as_deref());
         let states = Arc::new(strategies::states(folder.filter(|_| settings.control.enabled))?);
         let loaded = strategies::load(settings, Time::Machine, options.seed, &states, progress)?;
+        let tiers = Tiers::open(&settings.tiers)?;
         let ledger = ledger.map(LedgerFile::begin).transpose()?;
         let run = RunInfo {
             clock: Clock::Live,
@@ -84,6 +86,7 @@ impl Served {
             .within(scope)
             .strategies(loaded.registrations)
             .not_started(loaded.not_started.clone())
+            .tiers(tiers)
             .tell_from_the_start();
         let host = match ledger {
             Some(ledger) => host.ledger(ledger),
@@ -108,13 +111,22 @@ impl Served {
         &self.host
     }
 
-    /// Ends it. Everybody who has the host has to have let go of it.
+    /// Ends it. Everybody who has the host has to have let go of it. The tiers get `grace` to take what memory holds, and the
+    /// control thread as much to end.
     ///
     /// # Errors
     /// [`HostError`]: it is still used, or the control thread does not end within `grace`.
     pub fn shut_down(self, grace: Duration) -> Result<(Finished, Vec<String>), HostError> {
         let mut notes = self.watch.map(|watch| watch.notes()).unwrap_or_default();
         let host = Arc::try_unwrap(self.host).map_err(|_| HostError::StillUsed)?;
+        if let Some(tiers) = &host.live.plane.tiers {
+            let began = Instant::now();
+            let kept = tiers.close(&host.keyspace(), grace);
+            if kept > 0 {
+                let took = began.elapsed().as_secs_f64();
+                notes.push(format!("{kept} entries were kept on disk for the next start, in {took:.1} s"));
+            }
+        }
         let finished = host.shut_down_blocking(grace)?;
         notes.extend(self.states.finish());
         Ok((finished, notes))

@@ -1,5 +1,6 @@
 //! What the cache holds: bytes, fields or a list, and what they count for.
 
+pub(crate) mod encode;
 mod facts;
 mod fields;
 mod in_place;

@@ -25,6 +25,7 @@ use crate::ranges::{loop_config, prefetches, ranges};
 use crate::request_metrics::RequestMetrics;
 use crate::rule_book::Rules;
 use crate::snapshot_builder::SnapshotBuilder;
+use crate::tiers::{self, Tiers};
 use crate::value::{Value, Weighing};
 use crate::virtual_clock::VirtualClock;
 
@@ -34,7 +35,7 @@ fn store(
     (start, fallback): (&PolicyFactory, &PolicyFactory),
     capacity: u64,
     weighing: Weighing,
-    clock: Option<Arc<VirtualClock>>,
+    (clock, tiers): (Option<Arc<VirtualClock>>, Option<Arc<Tiers>>),
     watcher: Arc<Prefetcher>,
 ) -> Store {
     let share = watcher.cache_share();
@@ -47,20 +48,20 @@ fn store(
             Cause::Evicted => watcher.displaced(key.number(), value.weight_under(key, weighing)),
             _ => watcher.evicted(key.number()),
         });
-    let store = match clock {
-        Some(clock) => builder.shards(1).hasher(fixed_hasher()).clock(move || clock.now()).build(),
-        None => builder.clock(wall_clock()).build(),
+    let store = match (clock, tiers) {
+        (Some(clock), _) => builder.shards(1).hasher(fixed_hasher()).clock(move || clock.now()).build(),
+        (None, Some(tiers)) => {
+            let clock = tiers.clock().clone();
+            let builder = builder.evicted(move |key, value, until| tiers.demote(key, value, until));
+            builder.clock(move || clock.now()).build()
+        }
+        (None, None) => {
+            let clock = tiers::clock();
+            builder.clock(move || clock.now()).build()
+        }
     };
     store.set_probation_share(share);
     store
-}
-
-/// The time since the UNIX epoch, which never runs backwards: lifetimes are told and kept as moments that other hosts and
-/// later runs know. Whoever sets the machine's clock back or forward while a host runs does not move the ends of lives.
-fn wall_clock() -> impl host_cache::Clock {
-    let epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let started = Instant::now();
-    move || epoch + started.elapsed()
 }
 
 /// Shadows of the basic policies, and of the one to start with, at the present capacity and the others that `registrations`
@@ -109,6 +110,14 @@ pub(crate) fn prefetcher(
     prefetcher
 }
 
+/// In which time a host runs, and what it has there alone.
+pub(crate) enum When {
+    /// In wall time, with pools and perhaps tiers.
+    Now(Arc<Executor>, Option<Arc<Tiers>>),
+    /// In virtual time. The pools are those of a test.
+    Virtual(Arc<VirtualClock>, Option<Arc<Executor>>),
+}
+
 /// The two halves of a host.
 pub(crate) struct Parts {
     /// What requests pass.
@@ -121,12 +130,12 @@ impl Parts {
     /// In wall time: the machine is sampled, and the pools can be resized.
     pub(crate) fn live(
         scope: &Scope,
-        executor: &Arc<Executor>,
+        (executor, tiers): (&Arc<Executor>, Option<Arc<Tiers>>),
         registrations: Vec<Registration>,
         ledger: Ledger,
     ) -> Result<Self, UnknownPolicy> {
         let machine = Machine::Sampled(Box::new(Sampler::new()));
-        Self::new(scope, None, Some(Arc::clone(executor)), machine, registrations, ledger)
+        Self::new(scope, When::Now(Arc::clone(executor), tiers), machine, registrations, ledger)
     }
 
     /// In virtual time: one shard, no pools, and a machine that is the same everywhere.
@@ -137,7 +146,7 @@ impl Parts {
         ledger: Ledger,
     ) -> Result<Self, UnknownPolicy> {
         let machine = Machine::Nominal(scope.settings.memory.cap.get());
-        Self::new(scope, Some(Arc::clone(clock)), None, machine, registrations, ledger)
+        Self::new(scope, When::Virtual(Arc::clone(clock), None), machine, registrations, ledger)
     }
 
     /// In virtual time, around a model of a server: its workers are the one dial.
@@ -149,23 +158,32 @@ impl Parts {
         ledger: Ledger,
     ) -> Result<Self, UnknownPolicy> {
         let machine = Machine::Modelled(Arc::clone(model));
-        Self::new(scope, Some(Arc::clone(clock)), None, machine, registrations, ledger)
+        Self::new(scope, When::Virtual(Arc::clone(clock), None), machine, registrations, ledger)
     }
 
     pub(crate) fn new(
         scope: &Scope,
-        clock: Option<Arc<VirtualClock>>,
-        executor: Option<Arc<Executor>>,
+        when: When,
         machine: Machine,
         registrations: Vec<Registration>,
         ledger: Ledger,
     ) -> Result<Self, UnknownPolicy> {
         let Scope { settings, policies, capacity, mean_weight, entry_bytes, run, workload } = scope;
+        let (clock, executor, tiers) = match when {
+            When::Now(executor, tiers) => (None, Some(executor), tiers),
+            When::Virtual(clock, executor) => (Some(clock), executor, None),
+        };
         let weighing = Weighing { unit: run.unit, entry: *entry_bytes };
         let start = &policies.parse(&settings.cache.policy)?;
         let prefetcher = Arc::new(prefetcher(settings, *capacity, *mean_weight, run.seed, clock.clone()));
         let fallback = &policies.parse(&settings.cache.fallback_policy)?;
-        let cache = Arc::new(store((start, fallback), *capacity, weighing, clock, Arc::clone(&prefetcher)));
+        let cache = Arc::new(store(
+            (start, fallback),
+            *capacity,
+            weighing,
+            (clock, tiers.clone()),
+            Arc::clone(&prefetcher),
+        ));
         let wanted = settings.cache.shadows && !registrations.is_empty();
         let shadows = wanted.then(|| shadows(start, &registrations, *capacity, *mean_weight));
         // In virtual time a request is shown to the shadows when it is made: nothing may be dropped.
@@ -206,7 +224,8 @@ impl Parts {
         };
         control.begin(&settings.profile, workload);
         let metrics = RequestMetrics::default();
-        let plane = DataPlane { cache, weighing, prefetcher, metrics, tap, trigger: TickTrigger::new(every) };
+        let plane =
+            DataPlane { cache, weighing, prefetcher, metrics, tap, trigger: TickTrigger::new(every), tiers };
         Ok(Self { plane, control })
     }
 }
@@ -279,7 +298,8 @@ mod tests {
         let clock = Arc::new(VirtualClock::default());
         let watcher = Arc::new(prefetcher(&settings(&[]), 100, 1, 0, None));
         let weighing = Weighing { unit: Unit::Bytes, entry: 0 };
-        let cache = store((&builtin::LRU, &builtin::LRU), 100, weighing, Some(Arc::clone(&clock)), watcher);
+        let cache =
+            store((&builtin::LRU, &builtin::LRU), 100, weighing, (Some(Arc::clone(&clock)), None), watcher);
         let day = Duration::from_secs(86_400);
         cache.insert_with_ttl(Key::Number(1), Value::standing_for(1), day);
         assert!(cache.contains(&Key::Number(1)));

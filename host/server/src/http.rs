@@ -19,6 +19,7 @@
 pub mod client;
 pub mod figures;
 pub mod key;
+pub mod tiers;
 
 pub(crate) mod listen;
 

@@ -26,6 +26,7 @@ mod commands;
 mod context;
 mod dispatch;
 mod failure;
+mod fetch;
 mod gate;
 mod glob;
 mod number;

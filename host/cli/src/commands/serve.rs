@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use host_profile::ServeSettings;
-use host_runtime::{Finished, ServeOptions, Served};
+use host_runtime::{Finished, Reopened, ServeOptions, Served};
 use host_server::{Config, Listening, Password, Server};
 
 use crate::exit::{End, Failure};
+use crate::format::thousands;
 use crate::interrupt::{Signals, doing, signals};
 use crate::layers::Layers;
 use crate::out::{self, outln};
@@ -99,6 +100,12 @@ impl Serve {
             out::say(&format!("{} does not take part: {why}", status.strategy));
         }
         served.notes.iter().for_each(|note| out::say(&format!("note: {note}")));
+        if let Some(Reopened { entries, took }) =
+            served.host().keyspace().tiers().and_then(|tiers| tiers.reopened())
+        {
+            let entries = thousands(entries);
+            outln!("disk tier: {entries} entries of an earlier run, opened in {:.2} s", took.as_secs_f64())?;
+        }
         if self.check {
             say_where("would listen on", &Server::check(&config)?)?;
             served.shut_down(GRACE)?;

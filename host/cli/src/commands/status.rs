@@ -4,6 +4,7 @@ use clap::Args;
 use host_profile::Bytes;
 use host_server::http::client::Client;
 use host_server::http::figures::{Decided, Decisions, Stats, Strategy};
+use host_server::http::tiers::Tier;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -106,7 +107,7 @@ fn lines(stats: &Stats) -> Vec<(&'static str, String)> {
         0 => String::new(),
         limit => format!("; {} of {} in use on the machine", Bytes(memory.used_bytes), Bytes(limit)),
     };
-    vec![
+    let mut lines = vec![
         ("host", format!("{version}, profile {profile}, process {pid}, {ready}, up {up}")),
         (
             "clients",
@@ -145,7 +146,35 @@ fn lines(stats: &Stats) -> Vec<(&'static str, String)> {
                 stats.tuning_cpu_seconds
             ),
         ),
-    ]
+    ];
+    let below = stats.tiers.iter().flat_map(|tiers| &tiers.tiers).map(|tier| ("tier", tier_line(tier)));
+    // Behind the cache.
+    let behind = lines.len() - 2;
+    lines.splice(behind..behind, below);
+    lines
+}
+
+fn tier_line(tier: &Tier) -> String {
+    let mut line = format!(
+        "{}, hit ratio {}, {} entries, {}",
+        tier.tier,
+        tier.hit_ratio.map_or_else(|| "-".to_owned(), percent),
+        thousands(tier.entries),
+        Bytes(tier.used_bytes)
+    );
+    if tier.capacity_bytes > 0 {
+        line.push_str(&format!(" of {}", Bytes(tier.capacity_bytes)));
+    }
+    if let Some(p99) = tier.get_p99_us {
+        line.push_str(&format!(", p99 {}", micros(p99)));
+    }
+    if tier.errors > 0 {
+        line.push_str(&format!(", {} errors", thousands(tier.errors)));
+    }
+    if let Some(breaker) = tier.breaker.as_deref().filter(|breaker| *breaker != "closed") {
+        line.push_str(&format!(", not asked at present (breaker {breaker})"));
+    }
+    line
 }
 
 fn show_strategies(all: &[Strategy]) -> Result<(), Failure> {

@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use host_contract::Objective;
+use host_contract::dial::WITHOUT_END;
 
 use super::{
-    CacheSettings, ControlSettings, ExecutorSettings, JudgeSettings, LimitSettings, MemorySettings,
-    PluginSettings, PolicyLimitSettings, PolicyPin, PrefetchMode, PrefetchSettings, Row, ServeSettings,
-    Settings, StrategyMode, StrategySettings,
+    CacheSettings, Compression, ControlSettings, DiskSettings, ExecutorSettings, JudgeSettings,
+    LimitSettings, MemorySettings, PluginSettings, PolicyLimitSettings, PolicyPin, PrefetchMode,
+    PrefetchSettings, RemoteSettings, Row, ServeSettings, Settings, StrategyMode, StrategySettings,
+    TierSettings, WarmSettings,
 };
 use crate::bytes::Bytes;
 use crate::dials;
@@ -105,6 +107,7 @@ impl Settings {
                 log_lines: get.count("policy-limits.log-lines")?,
                 log_bytes: get.bytes("policy-limits.log-bytes")?,
             },
+            tiers: get.tiers()?,
             serve: ServeSettings {
                 resp: Some(get.text("serve.resp")?).filter(|address| !address.is_empty()),
                 unix: get.path("serve.unix")?,
@@ -133,8 +136,10 @@ impl Settings {
     }
 }
 
-/// The key whose value is not printed.
-const SECRET: &str = "serve.password";
+/// The keys whose values are not printed. An address may have a password in it.
+const SECRETS: [&str; 2] = ["serve.password", ADDRESSES];
+
+const ADDRESSES: &str = "tiers.remote.addresses";
 
 /// The folder of components is printed as it is used: an empty text would not say where to put one.
 fn rows(layer: &Layer, plugins: &PluginSettings) -> Vec<Row> {
@@ -142,7 +147,7 @@ fn rows(layer: &Layer, plugins: &PluginSettings) -> Vec<Row> {
         let key = path.to_string();
         let value = match &plugins.dir {
             Some(dir) if key == "plugins.dir" => dir.display().to_string(),
-            _ if key == SECRET && *value != Value::Text(String::new()) => "***".to_owned(),
+            _ if SECRETS.contains(&key.as_str()) && *value != Value::Text(String::new()) => "***".to_owned(),
             _ => value.to_string(),
         };
         Row { key, value, source: source.to_string() }
@@ -228,6 +233,45 @@ impl Get<'_> {
             proposals: self.count("limits.proposals")?,
             state_keys: self.count("limits.state-keys")?,
             state_bytes: self.bytes("limits.state-bytes")?,
+        })
+    }
+
+    fn tiers(&self) -> Result<TierSettings, ProfileError> {
+        let warm = WarmSettings {
+            capacity: self.bytes("tiers.warm.capacity")?,
+            compression: Compression::from_name(&self.text("tiers.warm.compression")?)
+                .unwrap_or(Compression::Lz4),
+        };
+        let disk = match self.path("tiers.disk.dir")? {
+            None => None,
+            Some(dir) => Some(DiskSettings {
+                dir,
+                capacity: self.bytes("tiers.disk.capacity")?,
+                region: self.bytes("tiers.disk.region")?,
+                keep: self.flag("tiers.disk.keep")?,
+            }),
+        };
+        let addresses = self.text(ADDRESSES)?;
+        let addresses: Vec<_> =
+            addresses.split(',').map(str::trim).filter(|address| !address.is_empty()).collect();
+        let pause = self.span("tiers.remote.pause")?;
+        let remote = RemoteSettings {
+            addresses: addresses.into_iter().map(str::to_owned).collect(),
+            cluster: self.flag("tiers.remote.cluster")?,
+            prefix: self.text("tiers.remote.prefix")?,
+            time_limit: self.span("tiers.remote.time-limit")?,
+            failures: self.count("tiers.remote.failures")?,
+            pause,
+            longest_pause: self.span("tiers.remote.longest-pause")?.max(pause),
+            write_behind: self.count("tiers.remote.write-behind")?,
+        };
+        Ok(TierSettings {
+            queue: self.bytes("tiers.queue")?,
+            negative_ttl: self.span("tiers.negative-ttl")?,
+            ttl: Some(self.span("tiers.ttl")?).filter(|ttl| ttl.as_secs() < WITHOUT_END),
+            warm: (warm.capacity.get() > 0).then_some(warm),
+            disk,
+            remote: (!remote.addresses.is_empty()).then_some(remote),
         })
     }
 

@@ -16,7 +16,7 @@ use crate::options::{Options, Scope};
 use crate::origin::{Load, Origin};
 use crate::value::Value;
 use crate::virtual_run::served::Served;
-use crate::wiring::Parts;
+use crate::wiring::{Parts, When};
 
 /// Turns the cache's dials by what it sees, so that what follows depends on every figure before.
 struct Restless(Identity);
@@ -72,8 +72,7 @@ fn parts(executor: Option<Arc<Executor>>) -> Parts {
     let scope = Scope { capacity: 20, mean_weight: 1, ..Options::new(settings).scope };
     Parts::new(
         &scope,
-        Some(Arc::default()),
-        executor,
+        When::Virtual(Arc::default(), executor),
         Machine::Nominal(1 << 40),
         vec![restless],
         Ledger::new(None),

@@ -8,7 +8,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use host_cache::{Life, Outcome};
-use host_runtime::{Content, Value};
+use host_runtime::{Content, Settling, Value};
 use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
 
@@ -68,19 +68,37 @@ fn headed(body: Body, length: usize) -> Response {
 pub(super) async fn get(State(shared): Server, uri: Uri) -> Result<Response, Wrong> {
     let arrived = Instant::now();
     let key = key_of(&uri)?;
-    let found = {
+    let mut found = look_up(&shared, &key);
+    if found.is_none() && fetched(&shared, &key).await {
         let _passing = shared.gate.pass();
-        shared.keys.get_with(&stored(0, &key), bytes_of)
-    };
+        found = shared.keys.peek_with(&stored(0, &key), |present| bytes_of(present.value));
+    }
     shared.keys.finished(arrived.elapsed(), 1);
     let bytes = found.ok_or_else(missing)?.ok_or_else(has_fields)?;
     let length = bytes.len();
     Ok(headed(Body::from(bytes), length))
 }
 
+/// A counted lookup.
+fn look_up(shared: &Shared, key: &[u8]) -> Option<Option<Bytes>> {
+    let _passing = shared.gate.pass();
+    shared.keys.get_with(&stored(0, key), bytes_of)
+}
+
+/// Fetches from the tiers what they have of a key; false where there are no tiers.
+async fn fetched(shared: &Shared, key: &[u8]) -> bool {
+    let is_below = shared.keys.tiers().is_some() && !shared.keys.contains(&stored(0, key));
+    if is_below {
+        let key = Bytes::copy_from_slice(&stored(0, key));
+        shared.keys.clone().fetch(key, shared.flat_fields()).await;
+    }
+    is_below
+}
+
 /// Whether there is a value, and its length. Counts as nothing.
 pub(super) async fn head(State(shared): Server, uri: Uri) -> Result<Response, Wrong> {
     let key = key_of(&uri)?;
+    fetched(&shared, &key).await;
     let found = {
         let _passing = shared.gate.pass();
         shared.keys.peek_with(&stored(0, &key), |present| bytes_of(present.value).map(|bytes| bytes.len()))
@@ -100,7 +118,8 @@ pub(super) async fn put(
     let lifetime = lifetime(uri.query(), &headers)?;
     let bytes = read(body, shared.config.bulk).await?;
     let arrived = Instant::now();
-    let outcome = store(&shared, &key, bytes, lifetime);
+    let (outcome, settling) = store(&shared, &key, bytes, lifetime);
+    settled(settling).await;
     shared.keys.finished(arrived.elapsed(), 1);
     match outcome {
         Outcome::Inserted | Outcome::Replaced => Ok(StatusCode::NO_CONTENT.into_response()),
@@ -112,29 +131,46 @@ pub(super) async fn put(
     }
 }
 
-fn store(shared: &Shared, key: &[u8], bytes: Vec<u8>, lifetime: Option<Duration>) -> Outcome {
+/// Waits until the tiers have what they are to have.
+async fn settled(settling: Option<Settling>) {
+    if let Some(settling) = settling {
+        // It ends with an error where the server ends.
+        drop(settling.await);
+    }
+}
+
+fn store(
+    shared: &Shared,
+    key: &[u8],
+    bytes: Vec<u8>,
+    lifetime: Option<Duration>,
+) -> (Outcome, Option<Settling>) {
     let life =
         lifetime.map_or(Life::Default, |lifetime| Life::Until(shared.keys.now().saturating_add(lifetime)));
     let key = stored(0, key);
     let _passing = shared.gate.pass();
+    let _locked = shared.keys.lock([&*key]);
     let outcome = shared.keys.insert(&key, Value::new(bytes), life);
     shared.watches.changed(&key);
-    outcome
+    (outcome, shared.keys.changed(&key))
 }
 
 /// Removes the value.
 pub(super) async fn delete(State(shared): Server, uri: Uri) -> Result<Response, Wrong> {
     let arrived = Instant::now();
     let key = key_of(&uri)?;
-    let removed = {
+    fetched(&shared, &key).await;
+    let (removed, settling) = {
         let key = stored(0, &key);
         let _passing = shared.gate.pass();
+        let _locked = shared.keys.lock([&*key]);
         let removed = shared.keys.remove(&key).is_some();
         if removed {
             shared.watches.changed(&key);
         }
-        removed
+        (removed, shared.keys.changed(&key))
     };
+    settled(settling).await;
     shared.keys.finished(arrived.elapsed(), 1);
     if removed { Ok(StatusCode::NO_CONTENT.into_response()) } else { Err(missing()) }
 }

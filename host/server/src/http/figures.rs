@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::Server;
 use super::answer::{Json, Wrong};
+use super::tiers::{Tiers, tiers};
 use crate::events::sentence;
 use crate::server::{Shared, Stage};
 use crate::what_if::{Case, What, what_if};
@@ -46,6 +47,8 @@ pub struct Stats {
     pub latency: Latency,
     /// The cache.
     pub cache: Cache,
+    /// What is below memory; none where nothing is.
+    pub tiers: Option<Tiers>,
     /// The policy at the present size that would have hit most, among those that are followed.
     pub best_shadow: Option<Case>,
     /// Memory.
@@ -198,6 +201,7 @@ pub(super) fn figures(shared: &Shared) -> Stats {
             hit_ratio: ratio(host.hits, host.hits + host.misses),
             window_hit_ratio: snapshot.cache.window_hit_ratio(),
         },
+        tiers: tiers(shared),
         best_shadow: best_shadow(&snapshot),
         memory: Memory {
             process_bytes: snapshot.system.process_memory_bytes,

@@ -24,6 +24,7 @@ use prometheus_client::registry::{Registry, Unit};
 use super::Server;
 use super::answer::{Wrong, typed};
 use super::figures::{connections, figures};
+use super::tiers::{Tier, Tiers};
 use crate::events::Kind;
 use crate::resp::names;
 use crate::server::{Shared, Stage};
@@ -136,6 +137,7 @@ impl Collector for Figures {
         clients(&mut out, &self.0)?;
         commands(&mut out, &self.0)?;
         cache(&mut out, &self.0)?;
+        tiers(&mut out, &self.0)?;
         shadows(&mut out, &self.0)?;
         tuning(&mut out, &self.0)?;
         strategies(&mut out, &self.0)?;
@@ -251,6 +253,50 @@ fn cache(out: &mut Writer<'_>, shared: &Shared) -> fmt::Result {
         (label("policy", policy), is)
     });
     out.gauges("host_cache_policy", None, "1 for the eviction policy in force, 0 for the others", samples)
+}
+
+fn tiers(out: &mut Writer<'_>, shared: &Shared) -> fmt::Result {
+    let Some(Tiers { tiers, queued_bytes, demoted, dropped, .. }) = super::tiers::tiers(shared) else {
+        return Ok(());
+    };
+    let bytes = || Some(Unit::Bytes);
+    let of = |tier: &Tier| label("tier", &tier.tier);
+    let mut counter = |name: &str, help: &str, figure: &dyn Fn(&Tier) -> u64| {
+        out.counters(name, None, help, tiers.iter().map(|tier| (of(tier), to_f64(figure(tier)))))
+    };
+    counter("host_tier_hits", "Lookups in a tier that found their value", &|tier| tier.hits)?;
+    counter("host_tier_misses", "Lookups in a tier that did not find their value", &|tier| tier.misses)?;
+    counter("host_tier_puts", "Values that a tier has taken", &|tier| tier.puts)?;
+    counter("host_tier_evictions", "Values that went from a tier for want of room", &|tier| tier.evictions)?;
+    let help = "Operations of a tier that failed, and damage that was found";
+    counter("host_tier_errors", help, &|tier| tier.errors)?;
+    let all = || tiers.iter();
+    let written = all().filter_map(|tier| Some((of(tier), to_f64(tier.written_bytes?))));
+    out.counters("host_tier_written", bytes(), "Bytes that a tier has written to its files", written)?;
+    let admitted = all().filter_map(|tier| Some((of(tier), to_f64(tier.admitted_bytes?))));
+    out.counters("host_tier_admitted", bytes(), "Of these, bytes of values that it took", admitted)?;
+    let entries = all().map(|tier| (of(tier), to_f64(tier.entries)));
+    out.gauges("host_tier_entries", None, "Values that a tier holds", entries)?;
+    let used = all().map(|tier| (of(tier), to_f64(tier.used_bytes)));
+    out.gauges("host_tier_used", bytes(), "What a tier takes", used)?;
+    let capacity = all().map(|tier| (of(tier), to_f64(tier.capacity_bytes)));
+    out.gauges("host_tier_capacity", bytes(), "What a tier may take; 0 of a server", capacity)?;
+    let times = all().flat_map(|tier| {
+        [("0.5", tier.get_p50_us), ("0.99", tier.get_p99_us)].into_iter().filter_map(|(quantile, us)| {
+            Some((vec![("tier", tier.tier.clone()), ("quantile", quantile.to_owned())], us? * 1e-6))
+        })
+    });
+    let help = "Time of a lookup in a tier, since the start";
+    out.gauges("host_tier_lookup", Some(Unit::Seconds), help, times)?;
+    let open = all().filter_map(|tier| {
+        let asked = tier.breaker.as_deref()? == "closed";
+        Some((of(tier), if asked { 0.0 } else { 1.0 }))
+    });
+    out.gauges("host_tier_breaker_open", None, "1 while a server is not asked, because it failed", open)?;
+    out.counter("host_tier_demotions", "Values that have left memory for a tier", demoted)?;
+    let help = "Values that were dropped on their way to a tier, because too many were";
+    out.counter("host_tier_dropped", help, dropped)?;
+    out.gauge("host_tier_queue", bytes(), "What is on its way from memory to a tier", to_f64(queued_bytes))
 }
 
 fn shadows(out: &mut Writer<'_>, shared: &Shared) -> fmt::Result {

@@ -38,6 +38,10 @@ bitflags! {
         const UNSEEN = 1 << 10;
         /// It may need more memory.
         const GROWS = 1 << 11;
+        /// What it reads counts as no request.
+        const UNCOUNTED = 1 << 12;
+        /// It overwrites whatever there was.
+        const BLIND = 1 << 13;
     }
 }
 

@@ -107,6 +107,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                         }
                         stopped = Some(self.answer_pending());
                     }
+                    Some(Stopped::Fetch) => {
+                        if let Some(fetching) = self.session.take_fetching() {
+                            fetching.await;
+                        }
+                        stopped = Some(self.answer_pending());
+                    }
                     Some(Stopped::Part(_)) | None => break,
                 }
             }
@@ -178,6 +184,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
 
     /// Writes all replies, and counts the requests that they answer.
     async fn send(&mut self) -> io::Result<()> {
+        for settling in self.session.take_settling() {
+            // It ends with an error where the server ends.
+            drop(settling.await);
+        }
         let mut sent = 0;
         while sent < self.out.len() {
             let wrote = poll_fn(|cx| {

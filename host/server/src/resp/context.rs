@@ -51,6 +51,26 @@ pub(super) fn named(database: u8, stored: &[u8]) -> Option<&[u8]> {
     }
 }
 
+/// Lookups of a command that reads.
+#[derive(Clone, Copy)]
+pub(super) struct Lookup<'a> {
+    keys: &'a Keyspace,
+    /// They count already, as what they were when the tiers were asked.
+    counted: bool,
+}
+
+impl Lookup<'_> {
+    /// Reads the value of a stored key where it lies, within a lock: `read` must be short and not use the keyspace.
+    #[inline]
+    pub(super) fn read<R>(self, key: &[u8], read: impl FnOnce(&Value) -> R) -> Option<R> {
+        if self.counted {
+            self.keys.peek_with(key, |present| read(present.value))
+        } else {
+            self.keys.get_with(key, read)
+        }
+    }
+}
+
 /// What a command works with: the server, the client, and where its reply goes.
 pub(super) struct Context<'a> {
     pub(super) shared: &'a Shared,
@@ -77,10 +97,30 @@ impl<'a> Context<'a> {
         stored(self.session.database, key)
     }
 
+    /// Looks keys up for a command that reads.
+    #[inline]
+    pub(super) fn lookup(&self) -> Lookup<'a> {
+        Lookup { keys: &self.shared.keys, counted: self.session.counted }
+    }
+
     /// A stored key was changed.
     #[inline]
-    pub(super) fn changed(&self, key: &[u8]) {
+    pub(super) fn changed(&mut self, key: &[u8]) {
         self.shared.watches.changed(key);
+        self.tell_tiers(key);
+    }
+
+    /// A stored key has the value in the tiers from now on that it has in the cache, or none. The reply is sent when they have it.
+    #[inline]
+    pub(super) fn tell_tiers(&mut self, key: &[u8]) {
+        if let Some(settling) = self.shared.keys.changed(key) {
+            self.session.settling.push(settling);
+        }
+    }
+
+    /// The tiers have no key any more.
+    pub(super) fn clear_tiers(&mut self) {
+        self.session.settling.extend(self.shared.keys.clear_tiers());
     }
 
     /// Writes `OK`.

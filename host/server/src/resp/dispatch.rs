@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use parking_lot::RwLockReadGuard;
+use smallvec::SmallVec;
 
 use super::command::{self, Command, Flags};
 use super::context::Context;
@@ -99,7 +100,14 @@ pub(super) fn call(cx: &mut Context<'_>, command: &'static Command, words: &[&[u
         show(cx, words);
     }
     let before = cx.reply.len();
-    let done: Done = (command.run)(cx, words);
+    let done: Done = if cx.keys().tiers().is_some() && command.flags.contains(Flags::WRITE) {
+        // The tiers see changes of a key in the order of the cache.
+        let keys: SmallVec<[_; 2]> = command.keys_of(words).map(|key| cx.key(key)).collect();
+        let _locked = cx.keys().lock(keys.iter().map(|key| &**key));
+        (command.run)(cx, words)
+    } else {
+        (command.run)(cx, words)
+    };
     if let Err(failure) = &done {
         // Of a reply that was begun, nothing is sent.
         cx.reply.truncate(before);

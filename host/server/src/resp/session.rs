@@ -12,14 +12,19 @@ use smallvec::SmallVec;
 use super::client::Client;
 use super::context::Context;
 use super::dispatch;
+use super::fetch::{Fetch, Fetching};
 use super::pub_sub::To;
 use super::reply::{Reply, Version};
 use super::request::{Limits, Parsed, Parser, Place, ProtocolError};
 use super::watches::Mark;
 use crate::server::Shared;
+use host_runtime::Settling;
 
 /// Bytes of replies after which no further request is answered before they are sent.
 const ENOUGH: usize = 256 << 10;
+
+/// Changes that wait for tiers after which no further request is answered.
+const SETTLING: usize = 1_024;
 
 /// Requests that are read ahead.
 const AHEAD: usize = 16;
@@ -72,6 +77,14 @@ pub(crate) struct Session {
     pub(super) closing: bool,
     /// The last command's reply comes later. Nothing is answered before.
     pub(super) later: Option<Later>,
+    /// What tiers still have to do for changes. The replies are sent when it is done.
+    pub(super) settling: Vec<Settling>,
+    /// What is to be fetched before the next request is answered.
+    fetching: Option<Fetching>,
+    /// It was fetched.
+    fetched: bool,
+    /// The lookups of the request that is answered count already.
+    pub(super) counted: bool,
     /// Requests answered since [`take_answered`](Self::take_answered).
     answered: u64,
 }
@@ -99,6 +112,8 @@ pub(crate) enum Stopped {
     Part(usize),
     /// There are replies to be sent first, or one to wait for.
     Replies,
+    /// The next one needs what is in the tiers.
+    Fetch,
     /// The connection is to end.
     Closing,
 }
@@ -121,6 +136,10 @@ impl Session {
             patterns: BTreeSet::new(),
             closing: false,
             later: None,
+            settling: Vec::new(),
+            fetching: None,
+            fetched: false,
+            counted: false,
             answered: 0,
         }
     }
@@ -144,6 +163,9 @@ impl Session {
                 let places = self.read.words.get(from..to).unwrap_or_default();
                 let words: SmallVec<[&[u8]; 8]> =
                     places.iter().map(|place| bytes.get(place.clone()).unwrap_or_default()).collect();
+                if self.fetch(shared, &words) {
+                    return (done, Stopped::Fetch);
+                }
                 from = to;
                 done = end;
                 let closed = self.request(shared, &words, out, &mut passing, begun);
@@ -156,6 +178,9 @@ impl Session {
                 Some(Read::Part(missing)) => return (done, Stopped::Part(missing)),
                 Some(Read::Words(length, words)) => {
                     let words: SmallVec<[&[u8]; 8]> = words.iter().map(Vec::as_slice).collect();
+                    if self.fetch(shared, &words) {
+                        return (done, Stopped::Fetch);
+                    }
                     done += length;
                     let closed = self.request(shared, &words, out, &mut passing, begun);
                     if let Some(stopped) = self.stops(closed, out) {
@@ -205,7 +230,7 @@ impl Session {
     fn stops(&mut self, closed: bool, out: &[u8]) -> Option<Stopped> {
         let stopped = if closed || self.client.is_ended() {
             Stopped::Closing
-        } else if self.later.is_some() || out.len() > ENOUGH {
+        } else if self.later.is_some() || out.len() > ENOUGH || self.settling.len() >= SETTLING {
             Stopped::Replies
         } else {
             return None;
@@ -213,6 +238,33 @@ impl Session {
         // What was read ahead is read again.
         self.parser = Parser::default();
         Some(stopped)
+    }
+
+    /// Whether the next request has to wait for what is to be fetched from tiers. What needs no waiting is fetched here.
+    #[inline]
+    fn fetch(&mut self, shared: &Shared, words: &[&[u8]]) -> bool {
+        if shared.keys.tiers().is_none() || std::mem::take(&mut self.fetched) {
+            return false;
+        }
+        let Fetch { counted, waits } = Fetch::begin(shared, self, words);
+        self.counted = counted;
+        self.fetched = waits.is_some();
+        self.fetching = waits;
+        if self.fetched {
+            // What was read ahead is read again.
+            self.parser = Parser::default();
+        }
+        self.fetched
+    }
+
+    /// What is to be fetched before the next request is answered.
+    pub(crate) fn take_fetching(&mut self) -> Option<Fetching> {
+        self.fetching.take()
+    }
+
+    /// What is to be done before the replies are sent.
+    pub(crate) fn take_settling(&mut self) -> Vec<Settling> {
+        std::mem::take(&mut self.settling)
     }
 
     /// Answers one request, and says whether the connection is to end.
@@ -231,6 +283,7 @@ impl Session {
         let mut context = Context::new(shared, self, Reply::new(out, self.version));
         dispatch::dispatch(&mut context, words, passing, begun);
         let pushed = context.pushed;
+        self.counted = false;
         // A command on several keys has let go of it.
         if passing.is_none() {
             *passing = shared.gate.pass();

@@ -30,16 +30,20 @@ pub(crate) fn start(config: Config) -> Running {
     Running { server: Some(server), address }
 }
 
+pub(crate) fn connect(address: SocketAddr) -> Connection {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    Connection { stream, read: Vec::new() }
+}
+
 impl Running {
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     pub(crate) fn connect(&self) -> Connection {
-        let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        Connection { stream, read: Vec::new() }
+        connect(self.address)
     }
 
     /// Connections that the server has, once there are so many.

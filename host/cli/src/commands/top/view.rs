@@ -7,6 +7,7 @@ use std::time::Duration;
 use host_profile::Bytes;
 use host_server::Case;
 use host_server::http::figures::{Decided, Stats, Strategy};
+use host_server::http::tiers::Tier;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Style, Stylize as _};
@@ -68,9 +69,10 @@ impl View {
     pub(super) fn draw(&self, frame: &mut Frame<'_>) {
         let Some(seen) = &self.seen else { return };
         let strategies = u16::try_from(seen.strategies.len()).unwrap_or(u16::MAX).clamp(1, 6);
+        let figures = if seen.stats.tiers.is_some() { 10 } else { 9 };
         let rows = [
             Constraint::Length(1),
-            Constraint::Length(9),
+            Constraint::Length(figures),
             Constraint::Length(strategies.saturating_add(2)),
             Constraint::Min(3),
             Constraint::Length(1),
@@ -153,7 +155,9 @@ impl View {
             format!("cache    {} of {}", Bytes(cache.used_bytes), Bytes(cache.capacity_bytes)),
             format!("memory   {}, {} entries", Bytes(memory.process_bytes), thousands(cache.entries)),
         ];
-        frame.render_widget(Paragraph::new(lines.map(Line::from).to_vec()), rest);
+        let mut lines = lines.to_vec();
+        lines.extend(stats.tiers.as_ref().map(|tiers| tiers_line(&tiers.tiers)));
+        frame.render_widget(Paragraph::new(lines.into_iter().map(Line::from).collect::<Vec<_>>()), rest);
     }
 
     fn foot(&self, frame: &mut Frame<'_>, area: Rect) {
@@ -163,6 +167,15 @@ impl View {
         };
         frame.render_widget(line, area);
     }
+}
+
+/// What each tier finds of what it is asked for.
+fn tiers_line(all: &[Tier]) -> String {
+    let of = |tier: &Tier| match tier.breaker.as_deref() {
+        Some("open") => format!("{} not asked", tier.tier),
+        _ => format!("{} {}", tier.tier, tier.hit_ratio.map_or_else(|| "-".to_owned(), percent)),
+    };
+    format!("tiers    {}", all.iter().map(of).collect::<Vec<_>>().join(", "))
 }
 
 /// As many of the latest values as there are columns.
@@ -203,10 +216,31 @@ fn show_decisions(frame: &mut Frame<'_>, area: Rect, all: &[Decided]) {
 #[cfg(test)]
 mod tests {
     use host_server::http::figures::{Cache, Clients, Cost, Latency, Memory};
+    use host_server::http::tiers::Tiers;
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
 
     use super::*;
+
+    fn tier(name: &str, hit_ratio: f64, breaker: Option<&str>) -> Tier {
+        Tier {
+            tier: name.to_owned(),
+            breaker: breaker.map(str::to_owned),
+            hits: 0,
+            misses: 0,
+            puts: 0,
+            evictions: 0,
+            errors: 0,
+            entries: 0,
+            used_bytes: 0,
+            capacity_bytes: 0,
+            admitted_bytes: None,
+            written_bytes: None,
+            hit_ratio: Some(hit_ratio),
+            get_p50_us: None,
+            get_p99_us: None,
+        }
+    }
 
     fn seen(requests: u64, hits: u64) -> Seen {
         let case = |policy: &str, hit_ratio| Case {
@@ -258,6 +292,14 @@ mod tests {
                     hit_ratio: host_contract::number::ratio(hits, requests),
                     window_hit_ratio: None,
                 },
+                tiers: Some(Tiers {
+                    tiers: vec![tier("warm", 0.12, None), tier("remote", 0.4, Some("open"))],
+                    queued_bytes: 0,
+                    demoted: 9,
+                    dropped: 0,
+                    hits_on_the_way: 1,
+                    negative_hits: 0,
+                }),
                 best_shadow: None,
                 memory: Memory { process_bytes: 280_000_000, used_bytes: 0, limit_bytes: 0 },
                 decisions: 2,

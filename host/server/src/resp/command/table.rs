@@ -18,12 +18,16 @@ const READ: Flags = Flags::READ;
 /// Reads a part of what is there.
 const LOOK: Flags = READ.union(QUICK);
 const QUICK: Flags = Flags::FAST;
+/// Tells of a key, and does not use its value.
+const TELL: Flags = READ.union(Flags::UNCOUNTED);
+const PEEK: Flags = TELL.union(QUICK);
 const WRITE: Flags = Flags::WRITE;
 /// Changes a part of what is there.
 const CHANGE: Flags = WRITE.union(QUICK);
 const GROW: Flags = WRITE.union(Flags::GROWS);
 /// Adds to what is there.
 const PUT: Flags = GROW.union(QUICK);
+const OVERWRITE: Flags = GROW.union(Flags::BLIND);
 /// Changes several keys in one step.
 const WHOLE: Flags = GROW.union(Flags::EXCLUSIVE);
 const FLUSH: Flags = WRITE.union(Flags::EXCLUSIVE);
@@ -123,7 +127,7 @@ fn server() -> Vec<Command> {
         row("dbsize", 1, LOOK, NO_KEYS, server::dbsize, "1.0.0", "Number of keys in the database"),
         row("flushdb", -1, FLUSH, NO_KEYS, server::flushdb, "1.0.0", "Removes every key of the database"),
         row("flushall", -1, FLUSH, NO_KEYS, server::flushall, "1.0.0", "Removes every key of every database"),
-        row("memory", -2, READ, SECOND, server::memory, "4.0.0", "USAGE: what an entry counts for, bytes")
+        row("memory", -2, TELL, SECOND, server::memory, "4.0.0", "USAGE: what an entry counts for, bytes")
             .with(&["help", "usage"]),
         row("slowlog", -2, ADMIN, NO_KEYS, server::slowlog, "2.2.12", "The commands that took long")
             .with(&["get", "help", "len", "reset"]),
@@ -151,11 +155,19 @@ fn string() -> Vec<Command> {
         row("get", 2, LOOK, ONE, strings::get, "1.0.0", "The value of a key"),
         row("set", -3, GROW, ONE, strings::set, "1.0.0", "Sets a value, with conditions and a time to live"),
         row("setnx", 3, PUT, ONE, strings::setnx, "1.0.0", "Sets a value where there is none"),
-        row("setex", 4, GROW, ONE, strings::setex, "2.0.0", "Sets a value with a time to live in seconds"),
+        row(
+            "setex",
+            4,
+            OVERWRITE,
+            ONE,
+            strings::setex,
+            "2.0.0",
+            "Sets a value with a time to live in seconds",
+        ),
         row(
             "psetex",
             4,
-            GROW,
+            OVERWRITE,
             ONE,
             strings::psetex,
             "2.6.0",
@@ -176,7 +188,15 @@ fn string() -> Vec<Command> {
         row("substr", 4, READ, ONE, strings::getrange, "1.0.0", "A part of a value"),
         row("setrange", 4, GROW, ONE, strings::setrange, "2.2.0", "Overwrites a part of a value"),
         row("mget", -2, LOOK, REST, strings::mget, "1.0.0", "The values of several keys"),
-        row("mset", -3, WHOLE, PAIRS, strings::mset, "1.0.1", "Sets several values in one step"),
+        row(
+            "mset",
+            -3,
+            WHOLE.union(Flags::BLIND),
+            PAIRS,
+            strings::mset,
+            "1.0.1",
+            "Sets several values in one step",
+        ),
         row(
             "msetnx",
             -3,
@@ -203,7 +223,7 @@ fn generic() -> Vec<Command> {
     vec![
         row("del", -2, WRITE, REST, keys::del, "1.0.0", "Removes keys"),
         row("unlink", -2, CHANGE, REST, keys::del, "4.0.0", "Removes keys"),
-        row("exists", -2, LOOK, REST, keys::exists, "1.0.0", "How many of these keys there are"),
+        row("exists", -2, PEEK, REST, keys::exists, "1.0.0", "How many of these keys there are"),
         row("touch", -2, LOOK, REST, keys::touch, "3.2.1", "Counts as a use of these keys"),
         row("copy", -3, WHOLE, TWO, keys::copy, "6.2.0", "Copies a value to another key"),
         row("rename", 3, WHOLE, TWO, keys::rename, "1.0.0", "Gives a value another key"),
@@ -217,8 +237,8 @@ fn generic() -> Vec<Command> {
             "Gives a value another key, where there is none",
         ),
         row("move", 3, WHOLE, ONE, keys::move_, "1.0.0", "Gives a value to another database"),
-        row("type", 2, LOOK, ONE, keys::type_, "1.0.0", "What kind of value a key has"),
-        row("object", -2, READ, SECOND, keys::object, "2.2.3", "How a value is kept")
+        row("type", 2, PEEK, ONE, keys::type_, "1.0.0", "What kind of value a key has"),
+        row("object", -2, TELL, SECOND, keys::object, "2.2.3", "How a value is kept")
             .with(&["encoding", "freq", "help", "idletime", "refcount"]),
         row("keys", 2, READ, NO_KEYS, keys::keys, "1.0.0", "All keys that a pattern stands for"),
         row("scan", -2, READ, NO_KEYS, keys::scan, "2.8.0", "Some of the keys, and where to go on"),
@@ -243,18 +263,18 @@ fn generic() -> Vec<Command> {
             "2.6.0",
             "Sets the end of life, UNIX time in milliseconds",
         ),
-        row("expiretime", 2, LOOK, ONE, expiry::expiretime, "7.0.0", "The end of life, UNIX time in seconds"),
+        row("expiretime", 2, PEEK, ONE, expiry::expiretime, "7.0.0", "The end of life, UNIX time in seconds"),
         row(
             "pexpiretime",
             2,
-            LOOK,
+            PEEK,
             ONE,
             expiry::pexpiretime,
             "7.0.0",
             "The end of life, UNIX time in milliseconds",
         ),
-        row("ttl", 2, LOOK, ONE, expiry::ttl, "1.0.0", "The time to live that is left, seconds"),
-        row("pttl", 2, LOOK, ONE, expiry::pttl, "2.6.0", "The time to live that is left, milliseconds"),
+        row("ttl", 2, PEEK, ONE, expiry::ttl, "1.0.0", "The time to live that is left, seconds"),
+        row("pttl", 2, PEEK, ONE, expiry::pttl, "2.6.0", "The time to live that is left, milliseconds"),
         row("persist", 2, CHANGE, ONE, expiry::persist, "2.2.0", "Takes the time to live away"),
     ]
 }

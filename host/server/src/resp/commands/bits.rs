@@ -58,6 +58,6 @@ pub(in super::super) fn setbit(cx: &mut Context<'_>, words: Words<'_>) -> Done {
 pub(in super::super) fn getbit(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     let [_, name, offset] = words else { return arity("getbit") };
     let place = Place::of(offset, cx.shared.limits().bulk)?;
-    let found = cx.keys().get_with(&cx.key(name), |value| text(value).map(|bytes| place.is_set(bytes)));
+    let found = cx.lookup().read(&cx.key(name), |value| text(value).map(|bytes| place.is_set(bytes)));
     cx.flag(found.transpose()?.unwrap_or(false))
 }

@@ -25,7 +25,7 @@ fn read<R>(
 
 /// Changes the fields of a key.
 fn change<R>(
-    cx: &Context<'_>,
+    cx: &mut Context<'_>,
     name: &[u8],
     work: impl FnOnce(&mut Fields, FlatLimits) -> Result<(R, bool), Failure>,
 ) -> Result<R, Failure> {
@@ -34,7 +34,7 @@ fn change<R>(
 }
 
 /// Sets pairs of fields and values, and says how many fields are new.
-fn set_pairs(cx: &Context<'_>, words: Words<'_>, command: &str) -> Result<i64, Failure> {
+fn set_pairs(cx: &mut Context<'_>, words: Words<'_>, command: &str) -> Result<i64, Failure> {
     let [_, name, pairs @ ..] = words else { return arity(command) };
     if pairs.len() % 2 != 0 {
         return arity(command);

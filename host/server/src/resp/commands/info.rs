@@ -7,6 +7,7 @@ use super::super::command;
 use super::super::context::Context;
 use super::super::failure::Done;
 use super::host;
+use crate::http::tiers::{Tier, tiers};
 
 type Words<'w> = &'w [&'w [u8]];
 
@@ -42,6 +43,7 @@ const SECTIONS: &[(&str, bool, Section)] = &[
     ("replication", true, replication_section),
     ("cluster", true, cluster_section),
     ("host", true, host::section),
+    ("tiers", true, tiers_section),
     ("commandstats", false, commands_section),
     ("keyspace", true, keyspace_section),
 ];
@@ -102,6 +104,34 @@ fn memory_section(cx: &Context<'_>, text: &mut String) {
             ("maxmemory_policy", snapshot.cache.policy.clone()),
         ],
     );
+}
+
+fn tiers_section(cx: &Context<'_>, text: &mut String) {
+    let Some(tiers) = tiers(cx.shared) else { return lines(text, "Tiers", &[]) };
+    let of = |tier: &Tier| {
+        let mut text = format!(
+            "hits={},misses={},puts={},evictions={},errors={},entries={},used={},capacity={}",
+            tier.hits,
+            tier.misses,
+            tier.puts,
+            tier.evictions,
+            tier.errors,
+            tier.entries,
+            tier.used_bytes,
+            tier.capacity_bytes
+        );
+        for (name, figure) in [("admitted", tier.admitted_bytes), ("written", tier.written_bytes)] {
+            if let Some(bytes) = figure {
+                let _ = write!(text, ",{name}={bytes}");
+            }
+        }
+        text
+    };
+    let mut rows: Vec<(&str, String)> = tiers.tiers.iter().map(|tier| (&*tier.tier, of(tier))).collect();
+    rows.push(("demoted", tiers.demoted.to_string()));
+    rows.push(("demotions_dropped", tiers.dropped.to_string()));
+    rows.push(("demotions_queued_bytes", tiers.queued_bytes.to_string()));
+    lines(text, "Tiers", &rows);
 }
 
 fn stats_section(cx: &Context<'_>, text: &mut String) {

@@ -21,6 +21,9 @@ pub(in super::super) fn del(cx: &mut Context<'_>, words: Words<'_>) -> Done {
         if cx.keys().remove(&key).is_some() {
             removed += 1;
             cx.changed(&key);
+        } else {
+            // It may have left the cache since it was fetched.
+            cx.tell_tiers(&key);
         }
     }
     cx.integer(removed)
@@ -33,8 +36,7 @@ pub(in super::super) fn exists(cx: &mut Context<'_>, words: Words<'_>) -> Done {
 }
 
 pub(in super::super) fn touch(cx: &mut Context<'_>, words: Words<'_>) -> Done {
-    let there =
-        words.iter().skip(1).filter(|name| cx.keys().get_with(&cx.key(name), |_| ()).is_some()).count();
+    let there = words.iter().skip(1).filter(|name| cx.lookup().read(&cx.key(name), |_| ()).is_some()).count();
     cx.reply.count(there);
     Ok(())
 }
@@ -87,7 +89,7 @@ pub(in super::super) fn copy(cx: &mut Context<'_>, words: Words<'_>) -> Done {
 }
 
 /// Gives the value of a key to another one, and says whether it did. Both are stored names.
-fn rename_to(cx: &Context<'_>, (from, to): (&[u8], &[u8]), replace: bool) -> Result<bool, Failure> {
+fn rename_to(cx: &mut Context<'_>, (from, to): (&[u8], &[u8]), replace: bool) -> Result<bool, Failure> {
     let found = cx.keys().peek_with(from, |present| (present.value.clone(), present.until));
     let (value, until) = found.ok_or(Failure::NO_SUCH_KEY)?;
     if !replace && cx.keys().contains(to) {
@@ -342,7 +344,7 @@ pub(in super::super) fn randomkey(cx: &mut Context<'_>, _: Words<'_>) -> Done {
 }
 
 /// Removes every key of a database.
-pub(super) fn flush(cx: &Context<'_>, database: u8) {
+pub(super) fn flush(cx: &mut Context<'_>, database: u8) {
     let (mut found, mut cursor) = (Vec::new(), 0);
     loop {
         cursor = cx.keys().scan(cursor, PIECE, |key, _| {

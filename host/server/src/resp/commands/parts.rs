@@ -20,13 +20,13 @@ pub(super) fn read<T: Parts, R>(
     name: &[u8],
     read: impl FnOnce(&mut Context<'_>, &T) -> R,
 ) -> Result<Option<R>, Failure> {
-    let (keys, key) = (cx.keys(), cx.key(name));
-    keys.get_with(&key, |value| of(value).map(|parts| parts.with(|parts| read(cx, parts)))).transpose()
+    let (keys, key) = (cx.lookup(), cx.key(name));
+    keys.read(&key, |value| of(value).map(|parts| parts.with(|parts| read(cx, parts)))).transpose()
 }
 
 /// Changes the parts of a key, and says by `true` that it did. Without any, there is no key.
 pub(super) fn change<T: Parts, R>(
-    cx: &Context<'_>,
+    cx: &mut Context<'_>,
     name: &[u8],
     work: impl FnOnce(&mut T) -> Result<(R, bool), Failure>,
 ) -> Result<R, Failure> {

@@ -57,6 +57,8 @@ pub(in super::super) fn flushdb(cx: &mut Context<'_>, words: Words<'_>) -> Done 
         cx.shared.watches.all_changed(|key| cx.keys().contains(key));
         cx.keys().clear();
     }
+    // Which database a key below is of is not known without reading it. Those of other databases may be lost with these.
+    cx.clear_tiers();
     cx.ok()
 }
 
@@ -64,6 +66,7 @@ pub(in super::super) fn flushall(cx: &mut Context<'_>, words: Words<'_>) -> Done
     flush_mode(words)?;
     cx.shared.watches.all_changed(|key| cx.keys().contains(key));
     cx.keys().clear();
+    cx.clear_tiers();
     cx.ok()
 }
 

@@ -25,9 +25,9 @@ pub(super) fn fits(outcome: Option<Outcome>) -> Done {
 
 pub(in super::super) fn get(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     let [_, key] = words else { return arity("get") };
-    let (keys, key) = (cx.keys(), cx.key(key));
+    let (keys, key) = (cx.lookup(), cx.key(key));
     let reply = &mut cx.reply;
-    let found = keys.get_with(&key, |value| text(value).map(|bytes| reply.bulk(bytes)));
+    let found = keys.read(&key, |value| text(value).map(|bytes| reply.bulk(bytes)));
     found.unwrap_or_else(|| {
         cx.reply.null();
         Ok(())
@@ -36,7 +36,7 @@ pub(in super::super) fn get(cx: &mut Context<'_>, words: Words<'_>) -> Done {
 
 pub(in super::super) fn strlen(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     let [_, key] = words else { return arity("strlen") };
-    let length = cx.keys().get_with(&cx.key(key), |value| text(value).map(Bytes::len)).transpose()?;
+    let length = cx.lookup().read(&cx.key(key), |value| text(value).map(Bytes::len)).transpose()?;
     cx.reply.count(length.unwrap_or(0));
     Ok(())
 }
@@ -46,9 +46,9 @@ pub(in super::super) fn mget(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     cx.reply.array(names.len());
     let (before, most) = (cx.reply.len(), cx.shared.output().bytes);
     for name in names {
-        let (keys, key) = (cx.keys(), cx.key(name));
+        let (keys, key) = (cx.lookup(), cx.key(name));
         let reply = &mut cx.reply;
-        let found = keys.get_with(&key, |value| match value.content() {
+        let found = keys.read(&key, |value| match value.content() {
             // The first value may be of any length; together they may not.
             Content::Bytes(bytes) if reply.len() > before && reply.len() - before + bytes.len() > most => {
                 Err(Failure::fixed(
@@ -117,7 +117,7 @@ pub(in super::super) fn set(cx: &mut Context<'_>, words: Words<'_>) -> Done {
 
 /// Sets a value, and says whether it did and, where `get`, what was there.
 fn store(
-    cx: &Context<'_>,
+    cx: &mut Context<'_>,
     name: &[u8],
     bytes: &[u8],
     when: When,
@@ -231,9 +231,9 @@ pub(in super::super) fn getex(cx: &mut Context<'_>, words: Words<'_>) -> Done {
 pub(in super::super) fn getrange(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     let [_, name, from, to] = words else { return arity("getrange") };
     let (from, to) = (integer_of(from)?, integer_of(to)?);
-    let (keys, key) = (cx.keys(), cx.key(name));
+    let (keys, key) = (cx.lookup(), cx.key(name));
     let reply = &mut cx.reply;
-    let found = keys.get_with(&key, |value| text(value).map(|bytes| reply.bulk(part(bytes, from, to))));
+    let found = keys.read(&key, |value| text(value).map(|bytes| reply.bulk(part(bytes, from, to))));
     found.unwrap_or_else(|| {
         cx.reply.bulk(b"");
         Ok(())
@@ -301,7 +301,7 @@ pub(in super::super) fn append(cx: &mut Context<'_>, words: Words<'_>) -> Done {
 
 /// Changes the bytes of a key, whose end of life stays. Without a new value they stay as they are.
 pub(super) fn change<R>(
-    cx: &Context<'_>,
+    cx: &mut Context<'_>,
     name: &[u8],
     new: impl FnOnce(Option<&Bytes>) -> Result<(Option<Value>, R), Failure>,
 ) -> Result<R, Failure> {
@@ -349,7 +349,7 @@ pub(in super::super) fn msetnx(cx: &mut Context<'_>, words: Words<'_>) -> Done {
 }
 
 /// Nobody sees it half done: its commands close the gate.
-fn set_all(cx: &Context<'_>, pairs: &[Pair<'_>]) -> Done {
+fn set_all(cx: &mut Context<'_>, pairs: &[Pair<'_>]) -> Done {
     let mut done = Ok(());
     for (name, bytes) in pairs {
         let key = cx.key(name);

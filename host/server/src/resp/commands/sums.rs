@@ -94,7 +94,7 @@ pub(in super::super) fn lcs(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     if wanted.len && wanted.places {
         return Err(Failure::fixed("ERR If you want both the length and indexes, please just use IDX."));
     }
-    let read = |name: &[u8]| match cx.keys().get_with(&cx.key(name), |value| text(value).cloned()) {
+    let read = |name: &[u8]| match cx.lookup().read(&cx.key(name), |value| text(value).cloned()) {
         None => Ok(Bytes::new()),
         Some(Ok(bytes)) => Ok(bytes),
         Some(Err(_)) => Err(Failure::fixed("ERR The specified keys must contain string values")),
