@@ -165,6 +165,54 @@ fn who_asks_for_no_server_is_told_how_to_name_one() {
     assert!(error.starts_with("error: which server? give its address with --http ADDRESS:PORT"), "{error}");
 }
 
+/// A new certificate that stands for itself, and its key.
+fn certificate() -> (String, String) {
+    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names).unwrap();
+    (made.cert.pem(), made.signing_key.serialize_pem())
+}
+
+#[test]
+fn certificates_are_read_again_when_a_signal_or_a_changed_file_says_so_and_wrong_ones_are_refused() {
+    let folder = scratch().join("certificates");
+    std::fs::create_dir_all(&folder).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
+    let (cert, key) = certificate();
+    write("server.pem", &cert);
+    write("server.key", &key);
+    let text = "serve.tls-cert = \"certificates/server.pem\"\nserve.tls-key = \"certificates/server.key\"\n";
+    let file = profile("tls.toml", text);
+    let mut serving = Serving::start(&file, &[]);
+    serving.wait_for("for clients of Redis, over TLS");
+    serving.wait_for("for HTTP, over TLS");
+    let (http, pem) = (serving.http.clone(), folder.join("server.pem"));
+    let ready = |arguments: &[&str]| {
+        let status = succeed(["status", "--json", "--http"].iter().chain(arguments));
+        serde_json::from_str::<Value>(&status).unwrap()["stats"]["ready"] == true
+    };
+    assert!(ready(&[&http, "--ca", pem.to_str().unwrap()]));
+    // The settings of the server name its certificate.
+    assert!(ready(&[&http, "--profile", file.to_str().unwrap()]));
+    let error = fail(1, ["status", "--http", &http]);
+    assert!(error.contains("this address speaks TLS"), "{error}");
+    let (cert, key) = certificate();
+    write("server.pem", &cert);
+    let text = serving.wait_for("the certificates are not taken, and those before stand");
+    assert!(text.contains("server.pem changed: ") && text.contains("serve.tls-key = "), "{text}");
+    write("server.key", &key);
+    let text = serving.wait_for("the certificates were read again");
+    assert!(text.contains("server.key changed: "), "{text}");
+    assert!(ready(&[&http, "--ca", pem.to_str().unwrap()]));
+    serving.signal("-HUP");
+    serving.wait_for("SIGHUP: the certificates were read again");
+    assert_eq!(serving.end(), Some(0));
+    let pem = pem.to_str().unwrap();
+    let error = fail(1, ["serve", "--check", "--profile", "small", "--tls-cert", pem]);
+    assert!(error.contains("serve.tls-cert is set and serve.tls-key is not"), "{error}");
+    let error = fail(1, ["serve", "--check", "--profile", "small", "--tls-cert", pem, "--tls-key", pem]);
+    assert!(error.contains("serve.tls-key = ") && error.contains("there is no private key in it"), "{error}");
+}
+
 /// The commands of the page, against a server on another port, with the password that the page has.
 #[test]
 fn every_command_of_the_page_on_http_does_what_the_page_says() {
