@@ -11,15 +11,17 @@ use serde_json::Value;
 use crate::support::{fail, host, repository, scratch, succeed};
 
 /// A running `host serve`, and what it prints.
-struct Serving {
+pub(crate) struct Serving {
     child: Child,
     said: Arc<Mutex<Vec<String>>>,
     http: String,
+    /// Where clients of Redis connect.
+    pub(crate) redis: String,
 }
 
 impl Serving {
     /// Starts it with free ports, under a profile.
-    fn start(profile: &Path, more: &[&str]) -> Self {
+    pub(crate) fn start(profile: &Path, more: &[&str]) -> Self {
         let mut child = host()
             .args(["serve", "--resp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--profile"])
             .arg(profile)
@@ -33,6 +35,7 @@ impl Serving {
         let mut serving = Self {
             said: Arc::clone(&said),
             http: String::new(),
+            redis: String::new(),
             child: {
                 let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
                 let readers: [Box<dyn std::io::Read + Send>; 2] = [Box::new(out), Box::new(err)];
@@ -47,13 +50,14 @@ impl Serving {
                 child
             },
         };
-        let line = serving.wait_for("for HTTP");
-        serving.http = line.split(' ').nth(2).unwrap().to_owned();
+        let address = |line: String| line.split(' ').nth(2).unwrap().to_owned();
+        serving.redis = address(serving.wait_for("for clients of Redis"));
+        serving.http = address(serving.wait_for("for HTTP"));
         serving
     }
 
     /// The first line with this text, as soon as it is printed.
-    fn wait_for(&mut self, text: &str) -> String {
+    pub(crate) fn wait_for(&mut self, text: &str) -> String {
         loop {
             let found = self.said.lock().unwrap().iter().find(|line| line.contains(text)).cloned();
             if let Some(line) = found {
@@ -65,17 +69,30 @@ impl Serving {
         }
     }
 
-    fn signal(&self, name: &str) {
+    /// Lines with this text, so far.
+    pub(crate) fn said(&self, text: &str) -> u64 {
+        let count = self.said.lock().unwrap().iter().filter(|line| line.contains(text)).count();
+        u64::try_from(count).unwrap()
+    }
+
+    /// Bytes that the process has in memory.
+    pub(crate) fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
 
-    fn end(mut self) -> Option<i32> {
+    pub(crate) fn end(mut self) -> Option<i32> {
         self.signal("-TERM");
         self.child.wait().unwrap().code()
     }
 
-    fn status(&self) -> Value {
+    pub(crate) fn status(&self) -> Value {
         serde_json::from_str(&succeed(["status", "--json", "--http", &self.http])).unwrap()
     }
 }
@@ -88,7 +105,7 @@ impl Drop for Serving {
 }
 
 /// A profile that is a file of its own, so that it can be changed.
-fn profile(name: &str, text: &str) -> PathBuf {
+pub(crate) fn profile(name: &str, text: &str) -> PathBuf {
     let path = scratch().join(name);
     std::fs::write(&path, format!("base = \"small\"\n{text}")).unwrap();
     path
