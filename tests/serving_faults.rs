@@ -5,6 +5,8 @@
 //! All of it is printed as a table by
 //!
 //!     cargo test -p host --test whole serving_faults -- --ignored --nocapture
+//!
+//! `docs/faults.md` has it.
 
 mod clients;
 mod load;

@@ -74,7 +74,7 @@ pub(super) fn components_that_fail() -> Row {
     let load = load.end();
     assert_eq!(serving.end(), Some(0));
     let times = u64::try_from(faults.len()).unwrap();
-    let note = "each is on the ledger in the words of the table of [faults](faults.md)".to_owned();
+    let note = "each is on the ledger in the words of the table above".to_owned();
     Row { fault: "components that trap, loop, allocate, or are broken", times, load, note }
 }
 
