@@ -42,6 +42,7 @@ Examples:
   host serve --set cache.capacity=1GB --ledger serve.jsonl
   HOST_SERVE_PASSWORD=... host serve --resp 0.0.0.0:6380 --tls-cert server.pem --tls-key server.key
   redis-cli -p 6380 HOST.WHATIF
+  redis-cli -p 6380 HOST.WHATIF policy PREFIX session:
 ")]
 pub(crate) struct Serve {
     /// Address for clients of Redis; the same as `--set serve.resp=ADDRESS`.
