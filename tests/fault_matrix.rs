@@ -15,8 +15,9 @@ use serde_json::Value;
 
 use crate::documents::one;
 use crate::support::{host, ledger, of_type, repository, trace};
-use expected::{Kind, Row};
-use rows::ROWS;
+pub(crate) use bytes::strategy;
+pub(crate) use expected::{Kind, Row};
+pub(crate) use rows::{MUCH, ROWS};
 
 const COMMAND: &str = "HOST_REWRITE=1 cargo test -p host --test whole fault_matrix";
 
@@ -36,7 +37,7 @@ fn each_row(what: &str, check: impl Fn(&Row)) {
 }
 
 /// Whether one of the texts is what is expected, the folder and the digest aside.
-fn said(expected: &str, dir: &Path, texts: impl IntoIterator<Item = String>) -> bool {
+pub(crate) fn said(expected: &str, dir: &Path, texts: impl IntoIterator<Item = String>) -> bool {
     texts.into_iter().any(|text| one(expected, &plain(&text, dir)))
 }
 

@@ -58,6 +58,8 @@ mod scenarios;
 #[cfg(test)]
 mod serving;
 #[cfg(test)]
+mod serving_faults;
+#[cfg(test)]
 mod shadow_mode;
 #[cfg(test)]
 mod simulator;

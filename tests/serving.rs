@@ -11,15 +11,17 @@ use serde_json::Value;
 use crate::support::{fail, host, repository, scratch, succeed};
 
 /// A running `host serve`, and what it prints.
-struct Serving {
+pub(crate) struct Serving {
     child: Child,
     said: Arc<Mutex<Vec<String>>>,
     http: String,
+    /// Where clients of Redis connect.
+    pub(crate) redis: String,
 }
 
 impl Serving {
     /// Starts it with free ports, under a profile.
-    fn start(profile: &Path, more: &[&str]) -> Self {
+    pub(crate) fn start(profile: &Path, more: &[&str]) -> Self {
         let mut child = host()
             .args(["serve", "--resp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--profile"])
             .arg(profile)
@@ -33,6 +35,7 @@ impl Serving {
         let mut serving = Self {
             said: Arc::clone(&said),
             http: String::new(),
+            redis: String::new(),
             child: {
                 let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
                 let readers: [Box<dyn std::io::Read + Send>; 2] = [Box::new(out), Box::new(err)];
@@ -47,13 +50,14 @@ impl Serving {
                 child
             },
         };
-        let line = serving.wait_for("for HTTP");
-        serving.http = line.split(' ').nth(2).unwrap().to_owned();
+        let address = |line: String| line.split(' ').nth(2).unwrap().to_owned();
+        serving.redis = address(serving.wait_for("for clients of Redis"));
+        serving.http = address(serving.wait_for("for HTTP"));
         serving
     }
 
     /// The first line with this text, as soon as it is printed.
-    fn wait_for(&mut self, text: &str) -> String {
+    pub(crate) fn wait_for(&mut self, text: &str) -> String {
         loop {
             let found = self.said.lock().unwrap().iter().find(|line| line.contains(text)).cloned();
             if let Some(line) = found {
@@ -65,17 +69,30 @@ impl Serving {
         }
     }
 
-    fn signal(&self, name: &str) {
+    /// Lines with this text, so far.
+    pub(crate) fn said(&self, text: &str) -> u64 {
+        let count = self.said.lock().unwrap().iter().filter(|line| line.contains(text)).count();
+        u64::try_from(count).unwrap()
+    }
+
+    /// Bytes that the process has in memory.
+    pub(crate) fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
 
-    fn end(mut self) -> Option<i32> {
+    pub(crate) fn end(mut self) -> Option<i32> {
         self.signal("-TERM");
         self.child.wait().unwrap().code()
     }
 
-    fn status(&self) -> Value {
+    pub(crate) fn status(&self) -> Value {
         serde_json::from_str(&succeed(["status", "--json", "--http", &self.http])).unwrap()
     }
 }
@@ -88,7 +105,7 @@ impl Drop for Serving {
 }
 
 /// A profile that is a file of its own, so that it can be changed.
-fn profile(name: &str, text: &str) -> PathBuf {
+pub(crate) fn profile(name: &str, text: &str) -> PathBuf {
     let path = scratch().join(name);
     std::fs::write(&path, format!("base = \"small\"\n{text}")).unwrap();
     path
@@ -163,6 +180,54 @@ fn a_check_says_where_a_server_would_listen() {
 fn who_asks_for_no_server_is_told_how_to_name_one() {
     let error = fail(1, ["status", "--profile", "small"]);
     assert!(error.starts_with("error: which server? give its address with --http ADDRESS:PORT"), "{error}");
+}
+
+/// A new certificate that stands for itself, and its key.
+fn certificate() -> (String, String) {
+    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names).unwrap();
+    (made.cert.pem(), made.signing_key.serialize_pem())
+}
+
+#[test]
+fn certificates_are_read_again_when_a_signal_or_a_changed_file_says_so_and_wrong_ones_are_refused() {
+    let folder = scratch().join("certificates");
+    std::fs::create_dir_all(&folder).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
+    let (cert, key) = certificate();
+    write("server.pem", &cert);
+    write("server.key", &key);
+    let text = "serve.tls-cert = \"certificates/server.pem\"\nserve.tls-key = \"certificates/server.key\"\n";
+    let file = profile("tls.toml", text);
+    let mut serving = Serving::start(&file, &[]);
+    serving.wait_for("for clients of Redis, over TLS");
+    serving.wait_for("for HTTP, over TLS");
+    let (http, pem) = (serving.http.clone(), folder.join("server.pem"));
+    let ready = |arguments: &[&str]| {
+        let status = succeed(["status", "--json", "--http"].iter().chain(arguments));
+        serde_json::from_str::<Value>(&status).unwrap()["stats"]["ready"] == true
+    };
+    assert!(ready(&[&http, "--ca", pem.to_str().unwrap()]));
+    // The settings of the server name its certificate.
+    assert!(ready(&[&http, "--profile", file.to_str().unwrap()]));
+    let error = fail(1, ["status", "--http", &http]);
+    assert!(error.contains("this address speaks TLS"), "{error}");
+    let (cert, key) = certificate();
+    write("server.pem", &cert);
+    let text = serving.wait_for("the certificates are not taken, and those before stand");
+    assert!(text.contains("server.pem changed: ") && text.contains("serve.tls-key = "), "{text}");
+    write("server.key", &key);
+    let text = serving.wait_for("the certificates were read again");
+    assert!(text.contains("server.key changed: "), "{text}");
+    assert!(ready(&[&http, "--ca", pem.to_str().unwrap()]));
+    serving.signal("-HUP");
+    serving.wait_for("SIGHUP: the certificates were read again");
+    assert_eq!(serving.end(), Some(0));
+    let pem = pem.to_str().unwrap();
+    let error = fail(1, ["serve", "--check", "--profile", "small", "--tls-cert", pem]);
+    assert!(error.contains("serve.tls-cert is set and serve.tls-key is not"), "{error}");
+    let error = fail(1, ["serve", "--check", "--profile", "small", "--tls-cert", pem, "--tls-key", pem]);
+    assert!(error.contains("serve.tls-key = ") && error.contains("there is no private key in it"), "{error}");
 }
 
 /// The commands of the page, against a server on another port, with the password that the page has.

@@ -24,4 +24,4 @@ pub use host_policy::{
     self as policy, Policy, PolicyFactory, RegisterError, Registry, Slot, UnknownPolicy, builtin,
 };
 pub use packed::{Packed, PackedValue};
-pub use shadow::{Estimate, SampleTap, ShadowState, Shadows};
+pub use shadow::{Estimate, GroupEstimate, Groups, SampleTap, ShadowState, Shadows};

@@ -43,16 +43,19 @@ mod adopted;
 #[cfg(test)]
 mod alone;
 mod arm;
+mod groups;
 mod rate;
 mod rows;
 mod tap;
 
 pub(crate) use adopted::Adopted;
 pub use adopted::ShadowState;
+pub use groups::{GroupEstimate, Groups};
 pub use tap::SampleTap;
 
 use crate::index::NIL;
 use arm::{Arm, Asked, arm};
+use groups::Counts;
 use host_policy::PolicyFactory;
 use rate::{MIN_WEIGHED, Rate};
 use rows::Rows;
@@ -100,6 +103,10 @@ struct Shadow {
     since: f64,
     misses: u64,
     missed_weight: u64,
+    /// Of each group.
+    group_misses: Counts,
+    /// Followed requests of each group when it began, or when the group did.
+    group_since: Counts,
     arm: Box<dyn Arm>,
 }
 
@@ -127,6 +134,8 @@ pub struct Shadows {
     rate: Rate,
     /// Requests that were followed, those that wait not counted.
     followed: u64,
+    /// Those of each group.
+    grouped: Counts,
     /// Requests that were to be expected.
     expected: f64,
     /// Requests that were offered to the tap when it was drained last.
@@ -183,6 +192,7 @@ impl Shadows {
             factors: factors.to_vec(),
             rate: Rate::new(mean_weight_hint, real(capacity) * smallest(factors)),
             followed: 0,
+            grouped: Counts::default(),
             expected: 0.0,
             offered: 0,
             waiting: Vec::with_capacity(BATCH),
@@ -202,14 +212,14 @@ impl Shadows {
     pub fn feed(&mut self, id: u64, weight: u64) {
         self.expected += self.sampling_rate();
         if self.rate.threshold().follows(id) {
-            self.sample(id, weight);
+            self.sample(id, weight, Groups::NONE);
         }
     }
 
     /// A followed request. It waits until there are enough for a batch, or somebody wants to know.
     #[inline]
-    fn sample(&mut self, id: u64, weight: u64) {
-        self.waiting.push(Asked { id, weight: weight.max(1), row: NIL });
+    fn sample(&mut self, id: u64, weight: u64, groups: Groups) {
+        self.waiting.push(Asked { id, weight: weight.max(1), row: NIL, groups });
         if self.waiting.len() >= self.due {
             self.settle();
         }
@@ -222,10 +232,11 @@ impl Shadows {
         }
         for asked in &mut self.waiting {
             asked.row = self.rows.of(asked.id);
+            self.grouped.add(asked.groups);
         }
         let largest = largest(&self.factors);
         for (number, shadow) in self.shadows.iter_mut().enumerate() {
-            let missed = shadow.arm.access(&mut self.rows, &self.waiting);
+            let missed = shadow.arm.access(&mut self.rows, &self.waiting, &mut shadow.group_misses);
             shadow.misses += missed.requests;
             shadow.missed_weight = shadow.missed_weight.saturating_add(missed.weight);
             if number == largest {
@@ -274,6 +285,29 @@ impl Shadows {
         self.shadows.iter().map(estimate).collect()
     }
 
+    /// What every shadow has seen of a group of keys, in the order of the [estimates](Self::estimates).
+    pub fn group_estimates(&mut self, number: u32) -> Vec<GroupEstimate> {
+        self.settle();
+        let estimate = |shadow: &Shadow| GroupEstimate {
+            policy: shadow.policy.clone(),
+            factor: shadow.factor,
+            capacity: scaled(self.capacity, shadow.factor),
+            sampling_rate: self.sampling_rate(),
+            requests: self.grouped.get(number) - shadow.group_since.get(number),
+            misses: shadow.group_misses.get(number),
+        };
+        self.shadows.iter().map(estimate).collect()
+    }
+
+    /// Counts a group anew from here: its number stands for other keys than before.
+    pub fn begin_group(&mut self, number: u32) {
+        self.settle();
+        for shadow in &mut self.shadows {
+            shadow.group_misses.set(number, 0);
+            shadow.group_since.set(number, self.grouped.get(number));
+        }
+    }
+
     /// The policies that are followed, in the order of the [estimates](Self::estimates).
     pub fn policies(&self) -> Vec<PolicyFactory> {
         let each = self.shadows.iter().step_by(self.factors.len().max(1));
@@ -305,6 +339,8 @@ impl Shadows {
                 since: self.expected,
                 misses: 0,
                 missed_weight: 0,
+                group_misses: Counts::default(),
+                group_since: self.grouped,
                 arm: arm(policy, 1, &mut self.rows),
             }));
         }

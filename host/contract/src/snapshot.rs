@@ -124,7 +124,7 @@ impl Cache {
 }
 
 /// What a miniature cache says of a setting.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each field is documented, with its unit, in wit/metrics.wit")]
 pub struct Shadow {
     pub policy: String,

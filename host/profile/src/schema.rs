@@ -19,7 +19,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// The keys that belong to no dial. Caches are measured in megabytes; the floor of the cap only excludes slips of the
 /// unit.
-const OTHERS: [Key; 80] = [
+const OTHERS: [Key; 83] = [
     key("summary", Kind::Text),
     key("optimise", Kind::Choice(&["throughput", "latency", "memory", "bandwidth"])),
     bound("memory.cap", Kind::Bytes(1_000, 1_000_000_000_000_000)),
@@ -90,6 +90,9 @@ const OTHERS: [Key; 80] = [
     key("serve.resp", Kind::Text),
     key("serve.unix", Kind::Text),
     key("serve.http", Kind::Text),
+    key("serve.tls-cert", Kind::Text),
+    key("serve.tls-key", Kind::Text),
+    key("serve.tls-client-ca", Kind::Text),
     key("serve.password", Kind::Text),
     key("serve.threads", Kind::Count(0, 1_024)),
     key("serve.max-clients", Kind::Count(1, 1_000_000)),

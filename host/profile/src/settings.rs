@@ -69,6 +69,12 @@ pub struct ServeSettings {
     pub unix: Option<PathBuf>,
     /// Address for HTTP.
     pub http: Option<String>,
+    /// Certificate of the server, in PEM.
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key, in PEM.
+    pub tls_key: Option<PathBuf>,
+    /// Certificates that those of clients have to be signed with, in PEM.
+    pub tls_client_ca: Option<PathBuf>,
     /// What clients have to give first; empty: nothing.
     pub password: String,
     /// Threads that serve; 0: one for each core.

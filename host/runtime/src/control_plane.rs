@@ -119,7 +119,9 @@ impl ControlPlane {
     pub(crate) fn feed(&mut self, plane: &DataPlane) {
         if let (Some(tap), Some(shadows)) = (&plane.tap, &mut self.shadows) {
             let stats = self.cache.stats();
+            plane.prefixes.before_samples(shadows);
             tap.drain_into(shadows, stats.hits + stats.misses);
+            plane.prefixes.after_samples();
         }
     }
 
@@ -302,6 +304,9 @@ impl ControlPlane {
         // Together with the time: what follows takes milliseconds, in which requests go on to finish.
         let finished = plane.metrics.count();
         self.feed(plane);
+        if let Some(shadows) = &mut self.shadows {
+            plane.prefixes.look(shadows);
+        }
         let cache = self.cache.stats();
         self.note_failed(&cache);
         let (system, mut gauges) = self.machine.sample();

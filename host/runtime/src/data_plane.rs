@@ -11,11 +11,12 @@ use std::thread::Thread;
 use std::time::Duration;
 
 use ahash::RandomState;
-use host_cache::{Cache, SampleTap};
+use host_cache::{Cache, Groups, SampleTap};
 use host_prefetch::Prefetcher;
 
 use crate::access_log::Position;
 use crate::key::Key;
+use crate::prefixes::Prefixes;
 use crate::request_metrics::RequestMetrics;
 use crate::tiers::Tiers;
 use crate::value::{Value, Weighing};
@@ -31,6 +32,8 @@ pub(crate) struct DataPlane {
     pub(crate) metrics: RequestMetrics,
     /// The way to the shadows; none where there are none, and in virtual time, where they are fed at once.
     pub(crate) tap: Option<SampleTap>,
+    /// Keys that are looked at apart.
+    pub(crate) prefixes: Prefixes,
     pub(crate) trigger: TickTrigger,
     /// Where values are that the cache does not hold.
     pub(crate) tiers: Option<Arc<Tiers>>,
@@ -73,20 +76,29 @@ impl DataPlane {
         let weight = self.weight(&arrival.key, value);
         // The log has 32 bits for it: 4 GiB and more count as the largest.
         self.metrics.accesses.served(arrival.position, u32::try_from(weight).unwrap_or(u32::MAX), hit);
-        self.weighed(|| self.cache.id(&arrival.key), weight, hit);
+        let groups = || self.prefixes.groups(arrival.key.bytes());
+        self.weighed(|| self.cache.id(&arrival.key), weight, hit, groups);
         if !hit {
             self.prefetcher.missed(arrival.key.number());
         }
     }
 
     /// Counts what a request missed, and tells the shadows of it, once it is known what the entry weighs. They know its key by
-    /// the id that the cache's own policy knows it by, so that the cache can take over what a shadow has learnt.
-    pub(crate) fn weighed(&self, id: impl FnOnce() -> u64, weight: u64, hit: bool) {
+    /// the id that the cache's own policy knows it by, so that the cache can take over what a shadow has learnt; which groups
+    /// it belongs to, they ask only where they follow it.
+    #[inline]
+    pub(crate) fn weighed(
+        &self,
+        id: impl FnOnce() -> u64,
+        weight: u64,
+        hit: bool,
+        groups: impl FnOnce() -> Groups,
+    ) {
         if !hit {
             self.metrics.missed(weight);
         }
         if let Some(tap) = &self.tap {
-            tap.offer(id(), weight);
+            tap.offer_in(id(), weight, groups);
         }
     }
 

@@ -29,6 +29,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use host_cache::Outcome;
 use host_contract::Snapshot;
+use host_contract::snapshot::Shadow;
 use host_control::ledger::Record;
 use host_executor::Executor;
 use parking_lot::Mutex;
@@ -44,6 +45,7 @@ use crate::ledger::{Ledger, Subscription};
 use crate::live::Live;
 use crate::options::Options;
 use crate::origin::OriginError;
+use crate::prefixes::PrefixError;
 use crate::report::Warming;
 use crate::tuning::{Tuner, Tuning};
 use crate::value::Value;
@@ -193,6 +195,23 @@ impl Host {
     #[must_use]
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.latest.load_full()
+    }
+
+    /// What the shadows say of the requests for keys that begin with `prefix`, as of the last tick: as the snapshot has it of all
+    /// requests, without figures of a window. The first call for a prefix begins to watch it, and answers none, as do others
+    /// before the next tick. Requests before that count for nothing.
+    ///
+    /// Misses are divided by the requests of the prefix that were followed. Numbered keys have no prefix.
+    ///
+    /// # Errors
+    /// [`PrefixError`]: 16 are watched already, or it has no byte or more than 1,024.
+    pub fn watch_prefix(&self, prefix: &[u8]) -> Result<Option<Vec<Shadow>>, PrefixError> {
+        self.live.plane.prefixes.watch(prefix)
+    }
+
+    /// Watches a prefix no more. False where it was not watched.
+    pub fn forget_prefix(&self, prefix: &[u8]) -> bool {
+        self.live.plane.prefixes.forget(prefix)
     }
 
     /// What tuning does and costs, as of the last tick or command. Waits for neither.

@@ -40,6 +40,14 @@ impl Key {
         }
     }
 
+    /// Its bytes; a number has none.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Number(_) => &[],
+            Self::Bytes(bytes) => bytes,
+        }
+    }
+
     /// What it counts for beside its value in a cache whose capacity is in bytes: the bytes that it takes beside its
     /// place in the table. A number takes none.
     #[must_use]

@@ -69,7 +69,7 @@ impl Keyspace {
         // The log has 32 bits for it: 4 GiB and more count as the largest.
         plane.metrics.accesses.served(position, u32::try_from(weight).unwrap_or(u32::MAX), found.is_some());
         if found.is_some() {
-            plane.weighed(|| id, weight, true);
+            plane.weighed(|| id, weight, true, || plane.prefixes.groups(key.0));
         }
         found
     }
@@ -139,7 +139,7 @@ impl Keyspace {
         plane.before_evicting();
         let outcome = plane.cache.insert_until_by_id(id, Key::from(key), value, life);
         if outcome == Outcome::Inserted {
-            plane.weighed(|| id, weight, false);
+            plane.weighed(|| id, weight, false, || plane.prefixes.groups(key));
         }
         outcome
     }
@@ -165,7 +165,8 @@ impl Keyspace {
             (change, result)
         });
         if outcome == Some(Outcome::Inserted) {
-            plane.weighed(|| plane.cache.id(&ByteKey(key)), plane.weight_of_bytes(key, weight), false);
+            let (id, weight) = (|| plane.cache.id(&ByteKey(key)), plane.weight_of_bytes(key, weight));
+            plane.weighed(id, weight, false, || plane.prefixes.groups(key));
         }
         (result, outcome)
     }

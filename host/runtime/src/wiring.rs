@@ -21,6 +21,7 @@ use crate::ledger::Ledger;
 use crate::modelled::Modelled;
 use crate::options::Scope;
 use crate::policies::Policies;
+use crate::prefixes::Prefixes;
 use crate::ranges::{loop_config, prefetches, ranges};
 use crate::request_metrics::RequestMetrics;
 use crate::rule_book::Rules;
@@ -224,8 +225,8 @@ impl Parts {
         };
         control.begin(&settings.profile, workload);
         let metrics = RequestMetrics::default();
-        let plane =
-            DataPlane { cache, weighing, prefetcher, metrics, tap, trigger: TickTrigger::new(every), tiers };
+        let (prefixes, trigger) = (Prefixes::default(), TickTrigger::new(every));
+        let plane = DataPlane { cache, weighing, prefetcher, metrics, tap, prefixes, trigger, tiers };
         Ok(Self { plane, control })
     }
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use subtle::ConstantTimeEq;
 
+use crate::tls::TlsFiles;
+
 /// A password. It is not printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Password(String);
@@ -38,6 +40,8 @@ pub struct Config {
     pub unix: Option<PathBuf>,
     /// Address for figures, events and values over HTTP; none: no HTTP.
     pub http: Option<String>,
+    /// With these, every address speaks TLS, and the socket by its path does not.
+    pub tls: Option<TlsFiles>,
     /// What clients have to give before anything else.
     pub password: Option<Password>,
     /// Threads that serve; at least 1.
@@ -66,6 +70,7 @@ impl Default for Config {
             resp: Some("127.0.0.1:6380".to_owned()),
             unix: None,
             http: None,
+            tls: None,
             password: None,
             threads: 1,
             clients: 10_000,

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::tls::TlsError;
+
 /// Why a server cannot begin to listen.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -36,6 +38,9 @@ pub enum ServeError {
         /// What the system said.
         cause: io::Error,
     },
+    /// Certificate or key is of no use.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// There is nothing to listen on.
     #[error("nothing to listen on: set serve.resp, serve.unix or serve.http")]
     Nowhere,

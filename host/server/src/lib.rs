@@ -11,9 +11,11 @@ pub mod resp;
 mod events;
 mod listener;
 mod server;
+mod tls;
 mod what_if;
 
 pub use config::{Config, Password};
 pub use error::ServeError;
 pub use server::{Listening, Server, Shared};
+pub use tls::{TlsError, TlsFiles, Trust};
 pub use what_if::Case;

@@ -8,12 +8,14 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 
 use crate::config::Config;
 use crate::error::ServeError;
+use crate::resp::client::Client;
 use crate::resp::connection;
-use crate::server::Shared;
+use crate::server::{Shared, Stage};
+use crate::tls::{farewell, turn_away};
 
 /// Keys of the addresses.
 pub(crate) const RESP: &str = "serve.resp";
@@ -22,6 +24,9 @@ const UNIX: &str = "serve.unix";
 
 /// How long to wait after the system could not accept a connection: for want of files, most often.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// What a client reads that speaks no TLS where TLS is spoken.
+const NO_TLS: &[u8] = b"-ERR this address speaks TLS: connect with TLS, as redis-cli --tls does\r\n";
 
 /// Binds an address. One that other machines can reach needs a password.
 ///
@@ -71,7 +76,12 @@ pub(crate) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "no nodelay");
                 }
-                greet(stream, &shared, from.to_string(), local.clone(), false);
+                let (from, local) = (from.to_string(), local.clone());
+                if shared.tls.is_some() {
+                    greet_encrypted(stream, &shared, from, local);
+                } else {
+                    greet(stream, &shared, from, local, false);
+                }
             }
             Err(error) => pause(&error).await,
         }
@@ -101,27 +111,67 @@ where
 {
     shared.statistics.connections.fetch_add(1, Ordering::Relaxed);
     let room = shared.room_beside_http();
-    let client = room.and_then(|room| {
-        let client = shared.clients.enter(from.clone(), local, unix, shared.config.clients)?;
-        Some((client, room))
-    });
+    let client = room.and_then(|room| Some((enter(shared, from.clone(), local, unix)?, room)));
     match client {
         Some((client, room)) => {
             let shared = Arc::clone(shared);
             tokio::spawn(async move {
-                tracing::debug!(client = from, "a client of Redis has connected");
-                connection::serve(stream, shared, client).await;
-                tracing::debug!(client = from, "a client of Redis has gone");
+                serve(stream, shared, client, &from).await;
                 drop(room);
             });
         }
         None => {
-            shared.statistics.turned_away.fetch_add(1, Ordering::Relaxed);
-            tracing::debug!(client = from, most = shared.config.clients, "turned away: too many clients");
+            too_many(shared, &from);
             tokio::spawn(async move {
                 // Whether it reads why is its own affair.
                 drop(stream.write_all(b"-ERR max number of clients reached\r\n").await);
             });
         }
     }
+}
+
+/// As [`greet`], over TLS. The place is taken before the handshake, and the client is one of the clients after it. One that is
+/// turned away because there are too many is not told why: a handshake for that would cost more than serving it.
+fn greet_encrypted(stream: TcpStream, shared: &Arc<Shared>, from: String, local: String) {
+    shared.statistics.connections.fetch_add(1, Ordering::Relaxed);
+    let Some(room) = shared.room_beside_http() else { return too_many(shared, &from) };
+    let shared = Arc::clone(shared);
+    tokio::spawn(async move {
+        let Some(tls) = &shared.tls else { return };
+        match tls.accept(stream).await {
+            Ok(mut stream) => {
+                let Some(client) = enter(&shared, from.clone(), local, false) else {
+                    return too_many(&shared, &from);
+                };
+                // Whoever ends all clients has not seen this one where it came later.
+                if shared.stage() >= Stage::Draining {
+                    client.end();
+                }
+                serve(&mut stream, Arc::clone(&shared), client, &from).await;
+                farewell(&mut stream).await;
+            }
+            Err(failed) => turn_away(failed, &from, NO_TLS).await,
+        }
+        drop(room);
+    });
+}
+
+fn enter(shared: &Shared, from: String, local: String, unix: bool) -> Option<Arc<Client>> {
+    shared.clients.enter(from, local, unix, shared.config.clients)
+}
+
+fn too_many(shared: &Shared, from: &str) {
+    shared.statistics.turned_away.fetch_add(1, Ordering::Relaxed);
+    tracing::debug!(client = from, most = shared.config.clients, "turned away: too many clients");
+}
+
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    shared: Arc<Shared>,
+    client: Arc<Client>,
+    from: &str,
+) {
+    tracing::debug!(client = from, "a client of Redis has connected");
+    connection::serve(stream, shared, client).await;
+    tracing::debug!(client = from, "a client of Redis has gone");
 }

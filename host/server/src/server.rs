@@ -28,6 +28,7 @@ use crate::resp::slow_log::SlowLog;
 use crate::resp::statistics::Statistics;
 use crate::resp::watches::Watches;
 use crate::resp::{Gate, count};
+use crate::tls::{Tls, TlsError};
 
 /// How often clients that have been idle for too long are looked for.
 const IDLE: Duration = Duration::from_secs(1);
@@ -69,6 +70,8 @@ pub struct Shared {
     pub(crate) statistics: Statistics,
     pub(crate) http: http::Statistics,
     pub(crate) events: Events,
+    /// What encrypts the connections of TCP.
+    pub(crate) tls: Option<Tls>,
     pub(crate) random: Mutex<Pcg64>,
     pub(crate) started: Instant,
     /// Up to what the fields of a value lie flat.
@@ -87,7 +90,7 @@ pub struct Shared {
 }
 
 impl Shared {
-    fn new(host: Arc<Host>, settings: Settings, config: Config, seed: u64) -> Self {
+    fn new(host: Arc<Host>, settings: Settings, config: Config, tls: Option<Tls>, seed: u64) -> Self {
         Self {
             keys: host.keyspace(),
             host,
@@ -101,6 +104,7 @@ impl Shared {
             statistics: Statistics::new(count()),
             http: http::Statistics::default(),
             events: Events::default(),
+            tls,
             random: Mutex::new(Pcg64::seed_from_u64(seed)),
             started: Instant::now(),
             flat_entries: AtomicUsize::new(FlatLimits::REDIS.fields),
@@ -205,6 +209,11 @@ pub struct Listening {
 
 const CLIENTS: &str = "clients of Redis";
 
+/// What encrypts the connections, where the configuration says so.
+fn tls(config: &Config) -> Result<Option<Tls>, TlsError> {
+    config.tls.as_ref().map(Tls::load).transpose()
+}
+
 /// The sockets of a server.
 struct Bound {
     resp: Option<TcpListener>,
@@ -230,13 +239,15 @@ impl Bound {
     }
 
     fn listening(&self, config: &Config) -> Vec<Listening> {
-        let tcp = |listener: &Option<TcpListener>, whom| {
+        let tcp = |listener: &Option<TcpListener>, [plain, encrypted]: [&'static str; 2]| {
             let at = listener.as_ref()?.local_addr().ok()?.to_string();
-            Some(Listening { at, whom })
+            Some(Listening { at, whom: if config.tls.is_some() { encrypted } else { plain } })
         };
         let unix =
             config.unix.as_ref().map(|path| Listening { at: path.display().to_string(), whom: CLIENTS });
-        [tcp(&self.resp, CLIENTS), unix, tcp(&self.http, "HTTP")].into_iter().flatten().collect()
+        let resp = tcp(&self.resp, [CLIENTS, "clients of Redis, over TLS"]);
+        let http = tcp(&self.http, ["HTTP", "HTTP, over TLS"]);
+        [resp, unix, http].into_iter().flatten().collect()
     }
 }
 
@@ -255,8 +266,9 @@ impl Server {
     /// Begins to listen. `seed` is for the choice of a random key.
     ///
     /// # Errors
-    /// [`ServeError`]: an address cannot be had, or the system refuses threads.
+    /// [`ServeError`]: an address cannot be had, a certificate is of no use, or the system refuses threads.
     pub fn start(host: Arc<Host>, settings: Settings, config: Config, seed: u64) -> Result<Self, ServeError> {
+        let tls = tls(&config)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(config.threads.max(1))
             .thread_name("serve")
@@ -267,7 +279,7 @@ impl Server {
         let listening = bound.listening(&config);
         let address = |listener: &Option<TcpListener>| listener.as_ref().and_then(|of| of.local_addr().ok());
         let (resp, http) = (address(&bound.resp), address(&bound.http));
-        let shared = Arc::new(Shared::new(host, settings, config, seed));
+        let shared = Arc::new(Shared::new(host, settings, config, tls, seed));
         shared.port.store(resp.map_or(0, |address| address.port()), Ordering::Relaxed);
         // Before anybody can ask: nothing that the host has decided is missing then.
         let records = shared.host.subscribe_from_start();
@@ -296,6 +308,7 @@ impl Server {
     /// # Errors
     /// As [`start`](Self::start).
     pub fn check(config: &Config) -> Result<Vec<Listening>, ServeError> {
+        tls(config)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let bound = runtime.map_err(ServeError::Threads)?.block_on(Bound::new(config))?;
         let listening = bound.listening(config);
@@ -331,6 +344,14 @@ impl Server {
     /// Shows these settings to who asks from here on. The host itself is [told](host_runtime::Command::Reload) apart.
     pub fn reloaded(&self, settings: Settings) {
         self.shared.settings.store(Arc::new(settings));
+    }
+
+    /// Reads certificate and key again, for the connections to come. False where the server has none.
+    ///
+    /// # Errors
+    /// [`TlsError`]; those before stand then.
+    pub fn reload_certificates(&self) -> Result<bool, TlsError> {
+        self.shared.tls.as_ref().map_or(Ok(false), |tls| tls.reload().map(|()| true))
     }
 
     /// Ends the server: it is not ready any more and lets no client in, what has come is answered, every connection ended.

@@ -1,8 +1,8 @@
 //! What the hit ratio would be under another policy or size, as the shadows say.
 
-use host_contract::Snapshot;
 use host_contract::number::ratio;
-use host_contract::snapshot::Shadow;
+use host_contract::snapshot::{Shadow, Snapshot};
+use host_runtime::{Host, PrefixError};
 use serde::{Deserialize, Serialize};
 
 /// What is to be another one.
@@ -49,14 +49,41 @@ impl From<&Shadow> for Case {
     }
 }
 
-/// What the shadows say; nothing where there are none.
+/// Why there are no cases.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NoCases {
+    /// There are no shadows.
+    NoShadows,
+    /// The prefix is watched, and there was no tick since.
+    Begun,
+    /// The prefix is not watched.
+    Prefix(PrefixError),
+}
+
+/// What the shadows say of all requests; nothing where there are none.
 pub(crate) fn what_if(snapshot: &Snapshot, what: What) -> Vec<Case> {
+    cases(&snapshot.shadows, &snapshot.cache.policy, what)
+}
+
+/// The same, or of the requests for keys that begin with a prefix, where somebody asks for one.
+pub(crate) fn what_if_of(host: &Host, what: What, prefix: Option<&[u8]>) -> Result<Vec<Case>, NoCases> {
+    let snapshot = host.snapshot();
+    let of_all = what_if(&snapshot, what);
+    if of_all.is_empty() {
+        return Err(NoCases::NoShadows);
+    }
+    let Some(prefix) = prefix else { return Ok(of_all) };
+    let rows = host.watch_prefix(prefix).map_err(NoCases::Prefix)?.ok_or(NoCases::Begun)?;
+    Ok(cases(&rows, &snapshot.cache.policy, what))
+}
+
+fn cases(shadows: &[Shadow], policy: &str, what: What) -> Vec<Case> {
     let (policies, sizes) = (what != What::Size, what != What::Policy);
     let wanted = |shadow: &&Shadow| {
         let same_size = (shadow.capacity_factor - 1.0).abs() < f64::EPSILON;
-        (policies && same_size) || (sizes && shadow.policy == snapshot.cache.policy)
+        (policies && same_size) || (sizes && shadow.policy == policy)
     };
-    snapshot.shadows.iter().filter(wanted).map(Case::from).collect()
+    shadows.iter().filter(wanted).map(Case::from).collect()
 }
 
 #[cfg(test)]
@@ -72,19 +99,15 @@ mod tests {
             misses: 1,
             ..Shadow::default()
         };
-        let mut snapshot = Snapshot {
-            shadows: vec![shadow("arc", 1.0), shadow("arc", 2.0), shadow("lru", 0.5), shadow("lru", 1.0)],
-            ..Snapshot::default()
-        };
-        snapshot.cache.policy = "lru".to_owned();
-        let cases = |what| {
-            let cases = what_if(&snapshot, what);
+        let shadows = [shadow("arc", 1.0), shadow("arc", 2.0), shadow("lru", 0.5), shadow("lru", 1.0)];
+        let all = |what| {
+            let cases = cases(&shadows, "lru", what);
             cases.iter().map(|case| (case.policy.clone(), case.capacity_factor)).collect::<Vec<_>>()
         };
         let of = |policy: &str, factor: f64| (policy.to_owned(), factor);
-        assert_eq!(cases(What::Policy), [of("arc", 1.0), of("lru", 1.0)]);
-        assert_eq!(cases(What::Size), [of("lru", 0.5), of("lru", 1.0)]);
-        assert_eq!(cases(What::Either), [of("arc", 1.0), of("lru", 0.5), of("lru", 1.0)]);
-        assert_eq!(what_if(&snapshot, What::Either)[0].hit_ratio, Some(0.75));
+        assert_eq!(all(What::Policy), [of("arc", 1.0), of("lru", 1.0)]);
+        assert_eq!(all(What::Size), [of("lru", 0.5), of("lru", 1.0)]);
+        assert_eq!(all(What::Either), [of("arc", 1.0), of("lru", 0.5), of("lru", 1.0)]);
+        assert_eq!(cases(&shadows, "lru", What::Either)[0].hit_ratio, Some(0.75));
     }
 }

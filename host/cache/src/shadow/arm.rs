@@ -10,6 +10,7 @@
 //! program names no victim, or one that it does not hold.
 
 use super::adopted::ShadowState;
+use super::groups::{Counts, Groups};
 use super::rows::{Column, Rows};
 use crate::index::{NIL, at};
 use host_policy::{InSlot, MOST_CAPACITY, PolicyFactory, ReplayPolicy, Slot, Visitor, Weights};
@@ -29,6 +30,7 @@ pub(super) struct Asked {
     pub(super) weight: u64,
     /// The row of the id, once it is looked up.
     pub(super) row: u32,
+    pub(super) groups: Groups,
 }
 
 /// The requests of a batch that did not find their entry.
@@ -42,8 +44,8 @@ pub(super) struct Missed {
 /// A shadow, whatever its policy. One dynamic call for many requests.
 pub(super) trait Arm: Send {
     /// Asks for the entries in order. What misses is stored, evicting what the policy says, unless it is heavier than the
-    /// capacity. A hit keeps the weight that the entry was stored with.
-    fn access(&mut self, rows: &mut Rows, batch: &[Asked]) -> Missed;
+    /// capacity. A hit keeps the weight that the entry was stored with. Misses of groups are counted in `groups`.
+    fn access(&mut self, rows: &mut Rows, batch: &[Asked], groups: &mut Counts) -> Missed;
     /// Changes the capacity, evicting at once what no longer fits. Over 2^62 counts as 2^62.
     fn set_capacity(&mut self, rows: &mut Rows, capacity: u64);
     /// Removes every entry whose id does not satisfy `keep`.
@@ -86,7 +88,7 @@ struct Running<P> {
 
 impl<P: ReplayPolicy> Running<P> {
     #[inline]
-    fn miss(&mut self, rows: &mut Rows, Asked { id, weight, row }: Asked) {
+    fn miss(&mut self, rows: &mut Rows, Asked { id, weight, row, .. }: Asked) {
         if weight > self.capacity || row == NIL {
             return;
         }
@@ -127,7 +129,7 @@ impl<P: ReplayPolicy> Running<P> {
 }
 
 impl<P: ReplayPolicy> Arm for Running<P> {
-    fn access(&mut self, rows: &mut Rows, batch: &[Asked]) -> Missed {
+    fn access(&mut self, rows: &mut Rows, batch: &[Asked], groups: &mut Counts) -> Missed {
         let fetches = rows.ids().len() >= FEWEST_FETCHED;
         if fetches {
             batch.iter().for_each(|asked| self.policy.prefetch_entry(Slot(asked.row)));
@@ -143,6 +145,7 @@ impl<P: ReplayPolicy> Arm for Running<P> {
                 } else {
                     missed.requests += 1;
                     missed.weight = missed.weight.saturating_add(asked.weight);
+                    groups.add(asked.groups);
                     self.miss(rows, asked);
                 }
             }

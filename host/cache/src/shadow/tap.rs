@@ -8,9 +8,37 @@
 //! queue, and how often it is drained.
 
 use super::Shadows;
+use super::groups::Groups;
 use super::rate::Threshold;
 use crossbeam_queue::ArrayQueue;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// Bits of a weight that is queued. The others say which groups the request belongs to, so that one takes no more room for them.
+const WEIGHT: u32 = 48;
+
+/// A followed request.
+#[derive(Debug, Clone, Copy)]
+struct Offered {
+    id: u64,
+    weight_and_groups: u64,
+}
+
+impl Offered {
+    /// A weight of 2^48, that is 256 TiB, and above counts as the largest below.
+    fn new(id: u64, weight: u64, groups: Groups) -> Self {
+        let weight = weight.min((1 << WEIGHT) - 1);
+        Self { id, weight_and_groups: weight | u64::from(groups.bits()) << WEIGHT }
+    }
+
+    fn weight(self) -> u64 {
+        self.weight_and_groups & ((1 << WEIGHT) - 1)
+    }
+
+    fn groups(self) -> Groups {
+        // What is left are 16 bits.
+        Groups::from_bits(u16::try_from(self.weight_and_groups >> WEIGHT).unwrap_or_default())
+    }
+}
 
 /// See [`Shadows::tap`].
 ///
@@ -28,7 +56,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 #[derive(Debug)]
 pub struct SampleTap {
     threshold: Threshold,
-    queue: ArrayQueue<(u64, u64)>,
+    queue: ArrayQueue<Offered>,
     /// Since the last drain a request found the queue full. A hint: one that is queued in spite of it does no harm.
     full: AtomicBool,
     dropped: AtomicU64,
@@ -43,9 +71,15 @@ impl SampleTap {
     /// Offers a request for `id` (the key's hash) whose entry weighs `weight`. Never blocks.
     #[inline]
     pub fn offer(&self, id: u64, weight: u64) {
+        self.offer_in(id, weight, || Groups::NONE);
+    }
+
+    /// The same of a request of these groups, which are asked for only where it is followed.
+    #[inline]
+    pub fn offer_in(&self, id: u64, weight: u64, groups: impl FnOnce() -> Groups) {
         if !self.full.load(Ordering::Relaxed)
             && self.threshold.follows(id)
-            && self.queue.push((id, weight)).is_err()
+            && self.queue.push(Offered::new(id, weight, groups())).is_err()
         {
             self.full.store(true, Ordering::Relaxed);
         }
@@ -58,9 +92,9 @@ impl SampleTap {
         shadows.settle();
         let mut fed = 0;
         while fed < self.queue.capacity()
-            && let Some((id, weight)) = self.queue.pop()
+            && let Some(offered) = self.queue.pop()
         {
-            shadows.sample(id, weight);
+            shadows.sample(offered.id, offered.weight(), offered.groups());
             fed += 1;
         }
         shadows.settle();

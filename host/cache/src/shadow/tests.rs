@@ -1,7 +1,7 @@
 #![expect(clippy::as_conversions, reason = "a test: its numbers are its own")]
 
 use super::alone::Alone;
-use super::{Estimate, PolicyFactory, Shadows, scaled};
+use super::{Estimate, Groups, PolicyFactory, SampleTap, Shadows, scaled};
 use host_contract::split_mix::mix;
 use host_policy::{Registry, builtin};
 use proptest::prelude::*;
@@ -423,4 +423,71 @@ fn entries_over_the_capacity_are_misses_and_are_not_stored() {
         (6..9).for_each(|id| pair.feed(id, 1 << 40));
         pair.check().unwrap();
     }
+}
+
+/// Hands over a request in a group.
+fn offer(tap: &SampleTap, id: u64, group: Groups) {
+    tap.offer_in(id, 1, || group);
+}
+
+fn misses_of(shadows: &mut Shadows, group: u32) -> Vec<(u64, u64)> {
+    shadows.group_estimates(group).iter().map(|estimate| (estimate.requests, estimate.misses)).collect()
+}
+
+#[test]
+fn groups_of_keys_miss_each_in_its_own_way() {
+    let mut shadows = Shadows::new(&[builtin::LRU], &FACTORS, 100, 1);
+    let tap = shadows.tap(30_000);
+    let (loops, hot, both) = (Groups::one(3), Groups::one(15), Groups::one(0));
+    for step in 0..15_000 {
+        offer(&tap, step % 150, loops | both);
+        offer(&tap, 1_000 + step % 10, hot | both);
+    }
+    tap.drain_into(&mut shadows, 30_000);
+    // Half, the same and twice the capacity.
+    assert_eq!(misses_of(&mut shadows, 3), [(15_000, 15_000), (15_000, 15_000), (15_000, 150)]);
+    assert_eq!(misses_of(&mut shadows, 15), [(15_000, 10); 3]);
+    assert_eq!(misses_of(&mut shadows, 0), [(30_000, 15_010), (30_000, 15_010), (30_000, 160)]);
+    assert_eq!(misses_of(&mut shadows, 1), [(0, 0); 3]);
+    let all: Vec<_> =
+        shadows.estimates().iter().map(|estimate| (estimate.requests, estimate.misses)).collect();
+    assert_eq!(misses_of(&mut shadows, 0), all);
+    assert_eq!(misses_of(&mut shadows, Groups::MOST), [(0, 0); 3], "there is no such group");
+}
+
+#[test]
+fn a_group_and_a_shadow_count_from_where_they_begin() {
+    let mut shadows = Shadows::new(&[builtin::LRU], &[1.0], 100, 1);
+    let tap = shadows.tap(1_000);
+    let group = Groups::one(2);
+    (0..50).for_each(|id| offer(&tap, id, group));
+    tap.drain_into(&mut shadows, 50);
+    shadows.begin_group(2);
+    (0..60).for_each(|id| offer(&tap, id, group));
+    tap.drain_into(&mut shadows, 110);
+    assert_eq!(misses_of(&mut shadows, 2), [(60, 10)]);
+    shadows.follow(&[builtin::LRU, builtin::FIFO]);
+    (0..60).for_each(|id| offer(&tap, id, group));
+    tap.drain_into(&mut shadows, 170);
+    assert_eq!(misses_of(&mut shadows, 2), [(120, 10), (60, 60)]);
+}
+
+#[test]
+fn the_groups_of_a_request_that_is_not_followed_are_not_asked_for() {
+    let mut shadows = Shadows::new(&[builtin::LRU], &[1.0], 1_000_000, 1);
+    let tap = shadows.tap(100_000);
+    let mut asked = 0;
+    for step in 0..10_000 {
+        tap.offer_in(mix(step), u64::MAX, || {
+            asked += 1;
+            Groups::one(1)
+        });
+    }
+    let fed = tap.drain_into(&mut shadows, 10_000);
+    assert!(fed < 1_000, "{fed}");
+    assert_eq!(asked, fed);
+    // A weight without end takes no bit of the groups.
+    assert_eq!(misses_of(&mut shadows, 1), [(asked as u64, asked as u64)]);
+    assert_eq!(misses_of(&mut shadows, 0), [(0, 0)]);
+    assert_eq!(Groups::one(Groups::MOST), Groups::NONE);
 }

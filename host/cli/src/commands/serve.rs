@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use host_profile::ServeSettings;
 use host_runtime::{Finished, Reopened, ServeOptions, Served};
-use host_server::{Config, Listening, Password, Server};
+use host_server::{Config, Listening, Password, Server, TlsError, TlsFiles};
 
 use crate::exit::{End, Failure};
 use crate::format::thousands;
@@ -32,7 +32,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// another policy or size. With an address for HTTP, `host status` and Prometheus see all of it.
 ///
 /// SIGTERM and Ctrl-C end it in order: what has come is answered. SIGHUP, and a change of a file that the settings come from, make
-/// it read them again; settings that are wrong are refused, and those before stand.
+/// it read them again, certificates too; what is wrong is refused, and what stood before stands.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -41,8 +41,9 @@ Examples:
   host serve --http 127.0.0.1:8080                  and figures, decisions, events; host status shows them
   host serve --check --profile mine.toml            whether it could start, and where it would listen
   host serve --set cache.capacity=1GB --ledger serve.jsonl
-  HOST_SERVE_PASSWORD=... host serve --resp 0.0.0.0:6380
+  HOST_SERVE_PASSWORD=... host serve --resp 0.0.0.0:6380 --tls-cert server.pem --tls-key server.key
   redis-cli -p 6380 HOST.WHATIF
+  redis-cli -p 6380 HOST.WHATIF policy PREFIX session:
 ")]
 pub(crate) struct Serve {
     /// Address for clients of Redis; the same as `--set serve.resp=ADDRESS`.
@@ -57,7 +58,20 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "ADDRESS:PORT")]
     http: Option<String>,
 
-    /// Check the settings, the strategies and the addresses, say where it would listen, and end: with 0 where a server could
+    /// Certificate of the server in PEM, and behind it those that signed it: with it, every address speaks TLS; the same as `--set
+    /// serve.tls-cert=FILE`.
+    #[arg(long, value_name = "FILE")]
+    tls_cert: Option<PathBuf>,
+
+    /// Its private key in PEM; the same as `--set serve.tls-key=FILE`.
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<PathBuf>,
+
+    /// Certificates in PEM: clients have to show one that one of these signed; the same as `--set serve.tls-client-ca=FILE`.
+    #[arg(long, value_name = "FILE")]
+    tls_client_ca: Option<PathBuf>,
+
+    /// Check the settings, the strategies, the certificates and the addresses, say where it would listen, and end: with 0 where a server could
     /// start.
     #[arg(long)]
     check: bool,
@@ -86,7 +100,7 @@ impl Serve {
         let signals = signals()?;
         doing("starting");
         let (settings, policies) = self.layers.load_with_policies(Path::new("."))?;
-        let config = self.config(&settings.serve);
+        let config = self.config(&settings.serve)?;
         let options = ServeOptions {
             settings: settings.clone(),
             policies,
@@ -112,16 +126,24 @@ impl Serve {
             outln!("everything is in order")?;
             return Ok(End::Done);
         }
+        let certificates = config.tls.iter().flat_map(TlsFiles::all).cloned().collect();
         let server = Server::start(Arc::clone(served.host()), settings.clone(), config, self.seed)?;
         say_where("listening on", server.listening())?;
-        serve(served, server, &signals, Reloader::new(self.layers, settings))
+        serve(served, server, &signals, Reloader::new(self.layers, settings, certificates))
     }
 
-    fn config(&self, serve: &ServeSettings) -> Config {
+    fn config(&self, serve: &ServeSettings) -> Result<Config, TlsError> {
         let size = |bytes: host_profile::Bytes| usize::try_from(bytes.get()).unwrap_or(usize::MAX);
         let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Config {
+        let file = |flag: &Option<PathBuf>, set: &Option<PathBuf>| flag.clone().or_else(|| set.clone());
+        let tls = TlsFiles::new(
+            file(&self.tls_cert, &serve.tls_cert),
+            file(&self.tls_key, &serve.tls_key),
+            file(&self.tls_client_ca, &serve.tls_client_ca),
+        )?;
+        Ok(Config {
+            tls,
             resp: self.resp.clone().or_else(|| serve.resp.clone()),
             unix: self.unix.clone().or_else(|| serve.unix.clone()),
             http: self.http.clone().or_else(|| serve.http.clone()),
@@ -135,7 +157,7 @@ impl Serve {
             slow: Some(serve.slow_log),
             slow_log: count(serve.slow_log_entries),
             debug: serve.debug_commands,
-        }
+        })
     }
 }
 
@@ -153,8 +175,14 @@ fn serve(served: Served, server: Server, signals: &Signals, mut reloader: Reload
         std::thread::sleep(LOOK);
         if signals.reload() {
             reloader.reload("SIGHUP", served.host(), &server);
-        } else if let Some(file) = reloader.changed() {
-            reloader.reload(&format!("{} changed", file.display()), served.host(), &server);
+            reloader.reload_certificates("SIGHUP", served.host(), &server);
+        } else if reloader.is_due() {
+            if let Some(file) = reloader.changed() {
+                reloader.reload(&format!("{} changed", file.display()), served.host(), &server);
+            }
+            if let Some(file) = reloader.changed_certificate() {
+                reloader.reload_certificates(&format!("{} changed", file.display()), served.host(), &server);
+            }
         }
     }
     doing("ending connections");

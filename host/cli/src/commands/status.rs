@@ -1,7 +1,10 @@
 //! `host status`: what a server does at present, on one screen.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use host_profile::Bytes;
+use host_server::Trust;
 use host_server::http::client::Client;
 use host_server::http::figures::{Decided, Decisions, Stats, Strategy};
 use host_server::http::tiers::Tier;
@@ -23,18 +26,18 @@ const WORDS: usize = 180;
 /// Show what a server does: clients, hit ratio, latency, memory, strategies, the last decisions.
 ///
 /// The server has to listen for HTTP: `host serve --http 127.0.0.1:8080`, or serve.http in its profile. Its password is that of
-/// the settings, as a rule in the environment: HOST_SERVE_PASSWORD.
+/// the settings, as a rule in the environment: HOST_SERVE_PASSWORD. It is asked over TLS where --ca or serve.tls-cert of the
+/// settings says what to believe.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   host status --http 127.0.0.1:8080
   host status --http 127.0.0.1:8080 --json
-  HOST_SERVE_PASSWORD=... host status --http 10.0.0.1:8080
+  HOST_SERVE_PASSWORD=... host status --http https://10.0.0.1:8080 --ca ca.pem
 ")]
 pub(crate) struct Status {
-    /// Address of the server [default: serve.http of the settings].
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    http: Option<String>,
+    #[command(flatten)]
+    asked: Asked,
 
     /// Print JSON.
     #[arg(long)]
@@ -52,21 +55,49 @@ pub(crate) struct Status {
 )]
 struct NoAddress;
 
+/// Which server is asked, and how.
+#[derive(Debug, Args)]
+pub(crate) struct Asked {
+    /// Address of the server [default: serve.http of the settings].
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    http: Option<String>,
+
+    /// Certificates in PEM: ask over TLS, and believe a server that has one of these, or one that they signed [default:
+    /// serve.tls-cert of the settings].
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+
+    /// Certificate in PEM for a server that wants one (serve.tls-client-ca).
+    #[arg(long, value_name = "FILE", requires = "key")]
+    cert: Option<PathBuf>,
+
+    /// Its private key in PEM.
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
+}
+
 #[derive(Deserialize)]
 pub(crate) struct Strategies {
     pub(crate) strategies: Vec<Strategy>,
 }
 
-/// What asks the server that the arguments and the settings name.
-pub(crate) fn client(http: Option<&str>, layers: &Layers) -> Result<Client, Failure> {
-    let serve = layers.load_alone()?.serve;
-    let address = http.map(str::to_owned).or(serve.http).ok_or(NoAddress)?;
-    Ok(Client::new(&address, &serve.password)?)
+impl Asked {
+    /// What asks the server that the arguments and the settings name.
+    pub(crate) fn client(&self, layers: &Layers) -> Result<Client, Failure> {
+        let serve = layers.load_alone()?.serve;
+        let address = self.http.clone().or(serve.http).ok_or(NoAddress)?;
+        let own = self.cert.as_deref().zip(self.key.as_deref());
+        let ca = self.ca.as_ref().or(serve.tls_cert.as_ref());
+        // Where the address says that it is not encrypted, the files of the settings are not looked at.
+        let ca = ca.filter(|_| self.ca.is_some() || !address.starts_with("http://"));
+        let trust = ca.map(|ca| Trust::new(ca, own)).transpose()?;
+        Ok(Client::new(&address, &serve.password, trust)?)
+    }
 }
 
 impl Status {
     pub(crate) fn execute(self) -> Result<End, Failure> {
-        let client = client(self.http.as_deref(), &self.layers)?;
+        let client = self.asked.client(&self.layers)?;
         let stats: Value = client.get("/stats")?;
         let strategies: Value = client.get("/strategies")?;
         let decisions: Value = client.get(&format!("/decisions?latest={DECISIONS}"))?;

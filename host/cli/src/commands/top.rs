@@ -16,7 +16,7 @@ use host_server::http::figures::{Decisions, Stats};
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 use serde::Deserialize;
 
-use super::status::{Strategies, client};
+use super::status::{Asked, Strategies};
 use crate::exit::{End, Failure};
 use crate::layers::Layers;
 use view::{Seen, View};
@@ -36,9 +36,8 @@ Examples:
   host top --http 127.0.0.1:8080
 ")]
 pub(crate) struct Top {
-    /// Address of the server [default: serve.http of the settings].
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    http: Option<String>,
+    #[command(flatten)]
+    asked: Asked,
 
     // Last, because their heading holds for what follows.
     #[command(flatten)]
@@ -62,7 +61,7 @@ impl Top {
         if !std::io::stdout().is_terminal() {
             return Err(NoTerminal.into());
         }
-        let client = client(self.http.as_deref(), &self.layers)?;
+        let client = self.asked.client(&self.layers)?;
         // Before the screen changes: who mistypes the address reads the error.
         let mut view = View::default();
         view.saw(ask(&client)?);

@@ -1,4 +1,8 @@
-//! Asks a server over HTTP, for the commands that show one.
+//! Asks a server over HTTP, encrypted or not, for the commands that show one.
+
+mod failure;
+
+pub use failure::ClientError;
 
 use std::time::Duration;
 
@@ -9,7 +13,11 @@ use http_body_util::{BodyExt as _, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_rustls::rustls::pki_types::ServerName;
+
+use crate::tls::Trust;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -17,77 +25,31 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of an answer that are read, at most.
 const LONGEST: usize = 16 << 20;
 
-/// Why a server does not tell what it is asked for.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// Nobody answers there.
-    #[error(
-        "{address}: no server answers: {cause}; start one with `host serve --http {address}`, or name another address with --http"
-    )]
-    Unreachable {
-        /// The address.
-        address: String,
-        /// What the system said.
-        cause: std::io::Error,
-    },
-    /// It takes too long.
-    #[error("{address}: no answer to {path} within {} s; the server is busy, or something else listens there", PATIENCE.as_secs())]
-    TimedOut {
-        /// The address.
-        address: String,
-        /// What was asked for.
-        path: String,
-    },
-    /// Something answers that is no server of HTTP.
-    #[error(
-        "{address}: what answers there is no HTTP: {cause}; is it the address of serve.http, and not that of serve.resp?"
-    )]
-    NoHttp {
-        /// The address.
-        address: String,
-        /// What is wrong.
-        cause: String,
-    },
-    /// It wants another password.
-    #[error("{address}: the server wants a password; set HOST_SERVE_PASSWORD to that of its profile")]
-    Password {
-        /// The address.
-        address: String,
-    },
-    /// It answers something else.
-    #[error("{address}{path}: the server answered {status}: {text}")]
-    Refused {
-        /// The address.
-        address: String,
-        /// What was asked for.
-        path: String,
-        /// The status code.
-        status: u16,
-        /// What it said, or what is wrong with it.
-        text: String,
-    },
-    /// The system gives no thread or timer.
-    #[error("cannot ask: {0}")]
-    Runtime(std::io::Error),
-}
-
 /// Asks one server.
 pub struct Client {
     address: String,
     password: String,
+    /// None: it is not encrypted.
+    trust: Option<Trust>,
     runtime: tokio::runtime::Runtime,
 }
 
 impl Client {
-    /// Asks the server of this address; with a password, unless it is empty.
+    /// Asks the server of this address; with a password, unless it is empty. Over TLS where there is `trust`, unless the address
+    /// begins with `http://`.
     ///
     /// # Errors
-    /// [`ClientError::Runtime`].
-    pub fn new(address: &str, password: &str) -> Result<Self, ClientError> {
+    /// [`ClientError::Runtime`]; [`ClientError::NoTrust`] where the address begins with `https://` and there is no `trust`.
+    pub fn new(address: &str, password: &str, trust: Option<Trust>) -> Result<Self, ClientError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(ClientError::Runtime)?;
-        let address = address.trim_start_matches("http://").trim_end_matches('/').to_owned();
-        Ok(Self { address, password: password.to_owned(), runtime })
+        let (plain, encrypted) = (address.strip_prefix("http://"), address.strip_prefix("https://"));
+        let host = plain.or(encrypted).unwrap_or(address).trim_end_matches('/').to_owned();
+        if encrypted.is_some() && trust.is_none() {
+            return Err(ClientError::NoTrust { address: host });
+        }
+        let trust = trust.filter(|_| plain.is_none());
+        Ok(Self { address: host, password: password.to_owned(), trust, runtime })
     }
 
     /// What the server says of a path, read as JSON.
@@ -121,22 +83,42 @@ impl Client {
 
     async fn ask(&self, path: &str) -> Result<(StatusCode, Bytes), ClientError> {
         let unreachable = |cause| ClientError::Unreachable { address: self.address.clone(), cause };
-        let no_http = |cause: String| ClientError::NoHttp { address: self.address.clone(), cause };
         let stream = TcpStream::connect(&self.address).await.map_err(unreachable)?;
+        let Some(trust) = &self.trust else { return self.ask_over(stream, path).await };
+        let host = self.address.rsplit_once(':').map_or(self.address.as_str(), |(host, _)| host);
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let name = ServerName::try_from(host).map_err(|error| self.broken(&error))?;
+        let stream = trust.connect(name, stream).await.map_err(|error| self.broken(&error))?;
+        self.ask_over(stream, path).await
+    }
+
+    async fn ask_over<S>(&self, stream: S, path: &str) -> Result<(StatusCode, Bytes), ClientError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let handshake = http1::handshake::<_, Body>(TokioIo::new(stream)).await;
-        let (mut sender, connection) = handshake.map_err(|error| no_http(error.to_string()))?;
+        let (mut sender, connection) = handshake.map_err(|error| self.broken(&error))?;
         let driver = tokio::spawn(connection);
         let mut request = Request::get(path).header(HOST, &self.address);
         if !self.password.is_empty() {
             request = request.header(AUTHORIZATION, format!("Bearer {}", self.password));
         }
-        let request = request.body(Body::empty()).map_err(|error| no_http(error.to_string()))?;
-        let response = sender.send_request(request).await.map_err(|error| no_http(error.to_string()))?;
+        let request = request.body(Body::empty()).map_err(|error| self.broken(&error))?;
+        let response = sender.send_request(request).await.map_err(|error| self.broken(&error))?;
         let status = response.status();
         let body = Limited::new(response.into_body(), LONGEST).collect().await;
-        let body = body.map_err(|error| no_http(error.to_string()))?.to_bytes();
+        let body = body.map_err(|error| self.broken(&*error))?.to_bytes();
         driver.abort();
         Ok((status, body))
+    }
+
+    /// A connection that comes to nothing.
+    fn broken(&self, error: &(dyn std::error::Error + 'static)) -> ClientError {
+        let address = self.address.clone();
+        match self.trust {
+            None => ClientError::NoHttp { address, cause: error.to_string() },
+            Some(_) => ClientError::no_tls(address, error),
+        }
     }
 }
 

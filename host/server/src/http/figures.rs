@@ -8,7 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use host_contract::number::ratio;
 use host_contract::snapshot::Snapshot;
 use host_control::ledger::Record;
-use host_runtime::Tuner;
+use host_runtime::{PrefixError, Tuner};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -16,8 +16,9 @@ use super::Server;
 use super::answer::{Json, Wrong};
 use super::tiers::{Tiers, tiers};
 use crate::events::sentence;
+use crate::resp::stored;
 use crate::server::{Shared, Stage};
-use crate::what_if::{Case, What, what_if};
+use crate::what_if::{Case, NoCases, What, what_if, what_if_of};
 
 /// Decisions in one answer, at most.
 const DECISIONS: usize = 1_000;
@@ -252,12 +253,13 @@ pub(super) async fn profile(State(shared): Server) -> Response {
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct WhatIf {
     of: Option<String>,
+    prefix: Option<String>,
 }
 
 type Asked<T> = Result<Query<T>, axum::extract::rejection::QueryRejection>;
 
 pub(super) async fn whatif(State(shared): Server, query: Asked<WhatIf>) -> Result<Response, Wrong> {
-    let hint = "expected /whatif, /whatif?of=policy or /whatif?of=size";
+    let hint = "expected /whatif, /whatif?of=policy or /whatif?of=size, each also with prefix=PREFIX";
     let Query(query) = query.map_err(|error| Wrong::request(error.body_text(), hint))?;
     let what = match query.of.as_deref() {
         None => What::Either,
@@ -265,12 +267,28 @@ pub(super) async fn whatif(State(shared): Server, query: Asked<WhatIf>) -> Resul
         Some("size") => What::Size,
         Some(other) => return Err(Wrong::request(format!("of={other}: no such thing"), hint)),
     };
-    let cases = what_if(&shared.host.snapshot(), what);
-    if cases.is_empty() {
-        let hint = "they need a strategy that takes part, and cache.shadows = true";
-        return Err(Wrong::new(StatusCode::NOT_FOUND, "there are no shadows", hint));
+    let prefix = query.prefix.map(|prefix| stored(0, prefix.as_bytes()).to_vec());
+    match what_if_of(&shared.host, what, prefix.as_deref()) {
+        Ok(cases) => Ok(Json(serde_json::json!({ "cases": cases })).into_response()),
+        Err(NoCases::NoShadows) => {
+            let hint = "they need a strategy that takes part, and cache.shadows = true";
+            Err(Wrong::new(StatusCode::NOT_FOUND, "there are no shadows", hint))
+        }
+        Err(NoCases::Begun) => {
+            let hint = "the prefix is watched from now on, and what is asked for is counted: ask again after the next tick";
+            let answer = serde_json::json!({ "cases": [], "hint": hint });
+            Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
+        }
+        Err(NoCases::Prefix(error)) => {
+            let hint = match error {
+                PrefixError::TooMany(_) => {
+                    "HOST.WHATIF FORGET PREFIX, over Redis's protocol, gives a place back"
+                }
+                _ => hint,
+            };
+            Err(Wrong::request(error.to_string(), hint))
+        }
     }
-    Ok(Json(serde_json::json!({ "cases": cases })).into_response())
 }
 
 #[derive(Debug, Default, Deserialize)]

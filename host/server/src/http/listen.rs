@@ -11,12 +11,13 @@ use axum::http::StatusCode;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::answer::Wrong;
 use crate::listener::pause;
 use crate::server::{Shared, Stage};
+use crate::tls;
 
 /// How long a client may take to send a request's head, and how long it may say nothing between two requests.
 const HEAD: Duration = Duration::from_secs(20);
@@ -44,15 +45,25 @@ async fn greet(stream: TcpStream, from: SocketAddr, router: Router, shared: Arc<
     let Some(_room) = shared.room() else {
         shared.http.turned_away.fetch_add(1, Ordering::Relaxed);
         tracing::debug!(%from, most = shared.config.clients, "turned away: too many clients");
-        return turn_away(stream).await;
+        // Over TLS it is not told why: a handshake for that would cost more than serving it.
+        if shared.tls.is_none() {
+            turn_away(stream).await;
+        }
+        return;
     };
     let _connected = shared.http.connect();
     tracing::debug!(%from, "a client of HTTP has connected");
-    serve(stream, router, &shared).await;
+    match &shared.tls {
+        None => serve(stream, router, &shared).await,
+        Some(tls) => match tls.accept(stream).await {
+            Ok(stream) => serve(stream, router, &shared).await,
+            Err(failed) => tls::turn_away(failed, &from.to_string(), no_tls().as_bytes()).await,
+        },
+    }
     tracing::debug!(%from, "a client of HTTP has gone");
 }
 
-async fn serve(stream: TcpStream, router: Router, shared: &Shared) {
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send, router: Router, shared: &Shared) {
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(BUFFER);
     let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
@@ -83,12 +94,22 @@ async fn serve(stream: TcpStream, router: Router, shared: &Shared) {
 
 async fn turn_away(mut stream: TcpStream) {
     let hint = "raise serve.max-clients, or let other clients end their connections";
-    let body = Wrong::new(StatusCode::SERVICE_UNAVAILABLE, "there are too many clients", hint).json();
-    let text = format!(
-        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: \
-         close\r\n\r\n{body}",
-        body.len()
-    );
+    let wrong = Wrong::new(StatusCode::SERVICE_UNAVAILABLE, "there are too many clients", hint);
     // Whether it reads why is its own affair.
-    drop(stream.write_all(text.as_bytes()).await);
+    drop(stream.write_all(last_answer("503 Service Unavailable", &wrong).as_bytes()).await);
+}
+
+/// What a client reads that speaks no TLS where TLS is spoken.
+fn no_tls() -> String {
+    let wrong = Wrong::new(StatusCode::BAD_REQUEST, "this address speaks TLS", "ask by https://");
+    last_answer("400 Bad Request", &wrong)
+}
+
+/// An answer to who is not served.
+fn last_answer(status: &str, wrong: &Wrong) -> String {
+    let body = wrong.json();
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )
 }

@@ -188,6 +188,11 @@ fn clients(out: &mut Writer<'_>, shared: &Shared) -> fmt::Result {
         "Connections that were turned away, because there were too many",
         samples,
     )?;
+    if let Some(tls) = &shared.tls {
+        let failed = to_f64(tls.failed.load(std::sync::atomic::Ordering::Relaxed));
+        let help = "Connections that were ended because no TLS came about: plain text, no common version, an unknown certificate";
+        out.counters("host_tls_handshakes_failed", None, help, [(Vec::new(), failed)])?;
+    }
     let requests = shared.http.requests().map(|(method, code, count)| {
         let code = if code == 0 { "other".to_owned() } else { code.to_string() };
         (vec![("method", method.to_owned()), ("code", code)], to_f64(count))

@@ -8,7 +8,7 @@ use axum::http::{Method, StatusCode};
 const METHODS: [&str; 5] = ["GET", "HEAD", "PUT", "DELETE", "other"];
 
 /// The status codes that are answered. All others are one, written as 0.
-const CODES: [u16; 14] = [200, 204, 400, 401, 403, 404, 405, 408, 409, 413, 500, 503, 431, 0];
+const CODES: [u16; 15] = [200, 202, 204, 400, 401, 403, 404, 405, 408, 409, 413, 500, 503, 431, 0];
 
 /// The counters.
 #[derive(Debug, Default)]

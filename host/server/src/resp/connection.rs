@@ -210,7 +210,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         if sent > 0 {
             let bytes = u64::try_from(sent).unwrap_or(u64::MAX);
             self.shared.statistics.bytes_out.fetch_add(bytes, Ordering::Relaxed);
-            poll_fn(|cx| Pin::new(&mut self.stream).poll_flush(cx)).await?;
+            poll_fn(|cx| self.poll_flush(cx)).await?;
             self.session.client.writing.store(0, Ordering::Relaxed);
         }
         give_back(std::mem::take(&mut self.out));
@@ -219,5 +219,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             self.shared.keys.finished(self.answered - self.arrived, answered);
         }
         Ok(())
+    }
+
+    /// Waits for what the stream itself holds back, as one that encrypts does. A plain one never waits here.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        if flushed.is_pending() {
+            self.session.client.register(cx.waker());
+            if self.session.client.is_ended() {
+                return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+            }
+        }
+        flushed
     }
 }

@@ -127,7 +127,7 @@ fn an_address_that_others_reach_needs_a_password_and_a_check_binds_for_a_moment_
 #[test]
 fn the_client_of_the_command_line_says_what_is_wrong() {
     let ask = |address: &str, password: &str| {
-        let answer: Result<Value, _> = Client::new(address, password).unwrap().get("/stats");
+        let answer: Result<Value, _> = Client::new(address, password, None).unwrap().get("/stats");
         answer.map_err(|error| error.to_string())
     };
     let server = start(&["serve.password=opensesame"]);

@@ -1,8 +1,8 @@
-//! Settings that are read again while a server runs.
+//! Settings and certificates that are read again while a server runs.
 //!
 //! The files are looked at once a second, by their state in the directory and not by what the system tells of changes: that
 //! holds on network file systems too, and where a link is made to lead elsewhere, as Kubernetes does it. A file that changes is
-//! read once it has been the same for two looks. Settings that are wrong change nothing.
+//! read once it has been the same for two looks. What is wrong changes nothing.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -21,60 +21,111 @@ const LOOK: Duration = Duration::from_secs(1);
 /// What tells that a file is another one; none where there is no file.
 type Seen = Option<(u64, u64, SystemTime)>;
 
-/// Reads the settings of a server again.
-pub(super) struct Reloader {
-    layers: Layers,
-    settings: Settings,
-    /// The files as they were read.
-    files: Vec<(PathBuf, Seen)>,
-    /// What was seen of them at the last look, where that is something else.
-    pending: Option<Vec<Seen>>,
-    looked: Instant,
-}
-
 fn look(path: &Path) -> Seen {
     let file = std::fs::metadata(path).ok()?;
     Some((file.ino(), file.len(), file.modified().ok()?))
 }
 
-impl Reloader {
-    /// Of settings that were read from these layers just now.
-    pub(super) fn new(layers: Layers, settings: Settings) -> Self {
-        let files = settings.files.iter().map(|path| (path.clone(), look(path))).collect();
-        Self { layers, settings, files, pending: None, looked: Instant::now() }
+/// Files that belong together.
+struct Files {
+    /// As they were read.
+    known: Vec<(PathBuf, Seen)>,
+    /// What was seen of them at the last look, where that is something else.
+    pending: Option<Vec<Seen>>,
+}
+
+impl Files {
+    /// These, which were read just now.
+    fn new(paths: impl IntoIterator<Item = PathBuf>) -> Self {
+        let known = paths.into_iter().map(|path| {
+            let seen = look(&path);
+            (path, seen)
+        });
+        Self { known: known.collect(), pending: None }
     }
 
-    /// A file that has changed, and is not being changed any more.
-    pub(super) fn changed(&mut self) -> Option<PathBuf> {
-        if self.looked.elapsed() < LOOK {
-            return None;
-        }
-        self.looked = Instant::now();
-        let now: Vec<Seen> = self.files.iter().map(|(path, _)| look(path)).collect();
-        let changed = self.files.iter().zip(&now).find(|((_, before), now)| before != *now);
+    /// One that has changed, where none is being changed any more.
+    fn changed(&mut self) -> Option<PathBuf> {
+        let now: Vec<Seen> = self.known.iter().map(|(path, _)| look(path)).collect();
+        let changed = self.known.iter().zip(&now).find(|((_, before), now)| before != *now);
         let changed = changed.map(|((path, _), _)| path.clone());
         let quiet = self.pending.as_ref() == Some(&now);
         self.pending = changed.is_some().then_some(now);
         changed.filter(|_| quiet)
     }
 
-    /// Reads the settings again and puts them in force. What became of it is on the ledger, in the log and on standard error.
-    pub(super) fn reload(&mut self, why: &str, host: &Host, server: &Server) {
-        // Whatever comes of it, this state of the files was looked at.
-        for (path, seen) in &mut self.files {
+    /// They are read as they are now. Whatever comes of it, this state of them was looked at.
+    fn are_read(&mut self) {
+        for (path, seen) in &mut self.known {
             *seen = look(path);
         }
         self.pending = None;
+    }
+}
+
+/// Reads the settings of a server again, and its certificates.
+pub(super) struct Reloader {
+    layers: Layers,
+    settings: Settings,
+    files: Files,
+    certificates: Files,
+    looked: Instant,
+}
+
+impl Reloader {
+    /// Of settings that were read from these layers just now, and certificates from these files.
+    pub(super) fn new(layers: Layers, settings: Settings, certificates: Vec<PathBuf>) -> Self {
+        let files = Files::new(settings.files.iter().cloned());
+        Self { layers, settings, files, certificates: Files::new(certificates), looked: Instant::now() }
+    }
+
+    /// Whether it is time to look at the files.
+    pub(super) fn is_due(&mut self) -> bool {
+        let due = self.looked.elapsed() >= LOOK;
+        if due {
+            self.looked = Instant::now();
+        }
+        due
+    }
+
+    /// A file of the settings that has changed, and is not being changed any more.
+    pub(super) fn changed(&mut self) -> Option<PathBuf> {
+        self.files.changed()
+    }
+
+    /// The same of the certificates.
+    pub(super) fn changed_certificate(&mut self) -> Option<PathBuf> {
+        self.certificates.changed()
+    }
+
+    /// Reads the certificates again, for the connections to come. What is wrong with them is on the ledger, in the log and on
+    /// standard error.
+    pub(super) fn reload_certificates(&mut self, why: &str, host: &Host, server: &Server) {
+        self.certificates.are_read();
+        match server.reload_certificates() {
+            Ok(false) => {}
+            Ok(true) => {
+                let text = format!("{why}: the certificates were read again, for the connections to come");
+                tracing::info!("{text}");
+                out::say(&text);
+            }
+            Err(error) => {
+                refuse(
+                    &format!("{why}: the certificates are not taken, and those before stand: {error}"),
+                    host,
+                );
+            }
+        }
+    }
+
+    /// Reads the settings again and puts them in force. What became of it is on the ledger, in the log and on standard error.
+    pub(super) fn reload(&mut self, why: &str, host: &Host, server: &Server) {
+        self.files.are_read();
         match self.layers.load_with_policies(Path::new(".")) {
             Ok((settings, _)) => self.put_in_force(why, settings, host, server),
             Err(error) => {
-                let text =
-                    format!("{why}: the settings are not taken, and those before stand: {}", whole(&*error));
-                tracing::warn!("{text}");
-                out::say(&text);
-                if let Err(error) = host.command_blocking(Command::Keep { reason: text }) {
-                    tracing::error!(%error, "the host cannot be told");
-                }
+                let error = whole(&*error);
+                refuse(&format!("{why}: the settings are not taken, and those before stand: {error}"), host);
             }
         }
     }
@@ -102,8 +153,17 @@ impl Reloader {
         settings.notes.iter().for_each(|note| out::say(&format!("note: {note}")));
         server.reloaded(settings.clone());
         // The profile may build on other files from here on.
-        self.files = settings.files.iter().map(|path| (path.clone(), look(path))).collect();
+        self.files = Files::new(settings.files.iter().cloned());
         self.settings = settings;
+    }
+}
+
+/// Says that what was read is not taken.
+fn refuse(text: &str, host: &Host) {
+    tracing::warn!("{text}");
+    out::say(text);
+    if let Err(error) = host.command_blocking(Command::Keep { reason: text.to_owned() }) {
+        tracing::error!(%error, "the host cannot be told");
     }
 }
 

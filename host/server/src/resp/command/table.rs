@@ -386,7 +386,7 @@ fn ours() -> Vec<Command> {
             NO_KEYS,
             host::whatif,
             "0.1.0",
-            "What the hit ratio would be under other policies and sizes",
+            "What the hit ratio would be under other policies and sizes, of all keys or of a prefix",
         ),
     ]
 }

@@ -4,18 +4,22 @@ use std::sync::Arc;
 
 use host_contract::dial::CACHE_POLICY;
 use host_contract::{Dial, Value as Setting};
-use host_runtime::Command;
+use host_runtime::{Command, PrefixError};
 
-use super::super::context::Context;
+use super::super::context::{Context, stored};
 use super::super::failure::{Done, Failure};
 use super::super::number::natural_of;
 use super::super::reply::Reply;
 use super::info::lines;
 use super::{arity, is};
-use crate::what_if::{What, what_if};
+use crate::what_if::{NoCases, What, what_if_of};
 
 const NO_SHADOWS: &str =
     "ERR there are no shadows: they need a strategy that takes part, and cache.shadows = true";
+
+const WHAT_IF: &str = "ERR expected HOST.WHATIF [policy|size] [PREFIX prefix] or HOST.WHATIF FORGET prefix";
+
+const BEGUN: &str = "WATCHED the prefix is watched from now on, and what is asked for is counted: ask again after the next tick";
 
 type Words<'w> = &'w [&'w [u8]];
 
@@ -108,18 +112,34 @@ pub(in super::super) fn ledger(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     Ok(())
 }
 
-/// What a miniature cache says: its policy, its capacity, and the hit ratio that it would have had since the start.
+/// What a miniature cache says: its policy, its capacity, and the hit ratio that it would have had since the start. With a prefix
+/// the same of the keys that begin with it, since somebody asked for it first.
 pub(in super::super) fn whatif(cx: &mut Context<'_>, words: Words<'_>) -> Done {
-    let what = match words {
-        [_] => What::Either,
-        [_, what] if is(what, "policy") => What::Policy,
-        [_, what] if is(what, "size") => What::Size,
-        _ => return Err(Failure::fixed("ERR expected HOST.WHATIF [policy|size]")),
+    let (what, prefix) = match words {
+        [_, forget, prefix] if is(forget, "forget") => {
+            let known = cx.shared.host.forget_prefix(&stored(cx.session.database, prefix));
+            cx.reply.integer(known.into());
+            return Ok(());
+        }
+        [_, rest @ .., of, prefix] if is(of, "prefix") => (rest, Some(prefix)),
+        [_, rest @ ..] => (rest, None),
+        [] => return arity("host.whatif"),
     };
-    let cases = what_if(&cx.shared.host.snapshot(), what);
-    if cases.is_empty() {
-        return Err(Failure::fixed(NO_SHADOWS));
-    }
+    let what = match what {
+        [] => What::Either,
+        [what] if is(what, "policy") => What::Policy,
+        [what] if is(what, "size") => What::Size,
+        _ => return Err(Failure::fixed(WHAT_IF)),
+    };
+    let stored = prefix.map(|prefix| stored(cx.session.database, prefix));
+    let cases = what_if_of(&cx.shared.host, what, stored.as_deref()).map_err(|none| match none {
+        NoCases::NoShadows => Failure::fixed(NO_SHADOWS),
+        NoCases::Begun => Failure::fixed(BEGUN),
+        NoCases::Prefix(error @ PrefixError::TooMany(_)) => {
+            Failure::new(format!("ERR {error}: HOST.WHATIF FORGET prefix"))
+        }
+        NoCases::Prefix(error) => Failure::new(format!("ERR {error}")),
+    })?;
     cx.reply.array(cases.len());
     for case in cases {
         cx.reply.map(5);
