@@ -11,6 +11,7 @@
 
 mod builder;
 mod control;
+mod entry;
 mod expiry;
 mod flight;
 mod inspect;
@@ -44,7 +45,7 @@ use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
 use store::{Entry, Incoming};
 
-type Weigher<K, V> = Box<dyn Fn(&K, &V) -> u64 + Send + Sync>;
+type Weigher<K, V> = std::sync::Arc<dyn Fn(&K, &V) -> u64 + Send + Sync>;
 type Listener<K, V> = Box<dyn Fn(&K, &V, Cause) + Send + Sync>;
 
 /// A concurrent cache bounded by the total weight of its entries, whose policy and capacity change while it
@@ -166,12 +167,7 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
     /// assert_eq!(cache.remove("key"), None);
     /// ```
     pub fn remove<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> Option<V> {
-        let hash = self.id(key);
-        let (entry, cause) = self.shard(hash).remove(hash, key, &self.common)?;
-        if let Some(listener) = &self.listener {
-            listener(&entry.key, &entry.value, cause);
-        }
-        (cause == Cause::Removed).then_some(entry.value)
+        self.remove_entry(key).map(|(_, value)| value)
     }
 
     /// The hash by which the cache, its policies and shadows know `key`.

@@ -148,7 +148,8 @@ impl Host {
 
     /// Removes the value of `key` and returns it.
     pub fn remove(&self, key: impl Into<Key>) -> Option<Value> {
-        self.live.plane.cache.remove(&key.into())
+        let (entry, ()) = self.live.plane.cache.remove_entry(&key.into())?;
+        Some(entry.value().to_value())
     }
 
     /// The keys of bytes and their values, for who serves them to clients.

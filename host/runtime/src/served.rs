@@ -19,9 +19,8 @@ use crate::progress::Progress;
 use crate::reload::Watch;
 use crate::strategies;
 
-/// What an entry takes beside its key and value: its place in the table and in the policy's order, two allocations, and what the
-/// allocator rounds up. `bench/serve/run --print --only memory` measures it, for a key of 16 bytes and a value of 128.
-const ENTRY_BYTES: u64 = 200;
+/// What an entry takes beside its key and value, about: its place in the table and in the policy's order, and what the allocator rounds up.
+const ENTRY_BYTES: u64 = 64;
 
 /// What an entry weighs on average, until it is known: it sets the shadows' first sampling rate.
 const MEAN_WEIGHT: u64 = 1_024;

@@ -16,7 +16,7 @@ use host_telemetry::Sampler;
 use crate::actuators::actuators;
 use crate::control_plane::{ControlPlane, Machine};
 use crate::data_plane::{DataPlane, Store, TickTrigger};
-use crate::key::Key;
+use crate::entry::Entry;
 use crate::ledger::Ledger;
 use crate::modelled::Modelled;
 use crate::options::Scope;
@@ -25,7 +25,7 @@ use crate::ranges::{loop_config, prefetches, ranges};
 use crate::request_metrics::RequestMetrics;
 use crate::rule_book::Rules;
 use crate::snapshot_builder::SnapshotBuilder;
-use crate::value::{Value, Weighing};
+use crate::value::Weighing;
 use crate::virtual_clock::VirtualClock;
 
 /// A cache at the starting policy that tells the prefetcher what leaves it. With a virtual clock it has one shard, is hashed
@@ -41,11 +41,11 @@ fn store(
     let builder = Cache::builder(capacity)
         .policy(start)
         .fallback(fallback)
-        .weigher(move |key: &Key, value: &Value| value.weight_under(key, weighing))
-        .listener(move |key: &Key, value: &Value, cause| match cause {
+        .steady_weigher(move |entry: &Entry, (): &()| entry.weight(weighing))
+        .listener(move |entry: &Entry, (): &(), cause| match cause {
             Cause::Replaced => {}
-            Cause::Evicted => watcher.displaced(key.number(), value.weight_under(key, weighing)),
-            _ => watcher.evicted(key.number()),
+            Cause::Evicted => watcher.displaced(entry.number(), entry.weight(weighing)),
+            _ => watcher.evicted(entry.number()),
         });
     let store = match clock {
         Some(clock) => builder.shards(1).hasher(fixed_hasher()).clock(move || clock.now()).build(),
@@ -247,7 +247,9 @@ mod tests {
     use host_telemetry::Machine;
 
     use super::*;
+    use crate::key::Key;
     use crate::options::Options;
+    use crate::value::Value;
 
     fn settings(sets: &[&str]) -> Settings {
         let machine = Machine::read(std::path::Path::new("."));
@@ -281,10 +283,11 @@ mod tests {
         let weighing = Weighing { unit: Unit::Bytes, entry: 0 };
         let cache = store((&builtin::LRU, &builtin::LRU), 100, weighing, Some(Arc::clone(&clock)), watcher);
         let day = Duration::from_secs(86_400);
-        cache.insert_with_ttl(Key::Number(1), Value::standing_for(1), day);
-        assert!(cache.contains(&Key::Number(1)));
+        let key = Key::Number(1);
+        cache.insert_with_ttl(Entry::of(&key, Value::standing_for(1)), (), day);
+        assert!(cache.contains(&key));
         clock.advance(day);
-        assert!(!cache.contains(&Key::Number(1)));
+        assert!(!cache.contains(&key));
     }
 
     fn parts(settings: Settings) -> Parts {

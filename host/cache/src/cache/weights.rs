@@ -1,12 +1,33 @@
-//! What the entries of a store weigh, by slot.
+//! What the entries of a store weigh.
 //!
-//! A weight below 2^32 takes four bytes. The few others lie apart.
+//! Where a weight has to be kept, it lies by slot. A weight below 2^32 takes four bytes. The few others lie apart.
 
+use super::Weigher;
 use crate::index::at;
 use std::collections::BTreeMap;
 
 /// Stands for a weight that lies apart.
 const APART: u32 = u32::MAX;
+
+/// How a store knows what its entries weigh.
+pub(super) enum Weighing<K, V> {
+    /// Every entry weighs 1.
+    Alike,
+    /// The weights are kept.
+    Kept(Weights),
+    /// The entry tells it, whenever it is asked.
+    Told(Weigher<K, V>),
+}
+
+impl<K, V> std::fmt::Debug for Weighing<K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Alike => "Alike",
+            Self::Kept(_) => "Kept",
+            Self::Told(_) => "Told",
+        })
+    }
+}
 
 #[derive(Debug)]
 pub(super) struct Weights {

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use host_cache::{Life, Outcome};
-use host_runtime::{Content, Value};
+use host_runtime::Value;
 use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
 
@@ -37,14 +37,6 @@ fn missing() -> Wrong {
     )
 }
 
-/// The bytes of a value; none of one that is a hash or a list.
-fn bytes_of(value: &Value) -> Option<Bytes> {
-    match value.content() {
-        Content::Bytes(bytes) => Some(bytes.clone()),
-        Content::Fields(_) | Content::List(_) => None,
-    }
-}
-
 fn has_fields() -> Wrong {
     Wrong::new(
         StatusCode::CONFLICT,
@@ -70,7 +62,7 @@ pub(super) async fn get(State(shared): Server, uri: Uri) -> Result<Response, Wro
     let key = key_of(&uri)?;
     let found = {
         let _passing = shared.gate.pass();
-        shared.keys.get_with(&stored(0, &key), bytes_of)
+        shared.keys.get_with(&stored(0, &key), |value| value.to_bytes())
     };
     shared.keys.finished(arrived.elapsed(), 1);
     let bytes = found.ok_or_else(missing)?.ok_or_else(has_fields)?;
@@ -83,7 +75,7 @@ pub(super) async fn head(State(shared): Server, uri: Uri) -> Result<Response, Wr
     let key = key_of(&uri)?;
     let found = {
         let _passing = shared.gate.pass();
-        shared.keys.peek_with(&stored(0, &key), |present| bytes_of(present.value).map(|bytes| bytes.len()))
+        shared.keys.peek_with(&stored(0, &key), |present| present.value.bytes().map(<[u8]>::len))
     };
     let length = found.ok_or_else(missing)?.ok_or_else(has_fields)?;
     Ok(headed(Body::empty(), length))
@@ -129,7 +121,7 @@ pub(super) async fn delete(State(shared): Server, uri: Uri) -> Result<Response, 
     let removed = {
         let key = stored(0, &key);
         let _passing = shared.gate.pass();
-        let removed = shared.keys.remove(&key).is_some();
+        let removed = shared.keys.remove(&key);
         if removed {
             shared.watches.changed(&key);
         }
