@@ -58,7 +58,8 @@ type Listener<K, V> = Box<dyn Fn(&K, &V, Cause) + Send + Sync>;
 ///
 /// - The weights of all entries sum to at most [`capacity`](Self::capacity) at every instant, also while
 ///   threads insert, switch the policy and resize. When a smaller capacity is set, the old one holds until
-///   [`set_capacity`](Self::set_capacity) returns, and the new one from then on.
+///   [`set_capacity`](Self::set_capacity) returns, and the new one from then on. What is
+///   [reserved](Self::set_reserved) of it is no room.
 /// - A key is loaded by one caller at a time ([`get_or_try_insert_with`](Self::get_or_try_insert_with)). A
 ///   loader that fails, panics or is dropped leaves nothing behind.
 /// - [`set_policy`](Self::set_policy) drops no entry and keeps what the old policy knew, as the
@@ -110,6 +111,8 @@ pub struct Cache<K, V, S = ahash::RandomState> {
     /// Held through a change of capacity or policy, so that two of them do not mix.
     changing: Mutex<()>,
     capacity: AtomicU64,
+    /// What of it is no room for entries.
+    reserved: AtomicU64,
     policy: Mutex<PolicyFactory>,
 }
 

@@ -276,6 +276,7 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Builder<K, V, S> {
             listener: self.listener,
             changing: Mutex::new(()),
             capacity: AtomicU64::new(capacity),
+            reserved: AtomicU64::new(0),
             policy: Mutex::new(self.policy),
         }
     }

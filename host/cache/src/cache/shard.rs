@@ -19,6 +19,7 @@ mod change;
 mod control;
 mod deferred;
 mod pass;
+mod shrink;
 mod update;
 
 use super::Present;

@@ -3,7 +3,7 @@
 //!
 //! The store knows nothing of order. An entry keeps its slot number for as long as it lives, also when its value is
 //! replaced, when the table grows, and when another policy takes over; the number is used again after the entry was
-//! removed. The entry itself lies in the table, so that a lookup needs no register; a policy that names its victim
+//! removed. Only a store that has become sparse [numbers its slots anew](Store::renumber). The entry itself lies in the table, so that a lookup needs no register; a policy that names its victim
 //! by slot does. Weights lie apart, and only where they [cannot be told](Weighing) from the entry.
 //!
 //! Beside them lies the [probation](super::probation), whose entries have no slot. It counts against the same weight.
@@ -75,6 +75,9 @@ pub(super) struct Store<K, V> {
 
 /// The register, and what else is kept by slot, grows by one in so many: what lies idle is small, what is copied for each entry still constant.
 const GROWTH: usize = 16;
+
+/// Slots up to which no store is sparse: they take some tens of kilobytes.
+const FEW_SLOTS: u32 = 1_024;
 
 /// What a store goes by: 32 bits of a key's hash, all of which depend on the whole hash.
 #[inline]
@@ -158,6 +161,37 @@ impl<K, V> Store<K, V> {
     /// How many slot numbers were ever given out.
     pub(super) fn slot_count(&self) -> u32 {
         u32::try_from(self.places.len()).unwrap_or(NIL)
+    }
+
+    /// Whether more than this share of what is kept by slot is idle.
+    pub(super) fn is_sparse(&self, idle: f64) -> bool {
+        let (slots, entries) = (self.slot_count(), u32::try_from(self.table.len()).unwrap_or(u32::MAX));
+        slots > FEW_SLOTS && f64::from(slots.saturating_sub(entries)) > idle * f64::from(slots)
+    }
+
+    /// Numbers the slots anew from 0 on in this order, which has every slot with an entry, and gives back the memory that is not
+    /// needed then.
+    #[cold]
+    pub(super) fn renumber(&mut self, before: &[Slot]) {
+        let mut now = vec![NIL; self.places.len()];
+        for (number, slot) in (0..).zip(before) {
+            now[at(slot.0)] = number;
+        }
+        let mut places = vec![NIL; before.len()];
+        self.table
+            .for_each_mut(|stored| stored.name = named(now[at(stored.slot().0)]).unwrap_or(stored.name));
+        self.table.shrink(|stored| stored.hash, |_, _| {});
+        self.table.for_each_place(|stored, place| places[at(stored.slot().0)] = number(place));
+        self.places = places;
+        if let Weighing::Kept(weights) = &mut self.weights {
+            *weights = weights.picked(before.iter().map(|slot| slot.0));
+        }
+        if let Some(lifetimes) = &mut self.lifetimes {
+            let take = |slot: &Slot| std::mem::replace(&mut lifetimes[at(slot.0)], Lifetime::unlimited());
+            let picked = before.iter().map(take).collect();
+            *lifetimes = picked;
+        }
+        (self.free, self.swept, self.expected) = (NIL, 0, NIL);
     }
 
     fn place(&self, slot: Slot) -> Option<usize> {
@@ -245,7 +279,7 @@ impl<K, V> Store<K, V> {
                 _ => return Err(entry),
             }
         };
-        let Some(name) = NonZeroU32::new(slot + 1) else { return Err(entry) };
+        let Some(name) = named(slot) else { return Err(entry) };
         if self.table.is_full() {
             let places = &mut self.places;
             self.table.grow(
@@ -369,6 +403,12 @@ impl<K, V> Store<K, V> {
         }
         None
     }
+}
+
+/// A slot number as an entry has it.
+#[inline]
+const fn named(slot: u32) -> Option<NonZeroU32> {
+    NonZeroU32::new(slot.wrapping_add(1))
 }
 
 /// A place in the table, of which there are less than 2^32.

@@ -69,6 +69,17 @@ impl Weights {
         }
     }
 
+    /// The weights of these slots, numbered from 0 on as they come.
+    pub(super) fn picked(&self, slots: impl ExactSizeIterator<Item = u32>) -> Self {
+        let mut picked = Self::new();
+        picked.reserve(slots.len());
+        for (number, slot) in (0..).zip(slots) {
+            picked.push();
+            picked.set(number, self.get(slot));
+        }
+        picked
+    }
+
     #[cold]
     fn set_apart(&mut self, slot: u32, weight: Option<u64>) {
         match weight {
@@ -97,6 +108,8 @@ mod tests {
                 let apart = held.iter().filter(|&&weight| weight >= u64::from(u32::MAX)).count();
                 prop_assert_eq!(weights.apart.len(), apart);
             }
+            let picked = weights.picked([4, 0, 5].into_iter());
+            prop_assert_eq!([0, 1, 2].map(|slot| picked.get(slot)), [held[4], held[0], held[5]]);
         }
     }
 }
