@@ -12,12 +12,24 @@ use bytes::Bytes;
 use host_cache::{Equivalent, Packed, PackedValue};
 
 use crate::key::{ByteKey, Key, LARGEST};
+use crate::memory;
 use crate::value::{Content, Fields, Form, InPlace, List, Parts, Value, Weighing, weight_of};
 use note::Note;
 
 /// The longest value of bytes that lies beside its key. A longer one is shared by who reads it, instead of copied.
 const INSIDE: usize = 4_096;
 const _: () = assert!(INSIDE <= Packed::<Value>::LONGEST, "it fits into a packed entry");
+
+/// What the allocations of an entry take whose key and value weigh so much.
+pub(crate) fn taken(key: u64, value: u64) -> u64 {
+    let (header, inside) = (size_of::<u64>(), u64::try_from(INSIDE).unwrap_or(u64::MAX));
+    let head = key.saturating_add(u64::try_from(header).unwrap_or(0));
+    if value <= inside {
+        return memory::taken(head.saturating_add(value));
+    }
+    let body = u64::try_from(size_of::<Value>()).unwrap_or(0);
+    memory::taken(head.saturating_add(body)).saturating_add(memory::taken(value))
+}
 
 /// A key and its value, shared by all clones. It hashes and compares as its key alone.
 #[derive(Debug, Clone)]
@@ -377,14 +389,24 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_takes_one_allocation_or_two() {
+        assert_eq!(taken(16, 128), 160);
+        assert_eq!(taken(16, 4_096), 4_128);
+        // The value apart.
+        assert_eq!(taken(16, 4_097), 80 + 4_112);
+        assert_eq!(taken(16, 8_000_000), 80 + 8_003_584);
+    }
+
+    #[test]
     fn an_entry_weighs_what_its_key_and_value_do() {
         for (key, value) in [
             (Key::from("user:1"), Value::from("Ada")),
             (Key::from(1), Value::from("Ada")),
             (Key::from("user:1"), Value::standing_for(u64::MAX)),
         ] {
-            for weighing in
-                [Weighing { unit: Unit::Bytes, entry: 24 }, Weighing { unit: Unit::Objects, entry: 24 }]
+            for weighing in [0, 24]
+                .into_iter()
+                .flat_map(|entry| [Unit::Bytes, Unit::Objects].map(|unit| Weighing { unit, entry }))
             {
                 let entry = Entry::of(&key, value.clone());
                 assert_eq!(entry.weight(weighing), value.weight_under(&key, weighing));

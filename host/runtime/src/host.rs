@@ -72,6 +72,8 @@ pub struct HostStats {
     pub used: u64,
     /// What the cache may hold.
     pub capacity: u64,
+    /// What of it is no room for entries, because the process takes it for something else.
+    pub reserved: u64,
 }
 
 /// A running host. Dropping it ends it without waiting.
@@ -186,6 +188,7 @@ impl Host {
             entries: cache.entries,
             used: cache.weight,
             capacity: cache.capacity,
+            reserved: self.live.plane.cache.reserved(),
         }
     }
 

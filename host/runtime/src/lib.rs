@@ -28,6 +28,7 @@ mod ledger;
 mod ledger_file;
 mod live;
 mod live_keys;
+mod memory;
 mod modelled;
 mod options;
 mod origin;

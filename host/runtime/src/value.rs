@@ -129,7 +129,7 @@ pub(crate) fn weight_of(bytes: &[u8]) -> u64 {
 pub(crate) struct Weighing {
     /// Unit of the capacity.
     pub(crate) unit: Unit,
-    /// Bytes that an entry takes beside its key and value; nothing where the capacity speaks of these alone.
+    /// Bytes that an entry takes beside its allocations; nothing where the capacity speaks of keys and values alone.
     pub(crate) entry: u64,
 }
 
@@ -137,7 +137,8 @@ impl Weighing {
     /// What an entry counts for whose key and value weigh so much.
     pub(crate) fn of(self, key: u64, value: u64) -> u64 {
         match self.unit {
-            Unit::Bytes => value.saturating_add(key).saturating_add(self.entry),
+            Unit::Bytes if self.entry == 0 => value.saturating_add(key),
+            Unit::Bytes => crate::entry::taken(key, value).saturating_add(self.entry),
             Unit::Objects => 1,
         }
     }
@@ -164,7 +165,7 @@ mod tests {
         let most = Value::standing_for(u64::MAX);
         assert_eq!(most.weight(), (1 << 62) - 1);
         assert_eq!(unit(Unit::Bytes).of(u64::MAX, 7), u64::MAX);
-        let with_place = Weighing { unit: Unit::Bytes, entry: 64 };
-        assert_eq!(value.weight_under(&Key::from("user:1"), with_place), 73);
+        let with_place = Weighing { unit: Unit::Bytes, entry: 48 };
+        assert_eq!(value.weight_under(&Key::from("user:1"), with_place), 32 + 48);
     }
 }

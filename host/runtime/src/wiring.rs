@@ -84,6 +84,9 @@ fn shadows(
     Shadows::new(&policies, if more { &ALL_CAPACITIES } else { &[1.0] }, capacity, mean_weight)
 }
 
+/// What shadows may take, as a share of the capacity, where entries count for the memory that they take.
+const SHADOW_SHARE: f64 = 1.0 / 32.0;
+
 /// Multiples of the present capacity at which shadows can run.
 pub(crate) const ALL_CAPACITIES: [f64; 3] = [0.5, 1.0, 2.0];
 
@@ -167,7 +170,13 @@ impl Parts {
         let fallback = &policies.parse(&settings.cache.fallback_policy)?;
         let cache = Arc::new(store((start, fallback), *capacity, weighing, clock, Arc::clone(&prefetcher)));
         let wanted = settings.cache.shadows && !registrations.is_empty();
-        let shadows = wanted.then(|| shadows(start, &registrations, *capacity, *mean_weight));
+        let mut shadows = wanted.then(|| shadows(start, &registrations, *capacity, *mean_weight));
+        // Where an entry counts for what it takes, what is beside the entries takes of the same memory.
+        if let Some(shadows) = &mut shadows
+            && *entry_bytes > 0
+        {
+            shadows.bound(SHADOW_SHARE);
+        }
         // In virtual time a request is shown to the shadows when it is made: nothing may be dropped.
         let live = executor.is_some();
         let tap = shadows.as_ref().filter(|_| live).map(|shadows| shadows.tap(TAP));
