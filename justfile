@@ -42,6 +42,7 @@ shuttle:
 # The cache's unsafe code under Miri (rustup toolchain install nightly --component miri,rust-src).
 miri:
     MIRIFLAGS="-Zmiri-many-seeds=0..8" cargo +nightly miri test -p host-cache --lib striped_lock
+    MIRIFLAGS="-Zmiri-many-seeds=0..4" cargo +nightly miri test -p host-cache --lib packed
 
 # Every reader of something from outside, for a minute each on damaged input (cargo install cargo-fuzz; nightly).
 fuzz seconds="60" *targets:

@@ -7,6 +7,7 @@ CPU time is that of all threads of the server. The host's strategies are on.
 import argparse
 import csv
 import io
+import math
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,8 @@ TRACES = [
     ("mooncake_conv.txt.zst", [0.02, 0.1]),
 ]
 BYTES = 512
+# A cache of less says more of buffers and tables than of its policy.
+LEAST = 6_000_000
 
 
 def large(options, *extra):
@@ -95,30 +98,41 @@ def keys_of(options, trace, folder):
     return [line.strip() for line in plain.read_bytes().splitlines()]
 
 
-def replay(server, keys):
-    """Reads through: the hit ratio. Keys that missed are set before the next batch."""
+def replay(server, keys, copies):
+    """Reads through, as so many clients at once that share no key: the hit ratio. Keys that missed are set before the next batch."""
     value, hits, batch = b"v" * BYTES, 0, 16
+    names = [b"%d:" % copy for copy in range(copies)] if copies > 1 else [b""]
     for begin in range(0, len(keys), batch):
-        asked = keys[begin : begin + batch]
-        found = server.client.many([("GET", key) for key in asked])
-        missed = {key for key, got in zip(asked, found) if got is None}
-        hits += len(asked) - sum(got is None for got in found)
-        if missed:
-            server.client.many([("SET", key, value) for key in missed])
-    return hits / len(keys)
+        for name in names:
+            asked = [name + key for key in keys[begin : begin + batch]]
+            found = server.client.many([("GET", key) for key in asked])
+            missed = {key for key, got in zip(asked, found) if got is None}
+            hits += len(asked) - sum(got is None for got in found)
+            if missed:
+                server.client.many([("SET", key, value) for key in missed])
+    return hits / (len(keys) * copies)
 
 
-def at_memory(kind, command, keys):
+def at_memory(kind, command, keys, copies):
+    """The hit ratio, and what the server came to hold beyond what it held when it was empty."""
     with Server(kind, command) as server:
-        time.sleep(1)
-        empty = server.rss()
-        ratio = replay(server, keys)
-        return ratio, server.rss(), empty
+        # What each server takes once, with the first requests, is no matter of what it holds.
+        server.client.many([("GET", b"none %d" % key) for key in range(2_000)])
+        server.client.many([("SET", b"first %d" % key, b"v" * BYTES) for key in range(64)])
+        server.client("FLUSHALL")
+        time.sleep(2)
+        empty = server.rss("RssAnon")
+        ratio = replay(server, keys, copies)
+        return ratio, server.rss("RssAnon") - empty
 
 
 def hits(options):
-    print("| trace | capacity | allkeys-lru % | allkeys-lfu % | host % | gain | RSS MB Redis | host |")
-    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    print(f"Values of {BYTES} bytes. A trace whose cache would be smaller than {LEAST / 1e6:.0f} MB is replayed by several clients")
+    print("at once (copies) that share no key. RSS is what the servers came to hold beyond what they held when they were empty, without")
+    print("the pages of their programs, which the kernel maps as they run and takes back as it likes:")
+    print("Redis's under the policy that took more, and the host has a `maxmemory` of as much.\n")
+    print("| trace | capacity | copies | allkeys-lru % | allkeys-lfu % | host % | gain | RSS MB Redis | host |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
     gains = []
     with tempfile.TemporaryDirectory() as folder:
         for name, shares in TRACES:
@@ -129,28 +143,28 @@ def hits(options):
             keys = keys_of(options, trace, Path(folder))
             for share in shares:
                 # What an entry takes in Redis, beside what it takes when it is empty.
-                limit = int(len(set(keys)) * share * (BYTES + 120))
+                limit = len(set(keys)) * share * (BYTES + 120)
+                copies = math.ceil(LEAST / limit)
+                limit = int(limit * copies)
                 of = {}
                 for policy in ("allkeys-lru", "allkeys-lfu"):
                     extra = ("--maxmemory", str(limit + 1_100_000), "--maxmemory-policy", policy)
-                    of[policy] = at_memory("redis", redis(*extra), keys)
-                most = max(of.values(), key=lambda figures: figures[1])
-                room = most[1] - most[2]
-                ours, capacity = None, max(limit, 1_000_000)
-                for _ in range(4):
+                    of[policy] = at_memory("redis", redis(*extra), keys, copies)
+                room = max(taken for _, taken in of.values())
+                capacity = room
+                for _ in range(3):
                     sizes = [f"cache.{key}={capacity}B" for key in ("capacity", "max-capacity", "min-capacity")]
                     extra = [word for size in sizes for word in ("--set", size)]
-                    ours = at_memory("host", host(options.host, "--set", "memory.cap=1GB", *extra), keys)
-                    taken = ours[1] - ours[2]
-                    if taken <= room:
+                    ours, taken = at_memory("host", host(options.host, "--set", "memory.cap=1GB", *extra), keys, copies)
+                    if taken <= room * 1.01:
                         break
-                    capacity = int(capacity * max(0.3, room / taken) * 0.97)
+                    capacity = int(capacity * room / taken * 0.99)
                 best = max(of["allkeys-lru"][0], of["allkeys-lfu"][0])
-                gain = (ours[0] - best) * 100
+                gain = (ours - best) * 100
                 gains.append(gain)
                 print(
-                    f"| {name.split('.')[0]} | {share:.0%} | {of['allkeys-lru'][0]:.2%} | {of['allkeys-lfu'][0]:.2%} | "
-                    f"{ours[0]:.2%} | {gain:+.2f} | {room / 1e6:.1f} | {(ours[1] - ours[2]) / 1e6:.1f} |",
+                    f"| {name.split('.')[0]} | {share:.0%} | {copies} | {of['allkeys-lru'][0]:.2%} | {of['allkeys-lfu'][0]:.2%} | "
+                    f"{ours:.2%} | {gain:+.2f} | {room / 1e6:.1f} | {taken / 1e6:.1f} |",
                     flush=True,
                 )
     if gains:

@@ -83,10 +83,10 @@ class Server:
         tasks = Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
         return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
 
-    def rss(self):
-        """Resident memory, bytes."""
+    def rss(self, kind="VmRSS"):
+        """Resident memory, bytes; `RssAnon` leaves out the pages of files, the program's own among them."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.split("VmRSS:")[1].split()[0]) * 1024
+        return int(status.split(f"{kind}:")[1].split()[0]) * 1024
 
     def close(self):
         self.client.close()

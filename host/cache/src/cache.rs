@@ -11,6 +11,7 @@
 
 mod builder;
 mod control;
+mod entry;
 mod expiry;
 mod flight;
 mod inspect;
@@ -44,7 +45,7 @@ use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
 use store::{Entry, Incoming};
 
-type Weigher<K, V> = Box<dyn Fn(&K, &V) -> u64 + Send + Sync>;
+type Weigher<K, V> = std::sync::Arc<dyn Fn(&K, &V) -> u64 + Send + Sync>;
 type Listener<K, V> = Box<dyn Fn(&K, &V, Cause) + Send + Sync>;
 type Evicted<K, V> = Box<dyn Fn(&K, &V, Option<Duration>) + Send + Sync>;
 
@@ -58,7 +59,8 @@ type Evicted<K, V> = Box<dyn Fn(&K, &V, Option<Duration>) + Send + Sync>;
 ///
 /// - The weights of all entries sum to at most [`capacity`](Self::capacity) at every instant, also while
 ///   threads insert, switch the policy and resize. When a smaller capacity is set, the old one holds until
-///   [`set_capacity`](Self::set_capacity) returns, and the new one from then on.
+///   [`set_capacity`](Self::set_capacity) returns, and the new one from then on. What is
+///   [reserved](Self::set_reserved) of it is no room.
 /// - A key is loaded by one caller at a time ([`get_or_try_insert_with`](Self::get_or_try_insert_with)). A
 ///   loader that fails, panics or is dropped leaves nothing behind.
 /// - [`set_policy`](Self::set_policy) drops no entry and keeps what the old policy knew, as the
@@ -111,6 +113,8 @@ pub struct Cache<K, V, S = ahash::RandomState> {
     /// Held through a change of capacity or policy, so that two of them do not mix.
     changing: Mutex<()>,
     capacity: AtomicU64,
+    /// What of it is no room for entries.
+    reserved: AtomicU64,
     policy: Mutex<PolicyFactory>,
 }
 
@@ -168,12 +172,7 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
     /// assert_eq!(cache.remove("key"), None);
     /// ```
     pub fn remove<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> Option<V> {
-        let hash = self.id(key);
-        let (entry, cause) = self.shard(hash).remove(hash, key, &self.common)?;
-        if let Some(listener) = &self.listener {
-            listener(&entry.key, &entry.value, cause);
-        }
-        (cause == Cause::Removed).then_some(entry.value)
+        self.remove_entry(key).map(|(_, value)| value)
     }
 
     /// The hash by which the cache, its policies and shadows know `key`.

@@ -5,42 +5,61 @@
 //! crate has a shared slice whose header is smaller than three words. Miri runs its tests.
 //!
 //! ```text
-//! count  kind  key length  value length | key ...   | value ...
-//! u16    u8    u8          u32          |           |
+//! note  count  key length  kind and value length | key ...   | value ...
+//! u32   u8     u8          u16                   |           |
 //! ```
 //!
 //! A key of 255 bytes or more has its length in front of it, as a `usize`. A value that is long, or more than bytes, is a body of the
-//! owner's type, which is aligned. Packed entries are shared: a clone counts. When 65,535 clones are there, the next one is a copy.
+//! owner's type, which is aligned. Packed entries are shared: a clone counts. When 255 clones are there, the next one is a copy.
+//! The note is the owner's, who may change it at any time: it is what makes an entry of a cache more than a key and a value.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU16, Ordering, fence};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering, fence};
 
 /// The length of a key whose length lies in front of it.
 const LONG_KEY: u8 = 255;
 
+/// The longest value of bytes: its length leaves two bits for the kind.
+const LONGEST: usize = (1 << BODY) - 1;
+
+/// The bit that says that the value is a body, and the one that says that the key is marked.
+const BODY: u32 = 14;
+const MARKED: u32 = 15;
+
 #[repr(C, align(8))]
 struct Header {
-    count: AtomicU16,
-    kind: Kind,
+    /// The owner's.
+    note: AtomicU32,
+    count: AtomicU8,
+    /// Length of the key.
     key: u8,
-    /// Of a value that lies here; 0 of a body.
-    value: u32,
+    value: Value,
 }
 
-/// What lies behind the header.
-#[repr(u8)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// A value of bytes.
-    Bytes,
-    /// A body.
-    Body,
-    /// The same of a marked key.
-    MarkedBytes,
-    MarkedBody,
+/// The length of a value that lies in the entry, 0 of a body, and what kind of entry it is.
+#[derive(Debug, Clone, Copy)]
+struct Value(u16);
+
+impl Value {
+    /// None of a length that is too large. A body has none.
+    fn of(marked: bool, length: Option<usize>) -> Option<Self> {
+        let bits = u16::try_from(length.unwrap_or(0)).ok().filter(|bits| *bits >> BODY == 0)?;
+        Some(Self(bits | u16::from(length.is_none()) << BODY | u16::from(marked) << MARKED))
+    }
+
+    /// Of bytes; none of a body.
+    #[inline]
+    fn length(self) -> Option<usize> {
+        (self.0 >> BODY & 1 == 0).then(|| usize::from(self.0 & !(1 << MARKED)))
+    }
+
+    #[inline]
+    const fn is_marked(self) -> bool {
+        self.0 >> MARKED != 0
+    }
 }
 
 /// A key and its value, shared by all clones; see the head of the file.
@@ -51,11 +70,13 @@ enum Kind {
 /// ```
 /// use host_cache::{Packed, PackedValue};
 ///
-/// let entry = Packed::<String>::of_bytes(false, b"key", b"value");
+/// let entry = Packed::<String>::of_bytes(false, b"key", b"value", 0);
 /// assert_eq!((entry.key(), entry.is_marked()), (&b"key"[..], false));
 /// assert!(matches!(entry.clone().value(), PackedValue::Bytes(b"value")));
-/// let entry = Packed::of_body(true, b"key", "text".to_owned());
+/// let entry = Packed::of_body(true, b"key", "text".to_owned(), 7);
 /// assert!(matches!(entry.value(), PackedValue::Body(text) if text == "text"));
+/// entry.set_note(entry.note() + 1);
+/// assert_eq!(entry.clone().note(), 8);
 /// ```
 pub struct Packed<B: Clone>(NonNull<Header>, PhantomData<B>);
 
@@ -92,38 +113,36 @@ fn places<B>(key: usize, value: Option<usize>) -> Option<Places> {
 }
 
 impl<B: Clone> Packed<B> {
-    /// A key and a value of bytes, at most `u32::MAX` of them: longer ones are for a body.
+    /// The longest value of bytes that can lie in an entry; longer ones are for a body.
+    pub const LONGEST: usize = LONGEST;
+
+    /// A key, a value of bytes, at most [`LONGEST`](Self::LONGEST) of them, and the owner's note.
     ///
     /// # Panics
     /// The value is longer than that.
     #[must_use]
-    pub fn of_bytes(marked: bool, key: &[u8], value: &[u8]) -> Self {
-        assert!(u32::try_from(value.len()).is_ok(), "a packed value of {} bytes", value.len());
-        Self::make(marked, key, Ok(value))
+    pub fn of_bytes(marked: bool, key: &[u8], value: &[u8], note: u32) -> Self {
+        assert!(value.len() <= LONGEST, "a packed value of {} bytes", value.len());
+        Self::make(marked, key, Ok(value), note)
     }
 
-    /// A key and a body.
+    /// A key, a body and the owner's note.
     #[must_use]
-    pub fn of_body(marked: bool, key: &[u8], body: B) -> Self {
-        Self::make(marked, key, Err(body))
+    pub fn of_body(marked: bool, key: &[u8], body: B, note: u32) -> Self {
+        Self::make(marked, key, Err(body), note)
     }
 
-    fn make(marked: bool, bytes: &[u8], value: Result<&[u8], B>) -> Self {
-        let (kind, length) = match (&value, marked) {
-            (Ok(value), false) => (Kind::Bytes, Some(value.len())),
-            (Ok(value), true) => (Kind::MarkedBytes, Some(value.len())),
-            (Err(_), false) => (Kind::Body, None),
-            (Err(_), true) => (Kind::MarkedBody, None),
-        };
+    fn make(marked: bool, bytes: &[u8], value: Result<&[u8], B>, note: u32) -> Self {
+        let length = value.as_ref().ok().map(|value| value.len());
         // A key and a value that are in memory fit into it once more, or the allocation fails.
-        let Some(places) = places::<B>(bytes.len(), length) else {
+        let (Some(places), Some(kind)) = (places::<B>(bytes.len(), length), Value::of(marked, length)) else {
             handle_alloc_error(Layout::new::<Header>())
         };
         let header = Header {
-            count: AtomicU16::new(1),
-            kind,
+            note: AtomicU32::new(note),
+            count: AtomicU8::new(1),
             key: u8::try_from(bytes.len()).unwrap_or(LONG_KEY),
-            value: u32::try_from(length.unwrap_or(0)).unwrap_or(0),
+            value: kind,
         };
         // SAFETY: the layout has the size of a header at least. All writes are within it, by `places`: the header at its
         // begin, the length of a long key behind it, the key, and the value, for which it is aligned.
@@ -147,7 +166,7 @@ impl<B: Clone> Packed<B> {
 
     #[inline]
     fn header(&self) -> &Header {
-        // SAFETY: the allocation lives as long as an entry that points to it, and its header is only read, but for the count.
+        // SAFETY: the allocation lives as long as an entry that points to it, and what changes of its header is atomic.
         unsafe { self.0.as_ref() }
     }
 
@@ -165,15 +184,9 @@ impl<B: Clone> Packed<B> {
         }
     }
 
-    fn has_body(&self) -> bool {
-        matches!(self.header().kind, Kind::Body | Kind::MarkedBody)
-    }
-
     fn places(&self) -> Places {
-        let value = self.header().value;
-        let value = (!self.has_body()).then(|| usize::try_from(value).unwrap_or(0));
         // They fit when the entry was made.
-        places::<B>(self.key_length(), value).unwrap_or(Places {
+        places::<B>(self.key_length(), self.header().value.length()).unwrap_or(Places {
             layout: Layout::new::<Header>(),
             key: 0,
             value: 0,
@@ -184,7 +197,20 @@ impl<B: Clone> Packed<B> {
     #[must_use]
     #[inline]
     pub fn is_marked(&self) -> bool {
-        matches!(self.header().kind, Kind::MarkedBytes | Kind::MarkedBody)
+        self.header().value.is_marked()
+    }
+
+    /// What the owner noted last.
+    #[must_use]
+    #[inline]
+    pub fn note(&self) -> u32 {
+        self.header().note.load(Ordering::Relaxed)
+    }
+
+    /// Changes the note for all clones. Of two threads that do it at once, either may be the last.
+    #[inline]
+    pub fn set_note(&self, note: u32) {
+        self.header().note.store(note, Ordering::Relaxed);
     }
 
     /// The key.
@@ -205,11 +231,9 @@ impl<B: Clone> Packed<B> {
         // SAFETY: by its kind, a value of this length or a body was written there, and nobody writes again.
         unsafe {
             let at = self.start().add(at);
-            if self.has_body() {
-                PackedValue::Body(&*at.cast::<B>())
-            } else {
-                let length = usize::try_from(self.header().value).unwrap_or(0);
-                PackedValue::Bytes(std::slice::from_raw_parts(at, length))
+            match self.header().value.length() {
+                None => PackedValue::Body(&*at.cast::<B>()),
+                Some(length) => PackedValue::Bytes(std::slice::from_raw_parts(at, length)),
             }
         }
     }
@@ -221,8 +245,10 @@ impl<B: Clone> Clone for Packed<B> {
         match count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| count.checked_add(1)) {
             Ok(_) => Self(self.0, PhantomData),
             Err(_) => match self.value() {
-                PackedValue::Bytes(bytes) => Self::make(self.is_marked(), self.key(), Ok(bytes)),
-                PackedValue::Body(body) => Self::make(self.is_marked(), self.key(), Err(body.clone())),
+                PackedValue::Bytes(bytes) => Self::make(self.is_marked(), self.key(), Ok(bytes), self.note()),
+                PackedValue::Body(body) => {
+                    Self::make(self.is_marked(), self.key(), Err(body.clone()), self.note())
+                }
             },
         }
     }
@@ -236,7 +262,7 @@ impl<B: Clone> Drop for Packed<B> {
         // Everything that other threads did with it comes before its end.
         fence(Ordering::Acquire);
         let places = self.places();
-        let has_body = self.has_body();
+        let has_body = self.header().value.length().is_none();
         let start = self.0.as_ptr().cast::<u8>();
         // SAFETY: this was the last entry that points there. The layout is that of the allocation, since it follows from
         // lengths that do not change.
@@ -249,7 +275,7 @@ impl<B: Clone> Drop for Packed<B> {
     }
 }
 
-// SAFETY: what it owns can be sent and shared, its count is atomic, and the rest is not written after it was made.
+// SAFETY: what it owns can be sent and shared, its count and note are atomic, and the rest is not written after it was made.
 unsafe impl<B: Clone + Send + Sync> Send for Packed<B> {}
 // SAFETY: as above.
 unsafe impl<B: Clone + Send + Sync> Sync for Packed<B> {}
@@ -277,14 +303,15 @@ mod tests {
 
     #[test]
     fn keys_and_values_of_all_lengths_are_what_they_were() {
-        let long = vec![7; 5_000];
+        let long = vec![7; LONGEST];
         for key in [&b""[..], b"k", b"key:000000000001", &long[..254], &long[..255], &long[..256]] {
             for value in [&b""[..], b"v", &long[..128], &long] {
                 for marked in [false, true] {
-                    let entry = Entry::of_bytes(marked, key, value);
-                    assert_eq!((entry.key(), entry.is_marked()), (key, marked));
-                    assert_eq!(bytes(&entry), value);
-                    let body = Entry::of_body(marked, key, "body".into());
+                    let entry = Entry::of_bytes(marked, key, value, 9);
+                    assert_eq!((entry.key(), entry.is_marked(), entry.note()), (key, marked, 9));
+                    entry.set_note(u32::MAX);
+                    assert_eq!((bytes(&entry), entry.note()), (value.to_vec(), u32::MAX));
+                    let body = Entry::of_body(marked, key, "body".into(), 9);
                     assert_eq!((body.key(), body.is_marked()), (key, marked));
                     assert!(matches!(body.value(), PackedValue::Body(body) if &**body == "body"));
                 }
@@ -293,9 +320,15 @@ mod tests {
     }
 
     #[test]
+    #[should_panic(expected = "a packed value of 16384 bytes")]
+    fn longer_values_are_for_a_body() {
+        drop(Entry::of_bytes(false, b"key", &[0; LONGEST + 1], 0));
+    }
+
+    #[test]
     fn a_body_is_dropped_once() {
         let body: Arc<str> = "body".into();
-        let entry = Entry::of_body(false, b"key", Arc::clone(&body));
+        let entry = Entry::of_body(false, b"key", Arc::clone(&body), 0);
         let other = entry.clone();
         drop(entry);
         assert_eq!(Arc::strong_count(&body), 2);
@@ -305,18 +338,18 @@ mod tests {
 
     #[test]
     fn more_clones_than_can_be_counted_are_copies() {
-        let entry = Entry::of_bytes(false, b"key", b"value");
-        entry.header().count.store(u16::MAX - 20, Ordering::Relaxed);
+        let entry = Entry::of_bytes(false, b"key", b"value", 9);
+        entry.header().count.store(u8::MAX - 20, Ordering::Relaxed);
         let clones: Vec<Entry> = (0..40).map(|_| entry.clone()).collect();
         assert_eq!(clones.iter().filter(|clone| clone.0 != entry.0).count(), 20);
-        assert!(clones.iter().all(|clone| bytes(clone) == b"value"));
+        assert!(clones.iter().all(|clone| bytes(clone) == b"value" && clone.note() == 9));
         drop(clones);
         entry.header().count.store(1, Ordering::Relaxed);
     }
 
     #[test]
     fn threads_share_it() {
-        let entry = Entry::of_bytes(false, b"key", b"value");
+        let entry = Entry::of_bytes(false, b"key", b"value", 9);
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 let entry = entry.clone();
@@ -329,6 +362,6 @@ mod tests {
     #[test]
     fn it_takes_a_header_of_8_bytes_and_a_word() {
         assert_eq!((HEADER, size_of::<Option<Entry>>()), (8, 8));
-        assert_eq!(Entry::of_bytes(false, &[0; 16], &[0; 128]).places().layout.size(), 152);
+        assert_eq!(Entry::of_bytes(false, &[0; 16], &[0; 128], 0).places().layout.size(), 152);
     }
 }

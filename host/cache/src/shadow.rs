@@ -60,6 +60,9 @@ use host_policy::PolicyFactory;
 use rate::{MIN_WEIGHED, Rate};
 use rows::Rows;
 
+/// What a shadow takes for an entry, ghosts included, about.
+const ENTRY_BYTES: f64 = 70.0;
+
 /// Requests that are followed at once, at most: as many as a tap of the runtime hands over.
 const BATCH: usize = 256;
 
@@ -144,6 +147,8 @@ pub struct Shadows {
     waiting: Vec<Asked>,
     /// Requests in the present batch.
     due: usize,
+    /// The share of the capacity that they may take.
+    share: Option<f64>,
 }
 
 #[expect(
@@ -197,9 +202,27 @@ impl Shadows {
             offered: 0,
             waiting: Vec::with_capacity(BATCH),
             due: BATCH,
+            share: None,
         };
         this.follow(policies);
         this
+    }
+
+    /// The shadows take at most about this share of what the cache may hold, over 0 to 1, where weights are bytes: a bound on how
+    /// many ids they follow. No bound unless set.
+    ///
+    /// ```
+    /// use host_cache::{Shadows, builtin};
+    ///
+    /// let mut shadows = Shadows::new(&[builtin::LRU, builtin::ARC], &[1.0], 10_000_000, 600);
+    /// assert_eq!(shadows.sampling_rate(), 1.0);
+    /// shadows.bound(1.0 / 32.0);
+    /// assert_eq!(shadows.sampling_rate(), 1.0 / 8.0);
+    /// ```
+    pub fn bound(&mut self, share: f64) {
+        self.settle();
+        self.share = Some(share);
+        self.review_rate();
     }
 
     /// A queue by which other threads offer requests to these shadows, with room for `capacity` of them (at least 1).
@@ -344,6 +367,9 @@ impl Shadows {
                 arm: arm(policy, 1, &mut self.rows),
             }));
         }
+        if self.share.is_some() {
+            self.review_rate();
+        }
         self.apply_capacity();
     }
 
@@ -388,6 +414,11 @@ impl Shadows {
     }
 
     fn review_rate(&mut self) {
+        if let Some(share) = self.share {
+            // All together, in entries of the smallest.
+            let sizes: f64 = self.shadows.iter().map(|shadow| shadow.factor / smallest(&self.factors)).sum();
+            self.rate.bound(real(self.capacity) * share / (ENTRY_BYTES * sizes.max(1.0)));
+        }
         if self.rate.review(self.room()) {
             self.apply_rate();
         }

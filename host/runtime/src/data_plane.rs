@@ -15,14 +15,15 @@ use host_cache::{Cache, Groups, SampleTap};
 use host_prefetch::Prefetcher;
 
 use crate::access_log::Position;
+use crate::entry::Entry;
 use crate::key::Key;
 use crate::prefixes::Prefixes;
 use crate::request_metrics::RequestMetrics;
 use crate::tiers::Tiers;
 use crate::value::{Value, Weighing};
 
-/// The cache of a host.
-pub(crate) type Store = Cache<Key, Value, RandomState>;
+/// The cache of a host: an entry is its own key, and holds the value.
+pub(crate) type Store = Cache<Entry, (), RandomState>;
 
 /// The parts that a request passes.
 pub(crate) struct DataPlane {

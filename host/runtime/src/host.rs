@@ -74,6 +74,8 @@ pub struct HostStats {
     pub used: u64,
     /// What the cache may hold.
     pub capacity: u64,
+    /// What of it is no room for entries, because the process takes it for something else.
+    pub reserved: u64,
 }
 
 /// A running host. Dropping it ends it without waiting.
@@ -151,7 +153,8 @@ impl Host {
 
     /// Removes the value of `key` and returns it.
     pub fn remove(&self, key: impl Into<Key>) -> Option<Value> {
-        self.live.plane.cache.remove(&key.into())
+        let (entry, ()) = self.live.plane.cache.remove_entry(&key.into())?;
+        Some(entry.value().to_value())
     }
 
     /// The keys of bytes and their values, for who serves them to clients.
@@ -188,6 +191,7 @@ impl Host {
             entries: cache.entries,
             used: cache.weight,
             capacity: cache.capacity,
+            reserved: self.live.plane.cache.reserved(),
         }
     }
 

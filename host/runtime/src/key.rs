@@ -3,7 +3,6 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use host_cache::Equivalent;
 use host_contract::split_mix::mix;
 
 /// A key: a number, or bytes.
@@ -68,7 +67,7 @@ impl Hash for Key {
     }
 }
 
-/// A key of bytes that somebody else owns: a lookup by it allocates nothing.
+/// A key of bytes that somebody else owns: a lookup by it allocates nothing. It hashes as the [`Key`] of these bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ByteKey<'a>(pub(crate) &'a [u8]);
 
@@ -82,12 +81,6 @@ impl ByteKey<'_> {
 impl Hash for ByteKey<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write(self.0);
-    }
-}
-
-impl Equivalent<Key> for ByteKey<'_> {
-    fn equivalent(&self, key: &Key) -> bool {
-        matches!(key, Key::Bytes(bytes) if **bytes == *self.0)
     }
 }
 

@@ -9,12 +9,28 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use host_cache::{Change, Life, Outcome, Present};
+use host_cache::{Change, Life, Outcome};
 
-use crate::key::{ByteKey, Key};
+use crate::entry::{Entry, Found, Given};
+use crate::key::ByteKey;
 use crate::live::Live;
 use crate::tiers::{KeyLocks, Settling, Tiers};
-use crate::value::{FlatLimits, Value, encode};
+use crate::value::{FlatLimits, encode};
+
+/// An entry that is there, as who reads or changes it sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Present<'a> {
+    /// Its value.
+    pub value: Found<'a>,
+    /// The end of its time to live, on the clock that [`Keyspace::now`] tells; `None` where it lives without end.
+    pub until: Option<Duration>,
+}
+
+impl<'a> Present<'a> {
+    fn new(entry: &'a Entry, found: host_cache::Present<'_, ()>) -> Self {
+        Self { value: entry.value(), until: found.until }
+    }
+}
 
 /// The keys of a host and their values. A clone is the same one.
 #[derive(Clone)]
@@ -44,21 +60,31 @@ impl Keyspace {
         self.seconds.load(Ordering::Relaxed)
     }
 
+    /// An entry that is used now.
+    #[inline]
+    fn entry(&self, key: &[u8], value: Given<'_>) -> Entry {
+        let entry = Entry::of_bytes(key, value);
+        entry.used_at(self.seconds());
+        entry
+    }
+
     /// How long the value of `key` has not been read or changed, in whole seconds up to 194 days. Asking for it is no use.
     #[must_use]
     pub fn idle(&self, key: &[u8]) -> Option<Duration> {
-        self.peek_with(key, |present| Duration::from_secs(present.value.idle(self.seconds())))
+        let idle = |entry: &Entry, _: host_cache::Present<'_, ()>| entry.idle(self.seconds());
+        self.live.plane.cache.peek_entry_with(&ByteKey(key), idle).map(Duration::from_secs)
     }
 
     /// Reads the value of `key` where it lies, within a lock: `read` must be short and not use the keyspace. Counts as a request.
     #[inline]
-    pub fn get_with<R>(&self, key: &[u8], read: impl FnOnce(&Value) -> R) -> Option<R> {
+    pub fn get_with<R>(&self, key: &[u8], read: impl FnOnce(Found<'_>) -> R) -> Option<R> {
         let plane = &self.live.plane;
         let key = ByteKey(key);
         let id = plane.cache.id(&key);
         let position = plane.metrics.accesses.arrived(key.number());
-        let found = plane.cache.get_with_by_id(id, &key, |value| {
-            value.used_at(self.seconds());
+        let found = plane.cache.get_entry_with_by_id(id, &key, |entry, ()| {
+            entry.used_at(self.seconds());
+            let value = entry.value();
             (value.weight(), read(value))
         });
         let (weight, found) = match found {
@@ -82,8 +108,8 @@ impl Keyspace {
     }
 
     /// As [`get_with`](Self::get_with), and counts as nothing. It tells when the entry's time is over, too.
-    pub fn peek_with<R>(&self, key: &[u8], read: impl FnOnce(Present<'_, Value>) -> R) -> Option<R> {
-        self.live.plane.cache.peek_with(&ByteKey(key), read)
+    pub fn peek_with<R>(&self, key: &[u8], read: impl FnOnce(Present<'_>) -> R) -> Option<R> {
+        self.live.plane.cache.peek_entry_with(&ByteKey(key), |entry, found| read(Present::new(entry, found)))
     }
 
     /// What is below the cache; none where nothing is.
@@ -111,7 +137,7 @@ impl Keyspace {
         let life = until.map_or(Life::Endless, Life::Until);
         self.update(&key, |present| match present {
             Some(_) => (Change::Keep, ()),
-            None => (Change::Store(value, life), ()),
+            None => (Change::Store(Given::Value(value), life), ()),
         });
     }
 
@@ -125,19 +151,18 @@ impl Keyspace {
     /// anybody is told that the change was made.
     pub fn changed(&self, key: &[u8]) -> Option<Settling> {
         let tiers = self.tiers()?;
-        let item = |present: Present<'_, Value>| tiers.item(key, present.value, present.until);
+        let item = |present: Present<'_>| tiers.item(key, present.value, present.until);
         let item = if tiers.wants_puts() { self.peek_with(key, item).flatten() } else { None };
         tiers.changed(key, item)
     }
 
     /// Stores a value. [`Outcome::Refused`] where it is too large; what was there is removed then.
     #[inline]
-    pub fn insert(&self, key: &[u8], value: Value, life: Life) -> Outcome {
-        let plane = &self.live.plane;
+    pub fn insert<'v>(&self, key: &[u8], value: impl Into<Given<'v>>, life: Life) -> Outcome {
+        let (plane, value) = (&self.live.plane, value.into());
         let (id, weight) = (plane.cache.id(&ByteKey(key)), plane.weight_of_bytes(key, value.weight()));
-        value.used_at(self.seconds());
         plane.before_evicting();
-        let outcome = plane.cache.insert_until_by_id(id, Key::from(key), value, life);
+        let outcome = plane.cache.insert_until_by_id(id, self.entry(key, value), (), life);
         if outcome == Outcome::Inserted {
             plane.weighed(|| id, weight, false, || plane.prefixes.groups(key));
         }
@@ -145,35 +170,35 @@ impl Keyspace {
     }
 
     /// Reads and changes the entry of a key in one step, as [`host_cache::Cache::update`] does.
-    pub fn update<R>(
+    pub fn update<'v, R>(
         &self,
         key: &[u8],
-        change: impl FnOnce(Option<Present<'_, Value>>) -> (Change<Value>, R),
+        change: impl FnOnce(Option<Present<'_>>) -> (Change<Given<'v>>, R),
     ) -> (R, Option<Outcome>) {
-        let plane = &self.live.plane;
-        let mut weight = 0;
+        let (plane, mut weight) = (&self.live.plane, 0);
+        let id = plane.cache.id(&ByteKey(key));
         plane.before_evicting();
-        let (result, outcome) = plane.cache.update(Key::from(key), |present| {
-            if let Some(present) = &present {
-                present.value.used_at(self.seconds());
+        let (result, outcome) = plane.cache.update_entry_by_id(id, &ByteKey(key), |found| {
+            if let Some((entry, _)) = &found {
+                entry.used_at(self.seconds());
             }
-            let (change, result) = change(present);
-            if let Change::Store(value, _) = &change {
-                value.used_at(self.seconds());
+            let (change, result) = change(found.map(|(entry, found)| Present::new(entry, found)));
+            let store = |value: Given<'v>| {
                 weight = value.weight();
-            }
-            (change, result)
+                (self.entry(key, value), ())
+            };
+            (change.map(store), result)
         });
         if outcome == Some(Outcome::Inserted) {
-            let (id, weight) = (|| plane.cache.id(&ByteKey(key)), plane.weight_of_bytes(key, weight));
-            plane.weighed(id, weight, false, || plane.prefixes.groups(key));
+            let weight = plane.weight_of_bytes(key, weight);
+            plane.weighed(|| id, weight, false, || plane.prefixes.groups(key));
         }
         (result, outcome)
     }
 
-    /// Removes the value of `key` and returns it.
-    pub fn remove(&self, key: &[u8]) -> Option<Value> {
-        self.live.plane.cache.remove(&ByteKey(key))
+    /// Removes the value of `key`, and says whether there was one.
+    pub fn remove(&self, key: &[u8]) -> bool {
+        self.live.plane.cache.remove_entry(&ByteKey(key)).is_some()
     }
 
     /// Whether there is a value, without counting.
@@ -183,23 +208,19 @@ impl Keyspace {
     }
 
     /// Visits entries from `cursor` on, as [`host_cache::Cache::scan`] does. Numbered keys are passed over.
-    pub fn scan(&self, cursor: u64, count: usize, mut visit: impl FnMut(&[u8], Present<'_, Value>)) -> u64 {
-        self.live.plane.cache.scan(cursor, count, |key, present| {
-            if let Key::Bytes(bytes) = key {
-                visit(bytes, present);
+    pub fn scan(&self, cursor: u64, count: usize, mut visit: impl FnMut(&[u8], Present<'_>)) -> u64 {
+        self.live.plane.cache.scan(cursor, count, |entry, found| {
+            if let Some(key) = entry.key() {
+                visit(key, Present::new(entry, found));
             }
         })
     }
 
     /// Some entry, chosen by this random number.
-    pub fn random_with<R>(
-        &self,
-        random: u64,
-        read: impl FnOnce(&[u8], Present<'_, Value>) -> R,
-    ) -> Option<R> {
-        let found = self.live.plane.cache.random_with(random, |key, present| match key {
-            Key::Bytes(bytes) => Some(read(bytes, present)),
-            Key::Number(_) => None,
+    pub fn random_with<R>(&self, random: u64, read: impl FnOnce(&[u8], Present<'_>) -> R) -> Option<R> {
+        let found = self.live.plane.cache.random_with(random, |entry, found| {
+            let key = entry.key()?;
+            Some(read(key, Present::new(entry, found)))
         });
         found.flatten()
     }
@@ -239,7 +260,7 @@ impl Keyspace {
 
     /// What a value under `key` counts for against the capacity.
     #[must_use]
-    pub fn weight_of(&self, key: &[u8], value: &Value) -> u64 {
+    pub fn weight_of(&self, key: &[u8], value: Found<'_>) -> u64 {
         self.live.plane.weight_of_bytes(key, value.weight())
     }
 

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use host_cache::{Fill, Groups, Outcome, Served};
+use host_cache::{Fill, Groups, Outcome, Present, Served};
 use tokio::runtime::Handle;
 
 use crate::data_plane::{Arrival, DataPlane};
+use crate::entry::Entry;
 use crate::key::Key;
 use crate::origin::{Origin, OriginError};
 use crate::value::Value;
@@ -60,19 +61,23 @@ impl Live {
             let _under_way = UnderWay::one_of(&self.demand_loads);
             self.load(&arrival.key).await
         };
-        let result = self.plane.cache.get_or_try_insert_async(arrival.key.clone(), load).await;
-        if let Ok((value, served)) = &result {
-            self.plane.served(&arrival, value, *served != Served::Loaded);
-        }
+        let found = self.plane.cache.get_entry_or_try_insert_async(&arrival.key, load).await;
+        let result = found.map(|((entry, ()), served)| {
+            let value = entry.value().to_value();
+            self.plane.served(&arrival, &value, served != Served::Loaded);
+            value
+        });
         self.plane.finished(arrived.elapsed());
-        result.map(|(value, _)| value)
+        result
     }
 
     /// What the cache holds under `key`, as a request that loads nothing.
     pub(crate) fn get(self: &Arc<Self>, key: Key) -> Option<Value> {
         let Request { arrival, arrived } = self.arrive(key);
         self.plane.demanded(arrival.key.number());
-        let value = self.plane.cache.get(&arrival.key);
+        let cache = &self.plane.cache;
+        let read = |entry: &Entry, (): &()| entry.value().to_value();
+        let value = cache.get_entry_with_by_id(cache.id(&arrival.key), &arrival.key, read);
         if let Some(value) = &value {
             self.plane.served(&arrival, value, true);
         }
@@ -87,9 +92,10 @@ impl Live {
         let kept = self.plane.prefixes.any().then(|| key.clone());
         // What was prefetched for it is out of date.
         self.plane.prefetcher.evicted(key.number());
+        let entry = Entry::of(&key, value);
         let outcome = match lifetime {
-            Some(lifetime) => self.plane.cache.insert_with_ttl(key, value, lifetime),
-            None => self.plane.cache.insert(key, value),
+            Some(lifetime) => self.plane.cache.insert_with_ttl(entry, (), lifetime),
+            None => self.plane.cache.insert(entry, ()),
         };
         // A caller that misses stores what it then found elsewhere. Only now is known what the entry of the miss weighs.
         if outcome == Outcome::Inserted {
@@ -100,18 +106,18 @@ impl Live {
     }
 
     /// Loads from the origin, and counts the time that it took. Nothing is counted of a load that is dropped before its end.
-    async fn load(&self, key: &Key) -> Result<Value, OriginError> {
+    async fn load(&self, key: &Key) -> Result<(Entry, ()), OriginError> {
         let began = Instant::now();
         let result = self.origin.load(key).await;
         let took = began.elapsed();
         self.plane.metrics.loaded(took);
         self.plane.prefetcher.load_took(took);
-        result
+        result.map(|value| (Entry::of(key, value), ()))
     }
 
     /// Loads into room that nobody needs, unless the key is there or being loaded.
     pub(crate) async fn warm(&self, key: Key) -> Result<Fill, OriginError> {
-        self.plane.cache.try_fill_spare_async(key.clone(), self.load(&key)).await
+        self.plane.cache.try_fill_spare_entry_async(&key, self.load(&key)).await
     }
 
     /// Prefetches in a task of its own, bounded by the prefetch budget: behind the requests that wait in the queue it would
@@ -120,11 +126,11 @@ impl Live {
         let this = Arc::clone(self);
         let task = async move {
             let key = Key::Number(number);
-            match this.plane.cache.try_fill_async(key.clone(), this.load(&key)).await {
+            match this.plane.cache.try_fill_entry_async(&key, this.load(&key)).await {
                 Ok(Fill::Loaded) => {
-                    let weight =
-                        this.plane.cache.peek(&key).map_or(0, |value| this.plane.weight(&key, &value));
-                    this.plane.prefetched(number, weight);
+                    let weigh = |entry: &Entry, _: Present<'_, ()>| entry.weight(this.plane.weighing);
+                    let weight = this.plane.cache.peek_entry_with(&key, weigh);
+                    this.plane.prefetched(number, weight.unwrap_or(0));
                 }
                 // Somebody else was faster; or whoever asks for it on demand meets the error and reports it.
                 Ok(Fill::Present | Fill::UnderWay) | Err(_) => this.plane.prefetcher.failed(number),

@@ -23,8 +23,8 @@ pub struct Scope {
     pub capacity: u64,
     /// What an entry weighs on average, as far as one knows; at least 1. It sets the shadows' first sampling rate.
     pub mean_weight: u64,
-    /// Bytes that an entry takes beside its key and value, and counts for where the capacity is in bytes: 0 where the capacity
-    /// speaks of keys and values alone.
+    /// Bytes that an entry takes beside its allocations, and counts for together with what these take, where the capacity is in
+    /// bytes: 0 where the capacity speaks of keys and values alone.
     pub entry_bytes: u64,
     /// What strategies may know of the run.
     pub run: RunInfo,

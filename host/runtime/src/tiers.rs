@@ -28,10 +28,9 @@ use smallvec::SmallVec;
 use tokio::runtime::{Handle, Runtime};
 use tokio::task::JoinHandle;
 
+use crate::entry::{Entry, Found};
 use crate::error::RunError;
-use crate::key::Key;
 use crate::keyspace::Keyspace;
-use crate::value::Value;
 use crate::value::encode::{self, Shelf};
 
 /// Locks of keys, by their hash.
@@ -39,6 +38,9 @@ const LOCKS: usize = 1_024;
 
 /// Entries that are copied out of the cache in one go.
 const BATCH: usize = 256;
+
+/// Bytes of an entry of the disk tier's index, with the slack of its table.
+const INDEX_ENTRY: u64 = 25;
 
 /// Keys that no tier has are remembered up to this number, at some 100 bytes each.
 const NEGATIVE: usize = 100_000;
@@ -183,6 +185,14 @@ impl Tiers {
         self.remote.as_ref().map(|remote| remote.remote_stats())
     }
 
+    /// Bytes of memory that the tiers take.
+    pub(crate) fn memory(&self) -> u64 {
+        let stats = self.chain.stats();
+        let warm = stats.tiers.iter().filter(|(name, _)| *name == "warm").map(|(_, tier)| tier.bytes);
+        let index = self.disk_stats().map_or(0, |disk| disk.index_entries.saturating_mul(INDEX_ENTRY));
+        warm.sum::<u64>().saturating_add(stats.queued_bytes).saturating_add(index)
+    }
+
     /// The clock by which entries live, in the cache as in the tiers.
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
@@ -195,15 +205,15 @@ impl Tiers {
     }
 
     /// The cache has evicted this.
-    pub(crate) fn demote(&self, key: &Key, value: &Value, until: Option<Duration>) {
-        let Key::Bytes(key) = key else { return };
-        if let Some(item) = self.item(key, value, until) {
+    pub(crate) fn demote(&self, entry: &Entry, until: Option<Duration>) {
+        let Some(key) = entry.key() else { return };
+        if let Some(item) = self.item(key, entry.value(), until) {
             self.chain.demote(item, STAMP.get());
         }
     }
 
     /// The item of a value, as tiers take it now.
-    pub(crate) fn item(&self, key: &[u8], value: &Value, until: Option<Duration>) -> Option<Item> {
+    pub(crate) fn item(&self, key: &[u8], value: Found<'_>, until: Option<Duration>) -> Option<Item> {
         let shelf = Shelf { now: self.clock.now(), ttl: self.ttl };
         encode::item(Bytes::copy_from_slice(key), value, until, shelf)
     }

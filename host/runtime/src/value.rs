@@ -50,7 +50,7 @@ impl Value {
     #[must_use]
     pub fn new(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
-        let weight = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let weight = weight_of(&bytes);
         Self { content: Content::Bytes(bytes), facts: Facts::of(weight) }
     }
 
@@ -68,7 +68,7 @@ impl Value {
         Self { content: T::content(parts), facts: Facts::of(weight) }
     }
 
-    /// A value that counts for `weight`, from 1 to 2^38 - 1, whatever it takes: where it stands for something else, or takes
+    /// A value that counts for `weight`, from 1 to 2^62 - 1, whatever it takes: where it stands for something else, or takes
     /// more than its bytes.
     #[must_use]
     pub fn weighing(bytes: impl Into<Bytes>, weight: u64) -> Self {
@@ -104,23 +104,11 @@ impl Value {
         self.facts.form()
     }
 
-    /// What it counts for in a cache whose capacity is in bytes: from 1 to 2^38 - 1, which is 256 GiB. Its key counts [beside
-    /// it](crate::Key::weight).
+    /// What it counts for in a cache whose capacity is in bytes: from 1 to 2^62 - 1. Its key counts [beside it](crate::Key::weight).
     #[must_use]
     #[inline]
     pub fn weight(&self) -> u64 {
         self.facts.weight()
-    }
-
-    /// It is used at this time, in seconds.
-    #[inline]
-    pub(crate) fn used_at(&self, seconds: u32) {
-        self.facts.used_at(seconds);
-    }
-
-    /// Seconds since it was used, at this time.
-    pub(crate) fn idle(&self, seconds: u32) -> u64 {
-        self.facts.idle(seconds)
     }
 
     /// What an entry of this value under `key` counts for against a capacity in `unit`. In bytes the key counts as well:
@@ -131,12 +119,18 @@ impl Value {
     }
 }
 
+/// What bytes count for that stand for nothing else: their number, at least 1.
+#[inline]
+pub(crate) fn weight_of(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX).max(1)
+}
+
 /// How entries are weighed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Weighing {
     /// Unit of the capacity.
     pub(crate) unit: Unit,
-    /// Bytes that an entry takes beside its key and value; nothing where the capacity speaks of these alone.
+    /// Bytes that an entry takes beside its allocations; nothing where the capacity speaks of keys and values alone.
     pub(crate) entry: u64,
 }
 
@@ -144,7 +138,8 @@ impl Weighing {
     /// What an entry counts for whose key and value weigh so much.
     pub(crate) fn of(self, key: u64, value: u64) -> u64 {
         match self.unit {
-            Unit::Bytes => value.saturating_add(key).saturating_add(self.entry),
+            Unit::Bytes if self.entry == 0 => value.saturating_add(key),
+            Unit::Bytes => crate::entry::taken(key, value).saturating_add(self.entry),
             Unit::Objects => 1,
         }
     }
@@ -169,9 +164,9 @@ mod tests {
             assert_eq!(value.weight_under(&key, unit(Unit::Objects)), 1, "{key}");
         }
         let most = Value::standing_for(u64::MAX);
-        assert_eq!(most.weight(), (1 << 38) - 1);
+        assert_eq!(most.weight(), (1 << 62) - 1);
         assert_eq!(unit(Unit::Bytes).of(u64::MAX, 7), u64::MAX);
-        let with_place = Weighing { unit: Unit::Bytes, entry: 64 };
-        assert_eq!(value.weight_under(&Key::from("user:1"), with_place), 73);
+        let with_place = Weighing { unit: Unit::Bytes, entry: 48 };
+        assert_eq!(value.weight_under(&Key::from("user:1"), with_place), 32 + 48);
     }
 }

@@ -33,6 +33,7 @@ use serde::Serialize;
 
 use crate::control_plane::ControlPlane;
 use crate::data_plane::DataPlane;
+use crate::entry::Entry;
 use crate::error::RunError;
 use crate::key::Key;
 use crate::ledger::Ledger;
@@ -340,10 +341,11 @@ impl<'a> Replay<'a> {
             self.in_flight.insert(load, due);
         }
         let waited = self.wait(number);
-        let found = self.plane.cache.get_by_id(id, &key);
+        let weigh = |entry: &Entry, (): &()| entry.weight(self.plane.weighing);
+        let found = self.plane.cache.get_entry_with_by_id(id, &key, weigh);
         let hit = found.is_some();
-        let (weight, took) = if let Some(value) = found {
-            (self.plane.weight(&key, &value), waited + HIT_TIME)
+        let (weight, took) = if let Some(weight) = found {
+            (weight, waited + HIT_TIME)
         } else {
             // Before it is stored: what it displaces is not what it missed.
             self.plane.prefetcher.missed(known_by);
@@ -352,7 +354,7 @@ impl<'a> Replay<'a> {
             self.plane.prefetcher.load_took(took);
             let value = self.loaded(weight);
             let weight = self.plane.weight(&key, &value);
-            self.plane.cache.insert_by_id(id, key, value);
+            self.plane.cache.insert_by_id(id, Entry::of(&key, value), ());
             (weight, took)
         };
         self.served.access(known_by, weight, hit);
@@ -386,7 +388,7 @@ impl<'a> Replay<'a> {
         let key = Key::Number(number);
         let weight = self.plane.weight(&key, &value);
         self.charged.prefetched_weight += weight;
-        self.plane.cache.fill(key, value);
+        self.plane.cache.fill(Entry::of(&key, value), ());
         self.plane.prefetched(number, weight);
     }
 

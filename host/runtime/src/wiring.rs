@@ -16,7 +16,7 @@ use host_telemetry::Sampler;
 use crate::actuators::actuators;
 use crate::control_plane::{ControlPlane, Machine};
 use crate::data_plane::{DataPlane, Store, TickTrigger};
-use crate::key::Key;
+use crate::entry::Entry;
 use crate::ledger::Ledger;
 use crate::modelled::Modelled;
 use crate::options::Scope;
@@ -27,7 +27,7 @@ use crate::request_metrics::RequestMetrics;
 use crate::rule_book::Rules;
 use crate::snapshot_builder::SnapshotBuilder;
 use crate::tiers::{self, Tiers};
-use crate::value::{Value, Weighing};
+use crate::value::Weighing;
 use crate::virtual_clock::VirtualClock;
 
 /// A cache at the starting policy that tells the prefetcher what leaves it. With a virtual clock it has one shard, is hashed
@@ -43,17 +43,17 @@ fn store(
     let builder = Cache::builder(capacity)
         .policy(start)
         .fallback(fallback)
-        .weigher(move |key: &Key, value: &Value| value.weight_under(key, weighing))
-        .listener(move |key: &Key, value: &Value, cause| match cause {
+        .steady_weigher(move |entry: &Entry, (): &()| entry.weight(weighing))
+        .listener(move |entry: &Entry, (): &(), cause| match cause {
             Cause::Replaced => {}
-            Cause::Evicted => watcher.displaced(key.number(), value.weight_under(key, weighing)),
-            _ => watcher.evicted(key.number()),
+            Cause::Evicted => watcher.displaced(entry.number(), entry.weight(weighing)),
+            _ => watcher.evicted(entry.number()),
         });
     let store = match (clock, tiers) {
         (Some(clock), _) => builder.shards(1).hasher(fixed_hasher()).clock(move || clock.now()).build(),
         (None, Some(tiers)) => {
             let clock = tiers.clock().clone();
-            let builder = builder.evicted(move |key, value, until| tiers.demote(key, value, until));
+            let builder = builder.evicted(move |entry, (), until| tiers.demote(entry, until));
             builder.clock(move || clock.now()).build()
         }
         (None, None) => {
@@ -85,6 +85,9 @@ fn shadows(
     let more = registrations.iter().any(cannot_ask);
     Shadows::new(&policies, if more { &ALL_CAPACITIES } else { &[1.0] }, capacity, mean_weight)
 }
+
+/// What shadows may take, as a share of the capacity, where entries count for the memory that they take.
+const SHADOW_SHARE: f64 = 1.0 / 32.0;
 
 /// Multiples of the present capacity at which shadows can run.
 pub(crate) const ALL_CAPACITIES: [f64; 3] = [0.5, 1.0, 2.0];
@@ -186,7 +189,13 @@ impl Parts {
             Arc::clone(&prefetcher),
         ));
         let wanted = settings.cache.shadows && !registrations.is_empty();
-        let shadows = wanted.then(|| shadows(start, &registrations, *capacity, *mean_weight));
+        let mut shadows = wanted.then(|| shadows(start, &registrations, *capacity, *mean_weight));
+        // Where an entry counts for what it takes, what is beside the entries takes of the same memory.
+        if let Some(shadows) = &mut shadows
+            && *entry_bytes > 0
+        {
+            shadows.bound(SHADOW_SHARE);
+        }
         // In virtual time a request is shown to the shadows when it is made: nothing may be dropped.
         let live = executor.is_some();
         let tap = shadows.as_ref().filter(|_| live).map(|shadows| shadows.tap(TAP));
@@ -267,7 +276,9 @@ mod tests {
     use host_telemetry::Machine;
 
     use super::*;
+    use crate::key::Key;
     use crate::options::Options;
+    use crate::value::Value;
 
     fn settings(sets: &[&str]) -> Settings {
         let machine = Machine::read(std::path::Path::new("."));
@@ -302,10 +313,11 @@ mod tests {
         let cache =
             store((&builtin::LRU, &builtin::LRU), 100, weighing, (Some(Arc::clone(&clock)), None), watcher);
         let day = Duration::from_secs(86_400);
-        cache.insert_with_ttl(Key::Number(1), Value::standing_for(1), day);
-        assert!(cache.contains(&Key::Number(1)));
+        let key = Key::Number(1);
+        cache.insert_with_ttl(Entry::of(&key, Value::standing_for(1)), (), day);
+        assert!(cache.contains(&key));
         clock.advance(day);
-        assert!(!cache.contains(&Key::Number(1)));
+        assert!(!cache.contains(&key));
     }
 
     fn parts(settings: Settings) -> Parts {

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use host_cache::Outcome;
+use host_cache::{Change, Life, Outcome};
 use host_contract::{Grant, Snapshot};
 use host_control::ledger::Record;
 use host_control::supervisor::State;
 use host_control::{Fault, Identity, ProposalContext, Registration, Response, Strategy, Usage};
 use host_profile::{Loader, Settings};
-use host_runtime::{Command, Host, HostError, Key, Load, Options, Origin, OriginError, Value};
+use host_runtime::{
+    Command, Fields, Found, Host, HostError, InPlace, Key, Load, Options, Origin, OriginError, Value,
+};
 use host_telemetry::Machine;
 
 const GRACE: Duration = Duration::from_secs(30);
@@ -99,6 +101,56 @@ fn shadows_see_the_misses_of_a_caller_that_puts() {
     assert!(lru.requests > 2_000 && lru.misses * 10 > lru.requests * 9, "{lru:?}");
     let missed = snapshot.gauge("missed-bytes").unwrap();
     assert!(missed > 900_000.0, "a hundred values of 10 kB were put since the last tick: {missed} bytes");
+}
+
+#[test]
+fn a_keyspace_serves_short_bytes_long_ones_and_fields() {
+    let host = Host::start(Options::new(settings(&[]))).unwrap();
+    let keys = host.keyspace();
+    let long = vec![7; 100_000];
+    let (short, fields) = (&b"Ada"[..], Arc::<InPlace<Fields>>::default());
+    assert_eq!(keys.insert(b"short", short, Life::Endless), Outcome::Inserted);
+    assert_eq!(keys.insert(b"long", &long[..], Life::Endless), Outcome::Inserted);
+    let hash = Value::in_place(Arc::clone(&fields));
+    let (was_there, outcome) =
+        keys.update(b"hash", |found| (Change::Store(hash.into(), Life::Default), found.is_some()));
+    assert_eq!((was_there, outcome), (false, Some(Outcome::Inserted)));
+    // A number is no key of bytes, also not of its own bytes.
+    host.put(7, "seven", None);
+
+    for (key, bytes) in [(&b"short"[..], short), (b"long", &long)] {
+        assert_eq!(keys.get_with(key, |value| value.bytes() == Some(bytes)), Some(true));
+        let weight = keys.peek_with(key, |found| (found.value.weight(), found.until));
+        assert_eq!(weight, Some((u64::try_from(bytes.len()).unwrap(), None)));
+        assert_eq!(host.get(key).unwrap().bytes(), bytes);
+    }
+    let is_same = |value: Found<'_>| value.parts().is_some_and(|found| Arc::ptr_eq(found, &fields));
+    assert_eq!(keys.get_with(b"hash", is_same), Some(true));
+    assert_eq!((keys.idle(b"hash"), keys.idle(b"none")), (Some(Duration::ZERO), None));
+    assert!(!keys.contains(&7_u64.to_ne_bytes()));
+
+    let end = keys.now() + Duration::from_secs(60);
+    let (old, _) = keys.update(b"short", |found| {
+        (Change::Live(Life::Until(end)), found.and_then(|found| found.value.to_bytes()))
+    });
+    assert_eq!(old.as_deref(), Some(short));
+    let (_, outcome) = keys.update(b"short", |_| (Change::Store((&b"Grace"[..]).into(), Life::Same), ()));
+    assert_eq!(outcome, Some(Outcome::Replaced));
+    let found = keys.peek_with(b"short", |found| (found.value.to_value().bytes().clone(), found.until));
+    assert_eq!(found, Some(("Grace".into(), Some(end))));
+
+    let (mut names, mut cursor) = (Vec::new(), 0);
+    loop {
+        cursor = keys.scan(cursor, 10, |key, _| names.push(key.to_vec()));
+        if cursor == 0 {
+            break;
+        }
+    }
+    names.sort();
+    assert_eq!(names, [&b"hash"[..], b"long", b"short"]);
+    assert!(keys.remove(b"long") && !keys.remove(b"long"));
+    assert_eq!((keys.len(), host.get(7).map(|value| value.bytes().clone())), (3, Some("seven".into())));
+    host.shut_down_blocking(GRACE).unwrap();
 }
 
 #[test]

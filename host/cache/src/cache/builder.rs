@@ -2,10 +2,12 @@
 
 use super::expiry::{Clock, Expiry, Monotonic};
 use super::shard::{Common, Shard};
+use super::weights::{Weighing, Weights};
 use super::{Cache, Cause, Evicted, Listener, Weigher, shares};
 use crate::sync::{AtomicU64, Mutex, cores};
 use host_policy::{MOST_CAPACITY, PolicyFactory, builtin};
 use std::hash::{BuildHasher, Hash};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Shards per core by default: few enough that each keeps a meaningful order, enough that two threads rarely
@@ -47,6 +49,8 @@ pub struct Builder<K, V, S = ahash::RandomState> {
     shards: Option<usize>,
     hasher: S,
     weigher: Option<Weigher<K, V>>,
+    /// Whether it may be asked whenever a weight is wanted.
+    steady: bool,
     listener: Option<Listener<K, V>>,
     evicted: Option<Evicted<K, V>>,
     live: Option<Duration>,
@@ -64,6 +68,7 @@ impl<K, V> Builder<K, V> {
             shards: None,
             hasher,
             weigher: None,
+            steady: false,
             listener: None,
             evicted: None,
             live: None,
@@ -118,7 +123,28 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Builder<K, V, S> {
     /// ```
     #[must_use]
     pub fn weigher(mut self, weigher: impl Fn(&K, &V) -> u64 + Send + Sync + 'static) -> Self {
-        self.weigher = Some(Box::new(weigher));
+        self.weigher = Some(Arc::new(weigher));
+        self.steady = false;
+        self
+    }
+
+    /// As [`weigher`](Self::weigher), for one that tells a weight from the entry at little cost: it is asked whenever the weight
+    /// is wanted, also within a lock, and no weights are kept, which saves four bytes an entry. It must not use the cache, and
+    /// not panic.
+    ///
+    /// ```
+    /// let cache = host_cache::Cache::builder(100).steady_weigher(|_, text: &&str| text.len() as u64).build();
+    /// cache.insert("key", "four");
+    /// cache.insert("key", "seventeen letters");
+    /// cache.insert("other key", "x");
+    /// assert_eq!(cache.weight(), 18);
+    /// cache.remove("key");
+    /// assert_eq!(cache.weight(), 1);
+    /// ```
+    #[must_use]
+    pub fn steady_weigher(mut self, weigher: impl Fn(&K, &V) -> u64 + Send + Sync + 'static) -> Self {
+        self.weigher = Some(Arc::new(weigher));
+        self.steady = true;
         self
     }
 
@@ -147,9 +173,33 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Builder<K, V, S> {
     #[must_use]
     pub fn hasher<T: BuildHasher>(self, hasher: T) -> Builder<K, V, T> {
         let Self {
-            capacity, policy, fallback, shards, weigher, listener, evicted, live, idle, clock, ..
+            capacity,
+            policy,
+            fallback,
+            shards,
+            weigher,
+            steady,
+            listener,
+            evicted,
+            live,
+            idle,
+            clock,
+            ..
         } = self;
-        Builder { capacity, policy, fallback, shards, hasher, weigher, listener, evicted, live, idle, clock }
+        Builder {
+            capacity,
+            policy,
+            fallback,
+            shards,
+            hasher,
+            weigher,
+            steady,
+            listener,
+            evicted,
+            live,
+            idle,
+            clock,
+        }
     }
 
     /// Who is told of entries that leave or are refused, and why. Called by the thread that caused it,
@@ -247,16 +297,21 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Builder<K, V, S> {
     /// ```
     pub fn build(self) -> Cache<K, V, S> {
         let capacity = self.capacity.min(MOST_CAPACITY);
-        let weighed = self.weigher.is_some();
-        let least = if weighed { MIN_SHARD_BYTES } else { MIN_SHARD_ENTRIES };
+        let least = if self.weigher.is_some() { MIN_SHARD_BYTES } else { MIN_SHARD_ENTRIES };
         let count = self.shards.unwrap_or_else(|| default_shards(capacity, least));
         let count = count.clamp(1, MAX_SHARDS).next_power_of_two();
         let stripes = cores().clamp(1, MAX_STRIPES);
+        let weighing = || match &self.weigher {
+            None => Weighing::Alike,
+            Some(weigher) if self.steady => Weighing::Told(Arc::clone(weigher)),
+            Some(_) => Weighing::Kept(Weights::new()),
+        };
+        let shards = shares(capacity, count)
+            .map(|share| Shard::new(&self.policy, share, PROBATION, weighing(), stripes))
+            .collect();
         let clock = self.clock.unwrap_or_else(|| Box::new(Monotonic(Instant::now())));
         Cache {
-            shards: shares(capacity, count)
-                .map(|share| Shard::new(&self.policy, share, PROBATION, weighed, stripes))
-                .collect(),
+            shards,
             shift: 63 - count.ilog2(),
             common: Common {
                 hasher: self.hasher,
@@ -269,6 +324,7 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Builder<K, V, S> {
             evicted: self.evicted,
             changing: Mutex::new(()),
             capacity: AtomicU64::new(capacity),
+            reserved: AtomicU64::new(0),
             policy: Mutex::new(self.policy),
         }
     }

@@ -56,14 +56,56 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
     /// assert_eq!((cache.capacity(), cache.len()), (10, 10));
     /// ```
     pub fn set_capacity(&self, capacity: u64) {
-        let capacity = capacity.min(MOST_CAPACITY);
         let _changing = self.changing.lock();
+        self.resize(capacity.min(MOST_CAPACITY), self.reserved());
+    }
+
+    /// Keeps so much of the capacity from entries, for something else that takes of the same memory; nothing unless set. What no
+    /// longer fits is evicted. The capacity stays what it is, and so does what is reserved when it changes. Must not be called
+    /// by the listener.
+    ///
+    /// ```
+    /// let cache = host_cache::Cache::builder(100).build();
+    /// (0..100).for_each(|key| drop(cache.insert(key, key)));
+    /// cache.set_reserved(30);
+    /// assert_eq!((cache.capacity(), cache.reserved(), cache.len()), (100, 30, 70));
+    /// cache.set_capacity(50);
+    /// assert_eq!(cache.len(), 20);
+    /// ```
+    pub fn set_reserved(&self, reserved: u64) {
+        let _changing = self.changing.lock();
+        self.resize(self.capacity(), reserved);
+    }
+
+    /// Whoever calls this holds `changing`.
+    fn resize(&self, capacity: u64, reserved: u64) {
         // The published capacity is never below what the shards may hold.
         self.capacity.fetch_max(capacity, Ordering::SeqCst);
-        for (shard, share) in self.shards.iter().zip(shares(capacity, self.shards.len())) {
+        self.reserved.store(reserved, Ordering::SeqCst);
+        let room = capacity.saturating_sub(reserved);
+        for (shard, share) in self.shards.iter().zip(shares(room, self.shards.len())) {
             shard.set_capacity(share, &self.common, |removed| self.report(removed));
         }
         self.capacity.store(capacity, Ordering::SeqCst);
+    }
+
+    /// Gives back memory that is kept for entries that are no longer there, where these are more than the share `idle` of all, over
+    /// 0 to 1: places of the table, and what is kept for each, the policy's order above all. The order stays, and what the policy
+    /// knew of entries that are gone is forgotten. For who counts the memory of the process, now and then: a shard in which
+    /// less is idle costs a look.
+    ///
+    /// ```
+    /// let cache = host_cache::Cache::builder(100_000).build();
+    /// (0..100_000).for_each(|key| drop(cache.insert(key, key)));
+    /// cache.set_capacity(10);
+    /// cache.shrink(0.5);
+    /// assert_eq!((cache.len(), cache.get(&99_999)), (10, Some(99_999)));
+    /// ```
+    pub fn shrink(&self, idle: f64) {
+        let _changing = self.changing.lock();
+        for shard in &self.shards {
+            shard.shrink(idle, &self.common);
+        }
     }
 
     /// Share of the capacity that entries loaded [ahead of need](Self::try_fill_with) may take until they are asked for,

@@ -19,20 +19,19 @@ pub(super) struct Flight<K, V> {
     key: K,
     hash: u64,
     overtaken: AtomicBool,
-    state: Mutex<FlightState<V>>,
+    state: Mutex<FlightState<K, V>>,
     ended: Condvar,
 }
 
-struct FlightState<V> {
-    phase: Phase<V>,
+struct FlightState<K, V> {
+    phase: Phase<K, V>,
     wakers: Vec<(u32, Waker)>,
     next_waiter: u32,
 }
 
-#[derive(Clone)]
-enum Phase<V> {
+enum Phase<K, V> {
     Loading,
-    Landed(V),
+    Landed(K, V),
     Failed,
 }
 
@@ -42,7 +41,7 @@ impl<K, V> Flight<K, V> {
         self.overtaken.load(Ordering::Acquire)
     }
 
-    fn end(&self, phase: Phase<V>) {
+    fn end(&self, phase: Phase<K, V>) {
         let wakers = {
             let mut state = self.state.lock();
             state.phase = phase;
@@ -54,41 +53,39 @@ impl<K, V> Flight<K, V> {
         }
     }
 
-    /// Blocks until the flight ends; `None` when it failed.
-    pub(super) fn wait(&self) -> Option<V>
-    where
-        V: Clone,
-    {
+    /// Blocks until the flight ends, and lets `read` see what it landed with; `None` when it failed.
+    pub(super) fn wait<R>(&self, read: impl FnOnce(&K, &V) -> R) -> Option<R> {
         let mut state = self.state.lock();
         loop {
             match &state.phase {
                 Phase::Loading => self.ended.wait(&mut state),
-                Phase::Landed(value) => return Some(value.clone()),
+                Phase::Landed(key, value) => return Some(read(key, value)),
                 Phase::Failed => return None,
             }
         }
     }
 
-    /// Resolves when the flight ends, to `None` when it failed.
-    pub(super) const fn landed(self: Arc<Self>) -> Landed<K, V> {
-        Landed { flight: self, waiter: NIL }
+    /// Resolves when the flight ends: to what `read` makes of what it landed with, to `None` when it failed.
+    pub(super) const fn landed<F>(self: Arc<Self>, read: F) -> Landed<K, V, F> {
+        Landed { flight: self, waiter: NIL, read }
     }
 }
 
 /// See [`Flight::landed`].
-pub(super) struct Landed<K, V> {
+pub(super) struct Landed<K, V, F> {
     flight: Arc<Flight<K, V>>,
     waiter: u32,
+    read: F,
 }
 
-impl<K, V: Clone> Future for Landed<K, V> {
-    type Output = Option<V>;
+impl<K, V, R, F: Fn(&K, &V) -> R + Unpin> Future for Landed<K, V, F> {
+    type Output = Option<R>;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<V>> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<R>> {
         let flight = Arc::clone(&self.flight);
         let mut state = flight.state.lock();
         match &state.phase {
-            Phase::Landed(value) => return Poll::Ready(Some(value.clone())),
+            Phase::Landed(key, value) => return Poll::Ready(Some((self.read)(key, value))),
             Phase::Failed => return Poll::Ready(None),
             Phase::Loading => {}
         }
@@ -105,7 +102,7 @@ impl<K, V: Clone> Future for Landed<K, V> {
     }
 }
 
-impl<K, V> Drop for Landed<K, V> {
+impl<K, V, F> Drop for Landed<K, V, F> {
     fn drop(&mut self) {
         let mut state = self.flight.state.lock();
         state.wakers.retain(|(number, _)| *number != self.waiter);
@@ -132,17 +129,20 @@ impl<K, V> Flights<K, V> {
         Self { table: Mutex::new(HashTable::new()), under_way: AtomicUsize::new(0) }
     }
 
-    pub(super) fn join(&self, hash: u64, key: &K) -> Role<'_, K, V>
-    where
-        K: Eq + Clone,
-    {
+    /// Looks for a load of a key, and begins one under `own` of it where there is none.
+    pub(super) fn join<Q: Equivalent<K> + ?Sized>(
+        &self,
+        hash: u64,
+        key: &Q,
+        own: impl FnOnce(&Q) -> K,
+    ) -> Role<'_, K, V> {
         let mut table = self.table.lock();
-        if let Some(flight) = table.find(hash, |flight| flight.key == *key) {
+        if let Some(flight) = table.find(hash, |flight| key.equivalent(&flight.key)) {
             return Role::Wait(Arc::clone(flight));
         }
         let state = FlightState { phase: Phase::Loading, wakers: Vec::new(), next_waiter: 0 };
         let flight = Arc::new(Flight {
-            key: key.clone(),
+            key: own(key),
             hash,
             overtaken: AtomicBool::new(false),
             state: Mutex::new(state),
@@ -207,16 +207,11 @@ impl<K, V> Lead<'_, K, V> {
         Arc::strong_count(&self.flight) > 2
     }
 
-    /// Hands `value` to all who wait.
-    pub(super) fn land(mut self, value: &V)
-    where
-        V: Clone,
-    {
-        // Cloned before the flight leaves: if that panics, the flight still fails properly.
-        let shared = value.clone();
+    /// Hands an entry to all who wait.
+    pub(super) fn land(mut self, key: K, value: V) {
         self.ended = true;
         if self.flights.leave(&self.flight) {
-            self.flight.end(Phase::Landed(shared));
+            self.flight.end(Phase::Landed(key, value));
         }
     }
 }

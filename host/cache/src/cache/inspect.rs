@@ -17,6 +17,15 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
         self.capacity.load(Ordering::SeqCst)
     }
 
+    /// What of the capacity is [kept](Self::set_reserved) from entries.
+    ///
+    /// ```
+    /// assert_eq!(host_cache::Cache::<u64, u64>::builder(100).build().reserved(), 0);
+    /// ```
+    pub fn reserved(&self) -> u64 {
+        self.reserved.load(Ordering::SeqCst)
+    }
+
     /// The policy that was set last. A shard follows LRU in its place where that policy lost track of the shard's
     /// entries: see [`Stats::fallbacks`].
     ///
@@ -68,7 +77,8 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
     /// assert_eq!(cache.room_beside("other key"), 99);
     /// ```
     pub fn room_beside<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> u64 {
-        let share = self.capacity() / u64::try_from(self.shards.len()).unwrap_or(u64::MAX).max(1);
+        let room = self.capacity().saturating_sub(self.reserved());
+        let share = room / u64::try_from(self.shards.len()).unwrap_or(u64::MAX).max(1);
         share.saturating_sub(self.shard(self.id(key)).counters.weight.load(Ordering::Acquire))
     }
 

@@ -5,8 +5,10 @@
 //! meanwhile), loads, stores, and hands its value to whoever waited. When it fails, the waiters start over
 //! and one of them leads.
 
+mod through;
+
 use super::Cache;
-use super::flight::{Lead, Role};
+use super::flight::Role;
 use super::probation::Room;
 use super::removed::Removed;
 use hashbrown::Equivalent;
@@ -111,24 +113,21 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
     ) -> Result<(V, Served), E> {
         let hash = self.id(&key);
         let shard = self.shard(hash);
-        if let Some(value) = self.lookup(hash, &key, V::clone) {
+        if let Some(value) = self.lookup(hash, &key, value_of) {
             return Ok((value, Served::Hit));
         }
         loop {
-            match shard.flights.join(hash, &key) {
+            match shard.flights.join(hash, &key, K::clone) {
                 Role::Lead(lead) => {
-                    if let Some(value) =
-                        shard.peek(hash, &key, &self.common.expiry, |found| found.value.clone())
-                    {
-                        lead.land(&value);
-                        self.waited(hash, &key);
-                        return Ok((value, Served::Waited));
-                    }
+                    let lead = match self.unless_stored(hash, &key, lead, value_of) {
+                        Ok(lead) => lead,
+                        Err(value) => return Ok((value, Served::Waited)),
+                    };
                     let value = load()?;
-                    return Ok((self.land(lead, key, value), Served::Loaded));
+                    return Ok((self.land(hash, lead, (key, value), value_of), Served::Loaded));
                 }
                 Role::Wait(flight) => {
-                    if let Some(value) = flight.wait() {
+                    if let Some(value) = flight.wait(value_of) {
                         self.waited(hash, &key);
                         return Ok((value, Served::Waited));
                     }
@@ -164,32 +163,8 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
         key: K,
         load: impl Future<Output = Result<V, E>>,
     ) -> Result<(V, Served), E> {
-        let hash = self.id(&key);
-        let shard = self.shard(hash);
-        if let Some(value) = self.lookup(hash, &key, V::clone) {
-            return Ok((value, Served::Hit));
-        }
-        loop {
-            match shard.flights.join(hash, &key) {
-                Role::Lead(lead) => {
-                    if let Some(value) =
-                        shard.peek(hash, &key, &self.common.expiry, |found| found.value.clone())
-                    {
-                        lead.land(&value);
-                        self.waited(hash, &key);
-                        return Ok((value, Served::Waited));
-                    }
-                    let value = load.await?;
-                    return Ok((self.land(lead, key, value), Served::Loaded));
-                }
-                Role::Wait(flight) => {
-                    if let Some(value) = flight.landed().await {
-                        self.waited(hash, &key);
-                        return Ok((value, Served::Waited));
-                    }
-                }
-            }
-        }
+        let load = async { load.await.map(|value| (key.clone(), value)) };
+        self.read_through(&key, K::clone, load, value_of).await
     }
 
     /// Loads `key` ahead of need, unless it is there or being loaded. It counts as no lookup and no use, and does
@@ -209,10 +184,11 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
     /// assert_eq!((cache.get("next page"), cache.stats().misses), (Some(2), 0));
     /// ```
     pub fn try_fill_with<E>(&self, key: K, load: impl FnOnce() -> Result<V, E>) -> Result<Fill, E> {
-        match self.begin_fill(&key) {
+        let hash = self.id(&key);
+        match self.begin_fill(hash, &key, K::clone) {
             Ok(lead) => {
                 let value = load()?;
-                self.land_fill(lead, key, value, Room::Share);
+                self.land_fill(hash, lead, (key, value), Room::Share);
                 Ok(Fill::Loaded)
             }
             Err(found) => Ok(found),
@@ -297,14 +273,8 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
         load: impl Future<Output = Result<V, E>>,
         room: Room,
     ) -> Result<Fill, E> {
-        match self.begin_fill(&key) {
-            Ok(lead) => {
-                let value = load.await?;
-                self.land_fill(lead, key, value, room);
-                Ok(Fill::Loaded)
-            }
-            Err(found) => Ok(found),
-        }
+        let load = async { load.await.map(|value| (key.clone(), value)) };
+        self.fill_through(&key, K::clone, load, room).await
     }
 
     fn fill_in(&self, key: K, value: V, room: Room) {
@@ -330,45 +300,9 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
         self.shard(hash).discard(hash, key, &mut removed);
         self.report(removed);
     }
+}
 
-    fn begin_fill(&self, key: &K) -> Result<Lead<'_, K, V>, Fill> {
-        let hash = self.id(key);
-        let shard = self.shard(hash);
-        if shard.peek(hash, key, &self.common.expiry, |_| ()).is_some() {
-            return Err(Fill::Present);
-        }
-        let Role::Lead(lead) = shard.flights.join(hash, key) else { return Err(Fill::UnderWay) };
-        // As in a read-through: the load that was just missed may have been stored meanwhile.
-        if let Some(value) = shard.peek(hash, key, &self.common.expiry, |found| found.value.clone()) {
-            lead.land(&value);
-            return Err(Fill::Present);
-        }
-        Ok(lead)
-    }
-
-    /// Puts a value that was loaded ahead of need on probation, unless it was overtaken, and hands it to those who wait.
-    fn land_fill(&self, lead: Lead<'_, K, V>, key: K, value: V, room: Room) {
-        let incoming = self.incoming(self.id(&key), key, value.clone(), None);
-        let mut removed = Removed::new();
-        self.shard(incoming.hash).fill(incoming, &self.common, Some(&lead), room, &mut removed);
-        lead.land(&value);
-        self.report(removed);
-    }
-
-    /// Counts a lookup of which another caller's load took care.
-    fn waited(&self, hash: u64, key: &K) {
-        let mut removed = Removed::new();
-        self.shard(hash).waited(hash, key, &self.common, &mut removed);
-        self.report(removed);
-    }
-
-    /// Stores a loaded value, unless it was overtaken, and hands it to those who wait.
-    fn land(&self, lead: Lead<'_, K, V>, key: K, value: V) -> V {
-        let incoming = self.incoming(self.id(&key), key, value.clone(), None);
-        let mut removed = Removed::new();
-        self.shard(incoming.hash).insert(incoming, &self.common, Some(lead.flight()), &mut removed);
-        lead.land(&value);
-        self.report(removed);
-        value
-    }
+/// What is handed out of an entry by its value.
+fn value_of<K, V: Clone>(_: &K, value: &V) -> V {
+    value.clone()
 }

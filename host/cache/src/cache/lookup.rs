@@ -18,7 +18,7 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
     /// ```
     #[inline]
     pub fn get<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> Option<V> {
-        self.lookup(self.id(key), key, V::clone)
+        self.lookup(self.id(key), key, |_, value| value.clone())
     }
 
     /// As [`get`](Self::get), for who has the [id](Self::id) of `key` already. With the id of another key it finds nothing.
@@ -31,7 +31,7 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
     /// ```
     #[inline]
     pub fn get_by_id<Q: Hash + Equivalent<K> + ?Sized>(&self, id: u64, key: &Q) -> Option<V> {
-        self.lookup(id, key, V::clone)
+        self.lookup(id, key, |_, value| value.clone())
     }
 
     /// As [`get`](Self::get), without a clone of the value: `read` sees it where it lies, and what it returns is returned.
@@ -53,7 +53,7 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
         key: &Q,
         read: impl FnOnce(&V) -> R,
     ) -> Option<R> {
-        self.lookup(self.id(key), key, read)
+        self.lookup(self.id(key), key, |_, value| read(value))
     }
 
     /// As [`get_with`](Self::get_with), for who has the [id](Self::id) of `key` already. With the id of another key it finds
@@ -71,7 +71,7 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
         key: &Q,
         read: impl FnOnce(&V) -> R,
     ) -> Option<R> {
-        self.lookup(id, key, read)
+        self.lookup(id, key, |_, value| read(value))
     }
 
     /// The value of `key`, without counting and without telling the policy.
@@ -104,7 +104,7 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
         read: impl FnOnce(Present<'_, V>) -> R,
     ) -> Option<R> {
         let hash = self.id(key);
-        self.shard(hash).peek(hash, key, &self.common.expiry, read)
+        self.shard(hash).peek(hash, key, &self.common.expiry, |_, found| read(found))
     }
 
     /// Whether there is an entry under `key`, without counting and without telling the policy.
@@ -124,7 +124,7 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
         &self,
         hash: u64,
         key: &Q,
-        read: impl FnOnce(&V) -> R,
+        read: impl FnOnce(&K, &V) -> R,
     ) -> Option<R> {
         let shard = self.shard(hash);
         match shard.get(hash, key, &self.common.expiry, read) {
@@ -142,13 +142,13 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
         }
     }
 
-    /// Reads the value of a key that waits on probation.
+    /// Reads the entry of a key that waits on probation.
     #[cold]
     fn promote<Q: Equivalent<K> + ?Sized, R>(
         &self,
         hash: u64,
         key: &Q,
-        read: impl FnOnce(&V) -> R,
+        read: impl FnOnce(&K, &V) -> R,
     ) -> Option<R> {
         let mut removed = Removed::new();
         let result = self.shard(hash).promote(hash, key, &self.common, &mut removed, read);

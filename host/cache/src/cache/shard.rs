@@ -19,6 +19,7 @@ mod change;
 mod control;
 mod deferred;
 mod pass;
+mod shrink;
 mod update;
 
 use super::Present;
@@ -28,6 +29,7 @@ use super::read_buffer::ReadBuffer;
 use super::store::{Store, Stored, short};
 use super::striped_lock::{OrderGuard, ReadGuard, StripedLock};
 use super::table::TableAddress;
+use super::weights::Weighing;
 use crate::sync::{AtomicU64, Mutex, Ordering};
 use hashbrown::Equivalent;
 use host_policy::{Deferred, Policy, PolicyFactory};
@@ -125,14 +127,15 @@ impl<K: Eq, V> Shard<K, V> {
         factory: &PolicyFactory,
         capacity: u64,
         probation_share: f64,
-        weighed: bool,
+        weighing: Weighing<K, V>,
         stripes: usize,
     ) -> Self {
+        let weighed = !matches!(weighing, Weighing::Alike);
         let policy = factory.build_live(capacity, weighed);
         let order = Order { policy, factory: factory.clone(), capacity, probation_share, limit: capacity };
         Self {
             address: TableAddress::unknown(),
-            lock: StripedLock::new(stripes, ReadBuffer::new, order, Store::new(weighed)),
+            lock: StripedLock::new(stripes, ReadBuffer::new, order, Store::new(weighing)),
             counters: Counters::default(),
             flights: Flights::new(),
             weighed,
@@ -147,7 +150,7 @@ impl<K: Eq, V> Shard<K, V> {
 
     /// A counted lookup, that lets `read` see what it finds.
     #[inline]
-    pub(super) fn get<Q: Equivalent<K> + ?Sized, R, F: FnOnce(&V) -> R>(
+    pub(super) fn get<Q: Equivalent<K> + ?Sized, R, F: FnOnce(&K, &V) -> R>(
         &self,
         hash: u64,
         key: &Q,
@@ -169,7 +172,7 @@ impl<K: Eq, V> Shard<K, V> {
             }
             expiry.touch(lifetime, now);
         }
-        let result = read(&entry.value);
+        let result = read(&entry.key, &entry.value);
         if !buffer.push(slot)
             && let Some(work) = apply_full(&mut reading)
         {
@@ -185,17 +188,17 @@ impl<K: Eq, V> Shard<K, V> {
         hash: u64,
         key: &Q,
         expiry: &Expiry,
-        look: impl FnOnce(Present<'_, V>) -> R,
+        look: impl FnOnce(&K, Present<'_, V>) -> R,
     ) -> Option<R> {
         let mut reading = self.lock.read();
         let (store, _) = reading.parts();
         let Some((slot, entry)) = store.find(hash, key) else {
             let waiting = store.waiting(hash, key)?;
             let over = waiting.lifetime.is_some() && waiting.is_expired(expiry.now());
-            return (!over).then(|| look(waiting.present()));
+            return (!over).then(|| look(&waiting.entry.key, waiting.present()));
         };
         let over = store.has_lifetimes() && store.is_expired(slot, expiry.now());
-        (!over).then(|| look(Present::new(&entry.value, store.lifetime(slot))))
+        (!over).then(|| look(&entry.key, Present::new(&entry.value, store.lifetime(slot))))
     }
 
     /// Whether the fallback stands in for a policy that lost track.

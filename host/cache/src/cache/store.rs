@@ -3,8 +3,8 @@
 //!
 //! The store knows nothing of order. An entry keeps its slot number for as long as it lives, also when its value is
 //! replaced, when the table grows, and when another policy takes over; the number is used again after the entry was
-//! removed. The entry itself lies in the table, so that a lookup needs no register; a policy that names its victim
-//! by slot does. Weights lie apart, and only where there is a weigher.
+//! removed. Only a store that has become sparse [numbers its slots anew](Store::renumber). The entry itself lies in the table, so that a lookup needs no register; a policy that names its victim
+//! by slot does. Weights lie apart, and only where they [cannot be told](Weighing) from the entry.
 //!
 //! Beside them lies the [probation](super::probation), whose entries have no slot. It counts against the same weight.
 #![expect(
@@ -15,7 +15,7 @@
 use super::expiry::Lifetime;
 use super::probation::{Probation, Room, Waiting};
 use super::table::{Table, TableAddress};
-use super::weights::Weights;
+use super::weights::Weighing;
 use crate::index::{NIL, at};
 use crate::prefetch::prefetch;
 use hashbrown::Equivalent;
@@ -61,8 +61,7 @@ pub(super) struct Store<K, V> {
     places: Vec<u32>,
     /// First free slot, or [`NIL`].
     free: u32,
-    /// Weights by slot; `None` where every entry weighs 1.
-    weights: Option<Weights>,
+    weights: Weighing<K, V>,
     weight: u64,
     /// Lifetimes by slot; `None` as long as no entry ever had one.
     lifetimes: Option<Vec<Lifetime>>,
@@ -77,6 +76,9 @@ pub(super) struct Store<K, V> {
 /// The register, and what else is kept by slot, grows by one in so many: what lies idle is small, what is copied for each entry still constant.
 const GROWTH: usize = 16;
 
+/// Slots up to which no store is sparse: they take some tens of kilobytes.
+const FEW_SLOTS: u32 = 1_024;
+
 /// What a store goes by: 32 bits of a key's hash, all of which depend on the whole hash.
 #[inline]
 #[expect(clippy::as_conversions, reason = "the lower half is wanted")]
@@ -85,8 +87,7 @@ pub(super) const fn short(hash: u64) -> u32 {
 }
 
 impl<K, V> Store<K, V> {
-    pub(super) fn new(weighed: bool) -> Self {
-        let weights = weighed.then(Weights::new);
+    pub(super) const fn new(weights: Weighing<K, V>) -> Self {
         Self {
             table: Table::new(),
             places: Vec::new(),
@@ -162,6 +163,37 @@ impl<K, V> Store<K, V> {
         u32::try_from(self.places.len()).unwrap_or(NIL)
     }
 
+    /// Whether more than this share of what is kept by slot is idle.
+    pub(super) fn is_sparse(&self, idle: f64) -> bool {
+        let (slots, entries) = (self.slot_count(), u32::try_from(self.table.len()).unwrap_or(u32::MAX));
+        slots > FEW_SLOTS && f64::from(slots.saturating_sub(entries)) > idle * f64::from(slots)
+    }
+
+    /// Numbers the slots anew from 0 on in this order, which has every slot with an entry, and gives back the memory that is not
+    /// needed then.
+    #[cold]
+    pub(super) fn renumber(&mut self, before: &[Slot]) {
+        let mut now = vec![NIL; self.places.len()];
+        for (number, slot) in (0..).zip(before) {
+            now[at(slot.0)] = number;
+        }
+        let mut places = vec![NIL; before.len()];
+        self.table
+            .for_each_mut(|stored| stored.name = named(now[at(stored.slot().0)]).unwrap_or(stored.name));
+        self.table.shrink(|stored| stored.hash, |_, _| {});
+        self.table.for_each_place(|stored, place| places[at(stored.slot().0)] = number(place));
+        self.places = places;
+        if let Weighing::Kept(weights) = &mut self.weights {
+            *weights = weights.picked(before.iter().map(|slot| slot.0));
+        }
+        if let Some(lifetimes) = &mut self.lifetimes {
+            let take = |slot: &Slot| std::mem::replace(&mut lifetimes[at(slot.0)], Lifetime::unlimited());
+            let picked = before.iter().map(take).collect();
+            *lifetimes = picked;
+        }
+        (self.free, self.swept, self.expected) = (NIL, 0, NIL);
+    }
+
     fn place(&self, slot: Slot) -> Option<usize> {
         let place = at(*self.places.get(at(slot.0))?);
         (self.table.get(place)?.slot() == slot).then_some(place)
@@ -174,7 +206,21 @@ impl<K, V> Store<K, V> {
     /// The weight of the entry in an occupied slot.
     #[inline]
     pub(super) fn weight_of(&self, slot: Slot) -> u64 {
-        self.weights.as_ref().map_or(1, |weights| weights.get(slot.0))
+        match &self.weights {
+            Weighing::Alike => 1,
+            Weighing::Kept(weights) => weights.get(slot.0),
+            Weighing::Told(_) => self.entry(slot).map_or(0, |entry| self.weigh(slot, entry)),
+        }
+    }
+
+    /// The weight of an entry that is, or was, in this slot.
+    #[inline]
+    fn weigh(&self, slot: Slot, entry: &Entry<K, V>) -> u64 {
+        match &self.weights {
+            Weighing::Alike => 1,
+            Weighing::Kept(weights) => weights.get(slot.0),
+            Weighing::Told(weigher) => weigher(&entry.key, &entry.value).max(1),
+        }
     }
 
     pub(super) fn entries(&self) -> impl Iterator<Item = (Slot, &Entry<K, V>)> {
@@ -222,7 +268,7 @@ impl<K, V> Store<K, V> {
                         self.reserve(most);
                     }
                     self.places.push(NIL);
-                    if let Some(weights) = &mut self.weights {
+                    if let Weighing::Kept(weights) = &mut self.weights {
                         weights.push();
                     }
                     if let Some(lifetimes) = &mut self.lifetimes {
@@ -233,7 +279,7 @@ impl<K, V> Store<K, V> {
                 _ => return Err(entry),
             }
         };
-        let Some(name) = NonZeroU32::new(slot + 1) else { return Err(entry) };
+        let Some(name) = named(slot) else { return Err(entry) };
         if self.table.is_full() {
             let places = &mut self.places;
             self.table.grow(
@@ -244,7 +290,7 @@ impl<K, V> Store<K, V> {
         }
         let hash = short(hash);
         self.places[at(slot)] = number(self.table.insert(hash, Stored { entry, name, hash }));
-        if let Some(weights) = &mut self.weights {
+        if let Weighing::Kept(weights) = &mut self.weights {
             weights.set(slot, weight);
         }
         self.weight += weight;
@@ -257,7 +303,7 @@ impl<K, V> Store<K, V> {
         let left = usize::try_from(most).unwrap_or(usize::MAX).saturating_sub(self.places.len());
         self.places.reserve_exact((self.places.len() / GROWTH).min(left) + 1);
         let slots = self.places.capacity();
-        if let Some(weights) = &mut self.weights {
+        if let Weighing::Kept(weights) = &mut self.weights {
             weights.reserve(slots);
         }
         if let Some(lifetimes) = &mut self.lifetimes {
@@ -269,8 +315,8 @@ impl<K, V> Store<K, V> {
     pub(super) fn replace(&mut self, slot: Slot, entry: Entry<K, V>, weight: u64) -> Option<Entry<K, V>> {
         let place = self.place(slot)?;
         let old = std::mem::replace(&mut self.table.get_mut(place)?.entry, entry);
-        self.weight = self.weight - self.weight_of(slot) + weight;
-        if let Some(weights) = &mut self.weights {
+        self.weight = self.weight - self.weigh(slot, &old) + weight;
+        if let Weighing::Kept(weights) = &mut self.weights {
             weights.set(slot.0, weight);
         }
         Some(old)
@@ -306,7 +352,7 @@ impl<K, V> Store<K, V> {
             |stored| stored.hash,
             |stored, place| places[at(stored.slot().0)] = number(place),
         )?;
-        self.weight -= self.weight_of(slot);
+        self.weight -= self.weigh(slot, &stored.entry);
         if let Some(lifetimes) = &mut self.lifetimes {
             lifetimes[at(slot.0)] = Lifetime::unlimited();
         }
@@ -357,6 +403,12 @@ impl<K, V> Store<K, V> {
         }
         None
     }
+}
+
+/// A slot number as an entry has it.
+#[inline]
+const fn named(slot: u32) -> Option<NonZeroU32> {
+    NonZeroU32::new(slot.wrapping_add(1))
 }
 
 /// A place in the table, of which there are less than 2^32.

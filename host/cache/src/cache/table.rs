@@ -13,8 +13,9 @@
 //! that found their home full pile up. So removal fills the gap with the next item that passed by, and a group that was
 //! passed by is full.
 //!
-//! Groups need not be a power of two in number, so a small table grows by half and a large one by a quarter, and no further
-//! than its owner will ever need: at least 64 % of the places of a large one are in use once it has grown, and at most 80 %.
+//! Groups need not be a power of two in number, so a small table grows by half, a large one by a quarter and a very large one by an
+//! eighth, and no further than its owner will ever need: at least 64 % of the places of a large one are in use once it has grown,
+//! 71 % of a very large one's, and at most 80 %.
 //! Items are moved in their order, so that growth reads and writes memory from one end to the other.
 //!
 //! The caller hashes: an item's `hash` is 32 bits, all of which have to depend on the key.
@@ -40,6 +41,9 @@ const LEAST_GROUPS: usize = 4;
 /// Groups from which on a table grows by a quarter and not by half: an item is then moved four times on average instead of
 /// twice, and the places that are empty are half as many.
 const LARGE: usize = 1 << 10;
+
+/// The same for an eighth: an item is moved eight times, and a table of thirty thousand items and more takes less.
+const VERY_LARGE: usize = 1 << 12;
 
 /// Bytes that the processor loads at a time, and how many of such lines of a group are asked for ahead: those of
 /// small items, and of larger ones enough not to wait for most.
@@ -189,7 +193,7 @@ impl<T> Table<T> {
     /// Tells where the table lies, if that has changed. Called with the table's lock held.
     #[inline]
     pub(super) fn publish(&self, address: &TableAddress<T>) {
-        // It moves only when it grows.
+        // It moves only when it grows or shrinks.
         if address.count.load(Ordering::Relaxed) != self.groups.len() {
             address.groups.store(self.groups.as_ptr().cast_mut(), Ordering::Relaxed);
             address.count.store(self.groups.len(), Ordering::Relaxed);
@@ -243,6 +247,22 @@ impl<T> Table<T> {
         }
     }
 
+    /// Changes each item, but not its hash.
+    pub(super) fn for_each_mut(&mut self, change: impl FnMut(&mut T)) {
+        self.groups.iter_mut().flat_map(|group| group.items.iter_mut().flatten()).for_each(change);
+    }
+
+    /// Shows each item and its place.
+    pub(super) fn for_each_place(&self, mut show: impl FnMut(&T, usize)) {
+        for (number, group) in self.groups.iter().enumerate() {
+            for (within, item) in group.items.iter().enumerate() {
+                if let Some(item) = item {
+                    show(item, number * STEP + within);
+                }
+            }
+        }
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
         self.groups.iter().flat_map(|group| group.items.iter().flatten())
     }
@@ -282,23 +302,41 @@ impl<T> Table<T> {
         self.len * 10 >= self.groups.len() * FULL_OF_TEN
     }
 
-    /// Makes the table larger by half or a quarter, but not for more than `most` items if these are more than there are, and tells
-    /// of every item where it is now.
+    /// Makes the table larger by half, a quarter or an eighth, but not for more than `most` items if these are more than there are,
+    /// and tells of every item where it is now.
     #[cold]
-    pub(super) fn grow(&mut self, most: u64, hash_of: impl Fn(&T) -> u32, mut moved: impl FnMut(&T, usize)) {
+    pub(super) fn grow(&mut self, most: u64, hash_of: impl Fn(&T) -> u32, moved: impl FnMut(&T, usize)) {
         let count = self.groups.len();
         let enough = usize::try_from(most).unwrap_or(usize::MAX).saturating_mul(10).div_ceil(FULL_OF_TEN);
-        let more = if count < LARGE { count / 2 } else { count / 4 };
-        let count = (count + more).min(enough.max(count + 1)).max(LEAST_GROUPS);
-        let mut larger = Self { groups: Vec::with_capacity(count), len: 0 };
-        larger.groups.resize_with(count, || Group { tags: Tags(0), items: [const { None }; WIDTH] });
+        let more = match count {
+            ..LARGE => count / 2,
+            LARGE..VERY_LARGE => count / 4,
+            VERY_LARGE.. => count / 8,
+        };
+        self.rebuild((count + more).min(enough.max(count + 1)).max(LEAST_GROUPS), hash_of, moved);
+    }
+
+    /// Makes the table as small as its items allow, with room for a few more, and tells of every item where it is now.
+    #[cold]
+    pub(super) fn shrink(&mut self, hash_of: impl Fn(&T) -> u32, moved: impl FnMut(&T, usize)) {
+        let least = (self.len * 10).div_ceil(FULL_OF_TEN);
+        let count = (least + least / 8).max(LEAST_GROUPS);
+        if count < self.groups.len() {
+            self.rebuild(count, hash_of, moved);
+        }
+    }
+
+    /// Puts all items into so many groups, which have room for them.
+    fn rebuild(&mut self, count: usize, hash_of: impl Fn(&T) -> u32, mut moved: impl FnMut(&T, usize)) {
+        let mut other = Self { groups: Vec::with_capacity(count), len: 0 };
+        other.groups.resize_with(count, || Group { tags: Tags(0), items: [const { None }; WIDTH] });
         for item in std::mem::take(&mut self.groups).into_iter().flat_map(|group| group.items).flatten() {
-            let place = larger.insert(hash_of(&item), item);
-            if let Some(item) = larger.get(place) {
+            let place = other.insert(hash_of(&item), item);
+            if let Some(item) = other.get(place) {
                 moved(item, place);
             }
         }
-        *self = larger;
+        *self = other;
     }
 
     /// Puts in an item that is not there, and says where. There is room.

@@ -136,7 +136,8 @@ fn a_policy_that_names_no_resident_is_replaced_and_the_limit_holds() {
     use super::removed::Removed;
     use super::shard::{Common, Shard};
     use super::store::{Entry, Incoming};
-    let shard = Shard::<u64, u64>::new(&builtin::ARC, 3, 0.1, false, 1);
+    use super::weights::Weighing;
+    let shard = Shard::<u64, u64>::new(&builtin::ARC, 3, 0.1, Weighing::Alike, 1);
     let expiry = Expiry::new(Box::new(Monotonic(std::time::Instant::now())), None, None);
     let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
     let fault = crate::sync::Mutex::new(None);

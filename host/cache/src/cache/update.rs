@@ -1,7 +1,6 @@
 //! Reads and changes an entry in one step.
 
 use super::expiry::{Life, Lifetime};
-use super::removed::Removed;
 use super::store::{Entry, Incoming};
 use super::{Cache, Outcome};
 use std::hash::{BuildHasher, Hash};
@@ -60,7 +59,26 @@ pub enum Change<V> {
     Live(Life),
 }
 
-impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
+impl<V> Change<V> {
+    /// The same with what `make` makes of a value that is to be stored.
+    ///
+    /// ```
+    /// use host_cache::{Change, Life};
+    ///
+    /// let change = Change::Store(1, Life::Same).map(|value| value + 1);
+    /// assert_eq!(change, Change::Store(2, Life::Same));
+    /// ```
+    pub fn map<T>(self, make: impl FnOnce(V) -> T) -> Change<T> {
+        match self {
+            Self::Keep => Change::Keep,
+            Self::Remove => Change::Remove,
+            Self::Store(value, life) => Change::Store(make(value), life),
+            Self::Live(life) => Change::Live(life),
+        }
+    }
+}
+
+impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
     /// Reads and changes the entry of `key` in one step: nobody changes it in between. Returns what `change` returned, and the
     /// outcome where it stored something.
     ///
@@ -93,7 +111,7 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
         key: K,
         change: impl FnOnce(Option<Present<'_, V>>) -> (Change<V>, R),
     ) -> (R, Option<Outcome>) {
-        self.update_by_id(self.id(&key), key, change)
+        self.update_by_id(self.id(&key), &key, change)
     }
 
     /// As [`insert`](Self::insert), for an entry that lives as `life` says.
@@ -126,13 +144,27 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
         if life == Life::Same {
             // How long the entry lives that is there is known inside the lock.
             let store = |_: Option<Present<'_, V>>| (Change::Store(value, life), ());
-            return self.update_by_id(id, key, store).1.unwrap_or(Outcome::Refused);
+            return self.update_by_id(id, &key, store).1.unwrap_or(Outcome::Refused);
         }
         let weight = self.weight_of(&key, &value);
         let lifetime = self.common.expiry.begin_as(life, None);
         self.store(Incoming { hash: id, weight, lifetime, entry: Entry { key, value } })
     }
 
+    fn update_by_id<R>(
+        &self,
+        id: u64,
+        key: &K,
+        change: impl FnOnce(Option<Present<'_, V>>) -> (Change<V>, R),
+    ) -> (R, Option<Outcome>) {
+        self.update_entry_by_id(id, key, |found| {
+            let (change, result) = change(found.map(|(_, present)| present));
+            (change.map(|value| (key.clone(), value)), result)
+        })
+    }
+}
+
+impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
     /// The time now, by which entries live: that of the [clock](super::Builder::clock), by default the time since the cache was
     /// built.
     ///
@@ -145,19 +177,6 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
     /// ```
     pub fn now(&self) -> Duration {
         Duration::from_nanos(self.common.expiry.now())
-    }
-
-    fn update_by_id<R>(
-        &self,
-        id: u64,
-        key: K,
-        change: impl FnOnce(Option<Present<'_, V>>) -> (Change<V>, R),
-    ) -> (R, Option<Outcome>) {
-        let mut removed = Removed::new();
-        let weigh = |key: &K, value: &V| self.weight_of(key, value);
-        let done = self.shard(id).update((id, key), change, weigh, &self.common, &mut removed);
-        self.report(removed);
-        done
     }
 }
 

@@ -1,12 +1,33 @@
-//! What the entries of a store weigh, by slot.
+//! What the entries of a store weigh.
 //!
-//! A weight below 2^32 takes four bytes. The few others lie apart.
+//! Where a weight has to be kept, it lies by slot. A weight below 2^32 takes four bytes. The few others lie apart.
 
+use super::Weigher;
 use crate::index::at;
 use std::collections::BTreeMap;
 
 /// Stands for a weight that lies apart.
 const APART: u32 = u32::MAX;
+
+/// How a store knows what its entries weigh.
+pub(super) enum Weighing<K, V> {
+    /// Every entry weighs 1.
+    Alike,
+    /// The weights are kept.
+    Kept(Weights),
+    /// The entry tells it, whenever it is asked.
+    Told(Weigher<K, V>),
+}
+
+impl<K, V> std::fmt::Debug for Weighing<K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Alike => "Alike",
+            Self::Kept(_) => "Kept",
+            Self::Told(_) => "Told",
+        })
+    }
+}
 
 #[derive(Debug)]
 pub(super) struct Weights {
@@ -48,6 +69,17 @@ impl Weights {
         }
     }
 
+    /// The weights of these slots, numbered from 0 on as they come.
+    pub(super) fn picked(&self, slots: impl ExactSizeIterator<Item = u32>) -> Self {
+        let mut picked = Self::new();
+        picked.reserve(slots.len());
+        for (number, slot) in (0..).zip(slots) {
+            picked.push();
+            picked.set(number, self.get(slot));
+        }
+        picked
+    }
+
     #[cold]
     fn set_apart(&mut self, slot: u32, weight: Option<u64>) {
         match weight {
@@ -76,6 +108,8 @@ mod tests {
                 let apart = held.iter().filter(|&&weight| weight >= u64::from(u32::MAX)).count();
                 prop_assert_eq!(weights.apart.len(), apart);
             }
+            let picked = weights.picked([4, 0, 5].into_iter());
+            prop_assert_eq!([0, 1, 2].map(|slot| picked.get(slot)), [held[4], held[0], held[5]]);
         }
     }
 }

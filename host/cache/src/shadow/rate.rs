@@ -6,6 +6,10 @@
 //! the mean and 1.0 at most, on the four caches that are large enough for that, of six traces at five capacities
 //! (`cargo test -p host-simulator --test simulator -- --ignored estimates --nocapture`).
 //!
+//! Where the weights are bytes, the owner can bound what the shadows may take beside the cache ([`Shadows::bound`](super::Shadows::bound)):
+//! eight that follow a cache whole take as much as its entries do, where these are of some hundred bytes. Fewer ids are followed
+//! then, down to 256 in the smallest shadow.
+//!
 //! What an entry weighs is a hint at first and is measured from then on. The rate moves only when the smallest
 //! shadow of a sample would hold under 2,048 entries or over 16,384, so that ordinary drift of weights or capacity does not
 //! disturb it. When it falls, entries over the new threshold leave the shadows; when it rises, the newly followed
@@ -31,6 +35,9 @@ const TARGET_ENTRIES: f64 = 4_096.0;
 /// Entries of the smallest shadow under which, and over which, another rate below 1 is chosen.
 const KEEP_FROM: f64 = 2_048.0;
 const KEEP_TO: f64 = 16_384.0;
+
+/// Entries of the smallest shadow that a bound leaves at least.
+const MIN_BOUND: f64 = 256.0;
 
 /// Entries of the smallest shadow under which no load lowers the rate: fewer say nothing.
 const MIN_ENTRIES: f64 = 128.0;
@@ -76,6 +83,8 @@ pub(super) struct Rate {
     /// Drains in a row with little to do.
     idle: u32,
     threshold: Threshold,
+    /// Entries that the smallest shadow may have.
+    bound: f64,
     /// How many entries were new to the largest shadow, and what they weighed; halved now and then.
     new_entries: u64,
     new_weight: u64,
@@ -93,6 +102,7 @@ impl Rate {
             load_halvings: 0,
             idle: 0,
             threshold: Threshold(Arc::new(AtomicU64::new(u64::MAX))),
+            bound: WHOLE_ENTRIES,
             new_entries: 0,
             new_weight: 0,
         };
@@ -154,13 +164,24 @@ impl Rate {
         }
     }
 
+    /// The smallest shadow has so many entries at most.
+    pub(super) const fn bound(&mut self, entries: f64) {
+        self.bound = entries.clamp(MIN_BOUND, WHOLE_ENTRIES);
+    }
+
+    /// Entries that the smallest shadow should hold when a rate below 1 is chosen.
+    fn target(&self) -> f64 {
+        // The next higher rate has twice as many.
+        TARGET_ENTRIES.min(self.bound / 2.0)
+    }
+
     /// Chooses another rate where the present one does not fit. Answers whether it did.
     pub(super) fn review(&mut self, room: f64) -> bool {
         // What the load takes away is not given back here.
         let unstrained = self.halvings.saturating_sub(self.load_halvings);
         let entries = self.entries(room) * of(unstrained);
-        let too_few = entries < KEEP_FROM && unstrained > 0;
-        let most = if unstrained == 0 { WHOLE_ENTRIES } else { KEEP_TO };
+        let too_few = entries < KEEP_FROM.min(self.target() / 2.0) && unstrained > 0;
+        let most = if unstrained == 0 { self.bound } else { KEEP_TO.min(self.target() * 4.0) };
         if !too_few && entries <= most {
             return false;
         }
@@ -177,11 +198,11 @@ impl Rate {
     }
 
     fn fitting_halvings(&self, room: f64) -> u32 {
-        if self.entries(room) <= WHOLE_ENTRIES {
+        if self.entries(room) <= self.bound {
             return 0;
         }
         let mut halvings = 0;
-        while halvings < MAX_HALVINGS && self.entries(room) * of(halvings + 1) >= TARGET_ENTRIES {
+        while halvings < MAX_HALVINGS && self.entries(room) * of(halvings + 1) >= self.target() {
             halvings += 1;
         }
         halvings

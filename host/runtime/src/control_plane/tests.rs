@@ -10,6 +10,7 @@ use host_profile::Loader;
 use proptest::prelude::*;
 
 use super::*;
+use crate::entry::Entry;
 use crate::key::Key;
 use crate::live::Live;
 use crate::options::{Options, Scope};
@@ -143,7 +144,7 @@ proptest! {
             let number = Key::Number(*key);
             let hit = plane.cache.get(&number).is_some();
             if !hit {
-                plane.cache.insert(number, Value::standing_for(1));
+                plane.cache.insert(Entry::of(&number, Value::standing_for(1)), ());
             }
             served.access(*key, 1, hit);
             served.finished(Duration::ZERO);

@@ -5,7 +5,9 @@ use host_tier::Item;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Content, Fields, FlatLimits, Form, InPlace, List, Side, Value};
+use crate::entry::{ContentRef, Found};
+
+use super::{Fields, FlatLimits, Form, InPlace, List, Side, Value};
 
 // What a value is. Stored on disk and on servers: a number keeps its meaning.
 const GIVEN: u8 = 0;
@@ -38,14 +40,15 @@ impl Shelf {
 }
 
 /// The item of a value. None where it cannot be written, which does not happen to what clients store.
-pub(crate) fn item(key: Bytes, value: &Value, until: Option<Duration>, shelf: Shelf) -> Option<Item> {
+pub(crate) fn item(key: Bytes, value: Found<'_>, until: Option<Duration>, shelf: Shelf) -> Option<Item> {
     let (kind, bytes) = match value.content() {
-        Content::Bytes(bytes) => (of_form(value.form()), bytes.clone()),
-        Content::Fields(fields) => {
+        // Long ones are shared.
+        ContentRef::Bytes(_) => (of_form(value.form()), value.to_bytes()?),
+        ContentRef::Fields(fields) => {
             let bytes = fields.with(|fields| postcard::to_allocvec(&fields.iter().collect::<Vec<_>>()));
             (FIELDS, bytes.ok()?.into())
         }
-        Content::List(list) => {
+        ContentRef::List(list) => {
             let bytes =
                 list.with(|list| postcard::to_allocvec(&list.range(0, usize::MAX).collect::<Vec<_>>()));
             (LIST, bytes.ok()?.into())
@@ -107,7 +110,7 @@ mod tests {
         let shelf = |ttl| Shelf { now: Duration::from_secs(1_000), ttl };
         let day = Some(Duration::from_secs(86_400));
         for (until, ttl) in [(None, None), (Some(Duration::from_secs(7)), day), (None, day)] {
-            let item = item(Bytes::from("key"), value, until, shelf(ttl)).unwrap();
+            let item = item(Bytes::from("key"), Found::Value(value), until, shelf(ttl)).unwrap();
             assert!(item.until.is_some() == (until.is_some() || ttl.is_some()));
             assert_eq!(
                 super::value(item, FlatLimits::REDIS).unwrap().1,
@@ -115,7 +118,12 @@ mod tests {
                 "its own end comes back, and no other"
             );
         }
-        super::value(item(Bytes::from("key"), value, None, shelf(day)).unwrap(), FlatLimits::REDIS).unwrap().0
+        super::value(
+            item(Bytes::from("key"), Found::Value(value), None, shelf(day)).unwrap(),
+            FlatLimits::REDIS,
+        )
+        .unwrap()
+        .0
     }
 
     #[test]

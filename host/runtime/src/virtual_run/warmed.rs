@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Replay;
+use crate::entry::Entry;
 use crate::key::Key;
 use crate::report::Warming;
 use crate::warm::Tally;
@@ -27,7 +28,7 @@ impl Replay<'_> {
             let Some(weight) = weight.filter(|_| takes) else { continue };
             let value = self.loaded(weight);
             self.charged.prefetched_weight += weight;
-            self.plane.cache.fill_spare(key, value);
+            self.plane.cache.fill_spare(Entry::of(&key, value), ());
             tally.one_loaded();
             loads += 1;
         }

@@ -8,7 +8,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use host_cache::{Life, Outcome};
-use host_runtime::{Content, Settling, Value};
+use host_runtime::{Settling, Value};
 use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
 
@@ -37,14 +37,6 @@ fn missing() -> Wrong {
     )
 }
 
-/// The bytes of a value; none of one that is a hash or a list.
-fn bytes_of(value: &Value) -> Option<Bytes> {
-    match value.content() {
-        Content::Bytes(bytes) => Some(bytes.clone()),
-        Content::Fields(_) | Content::List(_) => None,
-    }
-}
-
 fn has_fields() -> Wrong {
     Wrong::new(
         StatusCode::CONFLICT,
@@ -71,7 +63,7 @@ pub(super) async fn get(State(shared): Server, uri: Uri) -> Result<Response, Wro
     let mut found = look_up(&shared, &key);
     if found.is_none() && fetched(&shared, &key).await {
         let _passing = shared.gate.pass();
-        found = shared.keys.peek_with(&stored(0, &key), |present| bytes_of(present.value));
+        found = shared.keys.peek_with(&stored(0, &key), |present| present.value.to_bytes());
     }
     shared.keys.finished(arrived.elapsed(), 1);
     let bytes = found.ok_or_else(missing)?.ok_or_else(has_fields)?;
@@ -82,7 +74,7 @@ pub(super) async fn get(State(shared): Server, uri: Uri) -> Result<Response, Wro
 /// A counted lookup.
 fn look_up(shared: &Shared, key: &[u8]) -> Option<Option<Bytes>> {
     let _passing = shared.gate.pass();
-    shared.keys.get_with(&stored(0, key), bytes_of)
+    shared.keys.get_with(&stored(0, key), |value| value.to_bytes())
 }
 
 /// Fetches from the tiers what they have of a key; false where there are no tiers.
@@ -101,7 +93,7 @@ pub(super) async fn head(State(shared): Server, uri: Uri) -> Result<Response, Wr
     fetched(&shared, &key).await;
     let found = {
         let _passing = shared.gate.pass();
-        shared.keys.peek_with(&stored(0, &key), |present| bytes_of(present.value).map(|bytes| bytes.len()))
+        shared.keys.peek_with(&stored(0, &key), |present| present.value.bytes().map(<[u8]>::len))
     };
     let length = found.ok_or_else(missing)?.ok_or_else(has_fields)?;
     Ok(headed(Body::empty(), length))
@@ -164,7 +156,7 @@ pub(super) async fn delete(State(shared): Server, uri: Uri) -> Result<Response, 
         let key = stored(0, &key);
         let _passing = shared.gate.pass();
         let _locked = shared.keys.lock([&*key]);
-        let removed = shared.keys.remove(&key).is_some();
+        let removed = shared.keys.remove(&key);
         if removed {
             shared.watches.changed(&key);
         }

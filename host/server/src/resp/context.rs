@@ -1,12 +1,13 @@
 //! What a command works with.
 
+use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::failure::{Done, Failure};
 use super::reply::Reply;
 use super::session::Session;
 use crate::server::Shared;
-use host_runtime::{Content, Keyspace, Value};
+use host_runtime::{Found, Keyspace};
 
 /// A key as it is stored.
 ///
@@ -62,7 +63,7 @@ pub(super) struct Lookup<'a> {
 impl Lookup<'_> {
     /// Reads the value of a stored key where it lies, within a lock: `read` must be short and not use the keyspace.
     #[inline]
-    pub(super) fn read<R>(self, key: &[u8], read: impl FnOnce(&Value) -> R) -> Option<R> {
+    pub(super) fn read<R>(self, key: &[u8], read: impl FnOnce(Found<'_>) -> R) -> Option<R> {
         if self.counted {
             self.keys.peek_with(key, |present| read(present.value))
         } else {
@@ -141,16 +142,21 @@ impl<'a> Context<'a> {
     }
 }
 
-/// The bytes of a value.
+/// The bytes of a value, where they lie.
 ///
 /// # Errors
 /// It has parts.
 #[inline]
-pub(super) fn text(value: &Value) -> Result<&bytes::Bytes, Failure> {
-    match value.content() {
-        Content::Bytes(bytes) => Ok(bytes),
-        Content::Fields(_) | Content::List(_) => Err(Failure::WRONG_TYPE),
-    }
+pub(super) fn text(value: Found<'_>) -> Result<&[u8], Failure> {
+    value.bytes().ok_or(Failure::WRONG_TYPE)
+}
+
+/// The bytes of a value, to be kept.
+///
+/// # Errors
+/// It has parts.
+pub(super) fn kept(value: Found<'_>) -> Result<Bytes, Failure> {
+    value.to_bytes().ok_or(Failure::WRONG_TYPE)
 }
 
 #[cfg(test)]

@@ -96,13 +96,13 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         key: &Q,
         common: &Common<impl BuildHasher>,
         removed: &mut Removed<K, V>,
-        read: impl FnOnce(&V) -> R,
+        read: impl FnOnce(&K, &V) -> R,
     ) -> Option<R> {
         self.change(|order, store| {
             let result = if let Some((slot, entry)) = store.find(hash, key) {
                 // Another lookup was faster.
                 order.policy.on_hit(slot);
-                read(&entry.value)
+                read(&entry.key, &entry.value)
             } else {
                 self.leave_probation(order, store, (hash, key), common, removed, read)?
             };
@@ -118,12 +118,12 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         (hash, key): (u64, &Q),
         common: &Common<impl BuildHasher>,
         removed: &mut Removed<K, V>,
-        read: impl FnOnce(&V) -> R,
+        read: impl FnOnce(&K, &V) -> R,
     ) -> Option<R> {
         let waiting = store.waiting(hash, key)?;
         let over = waiting.lifetime.is_some() && waiting.is_expired(common.expiry.now());
         // While it still waits: where this panics, nothing is lost.
-        let result = (!over).then(|| read(&waiting.entry.value));
+        let result = (!over).then(|| read(&waiting.entry.key, &waiting.entry.value));
         let Waiting { weight, lifetime, entry, room, .. } =
             store.take_waiting(|probation| probation.take(hash, key))?;
         if over {

@@ -298,7 +298,7 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         } else if store.waiting(hash, key).is_some() {
             self.change_with(guard, |order, store| {
                 // The value is in the caller's hands already.
-                self.leave_probation(order, store, (hash, key), common, removed, |_| ());
+                self.leave_probation(order, store, (hash, key), common, removed, |_, _| ());
             });
         }
     }

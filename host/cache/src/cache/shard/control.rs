@@ -221,7 +221,11 @@ pub(super) fn rebuilt<K: Hash, V>(
 }
 
 /// All entries of the store in the order of the policy in charge.
-fn in_order<K: Hash, V>(order: &Order, store: &Store<K, V>, hasher: &impl BuildHasher) -> Vec<ImportedEntry> {
+pub(super) fn in_order<K: Hash, V>(
+    order: &Order,
+    store: &Store<K, V>,
+    hasher: &impl BuildHasher,
+) -> Vec<ImportedEntry> {
     let resident = |slot| {
         store.entry(slot).map(|entry: &Entry<K, V>| (hasher.hash_one(&entry.key), store.weight_of(slot)))
     };

@@ -40,7 +40,7 @@ pub(in super::super) fn setbit(cx: &mut Context<'_>, words: Words<'_>) -> Done {
         _ => return Err(Failure::fixed("ERR bit is not an integer or out of range")),
     };
     let was = change(cx, name, |old| {
-        let old = old.map_or(&b""[..], |old| old);
+        let old = old.unwrap_or_default();
         let mut new = BytesMut::with_capacity(old.len().max(place.byte + 1));
         new.extend_from_slice(old);
         if new.len() <= place.byte {
@@ -50,7 +50,7 @@ pub(in super::super) fn setbit(cx: &mut Context<'_>, words: Words<'_>) -> Done {
             *byte = if set { *byte | place.mask } else { *byte & !place.mask };
         }
         let was = place.is_set(old);
-        Ok((Some(Value::made(Bytes::from(new), Form::Edited)), was))
+        Ok((Some(Value::made(Bytes::from(new), Form::Edited).into()), was))
     })?;
     cx.flag(was)
 }

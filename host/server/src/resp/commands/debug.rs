@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use host_runtime::{Content, Value};
+use host_runtime::{ContentRef, Found};
 use sha2::{Digest as _, Sha256};
 
 use super::super::context::Context;
@@ -68,7 +68,7 @@ pub(in super::super) fn debug(cx: &mut Context<'_>, words: Words<'_>) -> Done {
 type ValueDigest = [u8; 20];
 
 /// A digest of a value: of fields the same in whatever order they lie. Zeros stand for no value.
-fn digest(value: &Value) -> ValueDigest {
+fn digest(value: Found<'_>) -> ValueDigest {
     let of = |parts: &[&[u8]]| -> ValueDigest {
         let mut hash = Sha256::new();
         for part in parts {
@@ -80,12 +80,12 @@ fn digest(value: &Value) -> ValueDigest {
         short
     };
     match value.content() {
-        Content::Bytes(bytes) => of(&[b"string", bytes]),
-        Content::List(list) => list.with(|list| {
+        ContentRef::Bytes(bytes) => of(&[b"string", bytes]),
+        ContentRef::List(list) => list.with(|list| {
             let items: Vec<&[u8]> = std::iter::once(&b"list"[..]).chain(list.range(0, list.len())).collect();
             of(&items)
         }),
-        Content::Fields(fields) => fields.with(|fields| {
+        ContentRef::Fields(fields) => fields.with(|fields| {
             let mut all = of(&[b"hash"]);
             for (name, value) in fields.iter() {
                 all.iter_mut().zip(of(&[name, value])).for_each(|(sum, byte)| *sum ^= byte);
@@ -154,7 +154,7 @@ fn protocol(cx: &mut Context<'_>, kind: &[u8]) -> Done {
 mod tests {
     use std::sync::Arc;
 
-    use host_runtime::{Fields, FlatLimits, InPlace};
+    use host_runtime::{Fields, FlatLimits, InPlace, Value};
 
     use super::*;
 
@@ -164,6 +164,10 @@ mod tests {
             all.set(name.as_bytes(), value.as_bytes(), limits);
         }
         Value::in_place(Arc::new(InPlace::new(all)))
+    }
+
+    fn digest(value: &Value) -> ValueDigest {
+        super::digest(Found::Value(value))
     }
 
     #[test]

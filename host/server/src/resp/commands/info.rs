@@ -101,6 +101,7 @@ fn memory_section(cx: &Context<'_>, text: &mut String) {
             ("used_memory", stats.used.to_string()),
             ("used_memory_rss", snapshot.system.process_memory_bytes.to_string()),
             ("maxmemory", stats.capacity.to_string()),
+            ("host_reserved_memory", stats.reserved.to_string()),
             ("maxmemory_policy", snapshot.cache.policy.clone()),
         ],
     );

@@ -1,7 +1,7 @@
 //! Keys, whatever their values are.
 
 use host_cache::{Change, Life};
-use host_runtime::{Content, Form, InPlace, Value};
+use host_runtime::{ContentRef, Form, Found, InPlace, Value};
 use rand::RngExt as _;
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub(in super::super) fn del(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     let mut removed = 0;
     for name in words.iter().skip(1) {
         let key = cx.key(name);
-        if cx.keys().remove(&key).is_some() {
+        if cx.keys().remove(&key) {
             removed += 1;
             cx.changed(&key);
         } else {
@@ -42,13 +42,13 @@ pub(in super::super) fn touch(cx: &mut Context<'_>, words: Words<'_>) -> Done {
 }
 
 /// A value that shares nothing with another.
-fn copied(value: &Value) -> Value {
+fn copied(value: Found<'_>) -> Value {
     match value.content() {
-        Content::Bytes(_) => value.clone(),
-        Content::Fields(fields) => {
+        ContentRef::Bytes(_) => value.to_value(),
+        ContentRef::Fields(fields) => {
             Value::in_place(Arc::new(InPlace::new(fields.with(|fields| fields.clone()))))
         }
-        Content::List(list) => Value::in_place(Arc::new(InPlace::new(list.with(|list| list.clone())))),
+        ContentRef::List(list) => Value::in_place(Arc::new(InPlace::new(list.with(|list| list.clone())))),
     }
 }
 
@@ -90,7 +90,7 @@ pub(in super::super) fn copy(cx: &mut Context<'_>, words: Words<'_>) -> Done {
 
 /// Gives the value of a key to another one, and says whether it did. Both are stored names.
 fn rename_to(cx: &mut Context<'_>, (from, to): (&[u8], &[u8]), replace: bool) -> Result<bool, Failure> {
-    let found = cx.keys().peek_with(from, |present| (present.value.clone(), present.until));
+    let found = cx.keys().peek_with(from, |present| (present.value.to_value(), present.until));
     let (value, until) = found.ok_or(Failure::NO_SUCH_KEY)?;
     if !replace && cx.keys().contains(to) {
         return Ok(false);
@@ -131,11 +131,11 @@ pub(in super::super) fn move_(cx: &mut Context<'_>, words: Words<'_>) -> Done {
 }
 
 /// What kind of value it is, in Redis's word.
-fn kind(value: &Value) -> &'static str {
+fn kind(value: Found<'_>) -> &'static str {
     match value.content() {
-        Content::Bytes(_) => "string",
-        Content::Fields(_) => "hash",
-        Content::List(_) => "list",
+        ContentRef::Bytes(_) => "string",
+        ContentRef::Fields(_) => "hash",
+        ContentRef::List(_) => "list",
     }
 }
 
@@ -148,20 +148,20 @@ pub(in super::super) fn type_(cx: &mut Context<'_>, words: Words<'_>) -> Done {
 
 /// How a value is kept, in Redis's words: a number, a short text, a longer or edited one; few short fields, or a table of
 /// fields; a list, for which Redis 7.0 has one word.
-fn encoding(value: &Value) -> &'static str {
+fn encoding(value: Found<'_>) -> &'static str {
     match value.content() {
-        Content::Fields(fields) => {
+        ContentRef::Fields(fields) => {
             fields.with(|fields| if fields.is_flat() { "listpack" } else { "hashtable" })
         }
-        Content::List(_) => "quicklist",
-        Content::Bytes(_) if value.form() == Form::Edited => "raw",
-        Content::Bytes(bytes)
+        ContentRef::List(_) => "quicklist",
+        ContentRef::Bytes(_) if value.form() == Form::Edited => "raw",
+        ContentRef::Bytes(bytes)
             if value.form() == Form::Given && bytes.len() <= 20 && integer(bytes).is_some() =>
         {
             "int"
         }
-        Content::Bytes(bytes) if bytes.len() <= 44 => "embstr",
-        Content::Bytes(_) => "raw",
+        ContentRef::Bytes(bytes) if bytes.len() <= 44 => "embstr",
+        ContentRef::Bytes(_) => "raw",
     }
 }
 

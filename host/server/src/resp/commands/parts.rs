@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use host_cache::{Change, Life};
-use host_runtime::{InPlace, Parts, Value};
+use host_runtime::{Found, InPlace, Parts, Value};
 
 use super::super::context::Context;
 use super::super::failure::Failure;
 use super::strings::fits;
 
 /// The parts of a value.
-fn of<T: Parts>(value: &Value) -> Result<&Arc<InPlace<T>>, Failure> {
-    T::of(value.content()).ok_or(Failure::WRONG_TYPE)
+fn of<T: Parts>(value: Found<'_>) -> Result<&Arc<InPlace<T>>, Failure> {
+    value.parts().ok_or(Failure::WRONG_TYPE)
 }
 
 /// Reads the parts of a key; none where there is no such key. `read` runs inside of locks: it must be short.
@@ -40,7 +40,7 @@ pub(super) fn change<T: Parts, R>(
         let (done, empty) = parts.with(|parts: &mut T| (work(parts), parts.is_empty()));
         let change = match (&done, empty) {
             (Ok((_, true)), true) => Change::Remove,
-            (Ok((_, true)), false) => Change::Store(Value::in_place(parts), Life::Same),
+            (Ok((_, true)), false) => Change::Store(Value::in_place(parts).into(), Life::Same),
             _ => Change::Keep,
         };
         (change, done)

@@ -2,21 +2,15 @@
 
 use bytes::{Bytes, BytesMut};
 use host_cache::{Change, Life, Outcome};
-use host_runtime::{Content, Form, Value};
+use host_runtime::{Form, Given, Value};
 
-use super::super::context::{Context, text};
+use super::super::context::{Context, kept, text};
 use super::super::failure::{Done, Failure};
 use super::super::number::integer_of;
 use super::expiry::{self, Unit};
 use super::{arity, is};
 
 type Words<'w> = &'w [&'w [u8]];
-
-/// A value of these bytes.
-#[inline]
-fn value(bytes: &[u8]) -> Value {
-    Value::new(Bytes::copy_from_slice(bytes))
-}
 
 /// What a value that did not fit is answered with.
 pub(super) fn fits(outcome: Option<Outcome>) -> Done {
@@ -36,7 +30,7 @@ pub(in super::super) fn get(cx: &mut Context<'_>, words: Words<'_>) -> Done {
 
 pub(in super::super) fn strlen(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     let [_, key] = words else { return arity("strlen") };
-    let length = cx.lookup().read(&cx.key(key), |value| text(value).map(Bytes::len)).transpose()?;
+    let length = cx.lookup().read(&cx.key(key), |value| text(value).map(<[u8]>::len)).transpose()?;
     cx.reply.count(length.unwrap_or(0));
     Ok(())
 }
@@ -48,18 +42,16 @@ pub(in super::super) fn mget(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     for name in names {
         let (keys, key) = (cx.lookup(), cx.key(name));
         let reply = &mut cx.reply;
-        let found = keys.read(&key, |value| match value.content() {
+        let found = keys.read(&key, |value| match value.bytes() {
             // The first value may be of any length; together they may not.
-            Content::Bytes(bytes) if reply.len() > before && reply.len() - before + bytes.len() > most => {
-                Err(Failure::fixed(
-                    "ERR the reply is too long; ask for fewer keys, or raise serve.max-output",
-                ))
-            }
-            Content::Bytes(bytes) => {
+            Some(bytes) if reply.len() > before && reply.len() - before + bytes.len() > most => Err(
+                Failure::fixed("ERR the reply is too long; ask for fewer keys, or raise serve.max-output"),
+            ),
+            Some(bytes) => {
                 reply.bulk(bytes);
                 Ok(())
             }
-            Content::Fields(_) | Content::List(_) => {
+            None => {
                 reply.null();
                 Ok(())
             }
@@ -84,7 +76,7 @@ pub(in super::super) fn set(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     let [_, name, bytes, options @ ..] = words else { return arity("set") };
     if options.is_empty() {
         let key = cx.key(name);
-        fits(Some(cx.keys().insert(&key, value(bytes), Life::Default)))?;
+        fits(Some(cx.keys().insert(&key, *bytes, Life::Default)))?;
         cx.changed(&key);
         return cx.ok();
     }
@@ -125,11 +117,10 @@ fn store(
     get: bool,
 ) -> Result<(bool, Option<Bytes>), Failure> {
     let key = cx.key(name);
-    let new = value(bytes);
     let (done, outcome) = cx.keys().update(&key, |present| {
         let old = match &present {
-            Some(present) if get => match text(present.value) {
-                Ok(bytes) => Some(bytes.clone()),
+            Some(present) if get => match kept(present.value) {
+                Ok(bytes) => Some(bytes),
                 Err(wrong) => return (Change::Keep, Err(wrong)),
             },
             _ => None,
@@ -139,7 +130,11 @@ fn store(
             When::Missing => present.is_none(),
             When::Present => present.is_some(),
         };
-        if wanted { (Change::Store(new, life), Ok((true, old))) } else { (Change::Keep, Ok((false, old))) }
+        if wanted {
+            (Change::Store(bytes.into(), life), Ok((true, old)))
+        } else {
+            (Change::Keep, Ok((false, old)))
+        }
     });
     fits(outcome)?;
     if matches!(done, Ok((true, _))) {
@@ -187,12 +182,11 @@ fn answer(cx: &mut Context<'_>, bytes: Option<Bytes>) -> Done {
 pub(in super::super) fn getdel(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     let [_, name] = words else { return arity("getdel") };
     let key = cx.key(name);
-    let (old, _) =
-        cx.keys().update(&key, |present| match present.map(|present| text(present.value).cloned()) {
-            None => (Change::Keep, Ok(None)),
-            Some(Ok(bytes)) => (Change::Remove, Ok(Some(bytes))),
-            Some(Err(wrong)) => (Change::Keep, Err(wrong)),
-        });
+    let (old, _) = cx.keys().update(&key, |present| match present.map(|present| kept(present.value)) {
+        None => (Change::Keep, Ok(None)),
+        Some(Ok(bytes)) => (Change::Remove, Ok(Some(bytes))),
+        Some(Err(wrong)) => (Change::Keep, Err(wrong)),
+    });
     let old = old?;
     if old.is_some() {
         cx.changed(&key);
@@ -214,13 +208,12 @@ pub(in super::super) fn getex(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     let Some(life) = life else { return get(cx, &[&b"get"[..], name]) };
     let now = cx.keys().now();
     let key = cx.key(name);
-    let (old, _) =
-        cx.keys().update(&key, |present| match present.map(|present| text(present.value).cloned()) {
-            None => (Change::Keep, Ok(None)),
-            Some(Ok(bytes)) if expiry::is_over(life, now) => (Change::Remove, Ok(Some(bytes))),
-            Some(Ok(bytes)) => (Change::Live(life), Ok(Some(bytes))),
-            Some(Err(wrong)) => (Change::Keep, Err(wrong)),
-        });
+    let (old, _) = cx.keys().update(&key, |present| match present.map(|present| kept(present.value)) {
+        None => (Change::Keep, Ok(None)),
+        Some(Ok(bytes)) if expiry::is_over(life, now) => (Change::Remove, Ok(Some(bytes))),
+        Some(Ok(bytes)) => (Change::Live(life), Ok(Some(bytes))),
+        Some(Err(wrong)) => (Change::Keep, Err(wrong)),
+    });
     let old = old?;
     if old.is_some() {
         cx.changed(&key);
@@ -262,12 +255,12 @@ pub(in super::super) fn setrange(cx: &mut Context<'_>, words: Words<'_>) -> Done
     let most = cx.shared.limits().bulk;
     let len = change(cx, name, |old| {
         if bytes.is_empty() {
-            return Ok((None, old.map_or(0, Bytes::len)));
+            return Ok((None, old.map_or(0, <[u8]>::len)));
         }
         if end > most {
             return Err(Failure::TOO_LONG);
         }
-        let mut new = BytesMut::from(old.map_or(&b""[..], |old| old));
+        let mut new = BytesMut::from(old.unwrap_or_default());
         if new.len() < end {
             new.resize(end, 0);
         }
@@ -275,7 +268,7 @@ pub(in super::super) fn setrange(cx: &mut Context<'_>, words: Words<'_>) -> Done
             part.copy_from_slice(bytes);
         }
         let len = new.len();
-        Ok((Some(Value::made(new.freeze(), Form::Edited)), len))
+        Ok((Some(Value::made(new.freeze(), Form::Edited).into()), len))
     })?;
     cx.reply.count(len);
     Ok(())
@@ -285,7 +278,7 @@ pub(in super::super) fn append(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     let [_, name, bytes] = words else { return arity("append") };
     let most = cx.shared.limits().bulk;
     let len = change(cx, name, |old| {
-        let Some(old) = old else { return Ok((Some(value(bytes)), bytes.len())) };
+        let Some(old) = old else { return Ok((Some((*bytes).into()), bytes.len())) };
         let len = old.len().saturating_add(bytes.len());
         if len > most {
             return Err(Failure::TOO_LONG);
@@ -293,17 +286,17 @@ pub(in super::super) fn append(cx: &mut Context<'_>, words: Words<'_>) -> Done {
         let mut new = BytesMut::with_capacity(len);
         new.extend_from_slice(old);
         new.extend_from_slice(bytes);
-        Ok((Some(Value::made(new.freeze(), Form::Edited)), len))
+        Ok((Some(Value::made(new.freeze(), Form::Edited).into()), len))
     })?;
     cx.reply.count(len);
     Ok(())
 }
 
 /// Changes the bytes of a key, whose end of life stays. Without a new value they stay as they are.
-pub(super) fn change<R>(
+pub(super) fn change<'v, R>(
     cx: &mut Context<'_>,
     name: &[u8],
-    new: impl FnOnce(Option<&Bytes>) -> Result<(Option<Value>, R), Failure>,
+    new: impl FnOnce(Option<&[u8]>) -> Result<(Option<Given<'v>>, R), Failure>,
 ) -> Result<R, Failure> {
     let key = cx.key(name);
     let (done, outcome) = cx.keys().update(&key, |present| {
@@ -353,7 +346,7 @@ fn set_all(cx: &mut Context<'_>, pairs: &[Pair<'_>]) -> Done {
     let mut done = Ok(());
     for (name, bytes) in pairs {
         let key = cx.key(name);
-        done = done.and(fits(Some(cx.keys().insert(&key, value(bytes), Life::Default))));
+        done = done.and(fits(Some(cx.keys().insert(&key, *bytes, Life::Default))));
         cx.changed(&key);
     }
     done

@@ -4,7 +4,7 @@ use bigdecimal::BigDecimal;
 use bytes::Bytes;
 use host_runtime::{Form, Value};
 
-use super::super::context::{Context, text};
+use super::super::context::{Context, kept};
 use super::super::failure::{Done, Failure};
 use super::super::number::{decimal, integer, integer_of, is_infinite, written};
 use super::strings::change;
@@ -34,11 +34,11 @@ pub(in super::super) fn decrby(cx: &mut Context<'_>, words: Words<'_>) -> Done {
 }
 
 fn add(cx: &mut Context<'_>, name: &[u8], by: i64) -> Done {
+    let mut text = itoa::Buffer::new();
     let sum = change(cx, name, |old| {
-        let old = old.map_or(Some(0), |bytes| integer(bytes)).ok_or(Failure::NO_INTEGER)?;
+        let old = old.map_or(Some(0), integer).ok_or(Failure::NO_INTEGER)?;
         let sum = old.checked_add(by).ok_or(Failure::OVERFLOW)?;
-        let text = Bytes::copy_from_slice(itoa::Buffer::new().format(sum).as_bytes());
-        Ok((Some(Value::new(text)), sum))
+        Ok((Some(text.format(sum).as_bytes().into()), sum))
     })?;
     cx.integer(sum)
 }
@@ -46,8 +46,8 @@ fn add(cx: &mut Context<'_>, name: &[u8], by: i64) -> Done {
 pub(in super::super) fn incrbyfloat(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     let [_, name, by] = words else { return arity("incrbyfloat") };
     let sum = change(cx, name, |old| {
-        let sum = sum(old.map_or(&b"0"[..], |old| old), by)?;
-        Ok((Some(Value::made(sum.clone(), Form::Summed)), sum))
+        let sum = sum(old.unwrap_or(b"0"), by)?;
+        Ok((Some(Value::made(sum.clone(), Form::Summed).into()), sum))
     })?;
     cx.reply.bulk(&sum);
     Ok(())
@@ -94,7 +94,7 @@ pub(in super::super) fn lcs(cx: &mut Context<'_>, words: Words<'_>) -> Done {
     if wanted.len && wanted.places {
         return Err(Failure::fixed("ERR If you want both the length and indexes, please just use IDX."));
     }
-    let read = |name: &[u8]| match cx.lookup().read(&cx.key(name), |value| text(value).cloned()) {
+    let read = |name: &[u8]| match cx.lookup().read(&cx.key(name), kept) {
         None => Ok(Bytes::new()),
         Some(Ok(bytes)) => Ok(bytes),
         Some(Err(_)) => Err(Failure::fixed("ERR The specified keys must contain string values")),

@@ -1,0 +1,363 @@
+//! Keeps the memory of a process within the capacity of its cache.
+//!
+//! The cache bounds what its entries weigh. The process takes more: what the policy remembers of entries that are gone, shadows,
+//! what is under way to clients and from them, and what the allocator keeps of memory that was freed. How much that is nobody can
+//! say beforehand, so it is measured: a [`Governor`] looks at what the process holds, many times a second and outside of the way
+//! of requests, and takes what entries do not account for off the room that they have. Where memory is short the allocator
+//! is told to give back what it keeps, and the cache what it keeps for entries that are gone.
+//!
+//! What the process held before the first entry came, its code and its strategies, is not counted: it is the same with any cache.
+//!
+//! A [`Keeper`] is the thread that does it. It acts on the difference that it finds, so that between two looks the capacity can
+//! be exceeded by as much as comes in meanwhile.
+
+mod allocator;
+mod program;
+
+pub(crate) use allocator::taken;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use host_telemetry::resident_memory_bytes;
+
+use crate::data_plane::Store;
+use crate::tiers::Tiers;
+
+/// From look to look, where there is room, and where there is little.
+const CALM: Duration = Duration::from_millis(100);
+const PRESSED: Duration = Duration::from_millis(20);
+
+/// The allocator may be at work for one part in so many of the time: it holds locks meanwhile.
+const WORK_SHARE: u32 = 8;
+
+/// How often it is told to give back what it keeps while all together stays within the capacity: less would be reserved then.
+const REGULARLY: Duration = Duration::from_secs(1);
+
+/// The share of what the cache keeps for entries that may be idle, where there is room, and where there is little.
+const IDLE: f64 = 0.75;
+const IDLE_PRESSED: f64 = 0.25;
+
+/// The room changes in steps of one part in so many of the capacity.
+const STEPS: u64 = 256;
+
+/// A part in so many of the capacity that is free counts as much room.
+const FREE: u64 = 16;
+
+/// So much beyond the capacity is tolerated: one part in so many, and a megabyte, about what ticks and clients take and give back.
+const TOLERATED: u64 = 50;
+const TOLERATED_BYTES: u64 = 1_000_000;
+
+/// One part in so many of the capacity stays free for what comes in between two looks.
+const MARGIN: u64 = 64;
+
+/// The least room that entries have: one part in so many of the capacity.
+const LEAST: u64 = 8;
+
+/// What was measured, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Reading {
+    /// What the process holds.
+    resident: u64,
+    /// What the entries weigh.
+    weight: u64,
+    /// What both should stay within.
+    capacity: u64,
+}
+
+/// Decides how much of the capacity is no room for entries.
+///
+/// While all together stays within the capacity, the reserve is what entries do not account for: they may grow by what is left.
+/// It follows that at once when it grows, and by an eighth of the difference from look to look when it falls: what comes in
+/// bursts comes again.
+///
+/// Beyond the capacity that would be wrong. An entry that is evicted leaves a hole in a page with others, so that what the process
+/// holds stays as it is, and what entries do not account for grows by every entry that is evicted for it. New entries fill such
+/// holes. So a little more than the capacity is tolerated: what it rises by there is reserved once, and entries get room back bit
+/// by bit, for as long as nothing rises. More than that makes the reserve grow from look to look, until pages come free.
+#[derive(Debug)]
+struct Governor {
+    /// What the process held before there were entries.
+    base: u64,
+    /// There were none yet.
+    empty: bool,
+    reserved: u64,
+    /// The most that entries and what is beside them came to since they were within the capacity last; that, if it is less.
+    most: u64,
+}
+
+impl Governor {
+    const fn new(base: u64) -> Self {
+        Self { base, empty: true, reserved: 0, most: 0 }
+    }
+
+    /// What the process holds beside its base and what the entries weigh.
+    const fn excess(&self, reading: Reading) -> u64 {
+        reading.resident.saturating_sub(self.base).saturating_sub(reading.weight)
+    }
+
+    /// Whether entries and what is beside them are more than the capacity.
+    const fn is_over(&self, reading: Reading) -> bool {
+        reading.resident.saturating_sub(self.base) > reading.capacity
+    }
+
+    /// Whether there is little room, and memory that entries do not account for.
+    const fn is_pressed(&self, reading: Reading) -> bool {
+        let Reading { weight, capacity, .. } = reading;
+        let excess = self.excess(reading);
+        excess > capacity / STEPS && weight.saturating_add(excess) > capacity - capacity / FREE
+    }
+
+    /// The reserve that is to be, where it is another one.
+    fn look(&mut self, reading: Reading) -> Option<u64> {
+        self.empty &= reading.weight == 0;
+        if self.empty {
+            self.base = reading.resident;
+        }
+        let step = (reading.capacity / STEPS).max(1);
+        let most = reading.capacity - reading.capacity / LEAST;
+        let excess = self.excess(reading).min(most);
+        let whole = reading.resident.saturating_sub(self.base);
+        let risen = whole.saturating_sub(self.most.max(reading.capacity));
+        let tolerated = reading.capacity / TOLERATED + TOLERATED_BYTES;
+        let beyond = whole.saturating_sub(reading.capacity).saturating_sub(tolerated);
+        self.most = if whole > reading.capacity { self.most.max(whole) } else { 0 };
+        let reserved = if beyond + risen > 0 {
+            self.reserved + risen + beyond / 4
+        } else if whole > reading.capacity {
+            self.reserved.saturating_sub(step / 8)
+        } else if excess > self.reserved {
+            excess.next_multiple_of(step)
+        } else if self.reserved - excess > 2 * step {
+            let falling = (self.reserved - excess) / 8;
+            self.reserved - falling.max(step)
+        } else {
+            self.reserved
+        }
+        .min(most);
+        let other = reserved != self.reserved;
+        self.reserved = reserved;
+        other.then_some(reserved)
+    }
+}
+
+/// Keeps the memory of this process within the capacity of its cache, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Keeper {
+    /// Takes what the process holds now for its base. None where the system does not tell what that is: the cache then bounds
+    /// what its entries weigh.
+    ///
+    /// # Errors
+    /// The system refuses a thread.
+    pub(crate) fn start(cache: Arc<Store>, tiers: Option<Arc<Tiers>>) -> std::io::Result<Option<Self>> {
+        allocator::set_up();
+        let Some(base) = resident_memory_bytes() else { return Ok(None) };
+        let stop = Arc::new(AtomicBool::new(false));
+        let keeping = Keeping {
+            governor: Governor::new(base),
+            cache,
+            tiers,
+            stop: Arc::clone(&stop),
+            given_back: None,
+        };
+        let thread = std::thread::Builder::new().name("host-memory".to_owned()).spawn(|| keeping.run())?;
+        Ok(Some(Self { stop, thread: Some(thread) }))
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            // A panic there was told when it happened.
+            drop(thread.join());
+        }
+    }
+}
+
+struct Keeping {
+    governor: Governor,
+    cache: Arc<Store>,
+    /// What they take has a bound of its own.
+    tiers: Option<Arc<Tiers>>,
+    stop: Arc<AtomicBool>,
+    /// When the allocator gave back last, and how long that took.
+    given_back: Option<(Instant, Duration)>,
+}
+
+impl Keeping {
+    fn run(mut self) {
+        program::forget_start();
+        while !self.stop.load(Ordering::Relaxed) {
+            let pressed = self.look();
+            std::thread::park_timeout(if pressed { PRESSED } else { CALM });
+        }
+    }
+
+    fn reading(&self) -> Option<Reading> {
+        let below = self.tiers.as_ref().map_or(0, |tiers| tiers.memory());
+        let resident = resident_memory_bytes()?.saturating_sub(below);
+        let capacity = self.cache.capacity();
+        Some(Reading { resident, weight: self.cache.weight(), capacity: capacity - capacity / MARGIN })
+    }
+
+    /// Looks once, and says whether there is little room.
+    fn look(&mut self) -> bool {
+        let Some(mut reading) = self.reading() else { return false };
+        let pressed = self.governor.is_pressed(reading);
+        self.cache.shrink(if pressed { IDLE_PRESSED } else { IDLE });
+        let regularly = if self.governor.is_over(reading) { Duration::ZERO } else { REGULARLY };
+        let rested =
+            |(end, took): (Instant, Duration)| end.elapsed() >= regularly.max(took * (WORK_SHARE - 1));
+        if pressed && self.given_back.is_none_or(rested) {
+            let begun = Instant::now();
+            allocator::give_back();
+            self.given_back = Some((Instant::now(), begun.elapsed()));
+            reading = self.reading().unwrap_or(reading);
+        }
+        if let Some(reserved) = self.governor.look(reading) {
+            if let Some(tiers) = &self.tiers {
+                tiers.before_evicting();
+            }
+            self.cache.set_reserved(reserved + self.cache.capacity() / MARGIN);
+        }
+        pressed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use host_cache::Cache;
+
+    use super::*;
+    use crate::entry::Entry;
+
+    const MB: u64 = 1_000_000;
+
+    fn reading(resident: u64, weight: u64) -> Reading {
+        Reading { resident: resident * MB, weight: weight * MB, capacity: 200 * MB }
+    }
+
+    #[test]
+    fn what_entries_account_for_is_not_reserved() {
+        let mut governor = Governor::new(20 * MB);
+        for (resident, weight) in [(17, 0), (20, 0), (120, 100), (220, 200)] {
+            let reading = reading(resident, weight);
+            assert_eq!((governor.look(reading), governor.is_pressed(reading)), (None, false));
+        }
+        // Less than the base, or than the entries: they are weighed by what they take at most.
+        assert_eq!(governor.look(reading(5, 0)), None);
+        assert_eq!(governor.base, 20 * MB, "what it is without entries later is something else");
+        assert_eq!(governor.look(reading(100, 150)), None);
+    }
+
+    #[test]
+    fn the_reserve_follows_the_excess_at_once_and_falls_slowly() {
+        let mut governor = Governor::new(20 * MB);
+        let step = 200 * MB / STEPS;
+        let reserved = governor.look(reading(200, 130)).unwrap();
+        assert!((50 * MB..50 * MB + step).contains(&reserved), "{reserved}");
+        // Entries left, and the memory with them.
+        assert_eq!(governor.look(reading(170, 100)), None);
+        let mut before = governor.look(reading(220, 149)).unwrap();
+        assert!((51 * MB..51 * MB + step).contains(&before), "{before}");
+        let mut looks = 0;
+        while let Some(now) = governor.look(reading(180, 150)) {
+            assert!(now < before && before - now <= before / 8 + step, "{now} after {before}");
+            (before, looks) = (now, looks + 1);
+        }
+        assert!((10 * MB..10 * MB + 3 * step).contains(&before) && looks > 10, "{before} after {looks}");
+    }
+
+    #[test]
+    fn entries_always_have_some_room() {
+        let mut governor = Governor::new(0);
+        while governor.look(reading(900, 10)).is_some() {}
+        assert_eq!(governor.reserved, 175 * MB);
+        assert_eq!(governor.look(reading(990, 10)), None);
+        // A smaller capacity has a smaller reserve.
+        let smaller = Reading { capacity: 80 * MB, ..reading(990, 10) };
+        assert_eq!(governor.look(smaller), Some(70 * MB));
+        assert_eq!(governor.look(Reading { capacity: 0, ..smaller }), Some(0));
+    }
+
+    #[test]
+    fn memory_is_short_where_the_room_is_and_not_by_entries_alone() {
+        let governor = Governor::new(20 * MB);
+        assert!(!governor.is_pressed(reading(220, 200)), "full, as it should be");
+        assert!(!governor.is_pressed(reading(120, 50)), "half of it is free");
+        assert!(governor.is_pressed(reading(220, 190)));
+        assert!(governor.is_pressed(reading(500, 100)));
+        assert!(!governor.is_over(reading(220, 190)) && governor.is_over(reading(221, 190)));
+    }
+
+    #[test]
+    fn what_the_process_holds_beside_entries_is_no_room_for_them() {
+        let Some(base) = resident_memory_bytes() else { return };
+        let cache: Store = Cache::builder(400 * MB)
+            .steady_weigher(|_: &Entry, (): &()| 1)
+            .hasher(crate::wiring::fixed_hasher())
+            .build();
+        let cache = Arc::new(cache);
+        let mut keeping = Keeping {
+            governor: Governor::new(base),
+            cache: Arc::clone(&cache),
+            tiers: None,
+            stop: Arc::default(),
+            given_back: None,
+        };
+        keeping.look();
+        cache.insert(Entry::of_bytes(b"key", &b"value"[..]), ());
+        let block = std::hint::black_box(vec![1_u8; 300_000_000]);
+        assert!(!keeping.look(), "entries have room yet");
+        // Other tests allocate and free meanwhile.
+        assert!(cache.reserved() > 150 * MB, "{}", cache.reserved());
+        drop(block);
+        let reserved = cache.reserved();
+        keeping.look();
+        assert!(cache.reserved() < reserved);
+        assert_eq!(cache.capacity(), 400 * MB);
+    }
+
+    #[test]
+    fn memory_that_evictions_do_not_free_costs_no_more_entries() {
+        let mut governor = Governor::new(0);
+        let first = governor.look(reading(200, 180)).unwrap();
+        for _ in 0..100 {
+            // What it rose by once, and no more: entries get room back instead.
+            let weight = (200 * MB - governor.reserved) / MB;
+            governor.look(reading(201, weight));
+            assert!(governor.reserved <= first + MB, "{}", governor.reserved);
+        }
+        assert!(governor.reserved < first, "{}", governor.reserved);
+        let weight = (200 * MB - governor.reserved) / MB;
+        // It goes on where it is much more than the capacity.
+        let first = governor.look(reading(230, weight)).unwrap();
+        assert!(governor.look(reading(230, weight)).unwrap() > first);
+    }
+
+    /// Entries of which the allocator keeps a third beside what they weigh: the sum of both settles at the capacity.
+    #[test]
+    fn the_whole_settles_at_the_capacity() {
+        let mut governor = Governor::new(20 * MB);
+        let (mut room, capacity) = (200 * MB, 200 * MB);
+        let mut whole = 0;
+        for _ in 0..200 {
+            let weight = room;
+            let resident = 20 * MB + weight + weight / 3;
+            if let Some(reserved) = governor.look(Reading { resident, weight, capacity }) {
+                room = capacity - reserved;
+            }
+            whole = room + room / 3;
+        }
+        assert!((190 * MB..=capacity + capacity / TOLERATED + 2 * MB).contains(&whole), "{whole}");
+    }
+}
