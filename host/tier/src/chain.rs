@@ -326,12 +326,11 @@ impl Shared {
 
     fn push(&self, job: Job) {
         let hash = hash(&job.item.key);
-        if self.changes.has_changed_since(hash, job.stamp) {
-            self.counters.overtaken.fetch_add(1, Relaxed);
-            return;
-        }
-        let dropped = self.queue.push(job);
-        self.counters.dropped.fetch_add(dropped, Relaxed);
+        let stamp = job.stamp;
+        match self.queue.push(job, || !self.changes.has_changed_since(hash, stamp)) {
+            Some(dropped) => self.counters.dropped.fetch_add(dropped, Relaxed),
+            None => self.counters.overtaken.fetch_add(1, Relaxed),
+        };
         if let Some(negative) = &self.negative {
             negative.forget(hash);
         }

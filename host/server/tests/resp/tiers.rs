@@ -266,10 +266,8 @@ fn nobody_ever_reads_an_older_value() {
                                 let found = client.ask(&format!("GET {key}"));
                                 reads += 1;
                                 match &newest[at] {
-                                    Some(_) if found == "(nil)" => {
-                                        lost += 1;
-                                        newest[at] = None;
-                                    }
+                                    // It may be on its way from the cache to the queue, and come again.
+                                    Some(_) if found == "(nil)" => lost += 1,
                                     Some(value) => assert_eq!(found, format!("\"{value}\""), "{key}"),
                                     None => assert_eq!(found, "(nil)", "{key}"),
                                 }

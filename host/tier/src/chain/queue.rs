@@ -63,15 +63,22 @@ impl Queue {
         Self { jobs: Mutex::default(), limit, more: Notify::new(), done: Notify::new() }
     }
 
-    /// Takes a job, and drops as many of the oldest as that needs. Returns how many were dropped; the job itself may be among them.
-    pub(super) fn push(&self, job: Job) -> u64 {
+    /// Takes a job if it is current, and drops as many of the oldest as that needs. Returns how many were dropped, the job itself
+    /// perhaps among them; none where it is not current.
+    ///
+    /// That is asked where no [`discard`](Self::discard) comes in between: one that comes later finds the job, and of one that came
+    /// before, the change is known.
+    pub(super) fn push(&self, job: Job, is_current: impl FnOnce() -> bool) -> Option<u64> {
         let bytes = job.bytes();
         if bytes > self.limit {
-            return 1;
+            return Some(1);
         }
         let mut jobs = self.jobs.lock();
+        if !is_current() {
+            return None;
+        }
         if jobs.by_key.get(&job.item.key).is_some_and(|(_, present)| present.stamp > job.stamp) {
-            return 0;
+            return Some(0);
         }
         jobs.remove(&job.item.key.clone());
         let mut dropped = 0;
@@ -87,7 +94,7 @@ impl Queue {
         jobs.tidy();
         drop(jobs);
         self.more.notify_one();
-        dropped
+        Some(dropped)
     }
 
     /// Waits for the oldest job, which the caller is at then.
@@ -211,9 +218,12 @@ mod tests {
     #[test]
     fn the_oldest_goes_when_it_is_full_and_what_is_too_large_never_comes_in() {
         let queue = Queue::new(1_000);
-        assert_eq!(queue.push(job("a", 200, 1)) + queue.push(job("b", 200, 2)), 0);
-        assert_eq!(queue.push(job("c", 300, 3)), 1);
-        assert_eq!(queue.push(job("d", 900, 4)), 1);
+        let push = |key, bytes, stamp| queue.push(job(key, bytes, stamp), || true);
+        assert_eq!((push("a", 200, 1), push("b", 200, 2)), (Some(0), Some(0)));
+        assert_eq!(push("c", 300, 3), Some(1));
+        assert_eq!(push("d", 900, 4), Some(1));
+        assert_eq!(queue.push(job("e", 1, 5), || false), None);
+        assert_eq!(queue.take(b"e"), None);
         assert_eq!(queue.take(b"a"), None);
         assert!(queue.take(b"b").is_some() && queue.take(b"c").is_some());
         assert_eq!(queue.size(), (0, 0));
@@ -223,7 +233,7 @@ mod tests {
     fn the_newest_of_a_key_counts_and_the_rest_keeps_its_order() {
         let queue = Queue::new(10_000);
         for (key, stamp) in [("a", 5), ("b", 6), ("a", 4), ("b", 7), ("c", 8)] {
-            queue.push(job(key, usize::try_from(stamp).unwrap(), stamp));
+            queue.push(job(key, usize::try_from(stamp).unwrap(), stamp), || true);
         }
         let order: Vec<u64> = std::iter::from_fn(|| {
             let job = queue.begin()?;
@@ -237,11 +247,11 @@ mod tests {
     #[test]
     fn what_the_worker_is_at_is_found_until_it_is_discarded() {
         let queue = Queue::new(10_000);
-        queue.push(job("a", 1, 1));
+        queue.push(job("a", 1, 1), || true);
         queue.begin().unwrap();
         assert!(queue.take(b"a").is_some());
         assert!(queue.finish(), "a lookup has it");
-        queue.push(job("a", 1, 1));
+        queue.push(job("a", 1, 1), || true);
         queue.begin().unwrap();
         queue.discard(b"a");
         assert_eq!(queue.take(b"a"), None);
@@ -252,7 +262,7 @@ mod tests {
     fn keys_that_come_and_go_do_not_fill_the_order() {
         let queue = Queue::new(10_000);
         for stamp in 0..10_000 {
-            queue.push(job("a", 1, stamp));
+            queue.push(job("a", 1, stamp), || true);
             queue.take(b"a");
         }
         assert!(queue.jobs.lock().order.len() < 100);
