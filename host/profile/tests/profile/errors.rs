@@ -32,8 +32,8 @@ fn wrong_key() {
         ("[memory]\nbudget = 3", "host.toml:2: memory.budget: no such key; [memory] has cap"),
         (
             "[frost]\nsize = 3",
-            "host.toml:1: frost: no such table; a profile has base, summary, optimise, memory, cache, executor, \
-             prefetch, control, limits, policy-limits, plugins, serve, strategies",
+            "host.toml:1: frost: no such table; a profile has base, summary, optimise, memory, cache, tiers, \
+             executor, prefetch, control, limits, policy-limits, plugins, serve, strategies",
         ),
         (
             "[strategies]\nmine = { prio = 3 }",
