@@ -8,6 +8,7 @@ that, or another key's. A value that was in memory alone is gone with the proces
 """
 
 import argparse
+import multiprocessing
 import os
 import random
 import signal
@@ -189,7 +190,7 @@ class Reader(threading.Thread):
     def __init__(self, port, keys):
         super().__init__()
         self.client, self.keys = Client(port), keys
-        self.stopped, self.times, self.wrong, self.failed = False, [], 0, 0
+        self.stopped, self.times, self.wrong, self.failed, self.gone = False, [], 0, 0, 0
 
     def run(self):
         while not self.stopped:
@@ -201,33 +202,34 @@ class Reader(threading.Thread):
                     self.failed += 1
                     return
                 self.times.append((time.monotonic(), time.perf_counter() - began))
-                self.wrong += value != key.encode()
+                self.gone += value is None
+                self.wrong += value not in (None, key.encode())
                 time.sleep(0.0005)
 
 
-class Misser(threading.Thread):
-    """Reads and writes keys that memory does not hold for long."""
+class Misser(multiprocessing.Process):
+    """Reads and writes keys that memory does not hold for long. A process, so that it does not hold up who times requests."""
 
     def __init__(self, port):
         super().__init__()
-        self.client, self.stopped = Client(port), False
-        self.wrong = self.failed = self.requests = 0
+        self.port, self.stopped = port, multiprocessing.Event()
+        self.wrong, self.failed, self.requests = (multiprocessing.Value("q") for _ in range(3))
 
     def run(self):
-        random_, newest = random.Random(7), {}
-        while not self.stopped:
-            key = f"cold:{random_.randrange(5_000)}"
+        client, random_, newest = Client(self.port), random.Random(7), {}
+        while not self.stopped.is_set():
+            key = f"cold:{random_.randrange(20_000)}"
             try:
                 if random_.random() < 0.5:
-                    newest[key] = f"{key}={self.requests}={PAD}"
-                    self.failed += self.client("SET", key, newest[key]) != b"OK"
+                    newest[key] = f"{key}={self.requests.value}={PAD}"
+                    self.failed.value += client("SET", key, newest[key]) != b"OK"
                 else:
-                    value = self.client("GET", key)
-                    self.wrong += value not in (None, newest.get(key, "").encode() or None)
+                    value = client("GET", key)
+                    self.wrong.value += value not in (None, newest.get(key, "").encode() or None)
             except (OSError, RuntimeError):
-                self.failed += 1
+                self.failed.value += 1
                 return
-            self.requests += 1
+            self.requests.value += 1
 
 
 def remote(options):
@@ -243,7 +245,7 @@ def remote(options):
         server = start()
         host = Host(
             options, port, f"tiers.remote.addresses=redis://127.0.0.1:{theirs}",
-            "tiers.remote.pause=200ms", "tiers.remote.longest-pause=1s",
+            "tiers.remote.pause=200ms", "tiers.remote.longest-pause=1s", "cache.capacity=4MB",
         )
         hot = [f"hot:{number}" for number in range(20)]
         host.client.many([("SET", key, key) for key in hot])
@@ -274,7 +276,8 @@ def remote(options):
         server.send_signal(signal.SIGCONT)
         phase("thawed")
         time.sleep(options.seconds)
-        reader.stopped = misser.stopped = True
+        reader.stopped = True
+        misser.stopped.set()
         reader.join()
         misser.join()
         phases.append((time.monotonic(), ""))
@@ -283,7 +286,8 @@ def remote(options):
             text = f"GET of what is in memory: p50 {percentile(times, 0.5) * 1e6:.0f} us, p99 {percentile(times, 0.99) * 1e6:.0f} us"
             if name == "started again":
                 text += f"; asked again after {back:.1f} s"
-            row(f"remote tier {name}", 1, reader.failed + misser.failed, reader.wrong + misser.wrong, text)
+            row(f"remote tier {name}", 1, reader.failed + misser.failed.value, reader.wrong + misser.wrong.value, text)
+        print(f"\n{len(reader.times)} and {misser.requests.value} requests; {reader.gone} of the first were misses", flush=True)
         host.end()
         server.kill()
         server.wait()
