@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use host_cache::{Fill, Groups, Outcome, Present, Served};
+use host_cache::{Fill, Outcome, Present, Served};
 use tokio::runtime::Handle;
 
 use crate::data_plane::{Arrival, DataPlane};
@@ -88,8 +88,6 @@ impl Live {
     /// Stores a value.
     pub(crate) fn put(&self, key: Key, value: Value, lifetime: Option<Duration>) -> Outcome {
         let (id, weight) = (self.plane.cache.id(&key), self.plane.weight(&key, &value));
-        // The cache takes the key.
-        let kept = self.plane.prefixes.any().then(|| key.clone());
         // What was prefetched for it is out of date.
         self.plane.prefetcher.evicted(key.number());
         let entry = Entry::of(&key, value);
@@ -99,8 +97,7 @@ impl Live {
         };
         // A caller that misses stores what it then found elsewhere. Only now is known what the entry of the miss weighs.
         if outcome == Outcome::Inserted {
-            let groups = || kept.map_or(Groups::NONE, |key| self.plane.prefixes.groups(key.bytes()));
-            self.plane.weighed(|| id, weight, false, groups);
+            self.plane.weighed(|| id, weight, false, || self.plane.prefixes.groups(key.bytes()));
         }
         outcome
     }

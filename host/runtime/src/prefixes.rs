@@ -65,11 +65,6 @@ impl Prefixes {
         watched.iter().filter(has).fold(Groups::NONE, |all, watched| all | Groups::one(watched.number))
     }
 
-    /// Whether any is watched.
-    pub(crate) fn any(&self) -> bool {
-        !self.watched.load().is_empty()
-    }
-
     /// What the shadows said of the prefix at the last tick. None where it is watched from now on, or no tick was since.
     pub(crate) fn watch(&self, prefix: &[u8]) -> Result<Option<Vec<Shadow>>, PrefixError> {
         if prefix.is_empty() || prefix.len() > LONGEST {
@@ -171,7 +166,7 @@ mod tests {
         let mut shadows = Shadows::new(&[builtin::LRU], &[1.0], 100, 1);
         let (tap, prefixes) = (shadows.tap(100), Prefixes::default());
         request(&tap, &prefixes, "user:1", 1);
-        assert!(!prefixes.any());
+        assert!(prefixes.watched.load().is_empty());
         assert_eq!(seen(&prefixes, "user:"), None);
         assert_eq!(seen(&prefixes, "user:1"), None);
         assert_eq!(seen(&prefixes, "user:"), None, "no tick was since");

@@ -31,7 +31,7 @@ use tokio::task::JoinHandle;
 use crate::entry::{Entry, Found};
 use crate::error::RunError;
 use crate::keyspace::Keyspace;
-use crate::value::encode::{self, Shelf};
+use crate::value::encode::{self, TierTtl};
 
 /// Locks of keys, by their hash.
 const LOCKS: usize = 1_024;
@@ -66,6 +66,7 @@ pub struct Reopened {
 /// The tiers of a host.
 pub struct Tiers {
     chain: Chain,
+    warm: Option<Arc<Warm>>,
     disk: Option<Arc<Disk>>,
     remote: Option<Arc<Remote>>,
     /// What memory holds goes to the disk at the end.
@@ -102,14 +103,17 @@ impl Tiers {
             .build()
             .map_err(RunError::Threads)?;
         let mut links = Vec::new();
-        if let Some(warm) = &settings.warm {
-            let coding = match warm.compression {
+        let mut warm = None;
+        if let Some(settings) = &settings.warm {
+            let coding = match settings.compression {
                 Compression::Lz4 => Coding::Lz4,
                 Compression::Zstd => Coding::Zstd,
                 Compression::None => Coding::None,
             };
-            let config = WarmConfig { capacity: warm.capacity.get(), coding };
-            links.push(Link::exclusive(Arc::new(Warm::new(config, clock.clone()))));
+            let config = WarmConfig { capacity: settings.capacity.get(), coding };
+            let made = Arc::new(Warm::new(config, clock.clone()));
+            links.push(Link::exclusive(Arc::<Warm>::clone(&made)));
+            warm = Some(made);
         }
         let (mut disk, mut reopened) = (None, None);
         if let Some(settings) = &settings.disk {
@@ -148,6 +152,7 @@ impl Tiers {
         };
         Ok(Some(Self {
             chain,
+            warm,
             disk,
             remote,
             keep: settings.disk.as_ref().is_some_and(|disk| disk.keep),
@@ -185,12 +190,11 @@ impl Tiers {
         self.remote.as_ref().map(|remote| remote.remote_stats())
     }
 
-    /// Bytes of memory that the tiers take.
+    /// Bytes of memory that the tiers take. Cheap, and waits for nobody who writes.
     pub(crate) fn memory(&self) -> u64 {
-        let stats = self.chain.stats();
-        let warm = stats.tiers.iter().filter(|(name, _)| *name == "warm").map(|(_, tier)| tier.bytes);
-        let index = self.disk_stats().map_or(0, |disk| disk.index_entries.saturating_mul(INDEX_ENTRY));
-        warm.sum::<u64>().saturating_add(stats.queued_bytes).saturating_add(index)
+        let warm = self.warm.as_ref().map_or(0, |warm| warm.bytes());
+        let index = self.disk.as_ref().map_or(0, |disk| disk.index_entries().saturating_mul(INDEX_ENTRY));
+        warm.saturating_add(self.chain.queued_bytes()).saturating_add(index)
     }
 
     /// The clock by which entries live, in the cache as in the tiers.
@@ -214,8 +218,8 @@ impl Tiers {
 
     /// The item of a value, as tiers take it now.
     pub(crate) fn item(&self, key: &[u8], value: Found<'_>, until: Option<Duration>) -> Option<Item> {
-        let shelf = Shelf { now: self.clock.now(), ttl: self.ttl };
-        encode::item(Bytes::copy_from_slice(key), value, until, shelf)
+        let kept = TierTtl { now: self.clock.now(), ttl: self.ttl };
+        encode::item(Bytes::copy_from_slice(key), value, until, kept)
     }
 
     fn place(key: &[u8]) -> usize {

@@ -222,6 +222,12 @@ impl Chain {
         &self.shared.links
     }
 
+    /// Bytes of the queue now.
+    #[must_use]
+    pub fn queued_bytes(&self) -> u64 {
+        self.shared.queue.size().1
+    }
+
     /// What it has done since it was made.
     #[must_use]
     pub fn stats(&self) -> ChainStats {

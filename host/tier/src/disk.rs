@@ -183,6 +183,12 @@ impl Disk {
         self.blocking(flush).await
     }
 
+    /// Entries of the index, with the tombstones. Waits for no writer, where [`disk_stats`](Self::disk_stats) does.
+    #[must_use]
+    pub fn index_entries(&self) -> u64 {
+        size(self.core.state.lock().index.len())
+    }
+
     /// What it knows beside [`Tier::stats`].
     #[must_use]
     pub fn disk_stats(&self) -> DiskStats {

@@ -17,18 +17,18 @@ const FIELDS: u8 = 3;
 const LIST: u8 = 4;
 
 /// Set where the end of life is the tiers' own: the value has none.
-const BORROWED_TIME: u8 = 0x80;
+const TTL_OF_TIER: u8 = 0x80;
 
 /// How long tiers keep what has no end of life.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Shelf {
+pub(crate) struct TierTtl {
     /// The time now.
     pub(crate) now: Duration,
     /// None: without end.
     pub(crate) ttl: Option<Duration>,
 }
 
-impl Shelf {
+impl TierTtl {
     /// The end of what is kept from now on. It is the same for an eighth of the time: what rises and falls again within
     /// that is the same item, which a tier need not write again.
     fn end(self) -> Option<Duration> {
@@ -40,7 +40,7 @@ impl Shelf {
 }
 
 /// The item of a value. None where it cannot be written, which does not happen to what clients store.
-pub(crate) fn item(key: Bytes, value: Found<'_>, until: Option<Duration>, shelf: Shelf) -> Option<Item> {
+pub(crate) fn item(key: Bytes, value: Found<'_>, until: Option<Duration>, tier: TierTtl) -> Option<Item> {
     let (kind, bytes) = match value.content() {
         // Long ones are shared.
         ContentRef::Bytes(_) => (of_form(value.form()), value.to_bytes()?),
@@ -54,8 +54,8 @@ pub(crate) fn item(key: Bytes, value: Found<'_>, until: Option<Duration>, shelf:
             (LIST, bytes.ok()?.into())
         }
     };
-    let (kind, until) = match (until, shelf.end()) {
-        (None, Some(end)) => (kind | BORROWED_TIME, Some(end)),
+    let (kind, until) = match (until, tier.end()) {
+        (None, Some(end)) => (kind | TTL_OF_TIER, Some(end)),
         (until, _) => (kind, until),
     };
     Some(Item { key, value: bytes, kind, until })
@@ -63,8 +63,8 @@ pub(crate) fn item(key: Bytes, value: Found<'_>, until: Option<Duration>, shelf:
 
 /// The value of an item, and the end of its life. None where it is none that a host has written: another version may have.
 pub(crate) fn value(item: Item, limits: FlatLimits) -> Option<(Value, Option<Duration>)> {
-    let until = item.until.filter(|_| item.kind & BORROWED_TIME == 0);
-    let value = match item.kind & !BORROWED_TIME {
+    let until = item.until.filter(|_| item.kind & TTL_OF_TIER == 0);
+    let value = match item.kind & !TTL_OF_TIER {
         FIELDS => {
             let all: Vec<(&[u8], &[u8])> = postcard::from_bytes(&item.value).ok()?;
             let mut fields = Fields::default();
@@ -107,10 +107,10 @@ mod tests {
     use super::*;
 
     fn there_and_back(value: &Value) -> Value {
-        let shelf = |ttl| Shelf { now: Duration::from_secs(1_000), ttl };
+        let kept = |ttl| TierTtl { now: Duration::from_secs(1_000), ttl };
         let day = Some(Duration::from_secs(86_400));
         for (until, ttl) in [(None, None), (Some(Duration::from_secs(7)), day), (None, day)] {
-            let item = item(Bytes::from("key"), Found::Value(value), until, shelf(ttl)).unwrap();
+            let item = item(Bytes::from("key"), Found::Value(value), until, kept(ttl)).unwrap();
             assert!(item.until.is_some() == (until.is_some() || ttl.is_some()));
             assert_eq!(
                 super::value(item, FlatLimits::REDIS).unwrap().1,
@@ -119,7 +119,7 @@ mod tests {
             );
         }
         super::value(
-            item(Bytes::from("key"), Found::Value(value), None, shelf(day)).unwrap(),
+            item(Bytes::from("key"), Found::Value(value), None, kept(day)).unwrap(),
             FlatLimits::REDIS,
         )
         .unwrap()
@@ -163,12 +163,12 @@ mod tests {
     fn what_is_kept_for_a_time_is_kept_that_long_and_an_eighth_more_at_most() {
         let ttl = Duration::from_secs(800);
         let end =
-            |seconds| Shelf { now: Duration::from_secs(seconds), ttl: Some(ttl) }.end().unwrap().as_secs();
+            |seconds| TierTtl { now: Duration::from_secs(seconds), ttl: Some(ttl) }.end().unwrap().as_secs();
         for now in [0, 1, 99, 100, 12_345] {
             assert!((now + 800..=now + 900).contains(&end(now)), "{now}: {}", end(now));
         }
         assert_eq!(end(1), end(99));
-        assert!(Shelf { now: Duration::MAX, ttl: Some(Duration::MAX) }.end().is_some());
+        assert!(TierTtl { now: Duration::MAX, ttl: Some(Duration::MAX) }.end().is_some());
     }
 
     #[test]

@@ -100,14 +100,14 @@ pub(super) fn call(cx: &mut Context<'_>, command: &'static Command, words: &[&[u
         show(cx, words);
     }
     let before = cx.reply.len();
-    let done: Done = if cx.keys().tiers().is_some() && command.flags.contains(Flags::WRITE) {
-        // The tiers see changes of a key in the order of the cache.
+    // The tiers see changes of a key in the order of the cache.
+    let ordered = cx.keys().tiers().is_some() && command.flags.contains(Flags::WRITE);
+    let locked = ordered.then(|| {
         let keys: SmallVec<[_; 2]> = command.keys_of(words).map(|key| cx.key(key)).collect();
-        let _locked = cx.keys().lock(keys.iter().map(|key| &**key));
-        (command.run)(cx, words)
-    } else {
-        (command.run)(cx, words)
-    };
+        cx.keys().lock(keys.iter().map(|key| &**key))
+    });
+    let done: Done = (command.run)(cx, words);
+    drop(locked);
     if let Err(failure) = &done {
         // Of a reply that was begun, nothing is sent.
         cx.reply.truncate(before);

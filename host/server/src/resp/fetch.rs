@@ -94,5 +94,4 @@ fn is_blind(command: &Command, words: &[&[u8]]) -> bool {
         return matches!(words, [_, _, _]) || matches!(words, [_, _, _, option, _] if ends(option));
     }
     command.flags.contains(Flags::BLIND)
-        || !command.flags.intersects(Flags::READ.union(Flags::WRITE)) && command.name != "watch"
 }
