@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::{ledger, of_type, succeed, trace};
 
-/// The changes of the cache's capacity by `cache-policy`, and the miss ratio, of a run in virtual time.
+/// The changes of the cache's capacity by `cache-sizing`, and the miss ratio, of a run in virtual time.
 fn run(dir: &Path, trace: &Path, objective: &str) -> (Vec<(u64, u64)>, f64) {
     let file = dir.join(format!("{objective}.jsonl"));
     let wanted = format!("optimise={objective}");
@@ -17,7 +17,7 @@ fn run(dir: &Path, trace: &Path, objective: &str) -> (Vec<(u64, u64)>, f64) {
     let ledger = ledger(&file);
     let changes = of_type(&ledger, "decision")
         .into_iter()
-        .filter(|decision| decision["dial"] == "cache-capacity" && decision["by"][0] == "cache-policy")
+        .filter(|decision| decision["dial"] == "cache-capacity" && decision["by"][0] == "cache-sizing")
         .map(|decision| (decision["from"].as_u64().unwrap(), decision["to"].as_u64().unwrap()))
         .collect();
     (changes, report["miss_ratio"].as_f64().unwrap())
@@ -35,6 +35,58 @@ fn capacity_that_brings_nothing_is_given_up_for_memory_and_kept_for_throughput()
     let (first, last) = (given_up[0].0, given_up[given_up.len() - 1].1);
     assert!(last * 4 <= first, "three quarters bring nothing: {given_up:?}");
     assert!(more <= misses + 0.02, "a miss ratio of {more} after {misses}");
+}
+
+/// 400,000 requests for 5,000 keys, of which each is asked for as often as Zipf's law has it, so that the hit ratio rises evenly
+/// with the logarithm of the capacity.
+fn zipf(dir: &Path) -> std::path::PathBuf {
+    let path = dir.join("zipf.txt");
+    let mut random = 1_u64;
+    let lines: String = (0..400_000)
+        .map(|_| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let unit = f64::from(u32::try_from(random >> 32).unwrap()) / f64::from(u32::MAX);
+            format!("{:.0}\n", 5_000_f64.powf(unit))
+        })
+        .collect();
+    std::fs::write(&path, lines).unwrap();
+    path
+}
+
+#[test]
+fn the_capacity_follows_a_target_of_the_hit_ratio_from_both_sides() {
+    let dir = tempfile::tempdir().unwrap();
+    let trace = zipf(dir.path());
+    for start in ["100", "4000"] {
+        let file = dir.path().join(format!("{start}.jsonl"));
+        let arguments =
+            ["sim", trace.to_str().unwrap(), "--json", "--profile", "medium", "--capacity", start];
+        let fixed = [
+            "--set",
+            "cache.hit-ratio-target=0.5",
+            "--set",
+            "cache.min-capacity=1MB",
+            "--set",
+            "cache.max-capacity=20GB",
+            "--set",
+            "memory.cap=30GB",
+            "--set",
+            "prefetch.mode=on-demand",
+            "--ledger",
+            file.to_str().unwrap(),
+        ];
+        succeed([&arguments[..], &fixed].concat());
+        let ledger = ledger(&file);
+        let by_it = |decision: &&Value| decision["by"][0] == "cache-sizing";
+        let changes = of_type(&ledger, "decision").into_iter().filter(by_it).count();
+        assert!(changes >= 2, "from {start}: {changes} changes");
+        let ticks = of_type(&ledger, "tick");
+        let late = &ticks[ticks.len() * 3 / 4..];
+        let sum = |name: &str| late.iter().map(|tick| tick["cache"][name].as_f64().unwrap()).sum::<f64>();
+        let (hits, misses) = (sum("window_hits"), sum("window_misses"));
+        let ratio = hits / (hits + misses);
+        assert!((ratio - 0.5).abs() < 0.03, "from {start}: a hit ratio of {ratio} after {changes} changes");
+    }
 }
 
 /// The miss ratios by request and by byte of a run of this objective.

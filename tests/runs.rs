@@ -172,7 +172,7 @@ fn the_built_in_workload_runs_both_sides() {
     assert_eq!(report["baseline"]["requests"], report["tuned"]["requests"]);
     assert!(!report["decisions"].as_array().unwrap().is_empty(), "it has phases that call for a decision");
     let strategies = report["strategies"].as_array().unwrap();
-    assert!(strategies.len() == 3 && strategies.iter().all(|of| of["state"] == "active"), "{strategies:?}");
+    assert!(strategies.len() == 4 && strategies.iter().all(|of| of["state"] == "active"), "{strategies:?}");
     let prefetch = &report["tuned"]["prefetch"];
     let sum: u64 = ["timely", "late", "wasted"].iter().map(|k| prefetch[*k].as_u64().unwrap()).sum();
     assert_eq!(prefetch["issued"].as_u64(), Some(sum), "each prefetched entry is counted once");

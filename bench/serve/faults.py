@@ -232,68 +232,136 @@ class Misser(multiprocessing.Process):
             self.requests.value += 1
 
 
-def remote(options):
-    with tempfile.TemporaryDirectory() as folder:
-        port, theirs = free_port(), free_port()
+class Phases:
+    """Readers and writers beside a remote tier, through phases that are told apart by their begin."""
 
-        def start():
-            return subprocess.Popen(
-                ["redis-server", "--port", str(theirs), "--save", "", "--bind", "127.0.0.1"],
-                stdout=subprocess.DEVNULL, cwd=folder,
-            )
-
-        server = start()
-        host = Host(
-            options, port, f"tiers.remote.addresses=redis://127.0.0.1:{theirs}",
-            "tiers.remote.pause=200ms", "tiers.remote.longest-pause=1s", "cache.capacity=4MB",
-        )
+    def __init__(self, options, host):
         hot = [f"hot:{number}" for number in range(20)]
         host.client.many([("SET", key, key) for key in hot])
-        reader, misser = Reader(port, hot), Misser(port)
-        phases = []
+        self.seconds, self.began = options.seconds, []
+        self.reader, self.misser = Reader(host.port, hot), Misser(host.port)
+        self.reader.start()
+        self.misser.start()
 
-        def phase(name):
-            phases.append((time.monotonic(), name))
+    def run(self, name):
+        """One phase, to its end."""
+        self.begin(name)
+        time.sleep(self.seconds)
 
-        reader.start()
-        misser.start()
-        phase("up")
-        time.sleep(options.seconds)
-        server.kill()
-        server.wait()
-        phase("killed")
-        time.sleep(options.seconds)
-        server = start()
-        phase("started again")
-        began, before = time.monotonic(), host.tier("remote")["hits"]
-        while host.tier("remote")["hits"] == before and time.monotonic() - began < 30:
-            time.sleep(0.01)
-        back = time.monotonic() - began
-        time.sleep(options.seconds)
-        server.send_signal(signal.SIGSTOP)
-        phase("frozen")
-        time.sleep(options.seconds)
-        server.send_signal(signal.SIGCONT)
-        phase("thawed")
-        time.sleep(options.seconds)
+    def begin(self, name):
+        self.began.append((time.monotonic(), name))
+
+    def end(self, what, told=()):
+        """The rows of all phases, with what is to be told of some."""
+        reader, misser = self.reader, self.misser
         reader.stopped = True
         misser.stopped.set()
         reader.join()
         misser.join()
-        phases.append((time.monotonic(), ""))
-        for (begin, name), (end, _) in zip(phases, phases[1:]):
+        self.begin("")
+        for (begin, name), (end, _) in zip(self.began, self.began[1:]):
             times = [took for at, took in reader.times if begin <= at < end]
             text = f"GET of what is in memory: p50 {percentile(times, 0.5) * 1e6:.0f} us, p99 {percentile(times, 0.99) * 1e6:.0f} us"
-            if name == "started again":
-                text += f"; asked again after {back:.1f} s"
-            row(f"remote tier {name}", 1, reader.failed + misser.failed.value, reader.wrong + misser.wrong.value, text)
-        print(f"\n{len(reader.times)} and {misser.requests.value} requests; {reader.gone} of the first were misses", flush=True)
+            text += dict(told).get(name, "")
+            row(f"{what} {name}", 1, reader.failed + misser.failed.value, reader.wrong + misser.wrong.value, text)
+        print(f"\n{len(reader.times)} and {misser.requests.value} requests; {reader.gone} of the first were misses\n", flush=True)
+
+
+def redis_node(folder, port, *more):
+    return subprocess.Popen(
+        ["redis-server", "--port", str(port), "--save", "", "--bind", "127.0.0.1", *more], stdout=subprocess.DEVNULL, cwd=folder
+    )
+
+
+def seconds_until(holds, most=30):
+    began = time.monotonic()
+    while not holds() and time.monotonic() - began < most:
+        time.sleep(0.01)
+    return time.monotonic() - began
+
+
+def remote(options):
+    with tempfile.TemporaryDirectory() as folder:
+        port, theirs = free_port(), free_port()
+        server = redis_node(folder, theirs)
+        host = Host(
+            options, port, f"tiers.remote.addresses=redis://127.0.0.1:{theirs}",
+            "tiers.remote.pause=200ms", "tiers.remote.longest-pause=1s", "cache.capacity=4MB",
+        )
+        phases = Phases(options, host)
+        phases.run("up")
+        server.kill()
+        server.wait()
+        phases.run("killed")
+        server = redis_node(folder, theirs)
+        phases.begin("started again")
+        before = host.tier("remote")["hits"]
+        back = seconds_until(lambda: host.tier("remote")["hits"] > before)
+        time.sleep(options.seconds)
+        server.send_signal(signal.SIGSTOP)
+        phases.run("frozen")
+        server.send_signal(signal.SIGCONT)
+        phases.run("thawed")
+        phases.end("remote tier", {"started again": f"; asked again after {back:.1f} s"})
         host.end()
         server.kill()
         server.wait()
 
 
-FAULTS = {"kill": kills, "million": million, "room": no_room, "remote": remote}
+def cluster(options):
+    """Three masters with a replica each; one master is killed."""
+    with tempfile.TemporaryDirectory() as folder:
+        ports = [free_port() for _ in range(6)]
+        nodes = []
+        for port in ports:
+            more = ("--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-config-file", f"nodes-{port}.conf",
+                    "--repl-diskless-sync-delay", "0")
+            # The port of the cluster's bus is 10,000 higher, which may be too high.
+            nodes.append(redis_node(folder, port, *more, "--cluster-port", str(free_port())))
+        addresses = [f"127.0.0.1:{port}" for port in ports]
+        clients = [Client(port) for port in ports if seconds_until(lambda port=port: listens(port)) < 30]
+        made = ["redis-cli", "--cluster", "create", *addresses, "--cluster-replicas", "1", "--cluster-yes"]
+        subprocess.run(made, check=True, stdout=subprocess.DEVNULL)
+        seconds_until(lambda: all(b"cluster_state:ok" in client("CLUSTER", "INFO") for client in clients))
+        # The last three are the replicas.
+        seconds_until(lambda: all(b"master_link_status:up" in client("INFO", "replication") for client in clients[3:]))
+        port = free_port()
+        host = Host(
+            options, port, "tiers.remote.cluster=true", "tiers.remote.addresses=" + ",".join(f"redis://{each}" for each in addresses),
+            "tiers.remote.pause=200ms", "tiers.remote.longest-pause=1s", "cache.capacity=4MB",
+        )
+        phases = Phases(options, host)
+        phases.run("up")
+        nodes[0].kill()
+        nodes[0].wait()
+        phases.begin("less one master")
+        back = seconds_until(lambda: has_taken_over(clients[1]("CLUSTER", "NODES").decode()), most=60)
+        time.sleep(options.seconds)
+        phases.run("with its replica as a master")
+        hits = host.tier("remote")["hits"]
+        phases.end("cluster of six", {"less one master": f"; its replica had taken over after {back:.1f} s"})
+        print(f"{hits} hits of the cluster\n")
+        host.end()
+        for node in nodes:
+            node.kill()
+            node.wait()
+
+
+def has_taken_over(nodes):
+    """Whether one master has failed and three serve."""
+    flags = [line.split()[2].split(",") for line in nodes.splitlines()]
+    return sum("fail" in each for each in flags) == 1 and sum("master" in each and "fail" not in each for each in flags) == 3
+
+
+def listens(port):
+    try:
+        Client(port).close()
+    except OSError:
+        return False
+    return True
+
+
+FAULTS = {"kill": kills, "million": million, "room": no_room, "remote": remote, "cluster": cluster}
 
 
 def main():
@@ -301,7 +369,7 @@ def main():
     parser.add_argument("--host", required=True, help="the binary")
     parser.add_argument("--only", choices=FAULTS)
     parser.add_argument("--times", type=int, default=50, help="kills")
-    parser.add_argument("--seconds", type=float, default=4, help="of each phase of the remote tier")
+    parser.add_argument("--seconds", type=float, default=4, help="of each phase of a remote tier")
     options = parser.parse_args()
     options.host = os.path.abspath(options.host)
     print("| fault | times | failed requests | wrong values | and then |")

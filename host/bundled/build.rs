@@ -20,6 +20,7 @@ const SOURCES: &[&str] = &[
     "plugins/Cargo.lock",
     "plugins/sdk",
     "plugins/cache-policy",
+    "plugins/cache-sizing",
     "plugins/worker-sizing",
     "plugins/prefetch-rules",
     "plugins/policy-sdk",

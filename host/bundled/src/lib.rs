@@ -25,7 +25,7 @@ mod tests {
     #[test]
     fn each_component_is_there_once() {
         let names: Vec<&str> = COMPONENTS.iter().map(|bundled| bundled.name).collect();
-        assert_eq!(names, ["cache-policy", "prefetch-rules", "worker-sizing"]);
+        assert_eq!(names, ["cache-policy", "cache-sizing", "prefetch-rules", "worker-sizing"]);
         let names: Vec<&str> = POLICIES.iter().map(|bundled| bundled.name).collect();
         let expected = ["2q", "clock2q-plus", "lirs", "lru", "s3-fifo", "s4-fifo", "sieve", "w-tinylfu"];
         assert_eq!(names, expected);

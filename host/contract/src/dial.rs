@@ -47,6 +47,16 @@ pub const CACHE_POLICY: Dial = Dial::new("cache-policy");
 pub const CACHE_CAPACITY: Dial = Dial::new("cache-capacity");
 /// Dial: seconds that an entry lives after it was stored, where it brings no lifetime of its own.
 pub const CACHE_TTL: Dial = Dial::new("cache-ttl");
+/// Dial: share of its time to live that an entry has left when a hit has it loaded again; 0 for never.
+pub const REFRESH_AHEAD: Dial = Dial::new("refresh-ahead");
+/// Dial: bytes of memory that the warm tier may take.
+pub const WARM_CAPACITY: Dial = Dial::new("warm-capacity");
+/// Dial: how the warm tier compresses what comes in.
+pub const WARM_COMPRESSION: Dial = Dial::new("warm-compression");
+/// Dial: bytes that the disk tier may use of those that it has reserved.
+pub const DISK_CAPACITY: Dial = Dial::new("disk-capacity");
+/// Dial: seconds that tiers keep a value which has no end of life.
+pub const TIERS_TTL: Dial = Dial::new("tiers-ttl");
 /// Dial: threads of the CPU pool.
 pub const CPU_WORKERS: Dial = Dial::new("cpu-workers");
 /// Dial: tasks that the IO pool runs at once.
@@ -56,7 +66,7 @@ pub const PREFETCH_IN_FLIGHT: Dial = Dial::new("prefetch-in-flight");
 /// Dial: share of the cache for entries that were prefetched and not yet requested.
 pub const PREFETCH_SHARE: Dial = Dial::new("prefetch-share");
 
-/// Seconds of [`CACHE_TTL`] that stand for a lifetime without end: 100 years. A number of its own, such as 0, would have no
+/// Seconds of [`CACHE_TTL`] and [`TIERS_TTL`] that stand for a lifetime without end: 100 years. A number of its own, such as 0, would have no
 /// place in a range from short to long.
 pub const WITHOUT_END: u64 = 3_155_760_000;
 
@@ -188,6 +198,84 @@ pub const BUILT_IN: &[DialSpec] = &[
             start: "cache.ttl",
             min: Some("cache.min-ttl"),
             max: Some("cache.max-ttl"),
+            least: 1,
+            most: WITHOUT_END,
+        },
+    },
+    DialSpec {
+        dial: REFRESH_AHEAD,
+        grant: Grant::CacheControl,
+        kind: Kind::Ratio,
+        unit: "share of the time to live",
+        meaning: "an entry with less than this share of its time to live left is loaded again when it is asked for; 0 %: never",
+        mode: Mode::Priority,
+        judged: Judged::Guarded,
+        figures: &["hit-ratio", "origin-latency-p99"],
+        shadows: false,
+        keys: Keys { start: "cache.refresh-ahead", min: None, max: None, least: 0, most: 50 },
+    },
+    DialSpec {
+        dial: WARM_CAPACITY,
+        grant: Grant::TierControl,
+        kind: Kind::Count,
+        unit: "bytes",
+        meaning: "bytes of memory that the warm tier may take",
+        mode: Mode::Priority,
+        judged: Judged::Nothing,
+        figures: &["hit-ratio", "warm-hits", "warm-misses", "warm-bytes"],
+        shadows: false,
+        keys: Keys {
+            start: "tiers.warm.capacity",
+            min: None,
+            max: None,
+            least: 0,
+            most: 1_000_000_000_000_000,
+        },
+    },
+    DialSpec {
+        dial: WARM_COMPRESSION,
+        grant: Grant::TierControl,
+        kind: Kind::Choice,
+        unit: "compression",
+        meaning: "how the warm tier compresses what comes in",
+        mode: Mode::Priority,
+        judged: Judged::Nothing,
+        figures: &["warm-latency", "warm-bytes", "warm-entries"],
+        shadows: false,
+        keys: Keys { start: "tiers.warm.compression", min: None, max: None, least: 0, most: 0 },
+    },
+    DialSpec {
+        dial: DISK_CAPACITY,
+        grant: Grant::TierControl,
+        kind: Kind::Count,
+        unit: "bytes",
+        meaning: "bytes that the disk tier may use, at most what it has reserved at the start",
+        mode: Mode::Priority,
+        judged: Judged::Nothing,
+        figures: &["disk-hits", "disk-misses", "disk-bytes"],
+        shadows: false,
+        keys: Keys {
+            start: "tiers.disk.capacity",
+            min: None,
+            max: None,
+            least: 131_072,
+            most: 1_000_000_000_000,
+        },
+    },
+    DialSpec {
+        dial: TIERS_TTL,
+        grant: Grant::TierControl,
+        kind: Kind::Count,
+        unit: "seconds",
+        meaning: "time that tiers keep a value which has no end of life; 3155760000 (100 years) is without end",
+        mode: Mode::Priority,
+        judged: Judged::Nothing,
+        figures: &["warm-hits", "disk-hits"],
+        shadows: false,
+        keys: Keys {
+            start: "tiers.ttl",
+            min: Some("tiers.min-ttl"),
+            max: Some("tiers.max-ttl"),
             least: 1,
             most: WITHOUT_END,
         },

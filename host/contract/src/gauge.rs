@@ -39,6 +39,10 @@ pub const BUILT_IN: &[GaugeSpec] = &[
         "share of the periods of the CPU quota in the window in which this process was held back (cgroup)",
     ),
     row("cpu-usage", "ratio", "CPU in use on the machine in the window, as a share of all its cores"),
+    row("disk-bytes", "bytes", "what the disk tier holds"),
+    row("disk-hits", "count", "lookups of the disk tier in the window that found a value"),
+    row("disk-latency", "microseconds", "mean time of the disk tier's lookups in the window"),
+    row("disk-misses", "count", "lookups of the disk tier in the window that found none"),
     row("hit-ratio", "ratio", "share of the window's requests that caused no load of their own"),
     row(
         "io-pool-service",
@@ -57,6 +61,11 @@ pub const BUILT_IN: &[GaugeSpec] = &[
         "latency-p99",
         "microseconds",
         "99th percentile of the time of the window's requests, from submission to end",
+    ),
+    row(
+        "memory-room",
+        "bytes",
+        "memory that this process may still take: more would leave less free than `memory.keep-free`; 0 where tasks wait for it",
     ),
     row(
         "missed-bytes",
@@ -99,12 +108,26 @@ pub const BUILT_IN: &[GaugeSpec] = &[
     row("psi-cpu", "ratio", "share of the last 10 s in which some task waited for a CPU (PSI)"),
     row("psi-io", "ratio", "share of the last 10 s in which some task waited for IO (PSI)"),
     row("psi-memory", "ratio", "share of the last 10 s in which some task waited for memory (PSI)"),
+    row("refreshed", "count", "entries loaded again in the window before their time was over"),
+    row("remote-hits", "count", "lookups of the remote tier in the window that found a value"),
+    row("remote-latency", "microseconds", "mean time of the remote tier's lookups in the window"),
+    row("remote-misses", "count", "lookups of the remote tier in the window that found none, or failed"),
     row(
         "run-queue-wait",
         "ratio",
         "of the time in which this process's threads wanted a CPU in the window, the share they waited for one",
     ),
+    row(
+        "target-hit-ratio",
+        "ratio",
+        "share of the requests that the operator wants served without a load (`cache.hit-ratio-target`)",
+    ),
     row("throughput", "per-second", "requests that finished in the window"),
+    row("warm-bytes", "bytes", "what the warm tier takes"),
+    row("warm-entries", "count", "entries of the warm tier"),
+    row("warm-hits", "count", "lookups of the warm tier in the window that found a value"),
+    row("warm-latency", "microseconds", "mean time of the warm tier's lookups in the window"),
+    row("warm-misses", "count", "lookups of the warm tier in the window that found none"),
 ];
 
 /// The gauges of a host.

@@ -20,6 +20,8 @@ pub enum Grant {
     Run,
     /// Propose a policy and a capacity.
     CacheControl,
+    /// Propose sizes of the tiers below memory, how they compress and how long they keep.
+    TierControl,
     /// Propose numbers of workers.
     ExecutorControl,
     /// Propose prefetch rules and their budget.
@@ -36,12 +38,13 @@ pub enum Grant {
 
 impl Grant {
     /// Every grant, in the order in which they are shown.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Metrics,
         Self::Accesses,
         Self::Dials,
         Self::Run,
         Self::CacheControl,
+        Self::TierControl,
         Self::ExecutorControl,
         Self::PrefetchControl,
         Self::ShadowControl,
@@ -59,6 +62,7 @@ impl Grant {
             Self::Dials => "dials",
             Self::Run => "run",
             Self::CacheControl => "cache-control",
+            Self::TierControl => "tier-control",
             Self::ExecutorControl => "executor-control",
             Self::PrefetchControl => "prefetch-control",
             Self::ShadowControl => "shadow-control",

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use consulted::Consulted;
+use host_contract::number::to_u64;
 use host_contract::{Dial, DialSpec, Dials, Judged, Mode, Snapshot, Value};
 
 use crate::actuator::Actuators;
@@ -51,12 +52,15 @@ impl std::fmt::Debug for Controls<'_> {
 }
 
 /// The most this process may hold. It wins over every proposal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Budget {
     /// The dial that says how many bytes the cache may hold. Its range has the floor.
     pub dial: Dial,
     /// The most that the process may hold, the cache included. Bytes.
     pub cap_bytes: u64,
+    /// Dials that give memory to somebody else, each with the gauge of what is taken of it: what is not taken yet may be at any
+    /// time.
+    pub promised: Vec<(Dial, &'static str)>,
 }
 
 /// How the loop is set up; from the profile.
@@ -273,6 +277,19 @@ impl ControlLoop {
 
     /// Of several strategies that ask in one tick, the one of the highest priority counts.
     fn follow(&mut self, consulted: &[Consulted], snapshot: &Snapshot, controls: &mut Controls<'_>) {
+        let active =
+            |c: &&Consulted| self.registrations.get(c.registration).is_some_and(|of| !of.is_shadowed());
+        let choosing: Vec<usize> = consulted
+            .iter()
+            .filter(|c| !c.failed && c.context.wants_followed().is_some())
+            .filter(active)
+            .map(|c| c.registration)
+            .collect();
+        for registration in choosing {
+            if let Some(of) = self.registrations.get_mut(registration) {
+                of.follows = true;
+            }
+        }
         let mut sound = consulted.iter().filter(|c| !c.failed && self.may_follow(c.registration));
         if sound.clone().any(|c| c.context.wants_capacities()) {
             controls.shadows.follow_capacities();
@@ -295,14 +312,21 @@ impl ControlLoop {
 
     /// What the process holds beside the cache, and the cache, together stay under the cap.
     fn enforce_memory_budget(&mut self, snapshot: &Arc<Snapshot>, controls: &mut Controls<'_>) {
-        let Some(Budget { dial, cap_bytes }) = self.config.budget else { return };
+        let Some(Budget { dial, cap_bytes, promised }) = self.config.budget.as_ref() else { return };
+        let (dial, cap_bytes) = (*dial, *cap_bytes);
         let Some(&spec) = self.config.dials.get(dial) else { return };
         let (Some(host_contract::Range::Count(range)), Some(Value::Count(capacity))) =
             (controls.actuators.range(dial), controls.actuators.value(dial))
         else {
             return;
         };
+        let not_taken = |(dial, taken): &(Dial, &'static str)| {
+            let Some(Value::Count(promised)) = controls.actuators.value(*dial) else { return 0 };
+            snapshot.gauge(taken).map_or(0, |taken| promised.saturating_sub(to_u64(taken)))
+        };
+        let promised: u64 = promised.iter().map(not_taken).sum();
         let beside = snapshot.system.process_memory_bytes.saturating_sub(snapshot.cache.used_bytes);
+        let beside = beside.saturating_add(promised);
         let most = cap_bytes.saturating_sub(beside).max(*range.start());
         if capacity <= most {
             return;

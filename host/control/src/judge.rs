@@ -203,6 +203,7 @@ impl Judge {
     /// Whether a change is judged by turns: no shadow stands for what was left.
     fn by_turns(&self, change: &Change, snapshot: &Snapshot) -> bool {
         self.plan.enabled
+            && !(change.gives_up_memory() && window::is_short(snapshot))
             && match (change.judged, &change.from, &change.to) {
                 (Judged::Throughput | Judged::Guarded, ..) => true,
                 (Judged::Capacity, Value::Count(from), _) => {
@@ -268,8 +269,8 @@ impl Judge {
         snapshot: &Snapshot,
         values: &dyn Fn(Dial) -> Option<Value>,
     ) -> Vec<Order> {
-        let Closed { change, mut effect, cost } = closed;
-        if effect.verdict == Found::Worse && gives_up_hits(&change, snapshot) {
+        let Closed { change, mut effect, cost, needed } = closed;
+        if effect.verdict == Found::Worse && (needed || gives_up_hits(&change, snapshot, effect.measured)) {
             effect.verdict = Found::NotTested;
         }
         let verdict = effect.verdict;
@@ -297,11 +298,17 @@ impl Judge {
     }
 }
 
-/// Whether a change may give up hits for what the operator wants more: memory, or bytes from the origin.
-fn gives_up_hits(change: &Change, snapshot: &Snapshot) -> bool {
-    let smaller = matches!((&change.from, &change.to), (Value::Count(from), Value::Count(to)) if to < from);
+/// A hit ratio that is so much below its target may be on its way there.
+const BELOW_TARGET: f64 = 0.02;
+
+/// Whether a change may give up hits for what the operator wants more: memory, as long as the hit ratio that is wanted is there, or
+/// bytes from the origin.
+fn gives_up_hits(change: &Change, snapshot: &Snapshot, measured: f64) -> bool {
+    if let Some(target) = snapshot.gauge("target-hit-ratio") {
+        return change.gives_up_memory() && measured >= target - BELOW_TARGET;
+    }
     match snapshot.run.objective {
-        Objective::Memory => change.judged == Judged::Capacity && smaller,
+        Objective::Memory => change.gives_up_memory(),
         Objective::Bandwidth => matches!(change.judged, Judged::Policy | Judged::Capacity),
         Objective::Throughput | Objective::Latency => false,
     }

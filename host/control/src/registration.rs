@@ -24,6 +24,8 @@ pub struct Registration {
     pub(crate) rules: BTreeSet<u32>,
     /// Dials whose present value came from it.
     pub(crate) holds: BTreeSet<Dial>,
+    /// Whether it has chosen the policies that the shadows follow, and is not in shadow mode.
+    pub(crate) follows: bool,
     pub(crate) outcomes: Arc<VecDeque<Outcome>>,
     pub(crate) supervisor: Supervisor,
     /// What it would have done, where it is in shadow mode.
@@ -43,6 +45,7 @@ impl Registration {
             hearing: Hearing::default(),
             rules: BTreeSet::new(),
             holds: BTreeSet::new(),
+            follows: false,
             outcomes: Arc::default(),
             supervisor: Supervisor::new(),
             shadowed: None,

@@ -5,10 +5,11 @@
 
 use std::time::Duration;
 
-use host_contract::dial::{BUILT_IN, CACHE_POLICY, DialSpec, Kind as DialKind};
+use host_contract::dial::{BUILT_IN, CACHE_POLICY, DialSpec, Kind as DialKind, WARM_COMPRESSION};
 use host_contract::number::to_f64;
 
 use crate::key::{ARBITRATION, BY_PRIORITY, Key, Kind};
+use crate::settings::Compression;
 
 /// The keys of every dial.
 pub(crate) fn keys() -> impl Iterator<Item = Key> {
@@ -36,6 +37,7 @@ fn kind(row: &DialSpec) -> Kind {
     let (least, most) = (row.keys.least, row.keys.most);
     match (row.kind, row.unit) {
         (DialKind::Choice, _) if row.dial == CACHE_POLICY => Kind::Policy,
+        (DialKind::Choice, _) if row.dial == WARM_COMPRESSION => Kind::Choice(&Compression::NAMES),
         (DialKind::Choice, _) => Kind::Text,
         (DialKind::Ratio, _) => Kind::Ratio(to_f64(least) / 100.0, to_f64(most) / 100.0),
         (DialKind::Count, "bytes") => Kind::Bytes(least, most),

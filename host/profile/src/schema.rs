@@ -8,10 +8,8 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use host_contract::dial::WITHOUT_END;
-
 use crate::key::{Key, Kind, bound, key};
-use crate::settings::{Compression, PrefetchMode, StrategyMode};
+use crate::settings::{PrefetchMode, StrategyMode};
 use crate::{builtin, dial_keys};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -19,19 +17,18 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// The keys that belong to no dial. Caches are measured in megabytes; the floor of the cap only excludes slips of the
 /// unit.
-const OTHERS: [Key; 83] = [
+const OTHERS: [Key; 82] = [
     key("summary", Kind::Text),
     key("optimise", Kind::Choice(&["throughput", "latency", "memory", "bandwidth"])),
     bound("memory.cap", Kind::Bytes(1_000, 1_000_000_000_000_000)),
+    key("memory.keep-free", Kind::Ratio(0.0, 1.0)),
+    key("memory.pressure", Kind::Ratio(0.001, 1.0)),
     key("cache.shadows", Kind::Flag),
     key("cache.shadow-policies", Kind::Count(1, 16)),
+    key("cache.hit-ratio-target", Kind::Ratio(0.0, 1.0)),
     bound("tiers.queue", Kind::Bytes(0, 1_000_000_000_000)),
     key("tiers.negative-ttl", Kind::Span(Duration::ZERO, Duration::from_secs(86_400))),
-    key("tiers.ttl", Kind::Span(Duration::from_secs(1), Duration::from_secs(WITHOUT_END))),
-    bound("tiers.warm.capacity", Kind::Bytes(0, 1_000_000_000_000_000)),
-    key("tiers.warm.compression", Kind::Choice(&Compression::NAMES)),
     key("tiers.disk.dir", Kind::Text),
-    key("tiers.disk.capacity", Kind::Bytes(131_072, 1_000_000_000_000)),
     key("tiers.disk.region", Kind::Bytes(16_384, 16_777_216)),
     key("tiers.disk.keep", Kind::Flag),
     key("tiers.remote.addresses", Kind::Text),

@@ -98,10 +98,14 @@ pub struct ServeSettings {
 }
 
 /// Limits over all parts.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MemorySettings {
     /// What the cache may hold, whatever else is configured or proposed.
     pub cap: Bytes,
+    /// Share of the memory that is to stay free: it is short where less is.
+    pub keep_free: f64,
+    /// Share of the last 10 s in which some task waited for memory from which on it is short.
+    pub pressure: f64,
 }
 
 /// The cache.
@@ -121,6 +125,8 @@ pub struct CacheSettings {
     pub shadows: bool,
     /// Policies that the shadows may follow at once, 1 to 16: each costs a shadow for every capacity followed.
     pub shadow_policies: u32,
+    /// Share of the requests that the operator wants served without a load; none where there is no such wish.
+    pub hit_ratio_target: Option<f64>,
 }
 
 /// The pools. Of each number of workers `min <= start <= max`.

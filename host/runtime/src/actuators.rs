@@ -3,6 +3,8 @@
 //! Everything is changed where it stands: entries stay in the cache, tasks in their queues. A dial whose part is missing in
 //! a run gets no actuator, and is unavailable there.
 
+mod tiers;
+
 use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +13,7 @@ use std::time::Duration;
 use host_cache::Cache;
 use host_contract::dial::{
     CACHE_CAPACITY, CACHE_POLICY, CACHE_TTL, CPU_WORKERS, IO_WORKERS, PREFETCH_IN_FLIGHT, PREFETCH_SHARE,
-    WITHOUT_END,
+    REFRESH_AHEAD, WITHOUT_END,
 };
 use host_contract::{Range, Value};
 use host_control::{Actuator, Actuators};
@@ -20,24 +22,38 @@ use host_prefetch::Prefetcher;
 
 use crate::policies::Policies;
 use crate::ranges::{Counted, Ranges};
+use crate::refresh::Refresh;
+use crate::tiers::Tiers;
 
-/// The actuators of a host: of its cache, which follows one of these policies, its prefetcher, and its pools, where it has any.
-pub(crate) fn actuators<K, V, S>(
-    (cache, policies): (&Arc<Cache<K, V, S>>, &Arc<Policies>),
-    prefetcher: &Arc<Prefetcher>,
-    executor: Option<&Arc<Executor>>,
-    ranges: &Ranges,
-) -> Actuators
+/// The parts of a host whose dials are turned. What is missing in a run has none.
+pub(crate) struct Turnable<'a, K, V, S> {
+    /// The cache, and the policies that it can follow.
+    pub(crate) cache: (&'a Arc<Cache<K, V, S>>, &'a Arc<Policies>),
+    pub(crate) prefetcher: &'a Arc<Prefetcher>,
+    pub(crate) executor: Option<&'a Arc<Executor>>,
+    pub(crate) refresh: Option<&'a Arc<Refresh>>,
+    pub(crate) tiers: Option<&'a Arc<Tiers>>,
+}
+
+/// The actuators of a host.
+pub(crate) fn actuators<K, V, S>(parts: &Turnable<'_, K, V, S>, ranges: &Ranges) -> Actuators
 where
     K: Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
     S: BuildHasher + Send + Sync + 'static,
 {
+    let Turnable { cache: (cache, policies), prefetcher, executor, refresh, tiers } = *parts;
     let mut all = Actuators::default()
         .with(CACHE_POLICY, PolicyDial { cache: Arc::clone(cache), policies: Arc::clone(policies) })
         .with(CACHE_CAPACITY, cache_capacity(Arc::clone(cache), Arc::clone(prefetcher), ranges));
     if let Some(seconds) = ranges.counted(CACHE_TTL) {
         all = all.with(CACHE_TTL, cache_ttl(Arc::clone(cache), seconds));
+    }
+    if let Some(refresh) = refresh {
+        all = all.with(REFRESH_AHEAD, refresh_ahead(Arc::clone(refresh)));
+    }
+    if let Some(tiers) = tiers {
+        all = tiers::add(all, tiers, ranges);
     }
     if let Some(most) = ranges.prefetch_in_flight {
         all = all
@@ -103,21 +119,39 @@ where
 }
 
 /// Puts the start in force: the cache is built without a lifetime.
-fn cache_ttl<K, V, S>(cache: Arc<Cache<K, V, S>>, seconds: Counted) -> impl Actuator + use<K, V, S>
+fn cache_ttl<K, V, S>(cache: Arc<Cache<K, V, S>>, ttl: Counted) -> impl Actuator + use<K, V, S>
 where
     K: Hash + Eq + Send + Sync,
     V: Clone + Send + Sync,
     S: BuildHasher + Send + Sync,
 {
-    let lifetime = |seconds: u64| (seconds < WITHOUT_END).then(|| Duration::from_secs(seconds));
-    cache.set_time_to_live(lifetime(seconds.start));
+    cache.set_time_to_live(lifetime(ttl.start));
     let shown = Arc::clone(&cache);
-    let show = move || Value::Count(shown.time_to_live().map_or(WITHOUT_END, |live| live.as_secs()));
+    let show = move || Value::Count(seconds(shown.time_to_live()));
     let turn = move |value: &Value| {
         cache.set_time_to_live(lifetime(count(value)?));
         Ok(())
     };
-    Turned { range: Range::Count(seconds.range), show, turn }
+    Turned { range: Range::Count(ttl.range), show, turn }
+}
+
+/// A time to live of so many seconds; none for the number that stands for no end.
+fn lifetime(seconds: u64) -> Option<Duration> {
+    (seconds < WITHOUT_END).then(|| Duration::from_secs(seconds))
+}
+
+fn seconds(lifetime: Option<Duration>) -> u64 {
+    lifetime.map_or(WITHOUT_END, |live| live.as_secs())
+}
+
+fn refresh_ahead(refresh: Arc<Refresh>) -> impl Actuator {
+    let shown = Arc::clone(&refresh);
+    let show = move || Value::Ratio(shown.share());
+    let turn = move |value: &Value| {
+        refresh.set_share(ratio(value)?);
+        Ok(())
+    };
+    Turned { range: Range::Ratio(0.0..=0.5), show, turn }
 }
 
 fn cpu_workers(executor: Arc<Executor>, threads: Counted) -> impl Actuator {
@@ -163,7 +197,7 @@ where
     let shown = Arc::clone(&prefetcher);
     let show = move || Value::Ratio(shown.cache_share());
     let turn = move |value: &Value| {
-        let Value::Ratio(share) = *value else { return Err(mismatch("a ratio", value)) };
+        let share = ratio(value)?;
         prefetcher.set_cache_share(share);
         cache.set_probation_share(share);
         Ok(())
@@ -200,6 +234,10 @@ fn count(value: &Value) -> Result<u64, String> {
     if let Value::Count(count) = value { Ok(*count) } else { Err(mismatch("a whole number", value)) }
 }
 
+fn ratio(value: &Value) -> Result<f64, String> {
+    if let Value::Ratio(ratio) = *value { Ok(ratio) } else { Err(mismatch("a ratio", value)) }
+}
+
 fn small(value: &Value) -> Result<u32, String> {
     u32::try_from(count(value)?).map_err(|_| mismatch("a number below 2^32", value))
 }
@@ -216,21 +254,38 @@ fn text(error: impl std::fmt::Display) -> String {
 mod tests {
     use host_cache::builtin;
     use host_contract::Dials;
+    use host_contract::dial::{DISK_CAPACITY, Kind, TIERS_TTL, WARM_CAPACITY, WARM_COMPRESSION};
     use host_prefetch::Budget;
 
     use super::*;
 
-    fn ranges() -> Ranges {
+    /// Tiers, and the ranges of a profile that has them.
+    struct Made {
+        ranges: Ranges,
+        tiers: Option<Arc<Tiers>>,
+        _dir: tempfile::TempDir,
+    }
+
+    fn made() -> Made {
         let machine = host_telemetry::Machine::read(std::path::Path::new("."));
         let sets = [
+            "tiers.warm.capacity=100KB",
+            "tiers.disk.capacity=1MB",
+            "tiers.disk.region=64KiB",
             "executor.cpu-workers=1",
             "executor.max-cpu-workers=2",
             "executor.io-workers=2",
             "executor.max-io-workers=4",
         ];
+        let dir = tempfile::tempdir().unwrap();
+        let folder = format!("tiers.disk.dir={}", dir.path().display());
+        let sets = sets.into_iter().chain([folder.as_str()]);
         let settings = host_profile::Loader::new().user_file(None).set(sets).load(&machine).unwrap();
+        let tiers = Tiers::open(&settings.tiers).unwrap().map(Arc::new);
         let ranges = crate::ranges::ranges(&settings, 100);
-        Ranges { capacity: 10..=1_000, prefetch_in_flight: Some(8), ..ranges }
+        let ranges =
+            Ranges { capacity: 10..=1_000, prefetch_in_flight: Some(8), memory_cap: 10_000_000, ..ranges };
+        Made { ranges, tiers, _dir: dir }
     }
 
     fn policies() -> Arc<Policies> {
@@ -253,12 +308,25 @@ mod tests {
     #[test]
     fn every_dial_of_the_table_shows_what_it_was_turned_to() {
         let (cache, prefetcher, executor) = parts();
-        let mut all = actuators((&cache, &policies()), &prefetcher, Some(&executor), &ranges());
+        let Made { ranges, tiers, _dir } = made();
+        let parts = Turnable {
+            cache: (&cache, &policies()),
+            prefetcher: &prefetcher,
+            executor: Some(&executor),
+            refresh: Some(&Arc::default()),
+            tiers: tiers.as_ref(),
+        };
+        let mut all = actuators(&parts, &ranges);
         for (dial, value) in [
             (CACHE_POLICY, Value::Name("lirs(hir=0.1, ghosts=4)".into())),
             (CACHE_POLICY, Value::Name("arc".into())),
             (CACHE_CAPACITY, Value::Count(500)),
             (CACHE_TTL, Value::Count(60)),
+            (REFRESH_AHEAD, Value::Ratio(0.25)),
+            (WARM_CAPACITY, Value::Count(200_000)),
+            (WARM_COMPRESSION, Value::Name("zstd".into())),
+            (DISK_CAPACITY, Value::Count(600_000)),
+            (TIERS_TTL, Value::Count(3_600)),
             (CPU_WORKERS, Value::Count(2)),
             (IO_WORKERS, Value::Count(3)),
             (PREFETCH_IN_FLIGHT, Value::Count(0)),
@@ -278,8 +346,15 @@ mod tests {
     #[test]
     fn a_run_without_pools_or_prefetching_lacks_their_dials() {
         let (cache, prefetcher, _) = parts();
-        let ranges = Ranges { prefetch_in_flight: None, ..ranges() };
-        let all = actuators((&cache, &policies()), &prefetcher, None, &ranges);
+        let ranges = Ranges { prefetch_in_flight: None, ..made().ranges };
+        let parts = Turnable {
+            cache: (&cache, &policies()),
+            prefetcher: &prefetcher,
+            executor: None,
+            refresh: None,
+            tiers: None,
+        };
+        let all = actuators(&parts, &ranges);
         let there: Vec<_> = all.values().into_keys().collect();
         assert_eq!(there, [CACHE_CAPACITY, CACHE_POLICY, CACHE_TTL]);
     }
@@ -287,7 +362,14 @@ mod tests {
     #[test]
     fn a_lifetime_starts_where_the_profile_says_and_has_a_number_for_no_end() {
         let (cache, prefetcher, _) = parts();
-        let mut all = actuators((&cache, &policies()), &prefetcher, None, &ranges());
+        let turned = Turnable {
+            cache: (&cache, &policies()),
+            prefetcher: &prefetcher,
+            executor: None,
+            refresh: None,
+            tiers: None,
+        };
+        let mut all = actuators(&turned, &made().ranges);
         assert_eq!((cache.time_to_live(), all.value(CACHE_TTL)), (None, Some(Value::Count(WITHOUT_END))));
         assert_eq!(all.apply(CACHE_TTL, &Value::Count(60)), Ok(()));
         assert_eq!(cache.time_to_live(), Some(Duration::from_secs(60)));
@@ -304,13 +386,24 @@ mod tests {
     #[test]
     fn a_value_of_another_kind_is_an_error_and_changes_nothing() {
         let (cache, prefetcher, executor) = parts();
-        let mut all = actuators((&cache, &policies()), &prefetcher, Some(&executor), &ranges());
+        let Made { ranges, tiers, _dir } = made();
+        let parts = Turnable {
+            cache: (&cache, &policies()),
+            prefetcher: &prefetcher,
+            executor: Some(&executor),
+            refresh: Some(&Arc::default()),
+            tiers: tiers.as_ref(),
+        };
+        let mut all = actuators(&parts, &ranges);
         let before = all.values();
-        for dial in [CACHE_CAPACITY, CACHE_TTL, CPU_WORKERS, PREFETCH_IN_FLIGHT, PREFETCH_SHARE] {
+        for spec in Dials::built_in().iter().filter(|spec| spec.kind != Kind::Choice) {
+            let dial = spec.dial;
             let error = all.apply(dial, &Value::Name("arc".into())).unwrap_err();
             assert!(error.ends_with("got arc"), "{error}");
         }
         assert!(all.apply(CACHE_POLICY, &Value::Name("warp".into())).is_err());
+        assert!(all.apply(WARM_COMPRESSION, &Value::Name("warp".into())).is_err());
+        assert!(all.apply(WARM_COMPRESSION, &Value::Count(1)).is_err());
         assert!(all.apply(CPU_WORKERS, &Value::Count(u64::MAX)).is_err());
         assert_eq!(all.values(), before);
     }

@@ -17,9 +17,10 @@ use host_control::{Actuators, ControlLoop, Controls, NoSuchStrategy, Registratio
 use host_executor::Executor;
 use host_plugin::StateStore;
 use host_prefetch::Prefetcher;
-use host_profile::Settings;
+use host_profile::{MemorySettings, Settings};
 use host_telemetry::Sampler;
 
+use crate::actuators::{Turnable, actuators};
 use crate::data_plane::{DataPlane, Store};
 use crate::error::HostError;
 use crate::fallbacks;
@@ -27,10 +28,13 @@ use crate::ledger::Ledger;
 use crate::modelled::Modelled;
 use crate::policies::Policies;
 use crate::ranges::{loop_config, prefetches, ranges};
+use crate::refresh::Refresh;
 use crate::report;
 use crate::rule_book::Rules;
 use crate::shadow_control::Following;
 use crate::snapshot_builder::{Prefetch, Sample, SnapshotBuilder};
+use crate::tier_windows::TierWindows;
+use crate::tiers::Tiers;
 use crate::tuning::Tuner;
 use crate::warm::hot::Hot;
 
@@ -45,8 +49,17 @@ pub(crate) struct ControlPlane {
     pub(crate) prefetcher: Arc<Prefetcher>,
     /// None in virtual time.
     pub(crate) executor: Option<Arc<Executor>>,
+    /// What is below the cache; none where nothing is.
+    pub(crate) tiers: Option<Arc<Tiers>>,
+    pub(crate) tier_windows: TierWindows,
+    /// None in virtual time.
+    pub(crate) refresh: Option<Arc<Refresh>>,
     /// Latency that the operator wants of every class of tasks.
     pub(crate) latency_target: Option<Duration>,
+    /// Share of the requests that the operator wants served without a load.
+    pub(crate) hit_ratio_target: Option<f64>,
+    /// When memory is short.
+    pub(crate) memory: MemorySettings,
     /// The policies that cache and shadows can follow.
     pub(crate) policies: Arc<Policies>,
     /// The policy that the settings start with.
@@ -223,8 +236,14 @@ impl ControlPlane {
         self.control.configure(loop_config(settings, 0));
         let ranges = ranges(settings, settings.cache.capacity.get());
         let before = self.actuators.values();
-        let (cache, policies, executor) = (&self.cache, &self.policies, self.executor.as_ref());
-        self.actuators = crate::actuators::actuators((cache, policies), &self.prefetcher, executor, &ranges);
+        let parts = Turnable {
+            cache: (&self.cache, &self.policies),
+            prefetcher: &self.prefetcher,
+            executor: self.executor.as_ref(),
+            refresh: self.refresh.as_ref(),
+            tiers: self.tiers.as_ref(),
+        };
+        self.actuators = actuators(&parts, &ranges);
         self.rules.reload(settings);
         match (before.contains_key(&PREFETCH_IN_FLIGHT), prefetches(settings)) {
             (true, false) => self.prefetcher.set_max_in_flight(0),
@@ -232,6 +251,8 @@ impl ControlPlane {
             _ => {}
         }
         self.latency_target = settings.executor.latency_target;
+        self.hit_ratio_target = settings.cache.hit_ratio_target;
+        self.memory = settings.memory;
         let mut failed = Vec::new();
         for (dial, value) in before {
             let Some(range) = self.actuators.range(dial) else { continue };
@@ -312,6 +333,12 @@ impl ControlPlane {
         let (system, mut gauges) = self.machine.sample();
         gauges.extend(plane.metrics.take_origin_p99().map(|p99| ("origin-latency-p99", p99)));
         gauges.insert("missed-bytes", to_f64(plane.metrics.take_missed_bytes()));
+        gauges.extend(room(&self.memory, &system, &gauges).map(|room| ("memory-room", room)));
+        gauges.extend(self.hit_ratio_target.map(|target| ("target-hit-ratio", target)));
+        gauges.extend(self.refresh.as_ref().map(|refresh| ("refreshed", to_f64(refresh.take_done()))));
+        if let Some(tiers) = &self.tiers {
+            gauges.extend(self.tier_windows.look(now, tiers));
+        }
         let sample = Sample {
             system,
             cache,
@@ -384,6 +411,17 @@ impl ControlPlane {
             classes: stats.classes.into_iter().map(class).collect(),
         }
     }
+}
+
+/// Memory that may still be taken, bytes; none where the machine tells nothing.
+fn room(memory: &MemorySettings, system: &System, gauges: &Values) -> Option<f64> {
+    let (limit, used) = (system.memory_limit_bytes, system.memory_used_bytes);
+    if limit == 0 || used == 0 {
+        return None;
+    }
+    let waits = gauges.get("psi-memory").is_some_and(|share| *share >= memory.pressure);
+    let room = to_f64(limit.saturating_sub(used)) - to_f64(limit) * memory.keep_free;
+    Some(if waits { 0.0 } else { room.max(0.0) })
 }
 
 impl Machine {

@@ -18,6 +18,7 @@ use crate::access_log::Position;
 use crate::entry::Entry;
 use crate::key::Key;
 use crate::prefixes::Prefixes;
+use crate::refresh::Refresh;
 use crate::request_metrics::RequestMetrics;
 use crate::tiers::Tiers;
 use crate::value::{Value, Weighing};
@@ -38,6 +39,8 @@ pub(crate) struct DataPlane {
     pub(crate) trigger: TickTrigger,
     /// Where values are that the cache does not hold.
     pub(crate) tiers: Option<Arc<Tiers>>,
+    /// Loads entries again before their time is over; none in virtual time.
+    pub(crate) refresh: Option<Arc<Refresh>>,
 }
 
 /// A request that has arrived and is not served yet.

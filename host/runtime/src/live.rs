@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use host_cache::{Fill, Outcome, Present, Served};
+use host_cache::{Change, Fill, Life, Outcome, Present, Served};
 use tokio::runtime::Handle;
 
 use crate::data_plane::{Arrival, DataPlane};
 use crate::entry::Entry;
 use crate::key::Key;
 use crate::origin::{Origin, OriginError};
+use crate::refresh::Refresh;
 use crate::value::Value;
 
 /// The data plane with an origin and a runtime for its prefetches.
@@ -54,7 +55,7 @@ impl Live {
     ///
     /// # Errors
     /// What the origin answered.
-    pub(crate) async fn serve(&self, request: Request) -> Result<Value, OriginError> {
+    pub(crate) async fn serve(self: &Arc<Self>, request: Request) -> Result<Value, OriginError> {
         let Request { arrival, arrived } = request;
         self.plane.demanded(arrival.key.number());
         let load = async {
@@ -65,6 +66,9 @@ impl Live {
         let result = found.map(|((entry, ()), served)| {
             let value = entry.value().to_value();
             self.plane.served(&arrival, &value, served != Served::Loaded);
+            if served == Served::Hit {
+                self.refresh(&arrival.key);
+            }
             value
         });
         self.plane.finished(arrived.elapsed());
@@ -115,6 +119,35 @@ impl Live {
     /// Loads into room that nobody needs, unless the key is there or being loaded.
     pub(crate) async fn warm(&self, key: Key) -> Result<Fill, OriginError> {
         self.plane.cache.try_fill_spare_entry_async(&key, self.load(&key)).await
+    }
+
+    /// Loads an entry again in a task of its own, where it was asked for near the end of its life. What fails then is met by who
+    /// asks for it when its life is over. What was put meanwhile stays.
+    fn refresh(self: &Arc<Self>, key: &Key) {
+        let Some(refresh) = self.plane.refresh.as_ref().filter(|refresh| refresh.share() > 0.0) else {
+            return;
+        };
+        let cache = &self.plane.cache;
+        let end = cache.peek_entry_with(key, |_, found| found.until).flatten();
+        let Some((end, life)) = end.zip(cache.time_to_live()) else { return };
+        let left = end.saturating_sub(cache.now());
+        let Some(refreshing) = Refresh::begin(refresh, key, left, life) else { return };
+        let this = Arc::clone(self);
+        self.runtime.spawn(async move {
+            let Ok((loaded, ())) = this.load(refreshing.key()).await else { return };
+            let cache = &this.plane.cache;
+            this.plane.before_evicting();
+            let (stored, _) =
+                cache.update_entry_by_id(cache.id(refreshing.key()), refreshing.key(), |found| match found {
+                    Some((_, found)) if found.until == Some(end) => {
+                        (Change::Store((loaded, ()), Life::Default), true)
+                    }
+                    _ => (Change::Keep, false),
+                });
+            if stored {
+                refreshing.done();
+            }
+        });
     }
 
     /// Prefetches in a task of its own, bounded by the prefetch budget: behind the requests that wait in the queue it would
@@ -206,6 +239,52 @@ mod tests {
                 tokio::task::yield_now().await;
             }
             assert!(measured(), "a prefetch");
+        });
+    }
+
+    #[test]
+    fn an_entry_that_is_asked_for_near_its_end_is_loaded_again() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let machine = host_telemetry::Machine::read(std::path::Path::new("."));
+        let settings = host_profile::Loader::new().user_file(None).load(&machine).unwrap();
+        let scope = Scope { capacity: 100, mean_weight: 1, ..Options::new(settings).scope };
+        let clock = Arc::<crate::virtual_clock::VirtualClock>::default();
+        let mut parts = Parts::in_virtual_time(&scope, &clock, Vec::new(), Ledger::new(None)).unwrap();
+        let refresh = Arc::<Refresh>::default();
+        parts.plane.refresh = Some(Arc::clone(&refresh));
+        parts.plane.cache.set_time_to_live(Some(Duration::from_secs(100)));
+        let live = Arc::new(Live::new(parts.plane, Arc::new(Numbers), runtime.handle().clone()));
+        let until = || live.plane.cache.peek_entry_with(&Key::Number(1), |_, found| found.until).flatten();
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        runtime.block_on(async {
+            let ask = async || {
+                live.serve(live.arrive(Key::Number(1))).await.unwrap();
+                for _ in 0..10 {
+                    tokio::task::yield_now().await;
+                }
+                until()
+            };
+            assert_eq!(ask().await, seconds(100));
+            clock.advance(Duration::from_secs(80));
+            assert_eq!(ask().await, seconds(100), "nobody wants it");
+            refresh.set_share(0.25);
+            assert_eq!(ask().await, seconds(180), "a fifth of its life was left");
+            assert_eq!(ask().await, seconds(180), "it has long to live");
+            assert_eq!(refresh.take_done(), 1);
+
+            // What is put while it is loaded is newer.
+            clock.advance(Duration::from_secs(90));
+            live.serve(live.arrive(Key::Number(1))).await.unwrap();
+            live.put(Key::Number(1), Value::standing_for(2), None);
+            for _ in 0..10 {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!((until(), refresh.take_done()), (seconds(270), 0));
+            assert_eq!(
+                live.get(Key::Number(1))
+                    .map(|value| value.weight_under(&Key::Number(1), live.plane.weighing)),
+                Some(2)
+            );
         });
     }
 }

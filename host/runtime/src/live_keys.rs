@@ -5,6 +5,7 @@ use host_profile::Settings;
 /// The keys that [`Command::Reload`](crate::Command::Reload) puts in force. What a strategy may move, it moves on: a key that
 /// says where something starts is for a start.
 const LIVE: &[&str] = &[
+    "cache.hit-ratio-target",
     "cache.max-capacity",
     "cache.max-ttl",
     "cache.min-capacity",
@@ -19,11 +20,15 @@ const LIVE: &[&str] = &[
     "executor.min-cpu-workers",
     "executor.min-io-workers",
     "memory.cap",
+    "memory.keep-free",
+    "memory.pressure",
     "prefetch.max-in-flight-limit",
     "prefetch.max-rules",
     "prefetch.mode",
     // For people alone.
     "summary",
+    "tiers.max-ttl",
+    "tiers.min-ttl",
 ];
 
 /// Of the keys that have another value in `after`, those that a running host takes up, and those that need a new start.

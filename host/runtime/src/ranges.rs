@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use host_contract::dial::CACHE_CAPACITY;
+use host_contract::dial::{CACHE_CAPACITY, WARM_CAPACITY};
 use host_contract::number::to_f64;
 use host_contract::{Dial, Dials, Value};
 use host_control::judge::Plan;
@@ -21,6 +21,8 @@ pub(crate) struct Ranges {
     pub(crate) dials: BTreeMap<Dial, DialSettings>,
     /// Most prefetches under way at once; none where the settings switch prefetching off.
     pub(crate) prefetch_in_flight: Option<u32>,
+    /// The most that the process may hold, bytes.
+    pub(crate) memory_cap: u64,
 }
 
 /// Where a dial that counts starts, and what it can take.
@@ -52,6 +54,7 @@ pub(crate) fn ranges(settings: &Settings, capacity: u64) -> Ranges {
         capacity: ordered(scaled(cache.min_capacity.get()).max(1), scaled(cache.max_capacity.get())),
         dials: settings.dials.clone(),
         prefetch_in_flight: prefetches(settings).then_some(settings.prefetch.max_in_flight_limit),
+        memory_cap: settings.memory.cap.get(),
     }
 }
 
@@ -105,7 +108,11 @@ pub(crate) fn loop_config(settings: &Settings, tick_requests: u64) -> Config {
         cool_down_ticks: settings.control.cool_down_ticks,
         judge: judge_plan(settings.control.judge, tick_requests),
         modes: settings.dials.iter().map(|(dial, settings)| (*dial, settings.mode)).collect(),
-        budget: Some(Budget { dial: CACHE_CAPACITY, cap_bytes: settings.memory.cap.get() }),
+        budget: Some(Budget {
+            dial: CACHE_CAPACITY,
+            cap_bytes: settings.memory.cap.get(),
+            promised: vec![(WARM_CAPACITY, "warm-bytes")],
+        }),
     }
 }
 
@@ -151,6 +158,6 @@ mod tests {
             let expected = if spec.dial == IO_WORKERS { Mode::Mean } else { spec.mode };
             assert_eq!(config.modes.get(&spec.dial), Some(&expected), "{}", spec.dial);
         }
-        assert_eq!(config.budget.map(|budget| budget.cap_bytes), Some(settings.memory.cap.get()));
+        assert_eq!(config.budget.as_ref().map(|budget| budget.cap_bytes), Some(settings.memory.cap.get()));
     }
 }

@@ -12,12 +12,15 @@
 
 use std::cell::Cell;
 use std::future::Future;
+use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use host_contract::dial::WITHOUT_END;
 use host_profile::{Compression, TierSettings};
 use host_tier::{
     Chain, ChainConfig, ChainStats, Clock, Coding, Disk, DiskConfig, DiskStats, Item, Link, Remote,
@@ -38,6 +41,9 @@ const LOCKS: usize = 1_024;
 
 /// Entries that are copied out of the cache in one go.
 const BATCH: usize = 256;
+
+/// Regions that the disk tier needs at least.
+const LEAST_REGIONS: u64 = 8;
 
 /// Bytes of an entry of the disk tier's index, with the slack of its table.
 const INDEX_ENTRY: u64 = 25;
@@ -71,8 +77,9 @@ pub struct Tiers {
     remote: Option<Arc<Remote>>,
     /// What memory holds goes to the disk at the end.
     keep: bool,
-    /// How long they keep what has no end of life.
-    ttl: Option<Duration>,
+    /// How long they keep what has no end of life, in seconds; [`WITHOUT_END`] without end.
+    ttl: AtomicU64,
+    sizes: Arc<Sizes>,
     reopened: Option<Reopened>,
     locks: Box<[Mutex<()>]>,
     /// One fetch at a time for a key: a tier that gives a value away has it for one of them only.
@@ -81,6 +88,21 @@ pub struct Tiers {
     /// Where demotions run, and what a change has left to do. None once the tiers have ended.
     runtime: Mutex<Option<Runtime>>,
     handle: Handle,
+}
+
+/// What the sizes of tiers are to be. They come to be it in the background.
+#[derive(Debug)]
+struct Sizes {
+    /// Bytes of the warm tier; 0 without one.
+    warm: AtomicU64,
+    /// Bytes of the disk tier; 0 without one.
+    disk: AtomicU64,
+    /// What the disk tier has reserved at the start.
+    reserved: u64,
+    /// The least that it can do with.
+    least_disk: u64,
+    /// One change at a time: each looks at what is wanted by then.
+    changing: tokio::sync::Mutex<()>,
 }
 
 /// Locks of some keys.
@@ -105,11 +127,7 @@ impl Tiers {
         let mut links = Vec::new();
         let mut warm = None;
         if let Some(settings) = &settings.warm {
-            let coding = match settings.compression {
-                Compression::Lz4 => Coding::Lz4,
-                Compression::Zstd => Coding::Zstd,
-                Compression::None => Coding::None,
-            };
+            let coding = coding(settings.compression);
             let config = WarmConfig { capacity: settings.capacity.get(), coding };
             let made = Arc::new(Warm::new(config, clock.clone()));
             links.push(Link::exclusive(Arc::<Warm>::clone(&made)));
@@ -128,6 +146,17 @@ impl Tiers {
             links.push(Link::inclusive(Arc::<Disk>::clone(&opened)));
             disk = Some(opened);
         }
+        let reserved = settings.disk.as_ref().map_or(0, |disk| disk.capacity.get());
+        let sizes = Sizes {
+            warm: AtomicU64::new(settings.warm.as_ref().map_or(0, |warm| warm.capacity.get())),
+            disk: AtomicU64::new(reserved),
+            reserved,
+            least_disk: settings
+                .disk
+                .as_ref()
+                .map_or(0, |disk| disk.region.get().saturating_mul(LEAST_REGIONS)),
+            changing: tokio::sync::Mutex::default(),
+        };
         let mut remote = None;
         let mut write_behind = 0;
         if let Some(settings) = &settings.remote {
@@ -156,7 +185,8 @@ impl Tiers {
             disk,
             remote,
             keep: settings.disk.as_ref().is_some_and(|disk| disk.keep),
-            ttl: settings.ttl,
+            ttl: AtomicU64::new(settings.ttl.map_or(WITHOUT_END, |ttl| ttl.as_secs())),
+            sizes: Arc::new(sizes),
             reopened,
             locks: std::iter::repeat_with(Mutex::default).take(LOCKS).collect(),
             fetching: std::iter::repeat_with(tokio::sync::Mutex::default).take(LOCKS).collect(),
@@ -197,6 +227,86 @@ impl Tiers {
         warm.saturating_add(self.chain.queued_bytes()).saturating_add(index)
     }
 
+    /// How long tiers keep what has no end of life; none: without end.
+    pub(crate) fn ttl(&self) -> Option<Duration> {
+        let seconds = self.ttl.load(Ordering::Relaxed);
+        (seconds < WITHOUT_END).then(|| Duration::from_secs(seconds))
+    }
+
+    /// Holds for what comes in from now on.
+    pub(crate) fn set_ttl(&self, ttl: Option<Duration>) {
+        self.ttl.store(ttl.map_or(WITHOUT_END, |ttl| ttl.as_secs()), Ordering::Relaxed);
+    }
+
+    /// Bytes that the warm tier may take; 0 without one.
+    pub(crate) fn warm_capacity(&self) -> u64 {
+        self.sizes.warm.load(Ordering::Relaxed)
+    }
+
+    /// The least that the warm tier can do with; none without one.
+    pub(crate) fn least_warm_capacity(&self) -> Option<u64> {
+        self.warm.as_ref().map(|_| Warm::LEAST)
+    }
+
+    /// Changes the size of the warm tier in the background. Of several changes the last one counts.
+    pub(crate) fn set_warm_capacity(&self, bytes: u64) {
+        self.sizes.warm.store(bytes, Ordering::Relaxed);
+        let Some(warm) = self.warm.clone() else { return };
+        let sizes = Arc::clone(&self.sizes);
+        self.handle.spawn(async move {
+            let _alone = sizes.changing.lock().await;
+            let bytes = sizes.warm.load(Ordering::Relaxed);
+            if let Err(error) = tokio::task::spawn_blocking(move || warm.set_capacity(bytes)).await {
+                tracing::error!(%error, "the warm tier keeps its size");
+            }
+        });
+    }
+
+    /// How the warm tier compresses what comes in.
+    pub(crate) fn warm_compression(&self) -> Compression {
+        match self.warm.as_ref().map(|warm| warm.coding()) {
+            Some(Coding::Lz4) => Compression::Lz4,
+            Some(Coding::Zstd) => Compression::Zstd,
+            Some(Coding::None) | None => Compression::None,
+        }
+    }
+
+    /// Holds for what comes in from now on.
+    pub(crate) fn set_warm_compression(&self, compression: Compression) {
+        if let Some(warm) = &self.warm {
+            warm.set_coding(coding(compression));
+        }
+    }
+
+    /// Bytes that the disk tier may use; 0 without one.
+    pub(crate) fn disk_capacity(&self) -> u64 {
+        self.sizes.disk.load(Ordering::Relaxed)
+    }
+
+    /// What the disk tier can be told to use; none without one.
+    pub(crate) fn disk_capacities(&self) -> Option<RangeInclusive<u64>> {
+        let sizes = &self.sizes;
+        self.disk.as_ref().map(|_| sizes.least_disk.min(sizes.reserved)..=sizes.reserved)
+    }
+
+    /// Changes what the disk tier uses, in the background. Of several changes the last one counts. Where the disk has no room the size
+    /// stays.
+    pub(crate) fn set_disk_capacity(&self, bytes: u64) {
+        self.sizes.disk.store(bytes, Ordering::Relaxed);
+        let Some(disk) = self.disk.clone() else { return };
+        let sizes = Arc::clone(&self.sizes);
+        self.handle.spawn(async move {
+            let _alone = sizes.changing.lock().await;
+            let bytes = sizes.disk.load(Ordering::Relaxed);
+            if let Err(error) = disk.set_capacity(bytes).await {
+                let now = host_tier::Tier::stats(&*disk).capacity;
+                tracing::warn!(%error, now, "the disk tier keeps its size");
+                // Unless another change came in between, the dial shows what is.
+                let _ = sizes.disk.compare_exchange(bytes, now, Ordering::Relaxed, Ordering::Relaxed);
+            }
+        });
+    }
+
     /// The clock by which entries live, in the cache as in the tiers.
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
@@ -218,7 +328,7 @@ impl Tiers {
 
     /// The item of a value, as tiers take it now.
     pub(crate) fn item(&self, key: &[u8], value: Found<'_>, until: Option<Duration>) -> Option<Item> {
-        let kept = TierTtl { now: self.clock.now(), ttl: self.ttl };
+        let kept = TierTtl { now: self.clock.now(), ttl: self.ttl() };
         encode::item(Bytes::copy_from_slice(key), value, until, kept)
     }
 
@@ -322,6 +432,14 @@ impl Tiers {
                 return kept;
             }
         }
+    }
+}
+
+fn coding(compression: Compression) -> Coding {
+    match compression {
+        Compression::Lz4 => Coding::Lz4,
+        Compression::Zstd => Coding::Zstd,
+        Compression::None => Coding::None,
     }
 }
 

@@ -5,15 +5,15 @@ use std::time::Instant;
 
 use ahash::RandomState;
 use host_cache::{Cache, Cause, PolicyFactory, Shadows, UnknownPolicy, builtin};
-use host_contract::Grant;
-use host_contract::dial::CACHE_CAPACITY;
+use host_contract::dial::{CACHE_CAPACITY, REFRESH_AHEAD};
+use host_contract::{Grant, Value as DialValue};
 use host_control::{ControlLoop, Registration};
 use host_executor::{Executor, ExecutorError};
 use host_prefetch::Prefetcher;
 use host_profile::Settings;
 use host_telemetry::Sampler;
 
-use crate::actuators::actuators;
+use crate::actuators::{Turnable, actuators};
 use crate::control_plane::{ControlPlane, Machine};
 use crate::data_plane::{DataPlane, Store, TickTrigger};
 use crate::entry::Entry;
@@ -23,9 +23,11 @@ use crate::options::Scope;
 use crate::policies::Policies;
 use crate::prefixes::Prefixes;
 use crate::ranges::{loop_config, prefetches, ranges};
+use crate::refresh::Refresh;
 use crate::request_metrics::RequestMetrics;
 use crate::rule_book::Rules;
 use crate::snapshot_builder::SnapshotBuilder;
+use crate::tier_windows::TierWindows;
 use crate::tiers::{self, Tiers};
 use crate::value::Weighing;
 use crate::virtual_clock::VirtualClock;
@@ -201,12 +203,25 @@ impl Parts {
         let tap = shadows.as_ref().filter(|_| live).map(|shadows| shadows.tap(TAP));
         let every = if live { settings.control.tick_requests } else { 0 };
 
+        let refresh = live.then(Arc::<Refresh>::default);
+        if let (Some(refresh), Some(DialValue::Ratio(share))) =
+            (&refresh, settings.dials.get(&REFRESH_AHEAD).map(|dial| &dial.start))
+        {
+            refresh.set_share(*share);
+        }
         let ranges = ranges(settings, *capacity);
         let policies = Policies::new(Arc::clone(policies));
         let actuators = match &machine {
             Machine::Modelled(model) => model.actuators(),
             Machine::Sampled(_) | Machine::Nominal(_) => {
-                actuators((&cache, &policies), &prefetcher, executor.as_ref(), &ranges)
+                let parts = Turnable {
+                    cache: (&cache, &policies),
+                    prefetcher: &prefetcher,
+                    executor: executor.as_ref(),
+                    refresh: refresh.as_ref(),
+                    tiers: tiers.as_ref(),
+                };
+                actuators(&parts, &ranges)
             }
         };
         let control = ControlLoop::new(loop_config(settings, every), registrations, &actuators);
@@ -215,7 +230,12 @@ impl Parts {
             cache: Arc::clone(&cache),
             prefetcher: Arc::clone(&prefetcher),
             executor,
+            tiers: tiers.clone(),
+            tier_windows: TierWindows::default(),
+            refresh: refresh.clone(),
             latency_target: settings.executor.latency_target,
+            hit_ratio_target: settings.cache.hit_ratio_target,
+            memory: settings.memory,
             policies,
             start: start.name().to_owned(),
             stand_in: None,
@@ -235,7 +255,8 @@ impl Parts {
         control.begin(&settings.profile, workload);
         let metrics = RequestMetrics::default();
         let (prefixes, trigger) = (Prefixes::default(), TickTrigger::new(every));
-        let plane = DataPlane { cache, weighing, prefetcher, metrics, tap, prefixes, trigger, tiers };
+        let plane =
+            DataPlane { cache, weighing, prefetcher, metrics, tap, prefixes, trigger, tiers, refresh };
         Ok(Self { plane, control })
     }
 }

@@ -40,9 +40,6 @@ const MOVED_AT_ONCE: usize = 128;
 /// moka is told to catch up when this part of the limit has come in.
 const CATCH_UP: u64 = 64;
 
-/// The least limit: room for a few entries.
-const LEAST: u64 = 64 * 1024;
-
 /// Settings of the [`Warm`] tier.
 #[derive(Debug, Clone, Copy)]
 pub struct WarmConfig {
@@ -55,7 +52,6 @@ pub struct WarmConfig {
 /// Values in memory, compressed. Cheap to ask: it waits for nothing.
 pub struct Warm {
     caches: RwLock<Caches>,
-    coding: Coding,
     clock: Clock,
     meter: Arc<Meter>,
     evicted: Arc<RwLock<Option<Evicted>>>,
@@ -70,6 +66,7 @@ struct Caches {
     current: Cache<Bytes, Stored>,
     previous: Option<Cache<Bytes, Stored>>,
     capacity: u64,
+    coding: Coding,
 }
 
 impl Caches {
@@ -87,15 +84,17 @@ impl Caches {
 }
 
 impl Warm {
+    /// The least that it can take: room for a few entries. Bytes.
+    pub const LEAST: u64 = 64 * 1024;
+
     /// An empty tier.
     #[must_use]
     pub fn new(config: WarmConfig, clock: Clock) -> Self {
         let (meter, evicted) = (Arc::<Meter>::default(), Arc::default());
-        let capacity = config.capacity.max(LEAST);
+        let capacity = config.capacity.max(Self::LEAST);
         let current = cache(capacity, &clock, &meter, &evicted);
         Self {
-            caches: RwLock::new(Caches { current, previous: None, capacity }),
-            coding: config.coding,
+            caches: RwLock::new(Caches { current, previous: None, capacity, coding: config.coding }),
             clock,
             meter,
             evicted,
@@ -114,7 +113,7 @@ impl Warm {
     /// What has no room any more is evicted.
     pub fn set_capacity(&self, capacity: u64) {
         let _one_at_a_time = self.resizing.lock();
-        let capacity = capacity.max(LEAST);
+        let capacity = capacity.max(Self::LEAST);
         {
             let mut caches = self.caches.write();
             if caches.capacity == capacity {
@@ -144,6 +143,17 @@ impl Warm {
         !some.is_empty()
     }
 
+    /// How it compresses what comes in.
+    #[must_use]
+    pub fn coding(&self) -> Coding {
+        self.caches.read().coding
+    }
+
+    /// Compresses what comes in from now on in this way. What is there stays as it is.
+    pub fn set_coding(&self, coding: Coding) {
+        self.caches.write().coding = coding;
+    }
+
     fn catch_up(&self) {
         self.came_in.store(0, Relaxed);
         self.caches.read().current.run_pending_tasks();
@@ -156,7 +166,7 @@ impl Warm {
             self.caches.read().remove(&item.key);
             return;
         }
-        let stored = Stored::new(item, self.coding);
+        let stored = Stored::new(item, self.coding());
         let weight = weight(&item.key, &stored);
         let caches = self.caches.read();
         if let Some(previous) = &caches.previous {

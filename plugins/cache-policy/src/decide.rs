@@ -27,6 +27,7 @@ use std::collections::BTreeMap;
 use strategy_sdk::{
     Acceptance, ControlError, count,
     metrics::{CacheMetrics, ShadowEstimate},
+    thousands,
 };
 
 strategy_sdk::settings! {
@@ -46,8 +47,6 @@ strategy_sdk::settings! {
         memory: f64 = 8.0 in 0.0..=1e6,
         /// Sampled misses below which a lead is chance
         min_misses: f64 = 16.0 in 0.0..=1e12,
-        /// Where memory is the objective: share of the requests that may miss in addition when the capacity is halved
-        spare: f64 = 0.01 in 0.0..=1.0,
     }
 }
 
@@ -229,19 +228,6 @@ impl Chooser {
 fn on_offer(cache: &CacheMetrics, policy: &str) -> bool {
     let name = policy.split('(').next().unwrap_or(policy);
     cache.policies.iter().any(|known| known == name)
-}
-
-/// A whole number with commas: 12,345.
-pub(crate) fn thousands(number: f64) -> String {
-    let digits = format!("{number:.0}");
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -1,12 +1,9 @@
-//! Strategy `cache-policy`: has shadows follow the candidates, gives the cache the eviction policy whose shadow does best,
-//! and, where memory is the objective, no more capacity than pays.
+//! Strategy `cache-policy`: has shadows follow the candidates, and gives the cache the eviction policy whose shadow does best.
 //!
-//! The decisions are in `decide.rs` and `capacity.rs`, which know nothing of the host and are tested natively.
+//! The decisions are in `decide.rs`, which knows nothing of the host and is tested natively.
 
-mod capacity;
 mod decide;
 
-use capacity::Saver;
 use decide::{Chooser, Loss, Settings};
 use strategy_sdk::{
     ControlError, Description, Objective, Strategy, TickError, TickInfo, cache, dial, dials, export_strategy,
@@ -20,8 +17,6 @@ struct CachePolicy {
     candidates: Option<Vec<String>>,
     loss: Loss,
     chooser: Chooser,
-    /// None where memory is not the objective.
-    saver: Option<Saver>,
 }
 
 impl Strategy for CachePolicy {
@@ -29,20 +24,18 @@ impl Strategy for CachePolicy {
 
     fn describe() -> Description {
         let summary = "Chooses the eviction policy from what the shadows estimate";
-        Description::new("cache-policy", env!("CARGO_PKG_VERSION"), summary)
-            .dials(&[dial::CACHE_POLICY, dial::CACHE_CAPACITY])
+        Description::new("cache-policy", env!("CARGO_PKG_VERSION"), summary).dials(&[dial::CACHE_POLICY])
     }
 
     fn new(settings: Settings) -> Result<Self, TickError> {
-        let saver = (run::objective() == Objective::Memory).then(|| Saver::new(settings.spare));
         let loss = if run::objective() == Objective::Bandwidth { Loss::Bytes } else { Loss::Miss };
         let chooser = Chooser::with(settings, loss);
-        Ok(Self { candidates: Some(chooser.candidates().to_vec()), loss, chooser, saver })
+        Ok(Self { candidates: Some(chooser.candidates().to_vec()), loss, chooser })
     }
 
     fn tick(&mut self, info: TickInfo) -> Result<(), TickError> {
         if let Some(candidates) = self.candidates.take() {
-            self.chooser.follows(follow(candidates, self.saver.is_some())?);
+            self.chooser.follows(follow(candidates)?);
         }
         let (mut cache, mut shadows) = (metrics::cache(), metrics::shadows());
         if self.loss == Loss::Bytes {
@@ -55,16 +48,6 @@ impl Strategy for CachePolicy {
                 dials::explain(dial::CACHE_POLICY, &choice.reason);
             }
             self.chooser.answered(info.tick, &answer);
-        }
-        if let Some(saver) = &mut self.saver
-            && let Some(range) = dials::range(dial::CACHE_CAPACITY)
-            && let Some(change) = saver.look(info.tick, &cache, &shadows, range.minimum)
-        {
-            let answer = cache::propose_capacity(change.bytes);
-            if answer.is_ok() {
-                dials::explain(dial::CACHE_CAPACITY, &change.reason);
-            }
-            saver.answered(info.tick, &answer);
         }
         Ok(())
     }
@@ -89,17 +72,11 @@ fn whole(gauge: f64) -> u64 {
     gauge.round() as u64
 }
 
-/// Has the shadows follow the candidates, or as many of them as the profile allows; at other `capacities` too where the
-/// capacity may be moved. Answers the policies that they follow from then on.
-fn follow(mut candidates: Vec<String>, capacities: bool) -> Result<Vec<String>, TickError> {
+/// Has the shadows follow the candidates, or as many of them as the profile allows. Answers the policies that they follow from
+/// then on.
+fn follow(mut candidates: Vec<String>) -> Result<Vec<String>, TickError> {
     let budget = usize::try_from(shadows::budget()).unwrap_or(usize::MAX);
     // A run without shadows has a budget of 0.
-    if budget > 0
-        && capacities
-        && let Err(error) = shadows::follow_capacities()
-    {
-        log::warn(format_args!("the shadows stay at the present capacity: {error:?}"));
-    }
     if budget == 0 || candidates.is_empty() {
         return Ok(shadows::followed());
     }

@@ -9,6 +9,18 @@ pub const CACHE_CAPACITY: &str = "cache-capacity";
 /// Seconds that an entry lives after it was stored; 3,155,760,000 (100 years) is without end. Turned with
 /// `cache::propose_ttl`.
 pub const CACHE_TTL: &str = "cache-ttl";
+/// Share of its time to live that an entry has left when a hit has it loaded again, 0.0 to 0.5; 0.0 for never. Turned with
+/// `cache::propose_refresh_ahead`.
+pub const REFRESH_AHEAD: &str = "refresh-ahead";
+/// Bytes of memory that the warm tier may take. Turned with `tiers::propose_warm_capacity`.
+pub const WARM_CAPACITY: &str = "warm-capacity";
+/// How the warm tier compresses, by name. Turned with `tiers::propose_warm_compression`.
+pub const WARM_COMPRESSION: &str = "warm-compression";
+/// Bytes that the disk tier may use. Turned with `tiers::propose_disk_capacity`.
+pub const DISK_CAPACITY: &str = "disk-capacity";
+/// Seconds that tiers keep a value which has no end of life; 3,155,760,000 (100 years) is without end. Turned with
+/// `tiers::propose_ttl`.
+pub const TIERS_TTL: &str = "tiers-ttl";
 /// Threads of the CPU pool. Turned with `executor::propose_cpu_workers`.
 pub const CPU_WORKERS: &str = "cpu-workers";
 /// Tasks that the IO pool runs at once. Turned with `executor::propose_io_workers`.

@@ -3,7 +3,7 @@
 //!
 //! A strategy is one type. [`Strategy::describe`] says what it is, [`Strategy::new`] makes it from
 //! its settings at the first tick, [`Strategy::tick`] looks at [`metrics`] and proposes through
-//! [`cache`], [`executor`] and [`prefetch`]. [`export_strategy!`] does the rest.
+//! [`cache`], [`tiers`], [`executor`] and [`prefetch`]. [`export_strategy!`] does the rest.
 //!
 //! Every import is a capability that a profile has to grant, and a component imports only what its
 //! code reaches: a strategy that never calls [`mod@log`] does not ask for the log.
@@ -79,7 +79,7 @@ pub use description::Description;
 pub use hand_over::HandOver;
 pub use host::{
     cache_control as cache, executor_control as executor, metrics, prefetch_control as prefetch,
-    shadow_control as shadows,
+    shadow_control as shadows, tier_control as tiers,
 };
 pub use run::Objective;
 pub use settings::{NoSettings, Settings};
@@ -91,6 +91,24 @@ pub use types::{Acceptance, ControlError, TickError, TickInfo};
 #[expect(clippy::as_conversions, reason = "there is no `f64::from(u64)`")]
 pub fn count(count: u64) -> f64 {
     count as f64
+}
+
+/// A whole number with commas, for texts that people read.
+///
+/// ```
+/// assert_eq!(strategy_sdk::thousands(12_345.6), "12,346");
+/// ```
+#[must_use]
+pub fn thousands(number: f64) -> String {
+    let digits = format!("{number:.0}");
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// A strategy: what [`export_strategy!`] turns into a component.

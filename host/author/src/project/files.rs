@@ -102,6 +102,7 @@ const WIT: &[(&str, &str)] = &wit![
     "settings.wit",
     "shadow-control.wit",
     "state.wit",
+    "tier-control.wit",
     "types.wit",
     "world.wit",
 ];

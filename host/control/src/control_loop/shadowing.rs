@@ -39,13 +39,10 @@ impl ControlLoop {
     }
 
     /// Whether the strategy may choose the policies that the shadows follow. In shadow mode it may where no other
-    /// strategy can: what is estimated is no setting, and without estimates nothing that it wants could be judged.
+    /// strategy has chosen any: what is estimated is no setting, and without estimates nothing that it wants could be judged.
     pub(super) fn may_follow(&self, registration: usize) -> bool {
-        let may = |of: &crate::registration::Registration| of.grants.contains(&Grant::ShadowControl);
         match self.registrations.get(registration) {
-            Some(of) if of.is_shadowed() => {
-                !self.registrations.iter().any(|other| !other.is_shadowed() && may(other))
-            }
+            Some(of) if of.is_shadowed() => !self.registrations.iter().any(|other| other.follows),
             of => of.is_some(),
         }
     }

@@ -52,6 +52,19 @@ pub struct Change {
     pub authors: BTreeSet<usize>,
 }
 
+impl Change {
+    /// Whether it makes the cache smaller.
+    pub(super) fn gives_up_memory(&self) -> bool {
+        let smaller = matches!((&self.from, &self.to), (Value::Count(from), Value::Count(to)) if to < from);
+        self.judged == Judged::Capacity && smaller
+    }
+}
+
+/// Whether this process should take no more memory.
+pub(super) fn is_short(snapshot: &Snapshot) -> bool {
+    snapshot.gauge("memory-room").is_some_and(|room| room <= 0.0)
+}
+
 /// A window that has closed.
 #[derive(Debug)]
 pub(crate) struct Closed {
@@ -59,6 +72,8 @@ pub(crate) struct Closed {
     pub(crate) effect: Effect,
     /// Ticks without any work that the change cost as much as, at most; 0 where it was not worse.
     pub(crate) cost: f64,
+    /// Whether it gave up memory while memory was short.
+    pub(crate) needed: bool,
 }
 
 /// A change whose window is open.
@@ -71,6 +86,8 @@ pub(crate) struct Window {
     ticks: u32,
     /// Whether the shadows have to stay at the capacity that was left.
     kept: bool,
+    /// Whether it gives up memory while memory is short.
+    needed: bool,
 }
 
 impl Window {
@@ -84,8 +101,9 @@ impl Window {
             }
             _ => false,
         };
+        let needed = change.gives_up_memory() && is_short(snapshot);
         let since = Arc::clone(snapshot);
-        Self { change, since, throughput_before, throughput_sum: 0.0, ticks: 0, kept }
+        Self { change, needed, since, throughput_before, throughput_sum: 0.0, ticks: 0, kept }
     }
 
     /// Whether the shadows have to stay at the capacity where they are.
@@ -147,7 +165,7 @@ impl Window {
             statistic: test.as_ref().map(|test| test.errors),
             confidence: None,
         };
-        Some(Closed { change: self.change, effect, cost })
+        Some(Closed { change: self.change, effect, cost, needed: self.needed })
     }
 
     /// What the cache itself counted in the window.

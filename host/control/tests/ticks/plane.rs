@@ -230,7 +230,7 @@ pub(crate) fn config() -> Config {
         cool_down_ticks: 2,
         judge: Plan::watch_only(2),
         modes: BTreeMap::new(),
-        budget: Some(Budget { dial: CACHE_CAPACITY, cap_bytes: 10_000 }),
+        budget: Some(Budget { dial: CACHE_CAPACITY, cap_bytes: 10_000, promised: Vec::new() }),
     }
 }
 

@@ -136,7 +136,7 @@ fn it_fails_as_any_other_and_begins_anew() {
 }
 
 #[test]
-fn it_chooses_what_is_estimated_only_where_no_other_can() {
+fn it_chooses_what_is_estimated_only_where_no_other_has() {
     let follow = |policy: &'static str| -> Act {
         Box::new(move |context| {
             context.follow(vec![policy.to_owned()]).unwrap();
@@ -149,6 +149,11 @@ fn it_chooses_what_is_estimated_only_where_no_other_can() {
     assert_eq!(plane.shadows.0, ["arc"]);
     let mut plane = Plane::new();
     let other = registration("other", 1, vec![nothing()]);
+    let mut beside = control(vec![in_shadow("a", vec![follow("arc")]), other], &plane);
+    run(&mut beside, &mut plane, 1..=1);
+    assert_eq!(plane.shadows.0, ["arc"], "the other one could, and does not");
+    let mut plane = Plane::new();
+    let other = registration("other", 1, vec![follow("lru")]);
     let mut beside = control(vec![in_shadow("a", vec![follow("arc")]), other], &plane);
     run(&mut beside, &mut plane, 1..=1);
     assert_eq!(plane.shadows.0, ["lru"]);

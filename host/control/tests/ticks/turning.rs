@@ -7,7 +7,7 @@ use host_contract::dial::{CACHE_CAPACITY, CACHE_POLICY, IO_WORKERS};
 use host_contract::snapshot::System;
 use host_contract::{Dials, Mode, Value};
 use host_control::ledger::Record;
-use host_control::{Actuators, Config, ControlLoop, Controls, NoRules, NoShadows, Outcome, Verdict};
+use host_control::{Actuators, Budget, Config, ControlLoop, Controls, NoRules, NoShadows, Outcome, Verdict};
 
 use crate::plane::{
     Act, Plane, capacity, config, control, io, nothing, propose, registration, run, verdicts,
@@ -109,6 +109,32 @@ fn the_memory_budget_has_the_last_word() {
     assert_eq!(plane.count(CACHE_CAPACITY), 1_100);
     let decisions: Vec<_> = control.decisions().iter().map(|d| (d.by[0].as_str(), d.to.clone())).collect();
     assert_eq!(decisions, [("a", Value::Count(2_000)), ("host", Value::Count(1_100))]);
+}
+
+#[test]
+fn what_another_dial_has_promised_counts_against_the_budget() {
+    let mut plane = Plane::new();
+    // An actuator of the right kind stands in for a tier.
+    let config = Config {
+        budget: Some(Budget {
+            dial: CACHE_CAPACITY,
+            cap_bytes: 10_000,
+            promised: vec![(IO_WORKERS, "warm-bytes")],
+        }),
+        ..config()
+    };
+    let mut control = ControlLoop::new(config, Vec::new(), &plane.actuators);
+    plane.actuators.apply(IO_WORKERS, &Value::Count(5_000)).unwrap();
+    let mut look = |tick, taken: Option<f64>| {
+        let mut now = plane.snapshot(tick);
+        now.system.process_memory_bytes = 6_000;
+        now.gauges = taken.map(|taken| ("warm-bytes", taken)).into_iter().collect();
+        control.tick(&Arc::new(now), &mut plane.controls());
+        plane.count(CACHE_CAPACITY)
+    };
+    assert_eq!(look(1, None), 1_000, "nobody has looked what is taken");
+    assert_eq!(look(2, Some(4_500.0)), 1_000, "500 of it may come yet");
+    assert_eq!(look(3, Some(1_800.0)), 800, "3,200 of it may come yet, beside the 6,000");
 }
 
 #[test]

@@ -153,6 +153,11 @@ fn nonsense_is_clamped_or_refused_and_kept() {
             Err(Refusal::Invalid("not a finite number".to_owned())),
             Err(Refusal::Unknown(known.clone())),
             Ok(Acceptance::Clamped(100.0)),
+            Ok(Acceptance::Clamped(8.0)),
+            Err(Refusal::Unknown(known.clone())),
+            Ok(Acceptance::Clamped(1.0)),
+            Ok(Acceptance::Clamped(1.0)),
+            Ok(Acceptance::Clamped(0.0)),
         ]
     );
     assert_eq!((&proposals[0].dial, &proposals[0].value), (&dial::CPU_WORKERS, &Value::Count(8)));

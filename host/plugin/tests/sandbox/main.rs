@@ -78,12 +78,12 @@ fn probe_with(act: &str, times: u32, limits: &Limits, seed: u64) -> WasmStrategy
 fn context() -> ProposalContext {
     let state = |spec: &DialSpec| {
         let (range, value) = match spec.dial {
-            dial::CACHE_POLICY => {
+            _ if spec.kind == dial::Kind::Choice => {
                 (Range::Names(vec!["lru".to_owned(), "arc".to_owned()].into()), Value::Name("lru".to_owned()))
             }
             dial::CACHE_CAPACITY => (Range::Count(100..=1000), Value::Count(400)),
             dial::PREFETCH_IN_FLIGHT => (Range::Count(0..=4), Value::Count(4)),
-            dial::PREFETCH_SHARE => (Range::Ratio(0.0..=0.5), Value::Ratio(0.1)),
+            _ if spec.kind == dial::Kind::Ratio => (Range::Ratio(0.0..=0.5), Value::Ratio(0.1)),
             _ => (Range::Count(1..=8), Value::Count(2)),
         };
         DialState { spec: *spec, range: Some(range), value: Some(value), free_from_tick: 0 }

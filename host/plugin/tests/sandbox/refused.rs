@@ -312,7 +312,7 @@ fn an_import_that_is_not_granted() {
         text.strip_prefix(&*PROBE.with_file_name("").to_string_lossy()).unwrap(),
         "probe.wasm: strategy `probe` imports `optimizer:plugin/executor-control@0.1.0`, which the profile does not \
          grant. Add to the profile: strategies.probe = { grants = [\"metrics\", \"accesses\", \"dials\", \
-         \"run\", \"cache-control\", \"executor-control\", \"prefetch-control\", \"shadow-control\", \
+         \"run\", \"cache-control\", \"tier-control\", \"executor-control\", \"prefetch-control\", \"shadow-control\", \
          \"settings\", \"state\", \"log\"] }",
     );
 }

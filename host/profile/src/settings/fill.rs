@@ -50,7 +50,11 @@ impl Settings {
                 "bandwidth" => Objective::Bandwidth,
                 _ => Objective::Throughput,
             },
-            memory: MemorySettings { cap: get.bytes("memory.cap")? },
+            memory: MemorySettings {
+                cap: get.bytes("memory.cap")?,
+                keep_free: get.ratio("memory.keep-free")?,
+                pressure: get.ratio("memory.pressure")?,
+            },
             cache: CacheSettings {
                 policy: get.text("cache.policy")?,
                 fallback_policy: get.text("cache.fallback-policy")?,
@@ -59,6 +63,7 @@ impl Settings {
                 max_capacity: get.bytes("cache.max-capacity")?,
                 shadows: get.flag("cache.shadows")?,
                 shadow_policies: get.count("cache.shadow-policies")?,
+                hit_ratio_target: Some(get.ratio("cache.hit-ratio-target")?).filter(|target| *target > 0.0),
             },
             executor: ExecutorSettings {
                 cpu_workers: get.count("executor.cpu-workers")?,

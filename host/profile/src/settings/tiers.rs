@@ -43,9 +43,22 @@ pub enum Compression {
 
 impl Compression {
     /// The names, in the order of the variants.
-    pub(crate) const NAMES: [&'static str; 3] = ["lz4", "zstd", "none"];
+    pub const NAMES: [&'static str; 3] = ["lz4", "zstd", "none"];
 
-    pub(crate) fn from_name(name: &str) -> Option<Self> {
+    /// Its name in profiles.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        let [lz4, zstd, none] = Self::NAMES;
+        match self {
+            Self::Lz4 => lz4,
+            Self::Zstd => zstd,
+            Self::None => none,
+        }
+    }
+
+    /// The compression of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
         let all = [Self::Lz4, Self::Zstd, Self::None];
         Self::NAMES.iter().zip(all).find_map(|(known, coding)| (*known == name).then_some(coding))
     }

@@ -29,7 +29,10 @@ fn wrong_key() {
         ),
         ("[cahce]\npolicy = \"lru\"", "host.toml:1: cahce: no such table; did you mean \"cache\"?"),
         ("capacity = \"1 MB\"", "host.toml:1: capacity: no such key; did you mean \"cache.capacity\"?"),
-        ("[memory]\nbudget = 3", "host.toml:2: memory.budget: no such key; [memory] has cap"),
+        (
+            "[memory]\nbudget = 3",
+            "host.toml:2: memory.budget: no such key; [memory] has cap, keep-free, pressure",
+        ),
         (
             "[frost]\nsize = 3",
             "host.toml:1: frost: no such table; a profile has base, summary, optimise, memory, cache, tiers, \
@@ -176,13 +179,13 @@ fn wrong_name() {
         (
             "[strategies]\nmine = { grants = [\"metrics\", \"cachecontrol\"] }",
             "host.toml:2: strategies.mine.grants: expected a list of grants: metrics, accesses, dials, run, \
-             cache-control, executor-control, prefetch-control, shadow-control, settings, state, log, got \"cachecontrol\"; did you mean \
+             cache-control, tier-control, executor-control, prefetch-control, shadow-control, settings, state, log, got \"cachecontrol\"; did you mean \
              \"cache-control\"?",
         ),
         (
             "[strategies]\nmine = { grants = \"metrics\" }",
             "host.toml:2: strategies.mine.grants: expected a list of grants: metrics, accesses, dials, run, \
-             cache-control, executor-control, prefetch-control, shadow-control, settings, state, log, got \"metrics\"",
+             cache-control, tier-control, executor-control, prefetch-control, shadow-control, settings, state, log, got \"metrics\"",
         ),
     ] {
         assert_eq!(file_error(text), error);
@@ -342,7 +345,7 @@ fn environment() {
 fn no_such_strategy() {
     let (settings, path) = load_file("[plugins]\ndir = \"more\"\n[strategies]\nmy-stratgy = { grants = [] }");
     let settings = settings.unwrap();
-    let known = ["cache-policy", "worker-sizing", "prefetch-rules", "my-strategy"];
+    let known = ["cache-policy", "cache-sizing", "worker-sizing", "prefetch-rules", "my-strategy"];
     let error = |known: &[&str]| {
         let error = settings.check_strategies(known.iter().copied()).unwrap_err().to_string();
         let file = path.display().to_string();
@@ -354,8 +357,8 @@ fn no_such_strategy() {
         "host.toml:4: strategies.my-stratgy: no strategy of that name; did you mean \"my-strategy\"?"
     );
     assert_eq!(
-        error(&known[..3]),
-        "host.toml:4: strategies.my-stratgy: no strategy of that name; there are cache-policy, worker-sizing, \
+        error(&known[..4]),
+        "host.toml:4: strategies.my-stratgy: no strategy of that name; there are cache-policy, cache-sizing, worker-sizing, \
          prefetch-rules; components are looked for in FOLDER/more; `optional = true` in its table lets a run begin without it"
     );
     let with_it = known.into_iter().chain(["my-stratgy"]);
@@ -364,7 +367,7 @@ fn no_such_strategy() {
 
 #[test]
 fn a_strategy_that_is_optional_may_be_missing_where_it_could_be_found_later() {
-    const KNOWN: [&str; 3] = ["cache-policy", "worker-sizing", "prefetch-rules"];
+    const KNOWN: [&str; 4] = ["cache-policy", "cache-sizing", "worker-sizing", "prefetch-rules"];
     let check = |text: &str| load_file(text).0.unwrap().check_strategies(KNOWN).is_ok();
     let rest = "[strategies]\ncache-policy = { grants = [] }\n";
     assert!(check(&format!("[plugins]\ndir = \"more\"\n{rest}mine = {{ optional = true }}")));

@@ -70,7 +70,7 @@ fn one_line_adds_a_strategy() {
     let bundled = settings.strategy("cache-policy").unwrap();
     assert_eq!(bundled.source, "default");
     assert!(mine.priority > bundled.priority, "who adds a strategy wants it to count");
-    assert_eq!(settings.strategies.len(), 4);
+    assert_eq!(settings.strategies.len(), 5);
 }
 
 #[test]
@@ -209,13 +209,16 @@ fn rows_are_in_the_order_of_the_defaults_file() {
     let settings = loader().load(&big()).unwrap();
     let keys: Vec<_> = settings.rows().iter().map(|row| row.key.as_str()).collect();
     let first = keys.iter().position(|key| key.starts_with("strategies.")).unwrap();
-    assert_eq!(keys[..4], ["summary", "optimise", "memory.cap", "cache.policy"]);
+    assert_eq!(keys[..4], ["summary", "optimise", "memory.cap", "memory.keep-free"]);
     assert_eq!(
         keys[first..],
         [
             "strategies.cache-policy.enabled",
             "strategies.cache-policy.priority",
             "strategies.cache-policy.grants",
+            "strategies.cache-sizing.enabled",
+            "strategies.cache-sizing.priority",
+            "strategies.cache-sizing.grants",
             "strategies.prefetch-rules.enabled",
             "strategies.prefetch-rules.priority",
             "strategies.prefetch-rules.grants",

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use host_contract::dial;
 use host_profile::Loader;
-use host_runtime::{Progress, ServeOptions, Served};
+use host_runtime::{Command, Progress, ServeOptions, Served};
 use host_server::{Config, Server};
 use host_telemetry::Machine;
 
@@ -31,9 +32,12 @@ struct Tiered {
 
 impl Tiered {
     fn start(sets: &[&str]) -> Self {
-        let machine = Machine::read(Path::new("."));
         let always = ["control.enabled=false", "cache.min-capacity=100KB", "cache.capacity=400KB"];
-        let sets = always.iter().chain(sets).copied();
+        Self::start_with(always.iter().chain(sets).copied())
+    }
+
+    fn start_with<'a>(sets: impl IntoIterator<Item = &'a str>) -> Self {
+        let machine = Machine::read(Path::new("."));
         let settings = Loader::new().profile("small").user_file(None).set(sets).load(&machine).unwrap();
         let policies = Arc::default();
         let options = ServeOptions { settings, policies, seed: 1, ledger: None, state_dir: None };
@@ -286,5 +290,132 @@ fn nobody_ever_reads_an_older_value() {
     });
     assert!(running.tier_hits() > 1_000, "{}", running.tier_hits());
     assert!(lost * 10 < reads, "{lost} of {reads} were lost");
+    running.end();
+}
+
+/// Waits until it holds, for a minute at most.
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let began = std::time::Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < GRACE, "{what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn the_dials_of_tiers_are_turned_while_it_serves() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut sets = disk(&folder);
+    sets.push("tiers.warm.capacity=1MB".to_owned());
+    let running = Tiered::start(&strs(&sets));
+    let mut client = running.connect();
+    let fill = |client: &mut Connection| {
+        for number in 0..3_000 {
+            set(client, &format!("key:{number}"), &value(number));
+        }
+    };
+    fill(&mut client);
+    let turn = |dial: host_contract::Dial, value: host_contract::Value| {
+        let by = "a test".to_owned();
+        running.served.host().command_blocking(Command::Set { dial, value, by }).unwrap();
+    };
+    let tier = |at: usize| running.served.host().keyspace().tiers().unwrap().stats().tiers[at].1.clone();
+    turn(dial::WARM_CAPACITY, host_contract::Value::Count(4_000_000));
+    turn(dial::WARM_COMPRESSION, host_contract::Value::Name("none".to_owned()));
+    turn(dial::DISK_CAPACITY, host_contract::Value::Count(8_388_608));
+    turn(dial::TIERS_TTL, host_contract::Value::Count(3_600));
+    eventually("the sizes are other ones", || (tier(0).capacity, tier(1).capacity) == (4_000_000, 8_388_608));
+    fill(&mut client);
+    for number in 0..3_000 {
+        expect(&mut client, &format!("key:{number}"), &value(number));
+    }
+    assert!(
+        tier(0).bytes > 2_000_000,
+        "values of a letter 900 times take their whole length now: {:?}",
+        tier(0)
+    );
+    let refused = running.served.host().command_blocking(Command::Set {
+        dial: dial::WARM_COMPRESSION,
+        value: host_contract::Value::Name("brotli".to_owned()),
+        by: "a test".to_owned(),
+    });
+    assert!(refused.unwrap_err().to_string().contains("expected a compression, got brotli"));
+    drop(client);
+    running.end();
+}
+
+/// The decisions of `cache-sizing` so far, as dial, from and to.
+fn sized(ledger: &mut host_runtime::Subscription, decisions: &mut Vec<(String, f64, f64)>) {
+    while let Ok(record) = ledger.try_recv() {
+        if let host_control::ledger::Record::Decision(decision) = &*record
+            && decision.by.iter().any(|by| by == "cache-sizing")
+        {
+            let bytes = |value: &host_contract::Value| value.number().unwrap();
+            decisions.push((decision.dial.to_string(), bytes(&decision.from), bytes(&decision.to)));
+        }
+    }
+}
+
+/// Strategies on, ticks every few milliseconds, and `cache-sizing` alone.
+const SIZING: [&str; 11] = [
+    "strategies.cache-policy.enabled=false",
+    "strategies.worker-sizing.enabled=false",
+    "strategies.prefetch-rules.enabled=false",
+    "strategies.cache-sizing.settings.requests=1000",
+    "strategies.cache-sizing.settings.rest-seconds=0",
+    "strategies.cache-sizing.settings.calm-seconds=1",
+    "control.tick=20ms",
+    "cache.max-capacity=20MB",
+    "cache.min-capacity=100KB",
+    "cache.capacity=1MB",
+    "cache.hit-ratio-target=0.0",
+];
+
+#[test]
+fn memory_moves_to_the_tier_that_serves_more_with_it() {
+    // Values of 4,000 letters of which all are alike: the warm tier holds six times as many in the same memory.
+    let running = Tiered::start_with(SIZING.into_iter().chain(["tiers.warm.capacity=1MB"]));
+    let mut ledger = running.served.host().subscribe();
+    let mut client = running.connect();
+    let large = |number: usize| format!("{number}-{}", "v".repeat(4_000));
+    for number in 0..2_000 {
+        set(&mut client, &format!("key:{number}"), &large(number));
+    }
+    let (mut decisions, mut at) = (Vec::new(), 1_usize);
+    eventually("memory moves", || {
+        for _ in 0..500 {
+            // Some keys are asked for often, most now and then.
+            at = (at * 48_271) % 2_147_483_647;
+            let number = (at % 1_000) * ((at / 1_000) % 1_000) / 500 % 2_000;
+            let key = format!("key:{number}");
+            if client.ask(&format!("GET {key}")) == "(nil)" {
+                set(&mut client, &key, &large(number));
+            }
+        }
+        sized(&mut ledger, &mut decisions);
+        decisions.iter().any(|(dial, _, to)| dial == "warm-capacity" && *to >= 1_125_000.0)
+    });
+    let (_, from, to) = decisions.iter().find(|(dial, ..)| dial == "cache-capacity").unwrap();
+    assert!(to < from, "what the warm tier gets the cache gives: {decisions:?}");
+    drop(client);
+    running.end();
+}
+
+#[test]
+fn a_shortage_of_memory_shrinks_cache_and_warm_tier() {
+    // Of every machine more than a hundredth is in use.
+    let short = ["tiers.warm.capacity=1MB", "memory.keep-free=0.99"];
+    let running = Tiered::start_with(SIZING.into_iter().chain(short));
+    let mut client = running.connect();
+    for number in 0..3_000 {
+        set(&mut client, &format!("key:{number}"), &value(number));
+    }
+    // It may have begun before anybody could follow the ledger.
+    eventually("both shrink", || {
+        let warm = running.served.host().keyspace().tiers().unwrap().stats().tiers[0].1.capacity;
+        running.served.host().stats().capacity <= 750_000 && warm <= 750_000
+    });
+    eventually("it holds less", || running.served.host().stats().used < 1_000_000);
+    drop(client);
     running.end();
 }

@@ -277,6 +277,51 @@ pub mod cache_control {
     pub fn propose_ttl(seconds: u64) -> Answer {
         with(|now| now.propose_number("cache-ttl", crate::count(seconds), seconds.to_string()))
     }
+
+    /// Dial `refresh-ahead`.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn propose_refresh_ahead(share: f64) -> Answer {
+        with(|now| now.propose_number("refresh-ahead", share, share.to_string()))
+    }
+}
+
+/// `optimizer:plugin/tier-control`.
+pub mod tier_control {
+    use super::{Answer, with};
+
+    /// Dial `warm-capacity`.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn propose_warm_capacity(bytes: u64) -> Answer {
+        with(|now| now.propose_number("warm-capacity", crate::count(bytes), bytes.to_string()))
+    }
+
+    /// Dial `warm-compression`.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn propose_warm_compression(name: &str) -> Answer {
+        with(|now| now.propose_name("warm-compression", name.to_owned()))
+    }
+
+    /// Dial `disk-capacity`.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn propose_disk_capacity(bytes: u64) -> Answer {
+        with(|now| now.propose_number("disk-capacity", crate::count(bytes), bytes.to_string()))
+    }
+
+    /// Dial `tiers-ttl`.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn propose_ttl(seconds: u64) -> Answer {
+        with(|now| now.propose_number("tiers-ttl", crate::count(seconds), seconds.to_string()))
+    }
 }
 
 /// `optimizer:plugin/executor-control`.

@@ -171,6 +171,38 @@ fn a_shadow_stays_where_the_capacity_was_until_that_is_judged() {
     assert_eq!((undone.to.clone(), undone.until.is_some()), (Value::Count(1_000), true));
 }
 
+/// The verdict on a capacity of 1,000 that was halved, and how many orders there were: 200 of 1,000 hits were lost by it. Gauges
+/// when it was decided, and when it is judged.
+fn halved(decided: &[(&'static str, f64)], judged: &[(&'static str, f64)]) -> (Found, usize) {
+    let mut judge = Judge::new(Plan { window_ticks: 1, ..Plan::default() });
+    let (from, to) = (Value::Count(1_000), Value::Count(500));
+    let change =
+        Change { decision: 7, dial: Some(DIAL), judged: Judged::Capacity, from, to, authors: [0].into() };
+    let with = |snapshot: Arc<Snapshot>, gauges: &[(&'static str, f64)]| {
+        let mut snapshot = Snapshot::clone(&snapshot);
+        snapshot.gauges.extend(gauges.iter().copied());
+        Arc::new(snapshot)
+    };
+    judge.watch(change, &with(snapshot(1, "arc", (0, 0), &[("arc", 1.0, 0, 0)]), decided));
+    let now = with(snapshot(2, "arc", (600, 400), &[("arc", 1.0, 1_000, 200)]), judged);
+    let orders = judge.tick(&now, &|_| Some(Value::Count(500)));
+    let Some(Order::Effect(effect)) = orders.first() else { panic!("{orders:?}") };
+    (effect.verdict, orders.len())
+}
+
+#[test]
+fn what_is_given_up_for_memory_that_is_short_or_above_the_target_stands() {
+    assert_eq!(halved(&[], &[]), (Found::Worse, 2), "it is undone");
+    assert_eq!(halved(&[("memory-room", 0.0)], &[("memory-room", 9e9)]), (Found::NotTested, 1));
+    assert_eq!(
+        halved(&[("memory-room", 1.0)], &[("memory-room", 0.0)]),
+        (Found::Worse, 2),
+        "it was not short"
+    );
+    assert_eq!(halved(&[], &[("target-hit-ratio", 0.55)]), (Found::NotTested, 1));
+    assert_eq!(halved(&[], &[("target-hit-ratio", 0.7)]), (Found::Worse, 2), "the target is missed");
+}
+
 #[test]
 fn what_nothing_measures_is_not_judged() {
     let mut judge = watching(1);

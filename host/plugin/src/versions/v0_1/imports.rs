@@ -38,6 +38,7 @@ pub(super) fn link(linker: &mut Linker<StoreData>, grants: &BTreeSet<Grant>) -> 
             Grant::Dials => contract::dials::add_to_linker::<StoreData, Own>(linker, |s| s)?,
             Grant::Run => run::link(linker)?,
             Grant::CacheControl => contract::cache_control::add_to_linker::<StoreData, Own>(linker, |s| s)?,
+            Grant::TierControl => contract::tier_control::add_to_linker::<StoreData, Own>(linker, |s| s)?,
             Grant::ExecutorControl => {
                 contract::executor_control::add_to_linker::<StoreData, Own>(linker, |s| s)?
             }

@@ -1,4 +1,4 @@
-//! The interfaces that take proposals: for the cache, the pools, prefetching, and what the shadows follow.
+//! The interfaces that take proposals: for the cache, the tiers, the pools, prefetching, and what the shadows follow.
 //!
 //! Each typed call is a value for a dial by name; what it is answered comes from the proposal context.
 
@@ -7,10 +7,10 @@ use host_contract::{Acceptance, Dial, PrefetchRule, Refusal, Value, dial};
 use crate::names;
 use crate::store_data::StoreData;
 use crate::versions::v0_1::bindings::optimizer::plugin::{
-    cache_control, executor_control, prefetch_control, shadow_control, types,
+    cache_control, executor_control, prefetch_control, shadow_control, tier_control, types,
 };
 
-/// Bytes kept of a policy's name that a guest proposes: it goes on the ledger.
+/// Bytes kept of a name that a guest proposes: it goes on the ledger.
 const MAX_NAME: usize = 64;
 
 type Answer = wasmtime::Result<Result<types::Acceptance, types::ControlError>>;
@@ -58,6 +58,29 @@ impl cache_control::Host for StoreData {
 
     fn propose_ttl(&mut self, seconds: u64) -> Answer {
         self.propose(dial::CACHE_TTL, Value::Count(seconds))
+    }
+
+    fn propose_refresh_ahead(&mut self, share: f64) -> Answer {
+        self.propose(dial::REFRESH_AHEAD, Value::Ratio(share))
+    }
+}
+
+impl tier_control::Host for StoreData {
+    fn propose_warm_capacity(&mut self, bytes: u64) -> Answer {
+        self.propose(dial::WARM_CAPACITY, Value::Count(bytes))
+    }
+
+    fn propose_warm_compression(&mut self, name: String) -> Answer {
+        self.charge_bytes(name.len())?;
+        self.propose(dial::WARM_COMPRESSION, Value::Name(names::sanitize(&name, MAX_NAME)))
+    }
+
+    fn propose_disk_capacity(&mut self, bytes: u64) -> Answer {
+        self.propose(dial::DISK_CAPACITY, Value::Count(bytes))
+    }
+
+    fn propose_ttl(&mut self, seconds: u64) -> Answer {
+        self.propose(dial::TIERS_TTL, Value::Count(seconds))
     }
 }
 

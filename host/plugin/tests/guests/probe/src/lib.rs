@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use strategy_sdk::prefetch::{AssociationRule, Rule, SequentialRule};
 use strategy_sdk::{
     Description, Strategy, TickError, TickInfo, accesses, cache, dial, dials, executor, log, metrics,
-    prefetch, run, shadows, state,
+    prefetch, run, shadows, state, tiers,
 };
 
 strategy_sdk::settings! {
@@ -135,6 +135,11 @@ fn act(what: &str, ticks: u64, info: TickInfo) -> Result<(), TickError> {
             log::info(format!("{:?}", prefetch::propose_rule(2, &rule)));
             log::info(format!("{:?}", prefetch::propose_withdrawal(9)));
             log::info(format!("{:?}", shadows::follow(&["x".repeat(1000)])));
+            log::info(format!("{:?}", tiers::propose_warm_capacity(u64::MAX)));
+            log::info(format!("{:?}", tiers::propose_warm_compression(&"x".repeat(1000))));
+            log::info(format!("{:?}", tiers::propose_disk_capacity(0)));
+            log::info(format!("{:?}", tiers::propose_ttl(0)));
+            log::info(format!("{:?}", cache::propose_refresh_ahead(-1.0)));
             dials::explain("no-such-dial", "x".repeat(10_000));
         }
         "flood" => {
