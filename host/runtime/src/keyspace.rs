@@ -32,6 +32,14 @@ impl<'a> Present<'a> {
     }
 }
 
+/// A key whose memory is being fetched: see [`Keyspace::prefetch`].
+#[derive(Debug, Clone, Copy)]
+pub struct Prefetched(u64);
+
+/// Of an entry that will be read, so many bytes are fetched ahead: those of a small value. Of a longer one the processor fetches
+/// the rest itself, as it is copied.
+const FIRST_BYTES: usize = 192;
+
 /// The keys of a host and their values. A clone is the same one.
 #[derive(Clone)]
 pub struct Keyspace {
@@ -100,11 +108,22 @@ impl Keyspace {
         found
     }
 
-    /// Begins to fetch the memory that a lookup of `key` will read, and waits for nothing.
+    /// Begins to fetch the memory that a lookup of `key` will read first, and waits for nothing.
     #[inline]
-    pub fn prefetch(&self, key: &[u8]) {
+    pub fn prefetch(&self, key: &[u8]) -> Prefetched {
         let cache = &self.live.plane.cache;
-        cache.prefetch(cache.id(&ByteKey(key)));
+        let id = cache.id(&ByteKey(key));
+        cache.prefetch(id);
+        Prefetched(id)
+    }
+
+    /// Begins to fetch the entry itself, to be read or else to be replaced. To be called some hundred instructions after the first
+    /// step, which this one waits for otherwise: several keys at a time, each step for all of them.
+    #[inline]
+    pub fn prefetch_entry(&self, key: Prefetched, replaces: bool) {
+        // Of one that is replaced, the key is compared.
+        let bytes = if replaces { FIRST_BYTES / 3 } else { FIRST_BYTES };
+        self.live.plane.cache.prefetch_entry(key.0, replaces, |entry| entry.prefetch(bytes));
     }
 
     /// As [`get_with`](Self::get_with), and counts as nothing. It tells when the entry's time is over, too.

@@ -246,6 +246,22 @@ impl<K, V> Store<K, V> {
         self.table.find(hash, is_it).map(|(_, stored)| (stored.slot(), &stored.entry))
     }
 
+    /// The entry that a lookup of this hash will probably find.
+    #[inline]
+    pub(super) fn probable(&self, hash: u64) -> Option<(Slot, &Entry<K, V>)> {
+        let hash = short(hash);
+        let found = self.table.find(hash, |stored| stored.hash == hash);
+        found.map(|(_, stored)| (stored.slot(), &stored.entry))
+    }
+
+    /// Begins to fetch where a slot's entry is noted, which a change of the entry reads.
+    #[inline]
+    pub(super) fn fetch_place(&self, slot: Slot) {
+        if let Some(place) = self.places.get(at(slot.0)) {
+            prefetch(place);
+        }
+    }
+
     /// Stores an entry whose key is not there. The entry comes back once all slots are taken, some 2^31. There will
     /// be no more than `most` entries, as far as is known.
     #[inline]

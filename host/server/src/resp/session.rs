@@ -18,7 +18,7 @@ use super::reply::{Reply, Version};
 use super::request::{Limits, Parsed, Parser, Place, ProtocolError};
 use super::watches::Mark;
 use crate::server::Shared;
-use host_runtime::Settling;
+use host_runtime::{Prefetched, Settling};
 
 /// Bytes of replies after which no further request is answered before they are sent.
 const ENOUGH: usize = 256 << 10;
@@ -96,6 +96,8 @@ struct Ahead {
     words: Vec<Place>,
     /// Of each, the number of words up to its end, and the byte behind it.
     requests: Vec<(usize, usize)>,
+    /// The keys that they name, and whether a value is written there.
+    keys: Vec<(Prefetched, bool)>,
 }
 
 /// Why no further request was read.
@@ -196,11 +198,24 @@ impl Session {
         }
     }
 
-    /// Reads some requests ahead, from `done` on, and begins to fetch the memory of the keys that they name: by the time that the
-    /// first is answered, that of the others is on its way. None where there may be more.
+    /// Reads some requests ahead, from `done` on, and begins to fetch the memory of the keys that they name, in two steps: where
+    /// the entries are noted, and then the entries. So the memory works for all of them at once, and by the time that one is
+    /// answered, what it needs is there. None where there may be more.
     fn read(&mut self, shared: &Shared, bytes: &[u8], done: usize) -> Option<Read> {
+        let stopped = self.parse(shared, bytes, done);
+        // With one alone there is nothing to do in between.
+        if self.read.keys.len() > 1 {
+            for &(key, replaces) in &self.read.keys {
+                shared.keys.prefetch_entry(key, replaces);
+            }
+        }
+        stopped
+    }
+
+    fn parse(&mut self, shared: &Shared, bytes: &[u8], done: usize) -> Option<Read> {
         self.read.words.clear();
         self.read.requests.clear();
+        self.read.keys.clear();
         let mut at = done;
         while self.read.requests.len() < AHEAD {
             // A request that gives the password changes what the next one may take.
@@ -209,7 +224,8 @@ impl Session {
                 Ok(Parsed::Whole(length)) => {
                     let places = self.parser.places();
                     if let Some(key) = places.get(1).and_then(|key| bytes.get(at + key.start..at + key.end)) {
-                        shared.keys.prefetch(key);
+                        // Two words only name what is to be read.
+                        self.read.keys.push((shared.keys.prefetch(key), places.len() > 2));
                     }
                     self.read.words.extend(places.iter().map(|place| at + place.start..at + place.end));
                     at += length;
