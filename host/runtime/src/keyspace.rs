@@ -89,7 +89,6 @@ impl Keyspace {
         let plane = &self.live.plane;
         let key = ByteKey(key);
         let id = plane.cache.id(&key);
-        let position = plane.metrics.accesses.arrived(key.number());
         let found = plane.cache.get_entry_with_by_id(id, &key, |entry, ()| {
             entry.used_at(self.seconds());
             let value = entry.value();
@@ -101,7 +100,11 @@ impl Keyspace {
             None => (1, None),
         };
         // The log has 32 bits for it: 4 GiB and more count as the largest.
-        plane.metrics.accesses.served(position, u32::try_from(weight).unwrap_or(u32::MAX), found.is_some());
+        plane.metrics.accesses.passed(
+            key.number(),
+            u32::try_from(weight).unwrap_or(u32::MAX),
+            found.is_some(),
+        );
         if found.is_some() {
             plane.weighed(|| id, weight, true, || plane.prefixes.groups(key.0));
         }
@@ -179,10 +182,11 @@ impl Keyspace {
     #[inline]
     pub fn insert<'v>(&self, key: &[u8], value: impl Into<Given<'v>>, life: Life) -> Outcome {
         let (plane, value) = (&self.live.plane, value.into());
-        let (id, weight) = (plane.cache.id(&ByteKey(key)), plane.weight_of_bytes(key, value.weight()));
+        let (id, weight) = (plane.cache.id(&ByteKey(key)), value.weight());
         plane.before_evicting();
         let outcome = plane.cache.insert_until_by_id(id, self.entry(key, value), (), life);
         if outcome == Outcome::Inserted {
+            let weight = plane.weight_of_bytes(key, weight);
             plane.weighed(|| id, weight, false, || plane.prefixes.groups(key));
         }
         outcome

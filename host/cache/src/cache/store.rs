@@ -215,7 +215,7 @@ impl<K, V> Store<K, V> {
 
     /// The weight of an entry that is, or was, in this slot.
     #[inline]
-    fn weigh(&self, slot: Slot, entry: &Entry<K, V>) -> u64 {
+    pub(super) fn weigh(&self, slot: Slot, entry: &Entry<K, V>) -> u64 {
         match &self.weights {
             Weighing::Alike => 1,
             Weighing::Kept(weights) => weights.get(slot.0),
@@ -327,11 +327,16 @@ impl<K, V> Store<K, V> {
         }
     }
 
-    /// Puts a new key, value and weight into an occupied slot; the key is equal to the old one.
-    pub(super) fn replace(&mut self, slot: Slot, entry: Entry<K, V>, weight: u64) -> Option<Entry<K, V>> {
+    /// Puts a new key and value into an occupied slot, whose weight goes from one to another; the key is equal to the old one.
+    pub(super) fn replace(
+        &mut self,
+        slot: Slot,
+        entry: Entry<K, V>,
+        (before, weight): (u64, u64),
+    ) -> Option<Entry<K, V>> {
         let place = self.place(slot)?;
         let old = std::mem::replace(&mut self.table.get_mut(place)?.entry, entry);
-        self.weight = self.weight - self.weigh(slot, &old) + weight;
+        self.weight = self.weight - before + weight;
         if let Weighing::Kept(weights) = &mut self.weights {
             weights.set(slot.0, weight);
         }
