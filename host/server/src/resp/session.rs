@@ -10,12 +10,14 @@ use std::time::Instant;
 use smallvec::SmallVec;
 
 use super::client::Client;
+use super::command::Command;
 use super::context::Context;
 use super::dispatch;
 use super::fetch::{Fetch, Fetching};
 use super::pub_sub::To;
 use super::reply::{Reply, Version};
 use super::request::{Limits, Parsed, Parser, Place, ProtocolError};
+use super::statistics::Run;
 use super::watches::Mark;
 use crate::server::Shared;
 use host_runtime::{Prefetched, Settling};
@@ -25,6 +27,9 @@ const ENOUGH: usize = 256 << 10;
 
 /// Changes that wait for tiers after which no further request is answered.
 const SETTLING: usize = 1_024;
+
+/// Words of a request up to which their places lie on the stack.
+const FEW: usize = 8;
 
 /// Requests that are read ahead.
 const AHEAD: usize = 16;
@@ -85,6 +90,12 @@ pub(crate) struct Session {
     fetched: bool,
     /// The lookups of the request that is answered count already.
     pub(super) counted: bool,
+    /// Calls that are not counted yet.
+    pub(super) run: Run,
+    /// Whether another request was read already.
+    pub(super) has_more: bool,
+    /// The command that was called last.
+    pub(super) last: Option<&'static Command>,
     /// Requests answered since [`take_answered`](Self::take_answered).
     answered: u64,
 }
@@ -142,6 +153,9 @@ impl Session {
             fetching: None,
             fetched: false,
             counted: false,
+            run: Run::default(),
+            has_more: false,
+            last: None,
             answered: 0,
         }
     }
@@ -149,6 +163,18 @@ impl Session {
     /// Answers the whole requests that `bytes` begins with, and says how many bytes they took and why it stopped. `begun` is when
     /// the bytes came; it is put on to when the last request was answered.
     pub(crate) fn answer(
+        &mut self,
+        shared: &Shared,
+        bytes: &[u8],
+        out: &mut Vec<u8>,
+        begun: &mut Instant,
+    ) -> (usize, Stopped) {
+        let answered = self.answer_whole(shared, bytes, out, begun);
+        self.run.settle(&shared.statistics, begun);
+        answered
+    }
+
+    fn answer_whole(
         &mut self,
         shared: &Shared,
         bytes: &[u8],
@@ -163,14 +189,24 @@ impl Session {
             for at in 0..self.read.requests.len() {
                 let Some(&(to, end)) = self.read.requests.get(at) else { break };
                 let places = self.read.words.get(from..to).unwrap_or_default();
-                let words: SmallVec<[&[u8]; 8]> =
-                    places.iter().map(|place| bytes.get(place.clone()).unwrap_or_default()).collect();
-                if self.fetch(shared, &words) {
+                let (mut few, mut many) = ([&[][..]; FEW], Vec::new());
+                let words = match few.get_mut(..places.len()) {
+                    Some(words) => words,
+                    None => {
+                        many.resize(places.len(), &[][..]);
+                        &mut *many
+                    }
+                };
+                for (word, place) in words.iter_mut().zip(places) {
+                    *word = bytes.get(place.clone()).unwrap_or_default();
+                }
+                if self.fetch(shared, words) {
                     return (done, Stopped::Fetch);
                 }
                 from = to;
                 done = end;
-                let closed = self.request(shared, &words, out, &mut passing, begun);
+                self.has_more = at + 1 < self.read.requests.len();
+                let closed = self.request(shared, words, out, &mut passing, begun);
                 if let Some(stopped) = self.stops(closed, out) {
                     return (if stopped == Stopped::Closing { bytes.len() } else { done }, stopped);
                 }
@@ -179,6 +215,7 @@ impl Session {
                 None => {}
                 Some(Read::Part(missing)) => return (done, Stopped::Part(missing)),
                 Some(Read::Words(length, words)) => {
+                    self.has_more = false;
                     let words: SmallVec<[&[u8]; 8]> = words.iter().map(Vec::as_slice).collect();
                     if self.fetch(shared, &words) {
                         return (done, Stopped::Fetch);
