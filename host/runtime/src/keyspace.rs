@@ -36,8 +36,8 @@ impl<'a> Present<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Prefetched(u64);
 
-/// Of an entry that will be read, so many bytes are fetched ahead: those of a small value. Of a longer one the processor fetches
-/// the rest itself, as it is copied.
+/// Of an entry so many bytes are fetched ahead: those of a small value. Of a longer one the processor fetches the rest itself, as
+/// it is copied. One that is replaced is fetched as well, since the allocator hands out its memory to the next one.
 const FIRST_BYTES: usize = 192;
 
 /// The keys of a host and their values. A clone is the same one.
@@ -113,6 +113,7 @@ impl Keyspace {
 
     /// Begins to fetch the memory that a lookup of `key` will read first, and waits for nothing.
     #[inline]
+    #[must_use]
     pub fn prefetch(&self, key: &[u8]) -> Prefetched {
         let cache = &self.live.plane.cache;
         let id = cache.id(&ByteKey(key));
@@ -124,9 +125,7 @@ impl Keyspace {
     /// step, which this one waits for otherwise: several keys at a time, each step for all of them.
     #[inline]
     pub fn prefetch_entry(&self, key: Prefetched, replaces: bool) {
-        // Of one that is replaced, the key is compared.
-        let bytes = if replaces { FIRST_BYTES / 3 } else { FIRST_BYTES };
-        self.live.plane.cache.prefetch_entry(key.0, replaces, |entry| entry.prefetch(bytes));
+        self.live.plane.cache.prefetch_entry(key.0, replaces, |entry| entry.prefetch(FIRST_BYTES));
     }
 
     /// As [`get_with`](Self::get_with), and counts as nothing. It tells when the entry's time is over, too.

@@ -149,7 +149,7 @@ impl<K: Eq, V> Shard<K, V> {
     }
 
     /// As [`prefetch`](Self::prefetch), for what lies behind it: `fetch` sees the key that a lookup will probably find. Where the
-    /// entry is to be replaced, what a change reads of it besides is fetched too.
+    /// entry is to be replaced, what a change reads of it besides is fetched too, unless somebody changes the shard.
     #[inline]
     pub(super) fn prefetch_entry(&self, hash: u64, replaces: bool, fetch: impl FnOnce(&K)) {
         let mut reading = self.lock.read();
@@ -158,6 +158,9 @@ impl<K: Eq, V> Shard<K, V> {
         fetch(&entry.key);
         if replaces {
             store.fetch_place(slot);
+            if let Some((order, _)) = reading.try_order() {
+                order.policy.prepare_hit(slot);
+            }
         }
     }
 
