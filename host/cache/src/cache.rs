@@ -200,6 +200,26 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
         self.shard(id).prefetch(id);
     }
 
+    /// The second step of [`prefetch`](Self::prefetch), for keys that hold a pointer: `fetch` sees the key that a lookup of this
+    /// [id](Self::id) will probably find, and begins to fetch what lies behind it. To be called when the first step is done, which
+    /// this one waits for otherwise. Where it `replaces` the entry, what an insert reads of it besides is fetched as well.
+    ///
+    /// `fetch` runs inside the lock of a stripe, as what is handed to [`get_with`](Self::get_with).
+    ///
+    /// ```
+    /// let cache = host_cache::Cache::builder(100).build();
+    /// cache.insert("key".to_owned(), 1);
+    /// let id = cache.id("key");
+    /// cache.prefetch(id);
+    /// let mut seen = false;
+    /// cache.prefetch_entry(id, false, |key| seen = key == "key");
+    /// assert!(seen);
+    /// ```
+    #[inline]
+    pub fn prefetch_entry(&self, id: u64, replaces: bool, fetch: impl FnOnce(&K)) {
+        self.shard(id).prefetch_entry(id, replaces, fetch);
+    }
+
     #[inline]
     fn insert_living(&self, key: K, value: V, ttl: Option<Duration>) -> Outcome {
         self.store(self.incoming(self.id(&key), key, value, ttl))

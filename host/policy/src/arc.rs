@@ -174,6 +174,11 @@ impl<G: GhostStore> Adaptive<G> {
 
 impl<G: GhostStore> Policy for Adaptive<G> {
     #[inline]
+    fn prepare_hit(&self, slot: Slot) {
+        self.prefetch_entry(slot);
+    }
+
+    #[inline]
     fn on_hit(&mut self, slot: Slot) {
         // Case I.
         let Some(&uses) = self.uses.get(slot.0) else { return };

@@ -269,6 +269,10 @@ impl Policy for Box<dyn Policy> {
         (**self).prepare_miss(id);
     }
 
+    fn prepare_hit(&self, slot: Slot) {
+        (**self).prepare_hit(slot);
+    }
+
     fn on_miss(&mut self, id: u64, weight: u64) {
         (**self).on_miss(id, weight);
     }

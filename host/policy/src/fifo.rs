@@ -48,6 +48,11 @@ impl Default for Fifo {
 
 impl Policy for Fifo {
     #[inline]
+    fn prepare_hit(&self, slot: Slot) {
+        self.prefetch_entry(slot);
+    }
+
+    #[inline]
     fn on_hit(&mut self, slot: Slot) {
         if let Some(bits) = self.access.held(slot) {
             *bits = bits.used();

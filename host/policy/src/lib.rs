@@ -132,6 +132,9 @@ pub trait Policy: Send {
         }
     }
 
+    /// Prefetches what the policy keeps of the entry, which [`on_hit`](Policy::on_hit) will need. A hint, that changes nothing.
+    fn prepare_hit(&self, _slot: Slot) {}
+
     /// Prefetches what the calls from [`on_miss`](Policy::on_miss) with this `id` to [`on_insert`](Policy::on_insert) will
     /// need. A hint, that changes nothing.
     fn prepare_miss(&self, _id: u64) {}

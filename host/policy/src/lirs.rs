@@ -261,6 +261,11 @@ impl<G: GhostStore> Lirs<G> {
 
 impl<G: GhostStore> Policy for Lirs<G> {
     #[inline]
+    fn prepare_hit(&self, slot: Slot) {
+        self.prefetch_entry(slot);
+    }
+
+    #[inline]
     fn on_hit(&mut self, slot: Slot) {
         let bits = self.access.get(slot);
         match bits.flags() {

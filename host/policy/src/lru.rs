@@ -56,6 +56,11 @@ impl Default for Lru {
 
 impl Policy for Lru {
     #[inline]
+    fn prepare_hit(&self, slot: Slot) {
+        self.prefetch_entry(slot);
+    }
+
+    #[inline]
     fn on_hit(&mut self, slot: Slot) {
         if self.holds(slot) {
             let uses = self.uses.data_mut(slot.0);

@@ -84,6 +84,11 @@ impl Default for Sieve {
 
 impl Policy for Sieve {
     #[inline]
+    fn prepare_hit(&self, slot: Slot) {
+        self.prefetch_entry(slot);
+    }
+
+    #[inline]
     fn on_hit(&mut self, slot: Slot) {
         if let Some(bits) = self.access.held(slot) {
             *bits = bits.used().with_flags(VISITED);

@@ -195,6 +195,11 @@ impl<N: Newcomer> Linked<'_, N> {
 
 impl<V: Variant, G: GhostStore> Policy for ThreeQueues<V, G> {
     #[inline]
+    fn prepare_hit(&self, slot: Slot) {
+        self.prefetch_entry(slot);
+    }
+
+    #[inline]
     fn on_hit(&mut self, slot: Slot) {
         let Some(bits) = self.access.held(slot) else { return };
         let flags = bits.flags();

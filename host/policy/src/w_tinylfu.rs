@@ -279,6 +279,11 @@ impl WTinyLfu {
 
 impl Policy for WTinyLfu {
     #[inline]
+    fn prepare_hit(&self, slot: Slot) {
+        self.prefetch_entry(slot);
+    }
+
+    #[inline]
     fn on_hit(&mut self, slot: Slot) {
         let Some(entry) = self.held(slot) else { return };
         self.count(entry.hash(), true);

@@ -2,7 +2,7 @@
 //!
 //! It wakes often to feed the shadows, and ticks when the interval has passed, when enough requests have, or when it is
 //! told to. However fast the requests come, a tick that they cause is held only when [`REST`] times the last one's
-//! duration has passed, so that requests alone do not drive up what tuning costs.
+//! duration has passed, and [`LEAST_REST`], so that requests alone do not drive up what tuning costs.
 //!
 //! The first [`EARLY_TICKS`] ticks come sooner, after [`EARLY_REQUESTS`] requests: a run that starts from poor settings pays for
 //! them until something is measured, and a short one pays all along.
@@ -28,6 +28,9 @@ const FEED: Duration = Duration::from_millis(10);
 
 /// A tick of a millisecond is followed by at least this many milliseconds without one.
 const REST: u32 = 30;
+
+/// The least time between two ticks that requests cause: in less, strategies would learn nothing more.
+const LEAST_REST: Duration = Duration::from_millis(30);
 
 /// The first ticks, how many requests they are apart, and how long at least. The judge is told of them: they see a cold cache.
 pub(crate) const EARLY_TICKS: u64 = 12;
@@ -169,7 +172,7 @@ impl Ticking {
                 if early > 0 {
                     rest = EARLY_REST;
                 } else {
-                    rest = (last_tick.elapsed() * REST).min(self.with.interval);
+                    rest = (last_tick.elapsed() * REST).max(LEAST_REST).min(self.with.interval);
                     after = every;
                 }
                 self.with.live.plane.trigger.wake_at(count.saturating_add(after));

@@ -84,6 +84,12 @@ impl Entry {
         Note(self.0.note()).idle(seconds)
     }
 
+    /// Begins to fetch its first bytes, so many, and waits for nothing.
+    #[inline]
+    pub(crate) fn prefetch(&self, bytes: usize) {
+        self.0.prefetch(bytes);
+    }
+
     /// The key, if it is a number.
     #[inline]
     fn numbered(&self) -> Option<u64> {

@@ -88,9 +88,13 @@ impl Hash for ByteKey<'_> {
 /// because which keys a shadow samples and what a strategy has learnt depend on it.
 fn hash(bytes: &[u8]) -> u64 {
     let mut state = mix(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-    for chunk in bytes.chunks(8) {
+    let (words, rest) = bytes.as_chunks();
+    for word in words {
+        state = mix(state ^ u64::from_le_bytes(*word));
+    }
+    if !rest.is_empty() {
         let mut word = [0; 8];
-        for (to, from) in word.iter_mut().zip(chunk) {
+        for (to, from) in word.iter_mut().zip(rest) {
             *to = *from;
         }
         state = mix(state ^ u64::from_le_bytes(word));

@@ -32,6 +32,14 @@ impl<'a> Present<'a> {
     }
 }
 
+/// A key whose memory is being fetched: see [`Keyspace::prefetch`].
+#[derive(Debug, Clone, Copy)]
+pub struct Prefetched(u64);
+
+/// Of an entry so many bytes are fetched ahead: those of a small value. Of a longer one the processor fetches the rest itself, as
+/// it is copied. One that is replaced is fetched as well, since the allocator hands out its memory to the next one.
+const FIRST_BYTES: usize = 192;
+
 /// The keys of a host and their values. A clone is the same one.
 #[derive(Clone)]
 pub struct Keyspace {
@@ -81,7 +89,6 @@ impl Keyspace {
         let plane = &self.live.plane;
         let key = ByteKey(key);
         let id = plane.cache.id(&key);
-        let position = plane.metrics.accesses.arrived(key.number());
         let found = plane.cache.get_entry_with_by_id(id, &key, |entry, ()| {
             entry.used_at(self.seconds());
             let value = entry.value();
@@ -93,18 +100,32 @@ impl Keyspace {
             None => (1, None),
         };
         // The log has 32 bits for it: 4 GiB and more count as the largest.
-        plane.metrics.accesses.served(position, u32::try_from(weight).unwrap_or(u32::MAX), found.is_some());
+        plane.metrics.accesses.passed(
+            key.number(),
+            u32::try_from(weight).unwrap_or(u32::MAX),
+            found.is_some(),
+        );
         if found.is_some() {
             plane.weighed(|| id, weight, true, || plane.prefixes.groups(key.0));
         }
         found
     }
 
-    /// Begins to fetch the memory that a lookup of `key` will read, and waits for nothing.
+    /// Begins to fetch the memory that a lookup of `key` will read first, and waits for nothing.
     #[inline]
-    pub fn prefetch(&self, key: &[u8]) {
+    #[must_use]
+    pub fn prefetch(&self, key: &[u8]) -> Prefetched {
         let cache = &self.live.plane.cache;
-        cache.prefetch(cache.id(&ByteKey(key)));
+        let id = cache.id(&ByteKey(key));
+        cache.prefetch(id);
+        Prefetched(id)
+    }
+
+    /// Begins to fetch the entry itself, to be read or else to be replaced. To be called some hundred instructions after the first
+    /// step, which this one waits for otherwise: several keys at a time, each step for all of them.
+    #[inline]
+    pub fn prefetch_entry(&self, key: Prefetched, replaces: bool) {
+        self.live.plane.cache.prefetch_entry(key.0, replaces, |entry| entry.prefetch(FIRST_BYTES));
     }
 
     /// As [`get_with`](Self::get_with), and counts as nothing. It tells when the entry's time is over, too.
@@ -160,10 +181,11 @@ impl Keyspace {
     #[inline]
     pub fn insert<'v>(&self, key: &[u8], value: impl Into<Given<'v>>, life: Life) -> Outcome {
         let (plane, value) = (&self.live.plane, value.into());
-        let (id, weight) = (plane.cache.id(&ByteKey(key)), plane.weight_of_bytes(key, value.weight()));
+        let (id, weight) = (plane.cache.id(&ByteKey(key)), value.weight());
         plane.before_evicting();
         let outcome = plane.cache.insert_until_by_id(id, self.entry(key, value), (), life);
         if outcome == Outcome::Inserted {
+            let weight = plane.weight_of_bytes(key, weight);
             plane.weighed(|| id, weight, false, || plane.prefixes.groups(key));
         }
         outcome

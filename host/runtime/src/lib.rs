@@ -61,7 +61,7 @@ pub use error::{HostError, RunError};
 pub use host::{Host, HostStats};
 pub use host_tier::BreakerState;
 pub use key::Key;
-pub use keyspace::{Keyspace, Present};
+pub use keyspace::{Keyspace, Prefetched, Present};
 pub use ledger::Subscription;
 pub use live_keys::reloadable;
 pub use options::{Options, Scope};

@@ -6,6 +6,9 @@
 //! comes earlier repeats the CPU figure of the one before, and the very first, when there is none yet,
 //! answers with the load average of the last minute over the cores, which is known at once.
 //!
+//! Limits, pressure and traffic of the network lie in more than a hundred files, which take most of the time of a sample. They are
+//! read as often, and samples in between repeat them too. What this process takes is read for every sample.
+//!
 //! What other processes use is what the machine uses less what this process used in the same time; so it
 //! is taken when the CPU time of the machine is. The process's own CPU time is exact at any time.
 
@@ -73,7 +76,7 @@ pub struct Sample {
 /// Where `/proc` and `/sys` are.
 const ROOT: &str = "/";
 
-/// Takes samples. One reading costs about a millisecond; it belongs on a tick, not on a request.
+/// Takes samples. One reading costs up to a millisecond; it belongs on a tick, not on a request.
 #[derive(Debug)]
 pub struct Sampler {
     system: Option<System>,
@@ -87,7 +90,11 @@ pub struct Sampler {
     totals_read: Instant,
     totals: Totals,
     run_queue: RunQueue,
+    traffic: Traffic,
     periods: Option<Periods>,
+    /// When traffic and periods were read.
+    around_read: Instant,
+    around: Option<Around>,
     /// The largest of the samples.
     sampled_peak_bytes: u64,
 }
@@ -104,8 +111,26 @@ struct Totals {
     own_cpu: Duration,
     disk_read: u64,
     disk_written: u64,
+}
+
+/// Counters of the network, which only grow.
+#[derive(Debug, Clone, Copy, Default)]
+struct Traffic {
     received: u64,
     sent: u64,
+}
+
+/// What is around this process, as of the last reading.
+#[derive(Debug, Clone, Copy)]
+struct Around {
+    cpu_cores: f64,
+    memory_limit_bytes: u64,
+    memory_used_bytes: u64,
+    pressure: Pressure,
+    cgroup_pressure: Pressure,
+    throttled: Option<f64>,
+    received_bytes_per_second: f64,
+    sent_bytes_per_second: f64,
 }
 
 impl Sampler {
@@ -128,20 +153,21 @@ impl Sampler {
             totals_read: now,
             totals: Totals::default(),
             run_queue: RunQueue::new(Path::new(ROOT)),
+            traffic: Traffic::default(),
             periods: Periods::read(Path::new(ROOT)),
+            around_read: now,
+            around: None,
             sampled_peak_bytes: 0,
         };
         sampler.refresh_process();
         sampler.totals = sampler.read_totals();
+        sampler.traffic = sampler.read_traffic();
         sampler
     }
 
-    /// Reads everything again.
+    /// Reads again what has to be.
     pub fn sample(&mut self) -> Sample {
         self.refresh_process();
-        if let Some(networks) = &mut self.networks {
-            networks.refresh(true);
-        }
         let (before, totals) = (self.totals, self.read_totals());
         let seconds = self.totals_read.elapsed().as_secs_f64();
         self.totals = totals;
@@ -149,37 +175,63 @@ impl Sampler {
 
         let process_memory_bytes = self.process().map_or(0, sysinfo::Process::memory);
         self.sampled_peak_bytes = self.sampled_peak_bytes.max(process_memory_bytes);
-        // Read anew each time: the limits of a control group can be changed while the process runs.
-        let root = Path::new(ROOT);
-        let limits = Limits::read(root);
-        let (memory_limit_bytes, memory_used_bytes) = self.memory(&limits);
-        let cpu_cores = cpu_limit_now(self.system.as_ref().map_or(0, |s| s.cpus().len()), &limits).1;
+        let around = self.around();
+        let cpu_cores = around.cpu_cores;
         let process_cpu_cores = cores_used(before.own_cpu, totals.own_cpu, seconds);
         let cpu_usage = self.cpu_usage();
-        let periods = Periods::read(root);
-        let throttled = periods.zip(self.periods).and_then(|(now, before)| now.share_since(before));
-        self.periods = periods;
         Sample {
             cpu_cores,
             cpu_usage,
             process_cpu_cores,
             process_cpu_usage: share(process_cpu_cores / cpu_cores),
             others_cpu_usage: self.others_cpu_usage,
-            run_queue_wait_share: self.run_queue.wait_share(root),
-            pressure: Pressure::of_machine(root),
-            cgroup_pressure: Pressure::of_cgroup(root),
-            throttled,
-            memory_limit_bytes,
-            memory_used_bytes,
+            run_queue_wait_share: self.run_queue.wait_share(Path::new(ROOT)),
+            pressure: around.pressure,
+            cgroup_pressure: around.cgroup_pressure,
+            throttled: around.throttled,
+            memory_limit_bytes: around.memory_limit_bytes,
+            memory_used_bytes: around.memory_used_bytes,
             process_memory_bytes,
             // The kernel's two figures are each a few pages off, so the peak could lie below a sample.
             process_memory_peak_bytes: peak_memory_bytes().unwrap_or(0).max(self.sampled_peak_bytes),
             process_cpu_seconds: totals.own_cpu.as_secs_f64(),
             disk_read_bytes_per_second: rate(before.disk_read, totals.disk_read, seconds),
             disk_write_bytes_per_second: rate(before.disk_written, totals.disk_written, seconds),
-            network_received_bytes_per_second: rate(before.received, totals.received, seconds),
-            network_sent_bytes_per_second: rate(before.sent, totals.sent, seconds),
+            network_received_bytes_per_second: around.received_bytes_per_second,
+            network_sent_bytes_per_second: around.sent_bytes_per_second,
         }
+    }
+
+    /// What is around this process, read again where the last reading is old enough.
+    fn around(&mut self) -> Around {
+        let since = self.around_read.elapsed();
+        if let Some(around) = self.around.filter(|_| since < MINIMUM_CPU_UPDATE_INTERVAL) {
+            return around;
+        }
+        if let Some(networks) = &mut self.networks {
+            networks.refresh(true);
+        }
+        // The limits of a control group can be changed while the process runs.
+        let root = Path::new(ROOT);
+        let limits = Limits::read(root);
+        let (memory_limit_bytes, memory_used_bytes) = self.memory(&limits);
+        let (periods, traffic) = (Periods::read(root), self.read_traffic());
+        let seconds = self.around_read.elapsed().as_secs_f64();
+        let around = Around {
+            cpu_cores: cpu_limit_now(self.system.as_ref().map_or(0, |s| s.cpus().len()), &limits).1,
+            memory_limit_bytes,
+            memory_used_bytes,
+            pressure: Pressure::of_machine(root),
+            cgroup_pressure: Pressure::of_cgroup(root),
+            throttled: periods.zip(self.periods).and_then(|(now, before)| now.share_since(before)),
+            received_bytes_per_second: rate(self.traffic.received, traffic.received, seconds),
+            sent_bytes_per_second: rate(self.traffic.sent, traffic.sent, seconds),
+        };
+        self.periods = periods;
+        self.traffic = traffic;
+        self.around_read = Instant::now();
+        self.around = Some(around);
+        around
     }
 
     fn cpu_usage(&mut self) -> f64 {
@@ -226,14 +278,19 @@ impl Sampler {
             totals.disk_read = disk.total_read_bytes;
             totals.disk_written = disk.total_written_bytes;
         }
+        totals
+    }
+
+    fn read_traffic(&self) -> Traffic {
+        let mut traffic = Traffic::default();
         for interface in self.networks.iter().flat_map(|networks| networks.values()) {
             let addresses = interface.ip_networks();
             if addresses.is_empty() || addresses.iter().any(|network| !network.addr.is_loopback()) {
-                totals.received = totals.received.saturating_add(interface.total_received());
-                totals.sent = totals.sent.saturating_add(interface.total_transmitted());
+                traffic.received = traffic.received.saturating_add(interface.total_received());
+                traffic.sent = traffic.sent.saturating_add(interface.total_transmitted());
             }
         }
-        totals
+        traffic
     }
 }
 
@@ -306,6 +363,17 @@ mod tests {
         sampler.cpu_usage = Some(0.625);
         sampler.cpu_read = Instant::now() + Duration::from_secs(60);
         assert_eq!(sampler.sample().cpu_usage, 0.625);
+    }
+
+    #[test]
+    fn a_sample_too_early_repeats_what_is_around_and_one_later_does_not() {
+        let mut sampler = Sampler::new();
+        let first = sampler.sample();
+        let known = sampler.around.as_mut().unwrap();
+        known.memory_limit_bytes = 7;
+        assert_eq!(sampler.sample().memory_limit_bytes, 7);
+        sampler.around_read = Instant::now().checked_sub(MINIMUM_CPU_UPDATE_INTERVAL).unwrap();
+        assert_eq!(sampler.sample().memory_limit_bytes, first.memory_limit_bytes);
     }
 
     #[test]

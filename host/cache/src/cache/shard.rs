@@ -148,6 +148,22 @@ impl<K: Eq, V> Shard<K, V> {
         self.address.fetch(short(hash));
     }
 
+    /// As [`prefetch`](Self::prefetch), for what lies behind it: `fetch` sees the key that a lookup will probably find. Where the
+    /// entry is to be replaced, what a change reads of it besides is fetched too, unless somebody changes the shard.
+    #[inline]
+    pub(super) fn prefetch_entry(&self, hash: u64, replaces: bool, fetch: impl FnOnce(&K)) {
+        let mut reading = self.lock.read();
+        let (store, _) = reading.parts();
+        let Some((slot, entry)) = store.probable(hash) else { return };
+        fetch(&entry.key);
+        if replaces {
+            store.fetch_place(slot);
+            if let Some((order, _)) = reading.try_order() {
+                order.policy.prepare_hit(slot);
+            }
+        }
+    }
+
     /// A counted lookup, that lets `read` see what it finds.
     #[inline]
     pub(super) fn get<Q: Equivalent<K> + ?Sized, R, F: FnOnce(&K, &V) -> R>(

@@ -215,7 +215,7 @@ impl<K, V> Store<K, V> {
 
     /// The weight of an entry that is, or was, in this slot.
     #[inline]
-    fn weigh(&self, slot: Slot, entry: &Entry<K, V>) -> u64 {
+    pub(super) fn weigh(&self, slot: Slot, entry: &Entry<K, V>) -> u64 {
         match &self.weights {
             Weighing::Alike => 1,
             Weighing::Kept(weights) => weights.get(slot.0),
@@ -244,6 +244,22 @@ impl<K, V> Store<K, V> {
         let hash = short(hash);
         let is_it = |stored: &Stored<K, V>| stored.hash == hash && key.equivalent(&stored.entry.key);
         self.table.find(hash, is_it).map(|(_, stored)| (stored.slot(), &stored.entry))
+    }
+
+    /// The entry that a lookup of this hash will probably find.
+    #[inline]
+    pub(super) fn probable(&self, hash: u64) -> Option<(Slot, &Entry<K, V>)> {
+        let hash = short(hash);
+        let found = self.table.find(hash, |stored| stored.hash == hash);
+        found.map(|(_, stored)| (stored.slot(), &stored.entry))
+    }
+
+    /// Begins to fetch where a slot's entry is noted, which a change of the entry reads.
+    #[inline]
+    pub(super) fn fetch_place(&self, slot: Slot) {
+        if let Some(place) = self.places.get(at(slot.0)) {
+            prefetch(place);
+        }
     }
 
     /// Stores an entry whose key is not there. The entry comes back once all slots are taken, some 2^31. There will
@@ -311,11 +327,16 @@ impl<K, V> Store<K, V> {
         }
     }
 
-    /// Puts a new key, value and weight into an occupied slot; the key is equal to the old one.
-    pub(super) fn replace(&mut self, slot: Slot, entry: Entry<K, V>, weight: u64) -> Option<Entry<K, V>> {
+    /// Puts a new key and value into an occupied slot, whose weight goes from one to another; the key is equal to the old one.
+    pub(super) fn replace(
+        &mut self,
+        slot: Slot,
+        entry: Entry<K, V>,
+        (before, weight): (u64, u64),
+    ) -> Option<Entry<K, V>> {
         let place = self.place(slot)?;
         let old = std::mem::replace(&mut self.table.get_mut(place)?.entry, entry);
-        self.weight = self.weight - self.weigh(slot, &old) + weight;
+        self.weight = self.weight - before + weight;
         if let Weighing::Kept(weights) = &mut self.weights {
             weights.set(slot.0, weight);
         }

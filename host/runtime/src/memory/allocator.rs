@@ -23,12 +23,13 @@ const MOST_OWN: i32 = 32_768;
 
 /// What an allocation of so many bytes takes: a word before it, and what it is rounded up by.
 pub(crate) fn taken(bytes: u64) -> u64 {
-    let (with_word, granule) = if bytes < u64::from(OWN_PAGES) {
-        (bytes.saturating_add(8), 16)
+    // Each multiple is of a constant, or it would take a division.
+    let taken = if bytes < u64::from(OWN_PAGES) {
+        bytes.saturating_add(8).checked_next_multiple_of(16)
     } else {
-        (bytes.saturating_add(16), PAGE)
+        bytes.saturating_add(16).checked_next_multiple_of(PAGE)
     };
-    with_word.checked_next_multiple_of(granule).unwrap_or(u64::MAX).max(32)
+    taken.unwrap_or(u64::MAX).max(32)
 }
 
 /// To be called before there is much.

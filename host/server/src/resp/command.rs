@@ -42,6 +42,8 @@ bitflags! {
         const UNCOUNTED = 1 << 12;
         /// It overwrites whatever there was.
         const BLIND = 1 << 13;
+        /// It is called often, and its time depends on nothing but the bytes of its request and its reply.
+        const BRIEF = 1 << 14;
     }
 }
 

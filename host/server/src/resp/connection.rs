@@ -120,13 +120,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Event>> {
-        self.session.client.register(cx.waker());
+        if let Some(event) = self.told() {
+            return Poll::Ready(Ok(event));
+        }
+        let event = self.poll_read(cx);
+        if event.is_pending() {
+            self.session.client.register(cx.waker());
+            // Others may have told something just before.
+            if let Some(event) = self.told() {
+                return Poll::Ready(Ok(event));
+            }
+        }
+        event
+    }
+
+    /// What others have told.
+    #[inline]
+    fn told(&self) -> Option<Event> {
         if self.session.client.is_ended() {
-            return Poll::Ready(Ok(Event::Ended));
+            Some(Event::Ended)
+        } else {
+            self.session.client.has_mail().then_some(Event::Mail)
         }
-        if self.session.client.has_mail() {
-            return Poll::Ready(Ok(Event::Mail));
-        }
+    }
+
+    /// What the client has sent.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Event>> {
         INPUT.with(|input| {
             let mut input = input.borrow_mut();
             let mut buffer = ReadBuf::new(&mut input);
@@ -191,14 +210,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let mut sent = 0;
         while sent < self.out.len() {
             let wrote = poll_fn(|cx| {
-                self.session.client.register(cx.waker());
-                if self.session.client.is_ended() {
-                    return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+                let client = &self.session.client;
+                let ended = || client.is_ended().then(|| Err(io::ErrorKind::ConnectionAborted.into()));
+                if let Some(ended) = ended() {
+                    return Poll::Ready(ended);
                 }
                 let rest = self.out.get(sent..).unwrap_or_default();
                 let wrote = Pin::new(&mut self.stream).poll_write(cx, rest);
                 if wrote.is_pending() {
-                    self.session.client.writing.store(rest.len(), Ordering::Relaxed);
+                    client.writing.store(rest.len(), Ordering::Relaxed);
+                    client.register(cx.waker());
+                    // Who came just before woke nobody.
+                    if let Some(ended) = ended() {
+                        return Poll::Ready(ended);
+                    }
                 }
                 wrote
             });

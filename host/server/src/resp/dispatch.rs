@@ -40,6 +40,12 @@ pub(super) fn dispatch(
     }
 }
 
+/// Bytes of a request, and of its reply, up to which a call is short.
+const SHORT: usize = 4 << 10;
+
+/// Microseconds; see [`call`].
+const EXACT: i64 = 1_000;
+
 enum Admitted {
     Run(&'static Command),
     Queued,
@@ -48,7 +54,12 @@ enum Admitted {
 /// Whether a command may run now.
 fn admit(cx: &mut Context<'_>, words: &[&[u8]]) -> Result<Admitted, Failure> {
     let name = words.first().copied().unwrap_or_default();
-    let Some(command) = command::find(name) else { return Err(unknown(name, words)) };
+    let command = match cx.session.last {
+        // Most clients call the same command again and again.
+        Some(last) if last.name.as_bytes().eq_ignore_ascii_case(name) => last,
+        _ => command::find(name).ok_or_else(|| unknown(name, words))?,
+    };
+    cx.session.last = Some(command);
     let rejected = |failure| {
         cx.shared.statistics.calls.get(command.number()).inspect(|calls| calls.rejected());
         Err(failure)
@@ -93,8 +104,21 @@ fn queue(cx: &mut Context<'_>, words: &[&[u8]]) -> Result<(), Failure> {
 }
 
 /// Runs a command that may run, and counts it.
+///
+/// Short calls of one command in a row, of a client that has sent several requests at once, are counted together: they share a
+/// look at the clock and the steps on counters that all threads share. A slow log that keeps what takes less than
+/// [`EXACT`] tells of each, so then every call is timed by itself. Where a row takes as long as the slow log wants, its last call
+/// stands for it.
 pub(super) fn call(cx: &mut Context<'_>, command: &'static Command, words: &[&[u8]], begun: &mut Instant) {
     let number = command.number();
+    let statistics = &cx.shared.statistics;
+    let shares = cx.session.has_more
+        && command.flags.contains(Flags::BRIEF)
+        && words.iter().map(|word| word.len()).sum::<usize>() <= SHORT
+        && !(0..EXACT).contains(&cx.shared.slow_log.slower());
+    if !shares || cx.session.run.is_of_others(number) {
+        cx.session.run.settle(statistics, begun);
+    }
     cx.session.client.command.store(u32::try_from(number).unwrap_or(u32::MAX), Ordering::Relaxed);
     if cx.shared.clients.has_monitors() && !command.flags.contains(Flags::UNSEEN) {
         show(cx, words);
@@ -113,12 +137,15 @@ pub(super) fn call(cx: &mut Context<'_>, command: &'static Command, words: &[&[u
         cx.reply.truncate(before);
         fail(cx, failure);
     }
-    let ended = Instant::now();
-    let took = ended - *begun;
-    *begun = ended;
-    cx.shared.statistics.commands.fetch_add(1, Ordering::Relaxed);
-    if let Some(calls) = cx.shared.statistics.calls.get(number) {
-        calls.called(took, done.is_err());
+    cx.session.run.add(number);
+    if shares && done.is_ok() && cx.reply.len() <= before + SHORT {
+        return;
+    }
+    let took = cx.session.run.settle(statistics, begun);
+    if done.is_err()
+        && let Some(calls) = statistics.calls.get(number)
+    {
+        calls.failed();
     }
     if cx.shared.slow_log.wants(took) && !command.flags.contains(Flags::UNSEEN) {
         let client = &cx.session.client;

@@ -89,7 +89,14 @@ impl<'a> Reply<'a> {
     #[inline]
     pub fn bulk(&mut self, bytes: &[u8]) {
         self.out.reserve(bytes.len() + 32);
-        self.head(b'$', bytes.len());
+        match short_head(b'$', bytes.len()) {
+            Some((head, length)) => {
+                // A copy of a length that is known takes one step.
+                self.out.extend_from_slice(&head);
+                self.out.truncate(self.out.len() - (head.len() - length));
+            }
+            None => self.head(b'$', bytes.len()),
+        }
         self.out.extend_from_slice(bytes);
         self.end();
     }
@@ -200,6 +207,20 @@ impl<'a> Reply<'a> {
     }
 }
 
+/// The line of a kind and a number of at most three digits, and how many of the bytes it takes.
+#[inline]
+fn short_head(kind: u8, number: usize) -> Option<([u8; 8], usize)> {
+    let number = u16::try_from(number).ok()?;
+    let digit = |number: u16| u8::try_from(number % 10).unwrap_or(0) + b'0';
+    let (ones, tens, hundreds) = (digit(number), digit(number / 10), digit(number / 100));
+    match number {
+        0..10 => Some(([kind, ones, b'\r', b'\n', 0, 0, 0, 0], 4)),
+        10..100 => Some(([kind, tens, ones, b'\r', b'\n', 0, 0, 0], 5)),
+        100..1_000 => Some(([kind, hundreds, tens, ones, b'\r', b'\n', 0, 0], 6)),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,6 +229,18 @@ mod tests {
         let mut out = Vec::new();
         write(&mut Reply::new(&mut out, version));
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn bytes_of_every_length_have_their_length_before_them() {
+        for length in (0..1_100).chain([9_999, 10_000, 65_535, 65_536, 70_000]) {
+            let bytes = "x".repeat(length);
+            let reply = written(Version::Two, |reply| {
+                reply.ok();
+                reply.bulk(bytes.as_bytes());
+            });
+            assert_eq!(reply, format!("+OK\r\n${length}\r\n{bytes}\r\n"));
+        }
     }
 
     #[test]

@@ -109,13 +109,18 @@ impl Parser {
                 Some(b'*') => {}
                 Some(_) => return words_of(buffer, limits),
             }
-            let Some((line, next)) = line(buffer, 1) else {
-                let endless = buffer.len() > limits.line;
-                return if endless { Err(ProtocolError::CountLine) } else { Ok(Parsed::Part(1)) };
+            let (count, next) = match short_number(buffer, 1) {
+                Some(short) => short,
+                None => {
+                    let Some((line, next)) = line(buffer, 1) else {
+                        let endless = buffer.len() > limits.line;
+                        return if endless { Err(ProtocolError::CountLine) } else { Ok(Parsed::Part(1)) };
+                    };
+                    let count = number(line).ok_or(ProtocolError::Count)?;
+                    // As Redis does: nothing, and less than nothing, are no request.
+                    (usize::try_from(count.max(0)).map_err(|_| ProtocolError::Count)?, next)
+                }
             };
-            let count = number(line).ok_or(ProtocolError::Count)?;
-            // As Redis does: nothing, and less than nothing, are no request.
-            let count = usize::try_from(count.max(0)).map_err(|_| ProtocolError::Count)?;
             if count > Limits::REDIS.arguments.max(limits.arguments) {
                 return Err(ProtocolError::Count);
             }
@@ -161,12 +166,17 @@ impl Parser {
             Some(b'$') => {}
             Some(&other) => return Err(ProtocolError::NoBulk(other)),
         }
-        let Some((line, next)) = line(buffer, self.at + 1) else {
-            let endless = buffer.len() - self.at > limits.line;
-            return if endless { Err(ProtocolError::LengthLine) } else { Ok(None) };
+        let (length, next) = match short_number(buffer, self.at + 1) {
+            Some(short) => short,
+            None => {
+                let Some((line, next)) = line(buffer, self.at + 1) else {
+                    let endless = buffer.len() - self.at > limits.line;
+                    return if endless { Err(ProtocolError::LengthLine) } else { Ok(None) };
+                };
+                let length = number(line).and_then(|length| usize::try_from(length).ok());
+                (length.ok_or(ProtocolError::Length)?, next)
+            }
         };
-        let length =
-            number(line).and_then(|length| usize::try_from(length).ok()).ok_or(ProtocolError::Length)?;
         if length > limits.bulk {
             let before = limits.bulk == Limits::BEFORE_PASSWORD.bulk;
             return Err(if before { ProtocolError::LengthBeforePassword } else { ProtocolError::Length });
@@ -186,6 +196,23 @@ fn words_of(buffer: &[u8], limits: Limits) -> Result<Parsed, ProtocolError> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let words = words::split(line).map_err(|Unbalanced| ProtocolError::Quotes)?;
     Ok(Parsed::Words(end + 1, words))
+}
+
+/// The number of at most three digits that makes up the line from `from` on, and where the next line begins: nearly every count
+/// and length. None where it is anything else, or not whole.
+#[inline]
+fn short_number(buffer: &[u8], from: usize) -> Option<(usize, usize)> {
+    let digit = |byte: u8| usize::from(byte.wrapping_sub(b'0'));
+    // The line end is two bytes; the second is not looked at, as Redis does not.
+    let (number, next) = match *buffer.get(from..from.checked_add(5)?)? {
+        [a, b'\r', ..] if a.is_ascii_digit() => (digit(a), 3),
+        [a, b, b'\r', ..] if a.is_ascii_digit() && b.is_ascii_digit() => (digit(a) * 10 + digit(b), 4),
+        [a, b, c, b'\r', _] if a.is_ascii_digit() && b.is_ascii_digit() && c.is_ascii_digit() => {
+            (digit(a) * 100 + digit(b) * 10 + digit(c), 5)
+        }
+        _ => return None,
+    };
+    Some((number, from + next))
 }
 
 /// The line that begins at `from`, without its end, and where the next one begins.

@@ -1,4 +1,8 @@
 //! What one client has told the server, and its requests, one after the other.
+//!
+//! Requests that come together are read before the first is answered, and the memory of their keys is fetched meanwhile, in two
+//! steps. Of the CPU time of `GET -P 16` over 100,000 entries of 128 bytes, lookups took 29 % when only the first step was there,
+//! nearly all of it for the entry behind the table's pointer, and 1 % since (`perf record`, beside other work of the machine).
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -10,21 +14,26 @@ use std::time::Instant;
 use smallvec::SmallVec;
 
 use super::client::Client;
+use super::command::Command;
 use super::context::Context;
 use super::dispatch;
 use super::fetch::{Fetch, Fetching};
 use super::pub_sub::To;
 use super::reply::{Reply, Version};
 use super::request::{Limits, Parsed, Parser, Place, ProtocolError};
+use super::statistics::Run;
 use super::watches::Mark;
 use crate::server::Shared;
-use host_runtime::Settling;
+use host_runtime::{Prefetched, Settling};
 
 /// Bytes of replies after which no further request is answered before they are sent.
 const ENOUGH: usize = 256 << 10;
 
 /// Changes that wait for tiers after which no further request is answered.
 const SETTLING: usize = 1_024;
+
+/// Words of a request up to which their places lie on the stack.
+const FEW: usize = 8;
 
 /// Requests that are read ahead.
 const AHEAD: usize = 16;
@@ -85,6 +94,12 @@ pub(crate) struct Session {
     fetched: bool,
     /// The lookups of the request that is answered count already.
     pub(super) counted: bool,
+    /// Calls that are not counted yet.
+    pub(super) run: Run,
+    /// Whether another request was read already.
+    pub(super) has_more: bool,
+    /// The command that was called last.
+    pub(super) last: Option<&'static Command>,
     /// Requests answered since [`take_answered`](Self::take_answered).
     answered: u64,
 }
@@ -96,6 +111,8 @@ struct Ahead {
     words: Vec<Place>,
     /// Of each, the number of words up to its end, and the byte behind it.
     requests: Vec<(usize, usize)>,
+    /// The keys that they name, and whether a value is written there.
+    keys: Vec<(Prefetched, bool)>,
 }
 
 /// Why no further request was read.
@@ -140,6 +157,9 @@ impl Session {
             fetching: None,
             fetched: false,
             counted: false,
+            run: Run::default(),
+            has_more: false,
+            last: None,
             answered: 0,
         }
     }
@@ -147,6 +167,18 @@ impl Session {
     /// Answers the whole requests that `bytes` begins with, and says how many bytes they took and why it stopped. `begun` is when
     /// the bytes came; it is put on to when the last request was answered.
     pub(crate) fn answer(
+        &mut self,
+        shared: &Shared,
+        bytes: &[u8],
+        out: &mut Vec<u8>,
+        begun: &mut Instant,
+    ) -> (usize, Stopped) {
+        let answered = self.answer_whole(shared, bytes, out, begun);
+        self.run.settle(&shared.statistics, begun);
+        answered
+    }
+
+    fn answer_whole(
         &mut self,
         shared: &Shared,
         bytes: &[u8],
@@ -161,14 +193,24 @@ impl Session {
             for at in 0..self.read.requests.len() {
                 let Some(&(to, end)) = self.read.requests.get(at) else { break };
                 let places = self.read.words.get(from..to).unwrap_or_default();
-                let words: SmallVec<[&[u8]; 8]> =
-                    places.iter().map(|place| bytes.get(place.clone()).unwrap_or_default()).collect();
-                if self.fetch(shared, &words) {
+                let (mut few, mut many) = ([&[][..]; FEW], Vec::new());
+                let words = match few.get_mut(..places.len()) {
+                    Some(words) => words,
+                    None => {
+                        many.resize(places.len(), &[][..]);
+                        &mut *many
+                    }
+                };
+                for (word, place) in words.iter_mut().zip(places) {
+                    *word = bytes.get(place.clone()).unwrap_or_default();
+                }
+                if self.fetch(shared, words) {
                     return (done, Stopped::Fetch);
                 }
                 from = to;
                 done = end;
-                let closed = self.request(shared, &words, out, &mut passing, begun);
+                self.has_more = at + 1 < self.read.requests.len();
+                let closed = self.request(shared, words, out, &mut passing, begun);
                 if let Some(stopped) = self.stops(closed, out) {
                     return (if stopped == Stopped::Closing { bytes.len() } else { done }, stopped);
                 }
@@ -177,6 +219,7 @@ impl Session {
                 None => {}
                 Some(Read::Part(missing)) => return (done, Stopped::Part(missing)),
                 Some(Read::Words(length, words)) => {
+                    self.has_more = false;
                     let words: SmallVec<[&[u8]; 8]> = words.iter().map(Vec::as_slice).collect();
                     if self.fetch(shared, &words) {
                         return (done, Stopped::Fetch);
@@ -196,11 +239,24 @@ impl Session {
         }
     }
 
-    /// Reads some requests ahead, from `done` on, and begins to fetch the memory of the keys that they name: by the time that the
-    /// first is answered, that of the others is on its way. None where there may be more.
+    /// Reads some requests ahead, from `done` on, and begins to fetch the memory of the keys that they name, in two steps: where
+    /// the entries are noted, and then the entries. So the memory works for all of them at once, and by the time that one is
+    /// answered, what it needs is there. None where there may be more.
     fn read(&mut self, shared: &Shared, bytes: &[u8], done: usize) -> Option<Read> {
+        let stopped = self.parse(shared, bytes, done);
+        // With one alone there is nothing to do in between.
+        if self.read.keys.len() > 1 {
+            for &(key, replaces) in &self.read.keys {
+                shared.keys.prefetch_entry(key, replaces);
+            }
+        }
+        stopped
+    }
+
+    fn parse(&mut self, shared: &Shared, bytes: &[u8], done: usize) -> Option<Read> {
         self.read.words.clear();
         self.read.requests.clear();
+        self.read.keys.clear();
         let mut at = done;
         while self.read.requests.len() < AHEAD {
             // A request that gives the password changes what the next one may take.
@@ -209,7 +265,8 @@ impl Session {
                 Ok(Parsed::Whole(length)) => {
                     let places = self.parser.places();
                     if let Some(key) = places.get(1).and_then(|key| bytes.get(at + key.start..at + key.end)) {
-                        shared.keys.prefetch(key);
+                        // Two words only name what is to be read.
+                        self.read.keys.push((shared.keys.prefetch(key), places.len() > 2));
                     }
                     self.read.words.extend(places.iter().map(|place| at + place.start..at + place.end));
                     at += length;

@@ -163,3 +163,45 @@ fn settings_are_all_set_or_none() {
     let expected = "[\"maxmemory\", \"5242880\", \"timeout\", \"9\", \"slowlog-max-len\", \"7\"]";
     assert_eq!((reply.as_str(), after.as_str()), ("OK", expected));
 }
+
+/// What INFO says of the calls of a command.
+fn calls(client: &mut super::running::Connection, command: &str) -> u64 {
+    let info = client.ask("INFO commandstats");
+    let of = format!("cmdstat_{command}:calls=");
+    let behind = info.split_once(&of).map_or("0", |(_, behind)| behind);
+    behind.split(',').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn every_call_of_a_row_is_counted_and_the_slow_log_tells_of_each_where_it_is_to() {
+    let running = start(Default::default());
+    let mut client = running.connect();
+    let long = [b'x'; 9_000];
+    let mut all = Vec::new();
+    for _ in 0..40 {
+        all.extend(request(&[b"SET", b"a", b"1"]));
+        all.extend(request(&[b"set", b"b", &long]));
+        all.extend(request(&[b"GET", b"a"]));
+        all.extend(request(&[b"get", b"b"]));
+        all.extend(request(&[b"GET", b"a"]));
+        all.extend(request(&[b"INCR", b"a"]));
+        all.extend(request(&[b"GET"]));
+    }
+    let send = |client: &mut super::running::Connection| {
+        client.send(&all);
+        (0..40 * 7).filter(|_| client.reply().starts_with("error")).count()
+    };
+    assert_eq!(send(&mut client), 40);
+    assert_eq!(["set", "get", "incr"].map(|of| calls(&mut client, of)), [80, 120, 40]);
+    client.ask("MULTI");
+    client.ask("GET a");
+    client.ask("GET a");
+    client.ask("EXEC");
+    assert_eq!(["get", "exec"].map(|of| calls(&mut client, of)), [122, 1]);
+    client.ask("CONFIG SET slowlog-log-slower-than 0 slowlog-max-len 1000");
+    client.ask("SLOWLOG RESET");
+    assert_eq!(send(&mut client), 40);
+    let kept: u64 = client.ask("SLOWLOG LEN").parse().unwrap();
+    // All that were called, and SLOWLOG RESET itself.
+    assert_eq!(kept, 40 * 6 + 1);
+}

@@ -98,13 +98,13 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         removed: &mut Removed<K, V>,
     ) -> Outcome {
         let Incoming { hash, weight, lifetime, entry } = incoming;
-        let present = store.find(hash, &entry.key).map(|(slot, _)| slot);
+        let present = store.find(hash, &entry.key).map(|(slot, old)| (slot, store.weigh(slot, old)));
         // What waited is out of date, and was not asked for.
         let waited = store.take_waiting(|probation| probation.take(hash, &entry.key));
         let replaces = waited.is_some();
         removed.extend(waited.map(|waiting| waiting.entry), Cause::Replaced);
         if weight > order.capacity {
-            if let Some(slot) = present {
+            if let Some((slot, _)) = present {
                 // The old value is out of date whether or not the new one fits.
                 order.policy.on_remove(slot);
                 removed.extend(store.remove(slot), Cause::Replaced);
@@ -113,18 +113,19 @@ impl<K: Eq + Hash, V> Shard<K, V> {
             removed.push(entry, Cause::Refused);
             return Outcome::Refused;
         }
-        if let Some(slot) = present {
+        if let Some((slot, old_weight)) = present {
             order.policy.on_hit(slot);
-            let old_weight = store.weight_of(slot);
+            let mut is_there = true;
             // A heavier value needs room before it comes in, and its own entry may be what goes.
-            while store.entry(slot).is_some()
-                && weight > order.capacity.saturating_sub(store.weight() - old_weight)
-            {
+            while is_there && weight > order.capacity.saturating_sub(store.weight() - old_weight) {
                 self.make_room(order, store, common, removed);
+                is_there = store.entry(slot).is_some();
             }
-            if store.entry(slot).is_some() {
-                order.policy.on_reweigh(slot, weight);
-                removed.extend(store.replace(slot, entry, weight), Cause::Replaced);
+            if is_there {
+                if weight != old_weight {
+                    order.policy.on_reweigh(slot, weight);
+                }
+                removed.extend(store.replace(slot, entry, (old_weight, weight)), Cause::Replaced);
                 store.set_lifetime(slot, lifetime);
                 count(&self.counters.insertions);
                 return Outcome::Replaced;

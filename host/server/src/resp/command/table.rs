@@ -152,8 +152,16 @@ fn scripting() -> Vec<Command> {
 
 fn string() -> Vec<Command> {
     vec![
-        row("get", 2, LOOK, ONE, strings::get, "1.0.0", "The value of a key"),
-        row("set", -3, GROW, ONE, strings::set, "1.0.0", "Sets a value, with conditions and a time to live"),
+        row("get", 2, LOOK.union(Flags::BRIEF), ONE, strings::get, "1.0.0", "The value of a key"),
+        row(
+            "set",
+            -3,
+            GROW.union(Flags::BRIEF),
+            ONE,
+            strings::set,
+            "1.0.0",
+            "Sets a value, with conditions and a time to live",
+        ),
         row("setnx", 3, PUT, ONE, strings::setnx, "1.0.0", "Sets a value where there is none"),
         row(
             "setex",

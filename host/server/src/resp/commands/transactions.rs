@@ -76,6 +76,7 @@ pub(in super::super) fn exec(cx: &mut Context<'_>, _: Words<'_>) -> Done {
             dispatch::call(cx, command, &words, &mut begun);
         }
     }
+    cx.session.run.settle(&cx.shared.statistics, &mut begun);
     cx.session.executing = false;
     Ok(())
 }
