@@ -56,6 +56,22 @@ const MARGIN: u64 = 64;
 /// The least room that entries have: one part in so many of the capacity.
 const LEAST: u64 = 8;
 
+/// A part in so many of what is beyond all that is tolerated is reserved from look to look. Where entries leave holes, evicting frees
+/// next to nothing, and much at once would cost most of them before it was seen to be of no use.
+const BEYOND: u64 = 32;
+
+/// Where nothing rises beyond the capacity, a part in so many of a step is given back from look to look: what the entries leave behind
+/// are holes, and new ones fill them.
+const GIVEN: u64 = 2;
+
+/// Before a cache has been full for [`SETTLING`] looks, so much is expected to come to be beside its entries: one part in so many of
+/// the capacity, and no more than some bytes, about what ticks, shadows and clients come to.
+const EXPECTED: u64 = 8;
+const EXPECTED_BYTES: u64 = 1_250_000;
+
+/// Looks at a full cache until what is beside its entries has shown itself.
+const SETTLING: u32 = 32;
+
 /// What was measured, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Reading {
@@ -86,11 +102,13 @@ struct Governor {
     reserved: u64,
     /// The most that entries and what is beside them came to since they were within the capacity last; that, if it is less.
     most: u64,
+    /// Looks at a full cache, up to [`SETTLING`].
+    full: u32,
 }
 
 impl Governor {
     const fn new(base: u64) -> Self {
-        Self { base, empty: true, reserved: 0, most: 0 }
+        Self { base, empty: true, reserved: 0, most: 0, full: 0 }
     }
 
     /// What the process holds beside its base and what the entries weigh.
@@ -110,6 +128,18 @@ impl Governor {
         excess > capacity / STEPS && weight.saturating_add(excess) > capacity - capacity / FREE
     }
 
+    /// What is taken to be beside the entries at least.
+    fn expected(&mut self, reading: Reading) -> u64 {
+        let Reading { weight, capacity, .. } = reading;
+        if self.empty || self.full >= SETTLING {
+            return 0;
+        }
+        if weight.saturating_add(self.reserved) > capacity - capacity / FREE {
+            self.full += 1;
+        }
+        (capacity / EXPECTED).min(EXPECTED_BYTES)
+    }
+
     /// The reserve that is to be, where it is another one.
     fn look(&mut self, reading: Reading) -> Option<u64> {
         self.empty &= reading.weight == 0;
@@ -118,16 +148,16 @@ impl Governor {
         }
         let step = (reading.capacity / STEPS).max(1);
         let most = reading.capacity - reading.capacity / LEAST;
-        let excess = self.excess(reading).min(most);
+        let excess = self.excess(reading).max(self.expected(reading)).min(most);
         let whole = reading.resident.saturating_sub(self.base);
         let risen = whole.saturating_sub(self.most.max(reading.capacity));
         let tolerated = reading.capacity / TOLERATED + TOLERATED_BYTES;
         let beyond = whole.saturating_sub(reading.capacity).saturating_sub(tolerated);
         self.most = if whole > reading.capacity { self.most.max(whole) } else { 0 };
         let reserved = if beyond + risen > 0 {
-            self.reserved + risen + beyond / 4
+            self.reserved + risen + beyond / BEYOND
         } else if whole > reading.capacity {
-            self.reserved.saturating_sub(step / 8)
+            self.reserved.saturating_sub(step / GIVEN)
         } else if excess > self.reserved {
             excess.next_multiple_of(step)
         } else if self.reserved - excess > 2 * step {
@@ -217,7 +247,8 @@ impl Keeping {
         let regularly = if self.governor.is_over(reading) { Duration::ZERO } else { REGULARLY };
         let rested =
             |(end, took): (Instant, Duration)| end.elapsed() >= regularly.max(took * (WORK_SHARE - 1));
-        if pressed && self.given_back.is_none_or(rested) {
+        // What an empty cache has beside it is what it began with, and not what the start has left behind.
+        if (pressed || self.governor.empty) && self.given_back.is_none_or(rested) {
             let begun = Instant::now();
             allocator::give_back();
             self.given_back = Some((Instant::now(), begun.elapsed()));
@@ -242,13 +273,18 @@ mod tests {
 
     const MB: u64 = 1_000_000;
 
+    /// Of a cache that has been full for long.
+    fn settled(base: u64) -> Governor {
+        Governor { full: SETTLING, ..Governor::new(base) }
+    }
+
     fn reading(resident: u64, weight: u64) -> Reading {
         Reading { resident: resident * MB, weight: weight * MB, capacity: 200 * MB }
     }
 
     #[test]
     fn what_entries_account_for_is_not_reserved() {
-        let mut governor = Governor::new(20 * MB);
+        let mut governor = settled(20 * MB);
         for (resident, weight) in [(17, 0), (20, 0), (120, 100), (220, 200)] {
             let reading = reading(resident, weight);
             assert_eq!((governor.look(reading), governor.is_pressed(reading)), (None, false));
@@ -261,7 +297,7 @@ mod tests {
 
     #[test]
     fn the_reserve_follows_the_excess_at_once_and_falls_slowly() {
-        let mut governor = Governor::new(20 * MB);
+        let mut governor = settled(20 * MB);
         let step = 200 * MB / STEPS;
         let reserved = governor.look(reading(200, 130)).unwrap();
         assert!((50 * MB..50 * MB + step).contains(&reserved), "{reserved}");
@@ -278,8 +314,30 @@ mod tests {
     }
 
     #[test]
+    fn what_will_come_beside_the_entries_has_room_from_the_start() {
+        let mut governor = Governor::new(20 * MB);
+        assert_eq!(governor.look(reading(20, 0)), None);
+        let reserved = governor.look(reading(70, 50)).unwrap();
+        assert!((EXPECTED_BYTES..2 * EXPECTED_BYTES).contains(&reserved), "{reserved}");
+        // It came; and nothing did.
+        let (came, mut none) = (reading(220, 198), reading(218, 198));
+        assert!((0..SETTLING).all(|_| governor.look(none).is_none()));
+        assert!(governor.look(came).is_none_or(|reserved| reserved >= 2 * MB));
+        let mut governor = settled(20 * MB);
+        governor.reserved = 4 * MB;
+        none.weight += 2 * MB;
+        while governor.look(none).is_some() {}
+        assert!(governor.reserved <= 2 * (200 * MB / STEPS), "{}", governor.reserved);
+        // Of a small cache an eighth.
+        let mut small = Governor::new(0);
+        assert_eq!(small.look(Reading { resident: 0, weight: 0, capacity: 4 * MB }), None);
+        let reserved = small.look(Reading { resident: MB, weight: MB, capacity: 4 * MB }).unwrap();
+        assert!((MB / 2..MB).contains(&reserved), "{reserved}");
+    }
+
+    #[test]
     fn entries_always_have_some_room() {
-        let mut governor = Governor::new(0);
+        let mut governor = settled(0);
         while governor.look(reading(900, 10)).is_some() {}
         assert_eq!(governor.reserved, 175 * MB);
         assert_eq!(governor.look(reading(990, 10)), None);
@@ -291,7 +349,7 @@ mod tests {
 
     #[test]
     fn memory_is_short_where_the_room_is_and_not_by_entries_alone() {
-        let governor = Governor::new(20 * MB);
+        let governor = settled(20 * MB);
         assert!(!governor.is_pressed(reading(220, 200)), "full, as it should be");
         assert!(!governor.is_pressed(reading(120, 50)), "half of it is free");
         assert!(governor.is_pressed(reading(220, 190)));
@@ -329,7 +387,7 @@ mod tests {
 
     #[test]
     fn memory_that_evictions_do_not_free_costs_no_more_entries() {
-        let mut governor = Governor::new(0);
+        let mut governor = settled(0);
         let first = governor.look(reading(200, 180)).unwrap();
         for _ in 0..100 {
             // What it rose by once, and no more: entries get room back instead.
@@ -347,7 +405,7 @@ mod tests {
     /// Entries of which the allocator keeps a third beside what they weigh: the sum of both settles at the capacity.
     #[test]
     fn the_whole_settles_at_the_capacity() {
-        let mut governor = Governor::new(20 * MB);
+        let mut governor = settled(20 * MB);
         let (mut room, capacity) = (200 * MB, 200 * MB);
         let mut whole = 0;
         for _ in 0..200 {

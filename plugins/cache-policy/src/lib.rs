@@ -16,8 +16,6 @@ use strategy_sdk::{
 };
 
 struct CachePolicy {
-    /// To be followed from the first tick on; none afterwards.
-    candidates: Option<Vec<String>>,
     loss: Loss,
     chooser: Chooser,
     /// None where memory is not the objective.
@@ -36,15 +34,14 @@ impl Strategy for CachePolicy {
     fn new(settings: Settings) -> Result<Self, TickError> {
         let saver = (run::objective() == Objective::Memory).then(|| Saver::new(settings.spare));
         let loss = if run::objective() == Objective::Bandwidth { Loss::Bytes } else { Loss::Miss };
-        let chooser = Chooser::with(settings, loss);
-        Ok(Self { candidates: Some(chooser.candidates().to_vec()), loss, chooser, saver })
+        Ok(Self { loss, chooser: Chooser::with(settings, loss), saver })
     }
 
     fn tick(&mut self, info: TickInfo) -> Result<(), TickError> {
-        if let Some(candidates) = self.candidates.take() {
+        let (mut cache, mut shadows) = (metrics::cache(), metrics::shadows());
+        if let Some(candidates) = self.chooser.candidates(&cache, &shadows) {
             self.chooser.follows(follow(candidates, self.saver.is_some())?);
         }
-        let (mut cache, mut shadows) = (metrics::cache(), metrics::shadows());
         if self.loss == Loss::Bytes {
             in_bytes(&mut cache, &mut shadows);
         }

@@ -181,7 +181,7 @@ impl Rate {
         let unstrained = self.halvings.saturating_sub(self.load_halvings);
         let entries = self.entries(room) * of(unstrained);
         let too_few = entries < KEEP_FROM.min(self.target() / 2.0) && unstrained > 0;
-        let most = if unstrained == 0 { self.bound } else { KEEP_TO.min(self.target() * 4.0) };
+        let most = if unstrained == 0 { self.bound } else { KEEP_TO.min(self.bound) };
         if !too_few && entries <= most {
             return false;
         }
