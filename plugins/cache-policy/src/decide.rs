@@ -244,7 +244,13 @@ impl Chooser {
     fn prior(&self, tick: u64, cache: &CacheMetrics, prefetching: bool, sampled: bool) -> Option<Choice> {
         let Settings { prior, safe_prior, coarse_prior, .. } = &self.settings;
         let safe = prefetching || sampled;
-        let prior = if sampled { coarse_prior } else if prefetching { safe_prior } else { prior };
+        let prior = if sampled {
+            coarse_prior
+        } else if prefetching {
+            safe_prior
+        } else {
+            prior
+        };
         let applies = tick >= self.silent_until
             && !self.prior_taken
             && self.candidates.contains(prior)
@@ -269,9 +275,9 @@ impl Chooser {
     fn beyond_chance(&self, cache: &CacheMetrics, cost: f64, miss: f64, rate: f64) -> Option<Choice> {
         let bar = Bar {
             errors: self.settings.coarse_errors,
-            // Of requests, each of which may be a miss.
-            share: self.settings.coarse_lead * miss,
+            share: self.settings.coarse_lead,
             misses: self.settings.patience * cost * rate,
+            miss,
         };
         let (policy, saved) = self.evidence.best(bar, |policy| on_offer(cache, policy))?;
         Some(self.change(cache, policy, saved / rate, cost))
