@@ -60,6 +60,9 @@ const LEAST: u64 = 8;
 /// next to nothing, and much at once would cost most of them before it was seen to be of no use.
 const BEYOND: u64 = 16;
 
+/// Once so much of the capacity was taken from entries, one part in so many, and not a quarter of it came free, no more is taken.
+const PUSHED: u64 = 16;
+
 /// Where nothing rises, a part in so many of a step is given back from look to look: what entries leave behind are holes, and new ones
 /// fill them. While all together stays within the capacity, so many steps at most are given that do not seem to be there.
 const GIVEN: u64 = 2;
@@ -96,7 +99,7 @@ struct Reading {
 /// At the capacity that would be wrong. An entry that is evicted leaves a hole in a page with others, so that what the process
 /// holds stays as it is, and what entries do not account for grows by every entry that is evicted for it. New entries fill such
 /// holes. So entries get room back bit by bit for as long as nothing rises, and a little more than the capacity is tolerated: what
-/// it rises by there is reserved once. More than that makes the reserve grow from look to look, until pages come free.
+/// it rises by there is reserved once. More than that makes the reserve grow from look to look, for as long as pages come free.
 ///
 /// What will be beside the entries comes when the cache is full already, and to take room from entries then is dear, for the same
 /// reason. So some is reserved from the start.
@@ -111,11 +114,13 @@ struct Governor {
     most: u64,
     /// Looks at a full cache, up to [`SETTLING`].
     full: u32,
+    /// What all together came to, and the entries of it, when it was first beyond what is tolerated.
+    pushed: Option<(u64, u64)>,
 }
 
 impl Governor {
     const fn new(base: u64) -> Self {
-        Self { base, empty: true, reserved: 0, most: 0, full: 0 }
+        Self { base, empty: true, reserved: 0, most: 0, full: 0, pushed: None }
     }
 
     /// What the process holds beside its base and what the entries weigh.
@@ -147,6 +152,17 @@ impl Governor {
         (capacity / EXPECTED).min(EXPECTED_BYTES)
     }
 
+    /// Whether a good part of the entries went since all together is `beyond` what is tolerated, and next to nothing came free.
+    fn is_in_vain(&mut self, whole: u64, reading: Reading, beyond: u64) -> bool {
+        if beyond == 0 {
+            self.pushed = None;
+            return false;
+        }
+        let (most, weight) = *self.pushed.get_or_insert((whole, reading.weight));
+        let (gone, freed) = (weight.saturating_sub(reading.weight), most.saturating_sub(whole));
+        gone > reading.capacity / PUSHED && freed < gone / 4
+    }
+
     /// The reserve that is to be, where it is another one.
     fn look(&mut self, reading: Reading) -> Option<u64> {
         self.empty &= reading.weight == 0;
@@ -160,6 +176,7 @@ impl Governor {
         let risen = whole.saturating_sub(self.most.max(reading.capacity));
         let tolerated = reading.capacity / TOLERATED + TOLERATED_BYTES;
         let beyond = whole.saturating_sub(reading.capacity).saturating_sub(tolerated);
+        let beyond = if self.is_in_vain(whole, reading, beyond) { 0 } else { beyond };
         // What comes and goes is no rise each time that it comes.
         self.most = self.most.saturating_sub(step / FORGOTTEN).max(whole);
         let gives = step / GIVEN;
@@ -412,6 +429,28 @@ mod tests {
         // It goes on where it is much more than the capacity.
         let first = governor.look(reading(230, weight)).unwrap();
         assert!(governor.look(reading(230, weight)).unwrap() > first);
+    }
+
+    #[test]
+    fn entries_are_not_given_up_in_vain() {
+        let mut governor = settled(0);
+        let first = governor.look(reading(200, 180)).unwrap();
+        for _ in 0..1_000 {
+            let weight = (200 * MB - governor.reserved) / MB;
+            governor.look(reading(220, weight));
+            // What it rose by, and a sixteenth of the capacity.
+            assert!(governor.reserved < first + 36 * MB, "{}", governor.reserved);
+        }
+        // Where pages come free, it goes on.
+        let mut governor = settled(0);
+        governor.look(reading(200, 180));
+        let mut whole = 280;
+        for _ in 0..1_000 {
+            let weight = (200 * MB - governor.reserved) / MB;
+            whole = whole.min(100 + weight);
+            governor.look(reading(whole, weight));
+        }
+        assert!((190..=206).contains(&whole), "{whole}");
     }
 
     #[test]

@@ -46,13 +46,13 @@ strategy_sdk::settings! {
         /// The same where prefetching is on, and a mistake is dear
         safe_prior: String = "arc",
         /// What is followed instead where the shadows follow few keys; fewer policies, so that more keys of each are
-        coarse_candidates: String = "s3-fifo(small=0.25) arc w-tinylfu lirs(hir=0.1,ghosts=4)",
+        coarse_candidates: String = "s3-fifo(small=0.25) arc w-tinylfu",
         /// What is taken at the start where the shadows follow a sample
         coarse_prior: String = "s3-fifo(small=0.25)",
         /// Where the shadows follow few keys: standard errors by which a policy has to miss less before it is put in force
-        coarse_errors: f64 = 3.0 in 0.0..=100.0,
+        coarse_errors: f64 = 4.0 in 0.0..=100.0,
         /// The same as a share of the requests
-        coarse_lead: f64 = 0.01 in 0.0..=1.0,
+        coarse_lead: f64 = 0.02 in 0.0..=1.0,
         /// Misses that a change is taken to cost, as a share of the entries
         change_cost: f64 = 0.03 in 0.0..=10.0,
         /// Costs of a change that staying with a policy may have cost before the leader takes its place

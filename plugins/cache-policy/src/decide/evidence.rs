@@ -10,9 +10,9 @@
 //!
 //! All of it begins anew with another policy in force, and half is forgotten after some turnovers of the shadows.
 //!
-//! By what the shadows of a server of 6 to 12 MB saw of seven traces (two samples each of 300 to 1,100 entries), three errors and
-//! one percent follow what is 3 points better and more, and nothing else; with two errors the policy changed ten times in a
-//! trace whose policies differ by two points.
+//! By what the shadows of a server of 6 to 12 MB saw of seven traces (two samples each of 300 to 1,100 entries), four errors and
+//! two percent follow what is 5 points better, and nothing else; with two errors and one percent the policy changed ten times in
+//! a trace whose policies differ by two points.
 
 use std::collections::BTreeMap;
 
