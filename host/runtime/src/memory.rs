@@ -74,10 +74,10 @@ const FORGOTTEN: u64 = 8;
 /// Before a cache has been full for [`SETTLING`] looks, so much is expected to come to be beside its entries: one part in so many of
 /// the capacity, and no more than some bytes, about what ticks, shadows and clients come to.
 const EXPECTED: u64 = 8;
-const EXPECTED_BYTES: u64 = 1_250_000;
+const EXPECTED_BYTES: u64 = 800_000;
 
 /// Looks at a full cache until what is beside its entries has shown itself.
-const SETTLING: u32 = 32;
+const SETTLING: u32 = 16;
 
 /// What was measured, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -344,18 +344,18 @@ mod tests {
 
     #[test]
     fn what_will_come_beside_the_entries_has_room_from_the_start() {
-        let of = |resident, weight| Reading { capacity: 64 * MB, ..reading(resident, weight) };
+        let of = |resident, weight| Reading { capacity: 32 * MB, ..reading(resident, weight) };
         let mut governor = Governor::new(20 * MB);
         assert_eq!(governor.look(of(20, 0)), None);
-        let reserved = governor.look(of(50, 30)).unwrap();
+        let reserved = governor.look(of(40, 20)).unwrap();
         assert!((EXPECTED_BYTES..2 * EXPECTED_BYTES).contains(&reserved), "{reserved}");
         for _ in 0..SETTLING {
-            governor.look(of(82, 62));
+            governor.look(of(51, 31));
             assert!(governor.reserved >= EXPECTED_BYTES / 2, "{}", governor.reserved);
         }
         // Nothing came.
         for _ in 0..100 {
-            governor.look(of(82, 62));
+            governor.look(of(51, 31));
         }
         assert_eq!(governor.reserved, 0);
         // Of a small cache an eighth.

@@ -43,11 +43,11 @@ strategy_sdk::settings! {
         candidates: String = "lru arc w-tinylfu lirs 2q lfu lirs(hir=0.1,ghosts=4) s3-fifo(small=0.25,ghosts=2)",
         /// Policy to take while nothing was evicted and a change costs nothing; empty: the profile's own
         prior: String = "lirs",
-        /// The same where prefetching is on, and a mistake is dear
+        /// The same where a mistake is dear: prefetching is on, or the cache is so large that the shadows follow a sample
         safe_prior: String = "arc",
         /// What is followed instead where the shadows follow few keys; fewer policies, so that more keys of each are
         coarse_candidates: String = "s3-fifo(small=0.25) arc w-tinylfu",
-        /// What is taken at the start where the shadows follow a sample
+        /// What is taken at the start where the shadows follow few keys, or it is not known yet how many
         coarse_prior: String = "s3-fifo(small=0.25)",
         /// Where the shadows follow few keys: standard errors by which a policy has to miss less before it is put in force
         coarse_errors: f64 = 4.0 in 0.0..=100.0,
@@ -113,6 +113,8 @@ pub(crate) struct Chooser {
     evidence: Evidence,
     /// Whether the shadows follow few keys; none before it was looked at.
     coarse: Option<bool>,
+    /// Whether the capacity is in objects: how many entries there will be is known from the start then.
+    objects: bool,
     /// Entries evicted since the start.
     evicted: f64,
     /// Entries at the last tick.
@@ -135,11 +137,17 @@ impl Chooser {
             feedback: Feedback::default(),
             evidence: Evidence::default(),
             coarse: None,
+            objects: false,
             evicted: 0.0,
             entries: 0,
             prior_taken: false,
             silent_until: 0,
         }
+    }
+
+    /// Says whether the capacity is in objects; it is in bytes unless said.
+    pub(crate) fn in_objects(self, objects: bool) -> Self {
+        Self { objects, ..self }
     }
 
     /// The policies that are to be followed from now on, where these are others than before.
@@ -149,7 +157,8 @@ impl Chooser {
         shadows: &[ShadowEstimate],
     ) -> Option<Vec<String>> {
         let rate = rate(shadows);
-        let held = count(cache.entries) * rate;
+        let entries = if self.objects { cache.capacity_bytes } else { cache.entries };
+        let held = count(entries) * rate;
         // Fewer policies may be followed whole where more were not.
         let coarse = if self.coarse == Some(true) { held < MANY } else { rate < 1.0 && held < FEW };
         if self.coarse.replace(coarse) == Some(coarse) {
@@ -244,9 +253,9 @@ impl Chooser {
     fn prior(&self, tick: u64, cache: &CacheMetrics, prefetching: bool, sampled: bool) -> Option<Choice> {
         let Settings { prior, safe_prior, coarse_prior, .. } = &self.settings;
         let safe = prefetching || sampled;
-        let prior = if sampled {
+        let prior = if self.coarse == Some(true) {
             coarse_prior
-        } else if prefetching {
+        } else if safe {
             safe_prior
         } else {
             prior

@@ -34,7 +34,8 @@ impl Strategy for CachePolicy {
     fn new(settings: Settings) -> Result<Self, TickError> {
         let saver = (run::objective() == Objective::Memory).then(|| Saver::new(settings.spare));
         let loss = if run::objective() == Objective::Bandwidth { Loss::Bytes } else { Loss::Miss };
-        Ok(Self { loss, chooser: Chooser::with(settings, loss), saver })
+        let objects = run::capacity_unit() == "objects";
+        Ok(Self { loss, chooser: Chooser::with(settings, loss).in_objects(objects), saver })
     }
 
     fn tick(&mut self, info: TickInfo) -> Result<(), TickError> {
