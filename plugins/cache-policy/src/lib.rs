@@ -13,8 +13,6 @@ use strategy_sdk::{
 };
 
 struct CachePolicy {
-    /// To be followed from the first tick on; none afterwards.
-    candidates: Option<Vec<String>>,
     loss: Loss,
     chooser: Chooser,
 }
@@ -29,15 +27,15 @@ impl Strategy for CachePolicy {
 
     fn new(settings: Settings) -> Result<Self, TickError> {
         let loss = if run::objective() == Objective::Bandwidth { Loss::Bytes } else { Loss::Miss };
-        let chooser = Chooser::with(settings, loss);
-        Ok(Self { candidates: Some(chooser.candidates().to_vec()), loss, chooser })
+        let objects = run::capacity_unit() == "objects";
+        Ok(Self { loss, chooser: Chooser::with(settings, loss).in_objects(objects) })
     }
 
     fn tick(&mut self, info: TickInfo) -> Result<(), TickError> {
-        if let Some(candidates) = self.candidates.take() {
+        let (mut cache, mut shadows) = (metrics::cache(), metrics::shadows());
+        if let Some(candidates) = self.chooser.candidates(&cache, &shadows) {
             self.chooser.follows(follow(candidates)?);
         }
-        let (mut cache, mut shadows) = (metrics::cache(), metrics::shadows());
         if self.loss == Loss::Bytes {
             in_bytes(&mut cache, &mut shadows);
         }

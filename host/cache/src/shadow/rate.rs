@@ -8,7 +8,7 @@
 //!
 //! Where the weights are bytes, the owner can bound what the shadows may take beside the cache ([`Shadows::bound`](super::Shadows::bound)):
 //! eight that follow a cache whole take as much as its entries do, where these are of some hundred bytes. Fewer ids are followed
-//! then, down to 256 in the smallest shadow.
+//! then, down to 256 in the smallest shadow, and the bound is kept at any rate.
 //!
 //! What an entry weighs is a hint at first and is measured from then on. The rate moves only when the smallest
 //! shadow of a sample would hold under 2,048 entries or over 16,384, so that ordinary drift of weights or capacity does not
@@ -181,7 +181,7 @@ impl Rate {
         let unstrained = self.halvings.saturating_sub(self.load_halvings);
         let entries = self.entries(room) * of(unstrained);
         let too_few = entries < KEEP_FROM.min(self.target() / 2.0) && unstrained > 0;
-        let most = if unstrained == 0 { self.bound } else { KEEP_TO.min(self.target() * 4.0) };
+        let most = if unstrained == 0 { self.bound } else { KEEP_TO.min(self.bound) };
         if !too_few && entries <= most {
             return false;
         }

@@ -169,8 +169,19 @@ fn the_prior_is_taken_while_nothing_was_evicted() {
     assert_eq!(safely("lirs").unwrap().policy, "arc");
     assert_eq!(with("lfu").choose(1, &empty("arc"), &figures, false).unwrap().policy, "lfu");
     assert_eq!(with("arc").choose(1, &cache("lru", 100, 250), &figures, false), None, "too late");
-    let large = started(settings()).choose(1, &empty("lru"), &shadows(0.5, (250, [250, 250, 250])), false);
+    let sampled = shadows(0.5, (250, [250, 250, 250]));
+    let large = started(settings()).choose(1, &empty("lru"), &sampled, false);
     assert_eq!(large.unwrap().policy, "arc", "the prior of large caches");
+    let few = |objects, capacity_bytes| {
+        let settings = Settings { coarse_prior: "lfu".to_owned(), ..settings() };
+        let mut chooser = started(settings).in_objects(objects);
+        let empty = CacheMetrics { entries: 0, capacity_bytes, ..empty("lru") };
+        let followed = chooser.candidates(&empty, &sampled).unwrap();
+        chooser.follows(followed.into_iter().chain(["lfu".to_owned()]).collect());
+        chooser.choose(1, &empty, &sampled, true).unwrap().policy
+    };
+    assert_eq!(few(false, 1_000_000), "lfu", "nobody knows how many entries that will be");
+    assert_eq!((few(true, 1_000), few(true, 1_000_000)), ("lfu".to_owned(), "arc".to_owned()));
     let mine = || Settings { candidates: "lru lfu arc".to_owned(), prior: "lfu".to_owned(), ..settings() };
     let start = |prefetching| started(mine()).choose(1, &empty("lru"), &figures, prefetching);
     assert_eq!(start(false).unwrap().policy, "lfu");
@@ -367,4 +378,62 @@ fn bytes_are_weighed_by_the_mean_size_of_an_entry() {
         first(70_000).unwrap().reason,
         "it would have missed 70,000 fewer bytes than lru; a change costs about 116,000"
     );
+}
+
+#[test]
+fn fewer_policies_are_followed_where_the_sample_is_small() {
+    let mut chooser = started(settings());
+    let mut followed = |rate: f64, entries: u64| {
+        let shadows = shadows(rate, (250, [250, 250, 250]));
+        let list = chooser.candidates(&cache("lru", entries, 250), &shadows);
+        list.map(|list| list.len())
+    };
+    let few = settings().coarse_candidates.split_whitespace().count();
+    let all = settings().candidates.split_whitespace().count();
+    assert_eq!(followed(0.5, 0), Some(few), "nothing is known of the entries yet");
+    assert_eq!(followed(0.5, 4_000), None);
+    // Where they are whole with a few policies, they may not be with all.
+    assert_eq!(followed(1.0, 1_000), None);
+    assert_eq!((followed(0.5, 4_096), followed(0.25, 4_096)), (Some(all), None));
+    assert_eq!(followed(0.125, 4_096), Some(few));
+    let whole = started(settings()).candidates(&cache("lru", 0, 0), &shadows(1.0, (250, [250, 250, 250])));
+    assert_eq!(whole.unwrap().len(), all);
+}
+
+#[test]
+fn a_small_sample_changes_the_policy_beyond_chance_alone() {
+    // One key in 32 of a cache of 9,600 entries: 300 in a shadow. A tick is of 32 followed requests.
+    let coarse = |ticks: u64, misses: &dyn Fn(u64) -> [u64; 3]| {
+        let mut chooser = started(settings());
+        let cache = |policy: &str| cache(policy, 9_600, 500);
+        let (mut policy, mut changes) = ("lru".to_owned(), Vec::new());
+        for tick in 1..=ticks {
+            let shadows = shadows(1.0 / 32.0, (32, misses(tick)));
+            drop(chooser.candidates(&cache(&policy), &shadows));
+            if let Some(choice) = chooser.choose(tick, &cache(&policy), &shadows, true) {
+                chooser.answered(tick, &Ok(Acceptance::Accepted));
+                policy = choice.policy;
+                changes.push((tick, policy.clone()));
+            }
+        }
+        changes
+    };
+    let random = |step: u64| (step.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) % 7;
+    let chance = |tick: u64| [0, 1, 2].map(|policy| 13 + random(3 * tick + policy));
+    assert_eq!(coarse(3_000, &chance), []);
+    // ARC misses a sixteenth of the requests less: by the sums of the misses it would lead after a few ticks.
+    let better = |tick: u64| [11 + random(3 * tick), 13 + random(3 * tick + 1), 13 + random(3 * tick + 2)];
+    let changes = coarse(3_000, &better);
+    assert!(matches!(&*changes, [(50..500, policy)] if policy == "arc"), "{changes:?}");
+}
+
+#[test]
+fn only_misses_that_were_stored_are_held_against_a_policy() {
+    // The cache misses as much as the shadow of ARC. Half as many requests ask again for what is not stored yet.
+    let mut chooser = started(settings());
+    let window = (2_000, [600, 900, 700]);
+    for tick in 1..100 {
+        let cache = CacheMetrics { window_misses: 900, ..cache("arc", 1_000, 600) };
+        assert_eq!(chooser.choose(tick, &cache, &shadows(1.0, window), false), None, "tick {tick}");
+    }
 }
