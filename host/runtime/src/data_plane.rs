@@ -17,6 +17,7 @@ use host_prefetch::Prefetcher;
 use crate::access_log::Position;
 use crate::entry::Entry;
 use crate::key::Key;
+use crate::memory::Inflow;
 use crate::prefixes::Prefixes;
 use crate::refresh::Refresh;
 use crate::request_metrics::RequestMetrics;
@@ -39,6 +40,8 @@ pub(crate) struct DataPlane {
     pub(crate) trigger: TickTrigger,
     /// Where values are that the cache does not hold.
     pub(crate) tiers: Option<Arc<Tiers>>,
+    /// Large values that come in.
+    pub(crate) inflow: Arc<Inflow>,
     /// Loads entries again before their time is over; none in virtual time.
     pub(crate) refresh: Option<Arc<Refresh>>,
 }

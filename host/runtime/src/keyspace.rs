@@ -184,6 +184,7 @@ impl Keyspace {
         let (id, weight) = (plane.cache.id(&ByteKey(key)), value.weight());
         plane.before_evicting();
         let outcome = plane.cache.insert_until_by_id(id, self.entry(key, value), (), life);
+        plane.inflow.add(weight);
         if outcome == Outcome::Inserted {
             let weight = plane.weight_of_bytes(key, weight);
             plane.weighed(|| id, weight, false, || plane.prefixes.groups(key));
@@ -211,6 +212,7 @@ impl Keyspace {
             };
             (change.map(store), result)
         });
+        plane.inflow.add(weight);
         if outcome == Some(Outcome::Inserted) {
             let weight = plane.weight_of_bytes(key, weight);
             plane.weighed(|| id, weight, false, || plane.prefixes.groups(key));

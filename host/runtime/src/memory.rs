@@ -12,9 +12,12 @@
 //! be exceeded by as much as comes in meanwhile.
 
 mod allocator;
+mod inflow;
 mod program;
 
 pub(crate) use allocator::taken;
+pub(crate) use inflow::Inflow;
+use inflow::Rate;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,6 +55,9 @@ const TOLERATED_BYTES: u64 = 1_000_000;
 
 /// One part in so many of the capacity stays free for what comes in between two looks.
 const MARGIN: u64 = 64;
+
+/// A look after one part in so many of the capacity has come in in large values.
+const WOKEN: u64 = 128;
 
 /// The least room that entries have: one part in so many of the capacity.
 const LEAST: u64 = 8;
@@ -211,7 +217,11 @@ impl Keeper {
     ///
     /// # Errors
     /// The system refuses a thread.
-    pub(crate) fn start(cache: Arc<Store>, tiers: Option<Arc<Tiers>>) -> std::io::Result<Option<Self>> {
+    pub(crate) fn start(
+        cache: Arc<Store>,
+        tiers: Option<Arc<Tiers>>,
+        inflow: Arc<Inflow>,
+    ) -> std::io::Result<Option<Self>> {
         allocator::set_up();
         let Some(base) = resident_memory_bytes() else { return Ok(None) };
         let stop = Arc::new(AtomicBool::new(false));
@@ -219,6 +229,10 @@ impl Keeper {
             governor: Governor::new(base),
             cache,
             tiers,
+            inflow,
+            reserved: 0,
+            rate: Rate::default(),
+            looked: Instant::now(),
             stop: Arc::clone(&stop),
             given_back: None,
         };
@@ -243,6 +257,11 @@ struct Keeping {
     cache: Arc<Store>,
     /// What they take has a bound of its own.
     tiers: Option<Arc<Tiers>>,
+    inflow: Arc<Inflow>,
+    /// What the cache was told to keep free.
+    reserved: u64,
+    rate: Rate,
+    looked: Instant,
     stop: Arc<AtomicBool>,
     /// When the allocator gave back last, and how long that took.
     given_back: Option<(Instant, Duration)>,
@@ -257,16 +276,22 @@ impl Keeping {
         }
     }
 
-    fn reading(&self) -> Option<Reading> {
+    /// `ahead` is what comes in before the next look.
+    fn reading(&self, ahead: u64) -> Option<Reading> {
         let below = self.tiers.as_ref().map_or(0, |tiers| tiers.memory());
         let resident = resident_memory_bytes()?.saturating_sub(below);
         let capacity = self.cache.capacity();
-        Some(Reading { resident, weight: self.cache.weight(), capacity: capacity - capacity / MARGIN })
+        let capacity = (capacity - capacity / MARGIN).saturating_sub(ahead);
+        Some(Reading { resident, weight: self.cache.weight(), capacity })
     }
 
     /// Looks once, and says whether there is little room.
     fn look(&mut self) -> bool {
-        let Some(mut reading) = self.reading() else { return false };
+        let capacity = self.cache.capacity();
+        self.inflow.wake(std::thread::current(), capacity / WOKEN);
+        let elapsed = std::mem::replace(&mut self.looked, Instant::now()).elapsed();
+        let ahead = self.rate.look(self.inflow.take(), elapsed, capacity);
+        let Some(mut reading) = self.reading(ahead) else { return false };
         let pressed = self.governor.is_pressed(reading);
         self.cache.shrink(if pressed { IDLE_PRESSED } else { IDLE });
         let regularly = if self.governor.is_over(reading) { Duration::ZERO } else { REGULARLY };
@@ -277,13 +302,16 @@ impl Keeping {
             let begun = Instant::now();
             allocator::give_back();
             self.given_back = Some((Instant::now(), begun.elapsed()));
-            reading = self.reading().unwrap_or(reading);
+            reading = self.reading(ahead).unwrap_or(reading);
         }
-        if let Some(reserved) = self.governor.look(reading) {
+        self.governor.look(reading);
+        let reserved = self.governor.reserved + capacity / MARGIN + ahead;
+        if reserved != self.reserved {
+            self.reserved = reserved;
             if let Some(tiers) = &self.tiers {
                 tiers.before_evicting();
             }
-            self.cache.set_reserved(reserved + self.cache.capacity() / MARGIN);
+            self.cache.set_reserved(reserved);
         }
         pressed
     }
@@ -398,6 +426,10 @@ mod tests {
             governor: Governor::new(base),
             cache: Arc::clone(&cache),
             tiers: None,
+            inflow: Arc::default(),
+            reserved: 0,
+            rate: Rate::default(),
+            looked: Instant::now(),
             stop: Arc::default(),
             given_back: None,
         };

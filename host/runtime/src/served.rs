@@ -95,7 +95,8 @@ impl Served {
             None => host,
         };
         let host = Host::start(host)?;
-        let keeper = Keeper::start(Arc::clone(&host.live.plane.cache), host.live.plane.tiers.clone())
+        let plane = &host.live.plane;
+        let keeper = Keeper::start(Arc::clone(&plane.cache), plane.tiers.clone(), Arc::clone(&plane.inflow))
             .map_err(HostError::Thread)?;
         let mut notes = settings.notes.clone();
         notes.extend(loaded.notes);

@@ -255,8 +255,18 @@ impl Parts {
         control.begin(&settings.profile, workload);
         let metrics = RequestMetrics::default();
         let (prefixes, trigger) = (Prefixes::default(), TickTrigger::new(every));
-        let plane =
-            DataPlane { cache, weighing, prefetcher, metrics, tap, prefixes, trigger, tiers, refresh };
+        let plane = DataPlane {
+            cache,
+            weighing,
+            prefetcher,
+            metrics,
+            tap,
+            prefixes,
+            trigger,
+            tiers,
+            inflow: Arc::default(),
+            refresh,
+        };
         Ok(Self { plane, control })
     }
 }

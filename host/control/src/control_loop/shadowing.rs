@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use host_contract::{Grant, Snapshot};
+use host_contract::Snapshot;
 
 use super::ControlLoop;
 use super::consulted::Consulted;
