@@ -86,7 +86,7 @@ impl Curve {
         let around = if capacity <= first.0 {
             pairs().next()
         } else if capacity >= last.0 {
-            pairs().last()
+            pairs().next_back()
         } else {
             pairs().find(|((low, _), (high, _))| (*low..=*high).contains(&capacity))
         };
