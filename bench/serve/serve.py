@@ -38,37 +38,50 @@ def large(options, *extra):
 
 
 def load(server, test, pipeline, requests):
-    """One run of redis-benchmark: microseconds of CPU a request, requests a second, p50 and p99 in ms."""
+    """One run of redis-benchmark: microseconds of CPU a request, requests a second, p99 in ms."""
     before = server.cpu()
     command = ["taskset", "-c", "1", "redis-benchmark", "-p", str(server.port), "-c", "50", "-d", "128", "-r", "100000"]
     command += ["-n", str(requests), "-P", str(pipeline), "-t", test, "--csv"]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     row = list(csv.DictReader(io.StringIO(text)))[-1]
     used = (server.cpu() - before) / requests * 1e6
-    return used, float(row["rps"]), float(row["p50_latency_ms"]), float(row["p99_latency_ms"])
+    return used, float(row["rps"]), float(row["p99_latency_ms"])
 
 
-def cost(options):
+def beside(options, tests, run, columns):
+    """Runs each test against both servers in turns; the table of the medians. `run` gives the figures of `columns`."""
     rows = {}
     with Server("redis", redis(), core=0) as theirs, Server("host", large(options), core=0) as ours:
         for server in (theirs, ours):
             load(server, "set", 16, 400_000)
         for _ in range(options.rounds):
             for pipeline, requests in ((1, 200_000), (16, 1_600_000)):
-                for test in ("get", "set"):
+                for name, test in tests:
                     for server in (theirs, ours):
-                        row = load(server, test, pipeline, requests)
-                        rows.setdefault((pipeline, test), {}).setdefault(server.kind, []).append(row)
+                        of = rows.setdefault(f"{name} -P {pipeline}", {})
+                        of.setdefault(server.kind, []).append(run(server, test, pipeline, requests))
     print("| | | Redis | host | ratio |")
     print("|---|---|---:|---:|---:|")
-    for (pipeline, test), of in rows.items():
-        figures = {kind: [median(column) for column in zip(*runs)] for kind, runs in of.items()}
-        their, our = figures["redis"], figures["host"]
-        for at, name, form in ((0, "CPU us a request", ".2f"), (1, "requests a second", ",.0f"), (3, "p99 ms", ".2f")):
-            label = f"{test.upper()} -P {pipeline}" if at == 0 else ""
-            print(f"| {label} | {name} | {their[at]:{form}} | {our[at]:{form}} | {our[at] / their[at]:.2f} |")
+    for test, of in rows.items():
+        their, our = ([median(column) for column in zip(*of[kind])] for kind in ("redis", "host"))
+        for at, (name, form) in enumerate(columns):
+            print(f"| {'' if at else test} | {name} | {their[at]:{form}} | {our[at]:{form}} | {our[at] / their[at]:.2f} |")
+
+
+def cost(options):
+    columns = (("CPU us a request", ".2f"), ("requests a second", ",.0f"), ("p99 ms", ".2f"))
+    beside(options, (("GET", "get"), ("SET", "set")), load, columns)
     print("\nA request by itself (-P 1) costs a read and a write, which are most of it in both servers. The host's figures have its control")
     print("thread in them, 3 to 6 %. Requests that come together (-P 16) are where it gains: their entries are fetched ahead.")
+
+
+def load_zipf(server, text, pipeline, requests):
+    """One run of resp-benchmark: microseconds of CPU a request, requests a second."""
+    before, began = server.cpu(), time.monotonic()
+    command = ["resp-benchmark", "-p", str(server.port), "-c", "50", "--cores", "1"]
+    command += ["-n", str(requests), "-P", str(pipeline), text]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return (server.cpu() - before) / requests * 1e6, requests / (time.monotonic() - began)
 
 
 def zipf(options):
@@ -76,27 +89,8 @@ def zipf(options):
     if shutil.which("resp-benchmark") is None:
         print("skipped: resp-benchmark is missing (pip install resp-benchmark)", file=sys.stderr)
         return
-    rows = {}
-    with Server("redis", redis(), core=0) as theirs, Server("host", large(options), core=0) as ours:
-        for server in (theirs, ours):
-            load(server, "set", 16, 400_000)
-        for _ in range(options.rounds):
-            for pipeline, requests in ((1, 200_000), (16, 1_600_000)):
-                for text in ("GET {key zipfian 100000}", "SET {key zipfian 100000} {value 128}"):
-                    for server in (theirs, ours):
-                        before, began = server.cpu(), time.monotonic()
-                        command = ["resp-benchmark", "-p", str(server.port), "-c", "50", "--cores", "1"]
-                        command += ["-n", str(requests), "-P", str(pipeline), text]
-                        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-                        figures = ((server.cpu() - before) / requests * 1e6, requests / (time.monotonic() - began))
-                        rows.setdefault((pipeline, text.split()[0]), {}).setdefault(server.kind, []).append(figures)
-    print("| | | Redis | host | ratio |")
-    print("|---|---|---:|---:|---:|")
-    for (pipeline, test), of in rows.items():
-        their, our = ([median(column) for column in zip(*of[kind])] for kind in ("redis", "host"))
-        for at, name, form in ((0, "CPU us a request", ".2f"), (1, "requests a second", ",.0f")):
-            label = f"{test} -P {pipeline}" if at == 0 else ""
-            print(f"| {label} | {name} | {their[at]:{form}} | {our[at]:{form}} | {our[at] / their[at]:.2f} |")
+    tests = (("GET", "GET {key zipfian 100000}"), ("SET", "SET {key zipfian 100000} {value 128}"))
+    beside(options, tests, load_zipf, (("CPU us a request", ".2f"), ("requests a second", ",.0f")))
 
 
 def fill(client, keys, size):

@@ -305,18 +305,34 @@ mod tests {
         (Arc::new(Cache::builder(100).build()), Arc::new(prefetcher), Arc::new(executor.unwrap()))
     }
 
+    fn with_all(
+        (cache, prefetcher, executor): (&Arc<Cache<u64, u32>>, &Arc<Prefetcher>, &Arc<Executor>),
+        made: &Made,
+    ) -> Actuators {
+        let parts = Turnable {
+            cache: (cache, &policies()),
+            prefetcher,
+            executor: Some(executor),
+            refresh: Some(&Arc::default()),
+            tiers: made.tiers.as_ref(),
+        };
+        actuators(&parts, &made.ranges)
+    }
+
+    fn with_cache_alone(
+        (cache, prefetcher): (&Arc<Cache<u64, u32>>, &Arc<Prefetcher>),
+        ranges: &Ranges,
+    ) -> Actuators {
+        let parts =
+            Turnable { cache: (cache, &policies()), prefetcher, executor: None, refresh: None, tiers: None };
+        actuators(&parts, ranges)
+    }
+
     #[test]
     fn every_dial_of_the_table_shows_what_it_was_turned_to() {
         let (cache, prefetcher, executor) = parts();
-        let Made { ranges, tiers, _dir } = made();
-        let parts = Turnable {
-            cache: (&cache, &policies()),
-            prefetcher: &prefetcher,
-            executor: Some(&executor),
-            refresh: Some(&Arc::default()),
-            tiers: tiers.as_ref(),
-        };
-        let mut all = actuators(&parts, &ranges);
+        let made = made();
+        let mut all = with_all((&cache, &prefetcher, &executor), &made);
         for (dial, value) in [
             (CACHE_POLICY, Value::Name("lirs(hir=0.1, ghosts=4)".into())),
             (CACHE_POLICY, Value::Name("arc".into())),
@@ -347,14 +363,7 @@ mod tests {
     fn a_run_without_pools_or_prefetching_lacks_their_dials() {
         let (cache, prefetcher, _) = parts();
         let ranges = Ranges { prefetch_in_flight: None, ..made().ranges };
-        let parts = Turnable {
-            cache: (&cache, &policies()),
-            prefetcher: &prefetcher,
-            executor: None,
-            refresh: None,
-            tiers: None,
-        };
-        let all = actuators(&parts, &ranges);
+        let all = with_cache_alone((&cache, &prefetcher), &ranges);
         let there: Vec<_> = all.values().into_keys().collect();
         assert_eq!(there, [CACHE_CAPACITY, CACHE_POLICY, CACHE_TTL]);
     }
@@ -362,14 +371,7 @@ mod tests {
     #[test]
     fn a_lifetime_starts_where_the_profile_says_and_has_a_number_for_no_end() {
         let (cache, prefetcher, _) = parts();
-        let turned = Turnable {
-            cache: (&cache, &policies()),
-            prefetcher: &prefetcher,
-            executor: None,
-            refresh: None,
-            tiers: None,
-        };
-        let mut all = actuators(&turned, &made().ranges);
+        let mut all = with_cache_alone((&cache, &prefetcher), &made().ranges);
         assert_eq!((cache.time_to_live(), all.value(CACHE_TTL)), (None, Some(Value::Count(WITHOUT_END))));
         assert_eq!(all.apply(CACHE_TTL, &Value::Count(60)), Ok(()));
         assert_eq!(cache.time_to_live(), Some(Duration::from_secs(60)));
@@ -386,15 +388,8 @@ mod tests {
     #[test]
     fn a_value_of_another_kind_is_an_error_and_changes_nothing() {
         let (cache, prefetcher, executor) = parts();
-        let Made { ranges, tiers, _dir } = made();
-        let parts = Turnable {
-            cache: (&cache, &policies()),
-            prefetcher: &prefetcher,
-            executor: Some(&executor),
-            refresh: Some(&Arc::default()),
-            tiers: tiers.as_ref(),
-        };
-        let mut all = actuators(&parts, &ranges);
+        let made = made();
+        let mut all = with_all((&cache, &prefetcher, &executor), &made);
         let before = all.values();
         for spec in Dials::built_in().iter().filter(|spec| spec.kind != Kind::Choice) {
             let dial = spec.dial;

@@ -42,9 +42,6 @@ const LOCKS: usize = 1_024;
 /// Entries that are copied out of the cache in one go.
 const BATCH: usize = 256;
 
-/// Regions that the disk tier needs at least.
-const LEAST_REGIONS: u64 = 8;
-
 /// Bytes of an entry of the disk tier's index, with the slack of its table.
 const INDEX_ENTRY: u64 = 25;
 
@@ -154,7 +151,7 @@ impl Tiers {
             least_disk: settings
                 .disk
                 .as_ref()
-                .map_or(0, |disk| disk.region.get().saturating_mul(LEAST_REGIONS)),
+                .map_or(0, |disk| disk.region.get().saturating_mul(DiskConfig::LEAST_REGIONS)),
             changing: tokio::sync::Mutex::default(),
         };
         let mut remote = None;

@@ -42,14 +42,9 @@ impl Law {
         }
     }
 
-    /// Whether memory is the objective.
-    pub(crate) fn saves(&self) -> bool {
-        self.saver.is_some()
-    }
-
-    /// Whether it needs to know what other capacities would miss.
-    pub(crate) fn reads_the_curve(&self, now: &Observation) -> bool {
-        self.saver.is_some() || now.target.is_some() || now.warm.is_some()
+    /// Whether it needs to know what other capacities would miss, where there is a target, or a warm tier.
+    pub(crate) fn reads_the_curve(&self, has_target: bool, has_warm: bool) -> bool {
+        self.saver.is_some() || has_target || has_warm
     }
 
     /// Takes in one tick's figures; answers what should change.
@@ -128,7 +123,7 @@ mod tests {
     #[test]
     fn without_a_wish_nothing_changes() {
         let mut law = Law::new(settings(), false);
-        assert!(!law.reads_the_curve(&now()));
+        assert!(!law.reads_the_curve(false, false));
         assert!((0..50).all(|_| law.look(&now()).is_empty()));
     }
 

@@ -70,8 +70,8 @@ impl Strategy for CacheSizing {
     }
 
     fn tick(&mut self, info: TickInfo) -> Result<(), TickError> {
-        let Some(now) = observe(info, self.law.saves()) else { return Ok(()) };
-        if !self.asked && self.law.reads_the_curve(&now) {
+        let Some((now, reads_the_curve)) = observe(info, &self.law) else { return Ok(()) };
+        if !self.asked && reads_the_curve {
             self.asked = true;
             if let Err(error) = shadows::follow_capacities() {
                 log::warn(format_args!("the shadows stay at the present capacity: {error:?}"));
@@ -96,9 +96,8 @@ impl Strategy for CacheSizing {
     }
 }
 
-/// What was measured in this tick; none in a run whose cache has no capacity to turn. The curve is read where it `saves` memory, or
-/// something else needs it.
-fn observe(info: TickInfo, saves: bool) -> Option<Observation> {
+/// What was measured in this tick, and whether the curve is part of it; none in a run whose cache has no capacity to turn.
+fn observe(info: TickInfo, law: &Law) -> Option<(Observation, bool)> {
     let range = dials::range(dial::CACHE_CAPACITY)?;
     let warm = dials::range(dial::WARM_CAPACITY).map(|range| Warm {
         capacity: range.value,
@@ -110,17 +109,19 @@ fn observe(info: TickInfo, saves: bool) -> Option<Observation> {
         latency_us: metrics::gauge("warm-latency"),
     });
     let target = metrics::gauge("target-hit-ratio");
-    Some(Observation {
+    let reads_the_curve = law.reads_the_curve(target.is_some(), warm.is_some());
+    let now = Observation {
         tick: info.tick,
         seconds: count(info.now_ns) / 1e9,
         cache: metrics::cache(),
         least: range.minimum,
         most: range.maximum,
-        shadows: if saves || target.is_some() || warm.is_some() { metrics::shadows() } else { Vec::new() },
+        shadows: if reads_the_curve { metrics::shadows() } else { Vec::new() },
         warm,
         room: metrics::gauge("memory-room"),
         target,
-    })
+    };
+    Some((now, reads_the_curve))
 }
 
 export_strategy!(CacheSizing);

@@ -34,6 +34,9 @@ pub struct DiskConfig {
 }
 
 impl DiskConfig {
+    /// The fewest regions that a tier can do with.
+    pub const LEAST_REGIONS: u64 = LEAST_REGIONS;
+
     /// Regions of 8 MiB.
     pub fn new(folder: impl Into<PathBuf>, capacity: u64) -> Self {
         Self { folder: folder.into(), capacity, region: 8 << 20 }
