@@ -270,6 +270,12 @@ impl Keyspace {
         self.live.plane.cache.len()
     }
 
+    /// Of these, the ones with an end.
+    #[must_use]
+    pub fn expiring(&self) -> u64 {
+        self.live.plane.cache.expiring()
+    }
+
     /// Whether there is no entry.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -60,6 +60,20 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
         self.sum(|shard| &shard.counters.entries)
     }
 
+    /// Of these, the ones with a time to live. What is [on probation](Self::prefetch) is left out.
+    ///
+    /// ```
+    /// use host_cache::{Cache, Life};
+    ///
+    /// let cache = Cache::builder(100).build();
+    /// cache.insert_until(1, "soon over", Life::Until(cache.now() + std::time::Duration::from_secs(1)));
+    /// cache.insert(2, "for ever");
+    /// assert_eq!((cache.len(), cache.expiring()), (2, 1));
+    /// ```
+    pub fn expiring(&self) -> u64 {
+        self.shards.iter().map(Shard::expiring).sum()
+    }
+
     /// Whether there is no entry.
     ///
     /// ```

@@ -65,6 +65,8 @@ pub(super) struct Store<K, V> {
     weight: u64,
     /// Lifetimes by slot; `None` as long as no entry ever had one.
     lifetimes: Option<Vec<Lifetime>>,
+    /// Entries with a time to live, those on probation left out.
+    expiring: u64,
     /// The slot that [`sweep`](Self::sweep) looks at next.
     swept: u32,
     /// The slot that is expected to be removed next, or [`NIL`].
@@ -95,6 +97,7 @@ impl<K, V> Store<K, V> {
             weights,
             weight: 0,
             lifetimes: None,
+            expiring: 0,
             swept: 0,
             expected: NIL,
             probation: None,
@@ -374,12 +377,17 @@ impl<K, V> Store<K, V> {
             |stored, place| places[at(stored.slot().0)] = number(place),
         )?;
         self.weight -= self.weigh(slot, &stored.entry);
-        if let Some(lifetimes) = &mut self.lifetimes {
-            lifetimes[at(slot.0)] = Lifetime::unlimited();
+        if self.has_lifetimes() {
+            self.set_lifetime(slot, None);
         }
         self.places[at(slot.0)] = self.free;
         self.free = slot.0;
         Some(stored.entry)
+    }
+
+    /// Entries with a time to live, those on probation left out.
+    pub(super) const fn expiring(&self) -> u64 {
+        self.expiring
     }
 
     /// Whether there may be entries whose time is over.
@@ -408,7 +416,10 @@ impl<K, V> Store<K, V> {
             self.lifetimes = Some(all.collect());
         }
         if let Some(lifetimes) = &mut self.lifetimes {
-            lifetimes[at(slot.0)] = lifetime.unwrap_or(Lifetime::unlimited());
+            let lifetime = lifetime.unwrap_or(Lifetime::unlimited());
+            let ends = |lifetime: &Lifetime| u64::from(lifetime.until().is_some());
+            self.expiring += ends(&lifetime);
+            self.expiring -= ends(&std::mem::replace(&mut lifetimes[at(slot.0)], lifetime));
         }
     }
 

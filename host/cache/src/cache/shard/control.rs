@@ -43,6 +43,11 @@ impl<K: Eq + Hash, V> Shard<K, V> {
         (policy.build_live(capacity, self.weighed), capacity)
     }
 
+    /// Entries with a time to live.
+    pub(in super::super) fn expiring(&self) -> u64 {
+        self.lock.order().parts().1.expiring()
+    }
+
     /// Removes every entry whose time is over; `report` gets them, with no lock held.
     pub(in super::super) fn purge_expired<S>(
         &self,

@@ -194,6 +194,19 @@ fn commands_section(cx: &Context<'_>, text: &mut String) {
 fn keyspace_section(cx: &Context<'_>, text: &mut String) {
     text.push_str("# Keyspace\r\n");
     let mut databases = [(0_u64, 0_u64); 16];
+    if cx.shared.has_databases() {
+        count_each(cx, &mut databases);
+    } else {
+        let [first, ..] = &mut databases;
+        *first = (cx.keys().len(), cx.keys().expiring());
+    }
+    for (number, (keys, expires)) in databases.iter().enumerate().filter(|(_, (keys, _))| *keys > 0) {
+        let _ = write!(text, "db{number}:keys={keys},expires={expires},avg_ttl=0\r\n");
+    }
+}
+
+/// Counts keys and those with an end, by looking at each: the cache knows nothing of databases.
+fn count_each(cx: &Context<'_>, databases: &mut [(u64, u64)]) {
     let mut cursor = 0;
     loop {
         cursor = cx.keys().scan(cursor, 512, |key, present| {
@@ -209,8 +222,5 @@ fn keyspace_section(cx: &Context<'_>, text: &mut String) {
         if cursor == 0 {
             break;
         }
-    }
-    for (number, (keys, expires)) in databases.iter().enumerate().filter(|(_, (keys, _))| *keys > 0) {
-        let _ = write!(text, "db{number}:keys={keys},expires={expires},avg_ttl=0\r\n");
     }
 }
