@@ -17,8 +17,6 @@ mod messages;
 mod requests;
 #[path = "resp/running.rs"]
 mod running;
-#[path = "resp/tiers.rs"]
-mod tiers;
 #[path = "resp/transactions.rs"]
 mod transactions;
 #[path = "resp/values.rs"]

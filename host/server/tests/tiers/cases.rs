@@ -1,4 +1,4 @@
-//! Values that memory has no room for, in the tiers below it.
+//! What clients see of tiers.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use host_profile::Loader;
 use host_runtime::{Command, Progress, ServeOptions, Served};
 use host_server::{Config, Server};
 use host_telemetry::Machine;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::running::{Connection, connect, request};
 
@@ -24,10 +25,15 @@ impl Progress for Quiet {
     fn say(&self, _: &str) {}
 }
 
+/// Held by the server that there is.
+static ALONE: Mutex<()> = Mutex::new(());
+
 /// A server whose memory holds some hundred of the values here.
 struct Tiered {
     served: Served,
     server: Server,
+    /// Let go of last.
+    _alone: MutexGuard<'static, ()>,
 }
 
 impl Tiered {
@@ -37,6 +43,7 @@ impl Tiered {
     }
 
     fn start_with<'a>(sets: impl IntoIterator<Item = &'a str>) -> Self {
+        let alone = ALONE.lock();
         let machine = Machine::read(Path::new("."));
         let settings = Loader::new().profile("small").user_file(None).set(sets).load(&machine).unwrap();
         let policies = Arc::default();
@@ -44,7 +51,7 @@ impl Tiered {
         let served = Served::start(&options, &Quiet).unwrap();
         let config = Config { resp: Some("127.0.0.1:0".to_owned()), threads: 2, ..Config::default() };
         let server = Server::start(Arc::clone(served.host()), options.settings, config, 1).unwrap();
-        Self { served, server }
+        Self { served, server, _alone: alone }
     }
 
     fn connect(&self) -> Connection {
