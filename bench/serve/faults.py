@@ -21,7 +21,7 @@ from statistics import median
 
 from servers import Client, free_port
 
-PAD = "x" * 400
+PAD = "x" * 4_000
 
 
 class Host:
@@ -79,9 +79,9 @@ def row(what, times, failed, wrong, recovery):
 class Writer(threading.Thread):
     """Writes keys of its own until the server ends; knows what was acknowledged, and what was sent after that."""
 
-    def __init__(self, port, number, known):
+    def __init__(self, port, number, known, largest):
         super().__init__()
-        self.client, self.number, self.known = Client(port), number, known
+        self.client, self.number, self.known, self.largest = Client(port), number, known, largest
         self.stopped, self.refused = False, 0
 
     def run(self):
@@ -93,7 +93,7 @@ class Writer(threading.Thread):
             for key in keys:
                 sequence += 1
                 gone = random_.random() < 0.1
-                value = None if gone else f"{key}={time.monotonic_ns()}.{sequence}={PAD[: random_.randrange(400)]}"
+                value = None if gone else f"{key}={time.monotonic_ns()}.{sequence}={PAD[: random_.randrange(self.largest)]}"
                 self.known.setdefault(key, [None]).append(value)
                 batch.append(("DEL", key) if gone else ("SET", key, value))
             try:
@@ -123,6 +123,11 @@ def check(client, known):
 
 
 def kills(options):
+    for largest in (400, len(PAD)):
+        kills_with_values(options, largest)
+
+
+def kills_with_values(options, largest):
     wrong = refused = found = written = admitted = 0
     opened, per_million = [], []
     with tempfile.TemporaryDirectory() as folder:
@@ -136,7 +141,7 @@ def kills(options):
             for of_writer in known:
                 of_round = check(host.client, of_writer)
                 wrong, found = wrong + of_round[0], found + of_round[1]
-            writers = [Writer(port, number, known[number]) for number in range(2)]
+            writers = [Writer(port, number, known[number], largest) for number in range(2)]
             for writer in writers:
                 writer.start()
             time.sleep(random.uniform(0.1, 0.8))
@@ -148,7 +153,7 @@ def kills(options):
                 refused += writer.refused
     text = f"opened in {median(opened):.2f} s (median), {max(opened):.2f} s at most; {found} values found again; "
     text += f"written {written / max(admitted, 1):.3f} times what came in"
-    row("killed (SIGKILL) under writes, started again", options.times, refused, wrong, text)
+    row(f"killed (SIGKILL) under writes of up to {largest:,} bytes, started again", options.times, refused, wrong, text)
 
 
 def million(options):
@@ -221,7 +226,7 @@ class Misser(multiprocessing.Process):
             key = f"cold:{random_.randrange(20_000)}"
             try:
                 if random_.random() < 0.5:
-                    newest[key] = f"{key}={self.requests.value}={PAD}"
+                    newest[key] = f"{key}={self.requests.value}={PAD[:400]}"
                     self.failed.value += client("SET", key, newest[key]) != b"OK"
                 else:
                     value = client("GET", key)

@@ -5,7 +5,7 @@
 //! | `log.rs` | the folder's two files, whose they are, and what was left of an earlier process |
 //! | `region.rs`, `record.rs` | how regions and records lie there |
 //! | `index.rs`, `state.rs` | what memory knows of them |
-//! | `writer.rs`, `evict.rs` | appending and making room |
+//! | `writer.rs`, `removals.rs`, `evict.rs` | appending, removing and making room |
 //! | `recover.rs` | reading it all again |
 //!
 //! Items are appended to the open region of their lifetime group, so that a region tends to be over as a whole. A lookup is one probe of
@@ -25,6 +25,7 @@ mod log;
 mod record;
 mod recover;
 mod region;
+mod removals;
 mod state;
 mod writer;
 
@@ -38,6 +39,7 @@ use self::bytes::length;
 use self::index::Place;
 use self::log::{Left, Log};
 use self::record::{Record, What};
+use self::removals::Removals;
 use self::state::State;
 use self::writer::Writer;
 use crate::hash::hash;
@@ -99,6 +101,7 @@ struct Core {
     /// Locked before `state` where both are.
     writer: Mutex<Writer>,
     state: Mutex<State>,
+    removals: Removals,
     /// Regions of smaller generations do not count.
     floor: Mutex<u64>,
 }
@@ -131,6 +134,7 @@ impl Disk {
             meter: Meter::default(),
             writer: Mutex::default(),
             state: Mutex::new(State::new(all, 0)),
+            removals: Removals::default(),
             floor: Mutex::new(floor),
         };
         core.leave(floor, false)?;
@@ -211,6 +215,21 @@ impl Disk {
         done.unwrap_or(Err(TierError::Stopped { tier: "disk" })).inspect_err(|_| self.core.meter.failed())
     }
 
+    async fn remove_with_others(&self, hash: u64) -> Result<(), TierError> {
+        let (first, outcome) = self.core.removals.add(hash);
+        if first {
+            let core = Arc::clone(&self.core);
+            let carry_out = move || {
+                let mut writer = core.writer.lock();
+                core.removals.carry_out(|hashes| core.remove_locked(&mut writer, hashes));
+            };
+            if tokio::task::spawn_blocking(carry_out).await.is_err() {
+                self.core.removals.give_up();
+            }
+        }
+        outcome.await.unwrap_or(Err(TierError::Stopped { tier: "disk" }))
+    }
+
     async fn look_up(&self, key: &[u8]) -> Result<Option<Item>, TierError> {
         let hash = hash(key);
         for _ in 0..TRIES {
@@ -234,7 +253,7 @@ impl Disk {
             let still = matches!(self.core.find(hash), At::File(p, g) if (p, g) == (place, generation));
             if still {
                 self.core.meter.failed();
-                self.blocking(move |core| core.remove(hash)).await?;
+                self.blocking(move |core| core.remove(&[hash])).await?;
                 return Ok(None);
             }
         }
@@ -362,7 +381,7 @@ impl Tier for Disk {
             if self.core.state.lock().index.get(hash).is_none_or(|slot| slot.tombstone) {
                 return Ok(());
             }
-            self.blocking(move |core| core.remove(hash)).await
+            self.remove_with_others(hash).await.inspect_err(|_| self.core.meter.failed())
         })
     }
 

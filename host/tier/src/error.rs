@@ -2,9 +2,10 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Why a tier could not be opened, asked or written to. Each text says where, what was expected, and what to do.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum TierError {
     /// A setting is outside of what it can be.
@@ -41,7 +42,7 @@ pub enum TierError {
         /// How large it should be.
         bytes: u64,
         /// What the system said.
-        error: io::Error,
+        error: Arc<io::Error>,
     },
     /// A file could not be opened, read or written.
     #[error(
@@ -55,7 +56,7 @@ pub enum TierError {
         /// What was tried.
         action: &'static str,
         /// What the system said.
-        error: io::Error,
+        error: Arc<io::Error>,
     },
     /// The remote server could not be asked, or did not do it.
     #[error(

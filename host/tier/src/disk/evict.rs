@@ -6,8 +6,8 @@
 //! larger share would keep more of what is asked for, and wear the disk for it; at 3 %, with some 16 bytes of footer a record, what
 //! is written stays within 1.05 times the bytes of the records that come in, their headers included.
 //!
-//! The order of writes is what makes the end of the process harmless at any point: first what is carried over is written, then the
-//! region is marked free, then memory forgets what was in it.
+//! The order of writes is what makes the end of the process harmless at any point: first all that is in memory is written, what is carried
+//! over among it, then the region is marked free, then memory forgets what was in it.
 
 use super::Core;
 use super::bytes::{length, nanoseconds};
@@ -97,7 +97,10 @@ impl Core {
                 gone += u64::from(!slot.tombstone && known.until > now);
             }
         }
-        self.flush(writer, known.group)?;
+        // What is carried over, and what took the place of a tombstone that goes with this region.
+        for group in 0..GROUPS {
+            self.flush(writer, group)?;
+        }
         self.write_head(writer, victim, Head::Free)?;
         self.meter.evicted(gone);
         let mut state = self.state.lock();

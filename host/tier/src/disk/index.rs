@@ -99,9 +99,48 @@ struct Packed {
     word: u64,
 }
 
+type Table = HashTable<Packed>;
+
+/// Changes what a table has of a hash, and returns what it had.
+fn change(table: &mut Table, hash: u64, new: impl FnOnce(Option<Slot>) -> Slot) -> Option<Slot> {
+    match table.entry(hash, |packed| packed.hash == hash, |packed| packed.hash) {
+        Entry::Occupied(mut entry) => {
+            let old = Slot::unpack(entry.get().word);
+            entry.get_mut().word = new(Some(old)).pack();
+            Some(old)
+        }
+        Entry::Vacant(entry) => {
+            entry.insert(Packed { hash, word: new(None).pack() });
+            None
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Index {
-    tables: Vec<HashTable<Packed>>,
+    tables: Vec<Table>,
+}
+
+/// Some of the tables, to be filled beside the others.
+#[derive(Debug)]
+pub(super) struct Part<'i> {
+    first: usize,
+    tables: &'i mut [Table],
+}
+
+impl Part<'_> {
+    /// Sets what it has of a hash by what it had. Nothing where the hash belongs to another part.
+    pub(super) fn change(&mut self, hash: u64, new: impl FnOnce(Option<Slot>) -> Slot) {
+        let table = Index::table_number(hash).checked_sub(self.first);
+        if let Some(table) = table.and_then(|number| self.tables.get_mut(number)) {
+            change(table, hash, new);
+        }
+    }
+
+    /// Keeps what `keep` says, which sees everything once.
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(Slot) -> bool) {
+        self.tables.iter_mut().for_each(|table| table.retain(|packed| keep(Slot::unpack(packed.word))));
+    }
 }
 
 impl Index {
@@ -128,15 +167,14 @@ impl Index {
 
     /// Sets what it has of a hash, and returns what it had.
     pub(super) fn set(&mut self, hash: u64, slot: Slot) -> Option<Slot> {
-        let table = self.tables.get_mut(Self::table_number(hash))?;
-        let packed = Packed { hash, word: slot.pack() };
-        match table.entry(hash, |packed| packed.hash == hash, |packed| packed.hash) {
-            Entry::Occupied(mut entry) => Some(Slot::unpack(std::mem::replace(entry.get_mut(), packed).word)),
-            Entry::Vacant(entry) => {
-                entry.insert(packed);
-                None
-            }
-        }
+        change(self.tables.get_mut(Self::table_number(hash))?, hash, |_| slot)
+    }
+
+    /// The tables in so many parts, or a few more.
+    pub(super) fn parts(&mut self, parts: usize) -> impl Iterator<Item = Part<'_>> {
+        let tables = (TABLES / parts.max(1)).max(1);
+        let firsts = (0..TABLES).step_by(tables);
+        firsts.zip(self.tables.chunks_mut(tables)).map(|(first, tables)| Part { first, tables })
     }
 
     pub(super) fn remove(&mut self, hash: u64) -> Option<Slot> {
@@ -145,14 +183,10 @@ impl Index {
         Some(Slot::unpack(found.remove().0.word))
     }
 
-    /// Everything.
-    pub(super) fn all(&self) -> Vec<(u64, Slot)> {
-        self.tables.iter().flatten().map(|packed| (packed.hash, Slot::unpack(packed.word))).collect()
-    }
-
     /// All that lie in one region, by going through everything.
     pub(super) fn of_region(&self, region: u16) -> Vec<(u64, Slot)> {
-        self.all().into_iter().filter(|(_, slot)| slot.place.region == region).collect()
+        let all = self.tables.iter().flatten().map(|packed| (packed.hash, Slot::unpack(packed.word)));
+        all.filter(|(_, slot)| slot.place.region == region).collect()
     }
 
     /// Entries, tombstones among them.
@@ -184,6 +218,24 @@ mod tests {
         for length in (4..100_000).chain([1 << 20, (1 << 20) + 1, (16 << 20) - 300]) {
             let bound = bound(class(length));
             assert!(bound >= length && bound <= length + length / 4 + 1, "{length}: {bound}");
+        }
+    }
+
+    #[test]
+    fn parts_together_are_the_whole() {
+        let place = Place { region: 1, offset: 64, bound: 64 };
+        let slot = |hit| Slot { place, tombstone: false, hit, dead: 0 };
+        let hashes: Vec<u64> = (0..1_000).map(|n| n << 38).collect();
+        for parts in [0, 1, 2, 3, 64, 100] {
+            let mut index = Index::new();
+            for mut part in index.parts(parts) {
+                for hash in &hashes {
+                    part.change(*hash, |old| slot(old.is_some()));
+                }
+                part.retain(|slot| !slot.hit);
+            }
+            assert_eq!(index.len(), hashes.len(), "{parts}: each hash is in one part");
+            assert!(hashes.iter().all(|hash| index.get(*hash) == Some(slot(false))));
         }
     }
 

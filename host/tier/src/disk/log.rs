@@ -10,6 +10,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::TierError;
 
@@ -87,7 +88,7 @@ impl Log {
     pub(super) fn open(folder: &Path) -> Result<(Self, Option<Left>), TierError> {
         let fault = |path: &Path, action| {
             let path = path.to_owned();
-            move |error| TierError::File { path, action, error }
+            move |error| TierError::File { path, action, error: Arc::new(error) }
         };
         fs::create_dir_all(folder).map_err(fault(folder, "make"))?;
         let (lock_path, path) = (folder.join(LOCK), folder.join(LOG));
@@ -114,7 +115,11 @@ impl Log {
             .write_all_at(text.as_bytes(), 0)
             .and_then(|()| self.lock.set_len(crate::item::size(text.len())))
             .and_then(|()| self.lock.sync_data());
-        written.map_err(|error| TierError::File { path: self.lock_path.clone(), action: "write", error })
+        written.map_err(|error| TierError::File {
+            path: self.lock_path.clone(),
+            action: "write",
+            error: Arc::new(error),
+        })
     }
 
     /// Bytes of `regions`.
@@ -139,7 +144,7 @@ impl Log {
         reserved.map_err(|error| {
             // Not to leave the disk full of what is of no use.
             let _ = self.file.set_len(before);
-            TierError::NoRoom { path: self.path.clone(), bytes, error }
+            TierError::NoRoom { path: self.path.clone(), bytes, error: Arc::new(error) }
         })
     }
 
@@ -188,7 +193,7 @@ impl Log {
     }
 
     fn fault(&self, action: &'static str, error: io::Error) -> TierError {
-        TierError::File { path: self.path.clone(), action, error }
+        TierError::File { path: self.path.clone(), action, error: Arc::new(error) }
     }
 }
 

@@ -1,7 +1,8 @@
 //! Reading what an earlier process has left.
 //!
 //! Of a sealed region the footer is read and nothing else. A region that was not sealed, or whose footer is damaged, is read record by
-//! record. Of each hash the record with the largest sequence counts, tombstones included.
+//! record. Of each hash the record with the largest sequence counts, tombstones included. Several threads read the footers, and each then
+//! fills some of the tables of the index: of a million entries that takes most of the time.
 //!
 //! Damage must not bring back what is older. A record that does not check out, with a good one or the end mark somewhere behind it, is
 //! damaged, and may have been newer than any record of a smaller sequence than what follows it: so every region goes that has such
@@ -13,12 +14,19 @@ use std::time::Duration;
 use super::Core;
 use super::bytes::{length, small};
 use super::config::group;
-use super::index::{Place, Slot};
+use super::index::{Part, Place, Slot};
 use super::record::{ALIGN, HEADER, Record, What};
 use super::region::{Entry, Footer, HEAD, Head, TAIL};
 use super::state::{Phase, Region, State};
 use crate::TierError;
 use crate::item::size;
+
+/// Threads that read and fill at most; there are no more than processors.
+const THREADS: usize = 8;
+
+/// Below so many regions or entries for each, threads are not worth it.
+const REGIONS: usize = 4;
+const ENTRIES: usize = 10_000;
 
 /// What was found of one region.
 #[derive(Debug)]
@@ -28,6 +36,18 @@ struct Found {
     sealed: bool,
 }
 
+/// What head and footer say of a region.
+#[derive(Debug)]
+enum Seen {
+    Free,
+    Sealed(Footer),
+    /// It has this generation, and no footer that checks out.
+    Unsealed(u64),
+    /// Its generation is below the floor.
+    Outdated,
+    Damaged,
+}
+
 impl Core {
     /// Fills the index with what the regions hold, and returns whether any damage was found. Regions before the floor are freed.
     pub(super) fn recover(&self, regions: usize, floor: u64) -> Result<bool, TierError> {
@@ -35,27 +55,25 @@ impl Core {
         let mut writer = self.writer.lock();
         let (mut found, mut free, mut damaged_below) = (Vec::new(), Vec::new(), 0);
         let mut largest = floor;
-        for region in (0..=u16::MAX).take(regions) {
-            match self.head(region) {
-                Some(Head::Free) => free.push(region),
-                Some(Head::Used { generation }) if generation < floor => {
+        for (region, seen) in (0..=u16::MAX).zip(self.see_all(regions, floor)) {
+            let (footer, sealed) = match seen {
+                Seen::Free => {
+                    free.push(region);
+                    continue;
+                }
+                Seen::Outdated | Seen::Damaged => {
+                    if matches!(seen, Seen::Damaged) {
+                        damaged_below = u64::MAX;
+                    }
                     self.write_head(&mut writer, region, Head::Free)?;
                     free.push(region);
+                    continue;
                 }
-                Some(Head::Used { generation }) => {
-                    let (footer, sealed) = match self.footer(region, generation) {
-                        Some(footer) => (footer, true),
-                        None => (self.scan(region, generation, &mut damaged_below)?, false),
-                    };
-                    largest = largest.max(footer.entries.last().map_or(generation, |last| last.sequence));
-                    found.push(Found { region, footer, sealed });
-                }
-                None => {
-                    damaged_below = u64::MAX;
-                    self.write_head(&mut writer, region, Head::Free)?;
-                    free.push(region);
-                }
-            }
+                Seen::Sealed(footer) => (footer, true),
+                Seen::Unsealed(generation) => (self.scan(region, generation, &mut damaged_below)?, false),
+            };
+            largest = largest.max(footer.entries.last().map_or(footer.generation, |last| last.sequence));
+            found.push(Found { region, footer, sealed });
         }
         // Not to use a sequence again that a damaged region may hold: time has gone on since.
         let microseconds = u64::try_from(now.as_micros()).unwrap_or(0);
@@ -75,6 +93,27 @@ impl Core {
         state.free = free.into();
         build(&mut state, &sound, now);
         Ok(damaged_below > 0)
+    }
+
+    /// What heads and footers say, by region.
+    fn see_all(&self, regions: usize, floor: u64) -> Vec<Seen> {
+        let numbers: Vec<u16> = (0..=u16::MAX).take(regions).collect();
+        let share = regions.div_ceil(threads(regions / REGIONS)).max(1);
+        let see_some = |numbers: &[u16]| -> Vec<Seen> {
+            numbers.iter().map(|region| self.see(*region, floor)).collect()
+        };
+        beside(numbers.chunks(share), see_some).into_iter().flatten().collect()
+    }
+
+    fn see(&self, region: u16, floor: u64) -> Seen {
+        match self.head(region) {
+            Some(Head::Free) => Seen::Free,
+            Some(Head::Used { generation }) if generation < floor => Seen::Outdated,
+            Some(Head::Used { generation }) => {
+                self.footer(region, generation).map_or(Seen::Unsealed(generation), Seen::Sealed)
+            }
+            None => Seen::Damaged,
+        }
     }
 
     fn head(&self, region: u16) -> Option<Head> {
@@ -133,6 +172,32 @@ fn resume(bytes: &[u8], at: usize, generation: u64, last: u64) -> Option<(usize,
     places.filter_map(|place| Some((place, record_at(bytes, place, generation, last)?))).next()
 }
 
+/// How many threads to use for what this many could do.
+fn threads(useful: usize) -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(useful).clamp(1, THREADS)
+}
+
+/// What `work` makes of each of these, on a thread for each; on this one where there is but one.
+fn beside<T: Send, R: Send>(parts: impl Iterator<Item = T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+    let mut parts = parts.peekable();
+    let Some(first) = parts.next() else { return Vec::new() };
+    if parts.peek().is_none() {
+        return vec![work(first)];
+    }
+    let work = &work;
+    std::thread::scope(|scope| {
+        let others: Vec<_> = parts.map(|part| scope.spawn(move || work(part))).collect();
+        let mut done = vec![work(first)];
+        for other in others {
+            match other.join() {
+                Ok(result) => done.push(result),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        done
+    })
+}
+
 /// The index of what was found, which is sorted by generation.
 fn build(state: &mut State, found: &[Found], now: Duration) {
     let total = found.iter().map(|found| found.footer.entries.len()).sum();
@@ -148,6 +213,25 @@ fn build(state: &mut State, found: &[Found], now: Duration) {
             *known = Region { phase: Phase::Sealed, generation, group, until, ..Region::FREE };
         }
     }
+    let counts = beside(state.index.parts(threads(total / ENTRIES)), |part| fill(part, found, &by_region));
+    for counts in counts {
+        for (region, counted) in state.regions.iter_mut().zip(counts) {
+            region.live += counted.live;
+            region.carried += counted.carried;
+            state.live += u64::from(counted.live);
+        }
+    }
+}
+
+/// What the index has of a region.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counted {
+    live: u32,
+    carried: u32,
+}
+
+/// Fills a part of the index, and counts what it has, by region.
+fn fill(mut part: Part<'_>, found: &[Found], by_region: &[Option<&Footer>]) -> Vec<Counted> {
     let sequence_of = |slot: Slot| {
         let footer = by_region.get(usize::from(slot.place.region)).copied().flatten()?;
         let at = footer.entries.binary_search_by_key(&slot.place.offset, |entry| entry.offset).ok()?;
@@ -156,20 +240,31 @@ fn build(state: &mut State, found: &[Found], now: Duration) {
     for Found { region, footer, .. } in found {
         let ends = footer.entries.iter().skip(1).map(|next| next.offset).chain([footer.end]);
         for (entry, end) in footer.entries.iter().zip(ends) {
-            let bound = end.saturating_sub(entry.offset);
-            let place = Place { region: *region, offset: entry.offset, bound };
-            let older = state.index.get(entry.hash);
-            let mut slot = Slot { place, tombstone: entry.tombstone, hit: false, dead: 0 };
-            if let Some(older) = older {
-                let records = older.dead + u32::from(!older.tombstone);
-                if sequence_of(older) > Some(entry.sequence) {
-                    slot = Slot { dead: older.dead + u32::from(!entry.tombstone), ..older };
-                } else {
-                    slot.dead = records;
+            part.change(entry.hash, |older| {
+                let place =
+                    Place { region: *region, offset: entry.offset, bound: end.saturating_sub(entry.offset) };
+                let new = Slot { place, tombstone: entry.tombstone, hit: false, dead: 0 };
+                match older {
+                    None => new,
+                    Some(older) if sequence_of(older) > Some(entry.sequence) => {
+                        Slot { dead: older.dead + u32::from(!entry.tombstone), ..older }
+                    }
+                    Some(older) => Slot { dead: older.dead + u32::from(!older.tombstone), ..new },
                 }
-            }
-            state.index.set(entry.hash, slot);
+            });
         }
     }
-    state.count_all();
+    let mut counts = vec![Counted::default(); by_region.len()];
+    part.retain(|slot| {
+        // A tombstone that stands for nothing.
+        if slot.tombstone && slot.dead == 0 {
+            return false;
+        }
+        if let Some(count) = counts.get_mut(usize::from(slot.place.region)) {
+            count.live += u32::from(!slot.tombstone);
+            count.carried += u32::from(slot.is_carried());
+        }
+        true
+    });
+    counts
 }

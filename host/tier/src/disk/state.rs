@@ -197,16 +197,3 @@ impl State {
         }
     }
 }
-
-impl State {
-    /// Counts anew what each region has, and drops tombstones that stand for nothing, when the index was filled otherwise.
-    pub(super) fn count_all(&mut self) {
-        let all = self.index.all();
-        for (hash, slot) in all {
-            self.count(slot, u32::wrapping_add, u64::wrapping_add);
-            if slot.tombstone && slot.dead == 0 {
-                self.forget(hash);
-            }
-        }
-    }
-}

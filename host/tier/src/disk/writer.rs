@@ -1,8 +1,8 @@
 //! Appending: one writer at a time, under its own lock, so that requests that read wait for no write.
 //!
-//! A record goes into memory first, behind those of its lifetime group, and is written with them. Where the key had an older
-//! record, it is written before anybody learns of it, and so is every tombstone: what a lookup has seen, or a put or removal has
-//! returned from, no end of the process takes back to something older.
+//! A record goes into memory first, behind those of its lifetime group, and is written with them. Where the key has an older
+//! record that counts, it is written before anybody learns of it, and so is every tombstone: what a lookup has seen, or a put or removal
+//! has returned from, no end of the process takes back to something older. Behind a tombstone nothing older can come back.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -34,6 +34,14 @@ pub(super) struct Writer {
     pub(super) credit: i64,
 }
 
+/// A tombstone that is in memory, and that the index does not point to.
+#[derive(Debug)]
+struct Appended {
+    hash: u64,
+    place: Place,
+    group: usize,
+}
+
 /// A record to append.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum New<'a> {
@@ -48,7 +56,7 @@ impl Core {
         let now = self.clock.now();
         let bytes = record::item_length(item).filter(|bytes| *bytes <= self.largest());
         let Some(bytes) = bytes.filter(|_| !item.is_over(now)) else {
-            self.remove_locked(&mut writer, hash)?;
+            self.remove_locked(&mut writer, &[hash])?;
             return Ok(false);
         };
         if self.has_already(hash, item, bytes) {
@@ -66,7 +74,7 @@ impl Core {
         writer.counters.bytes_admitted += size(bytes);
         earn(&mut writer, bytes);
         let mut state = self.state.lock();
-        if state.index.get(hash).is_none() {
+        if state.index.get(hash).is_none_or(|slot| slot.tombstone) {
             state.supersede(hash, place, false);
             let pending = state.open.get(group).and_then(Option::as_ref).map_or(0, |open| open.pending.len());
             drop(state);
@@ -81,8 +89,8 @@ impl Core {
         flushed.map(|()| true)
     }
 
-    /// As [`put`](Self::put), where that takes memory alone and no wait: the key is new, its group's region has room, and the
-    /// record is none after which the group is written. None where it is not so, and nothing is done.
+    /// As [`put`](Self::put), where that takes memory alone and no wait: the key has no record that counts, its group's region has room,
+    /// and the record is none after which the group is written. None where it is not so, and nothing is done.
     pub(super) fn put_at_once(&self, item: &Item) -> Option<()> {
         let mut writer = self.writer.try_lock()?;
         let (hash, now) = (crate::hash::hash(&item.key), self.clock.now());
@@ -90,7 +98,7 @@ impl Core {
         let group = group(item.until, now);
         let pending = {
             let state = self.state.lock();
-            if state.index.get(hash).is_some() {
+            if state.index.get(hash).is_some_and(|slot| !slot.tombstone) {
                 return None;
             }
             state.open.get(group)?.as_ref()?.pending.len()
@@ -127,34 +135,63 @@ impl Core {
         found.is_some_and(|record| record.what == What::Item && record.item() == *item)
     }
 
-    pub(super) fn remove(&self, hash: u64) -> Result<(), TierError> {
-        self.remove_locked(&mut self.writer.lock(), hash)
+    /// Removes these, with one write for each lifetime group that has any.
+    ///
+    /// # Errors
+    /// One of those that there were. The keys are misses all the same.
+    pub(super) fn remove(&self, hashes: &[u64]) -> Result<(), TierError> {
+        self.remove_locked(&mut self.writer.lock(), hashes)
     }
 
-    pub(super) fn remove_locked(&self, writer: &mut Writer, hash: u64) -> Result<(), TierError> {
-        let Some(slot) = self.state.lock().index.get(hash).filter(|slot| !slot.tombstone) else {
-            return Ok(());
-        };
-        // It goes where the record is that it stands for, and so at about the same time.
-        let group = self.state.lock().region(slot.place.region).map_or(GROUPS - 1, |region| region.group);
-        let written = self.append(writer, group, hash, New::Tombstone, TOMBSTONE).and_then(|place| {
-            writer.counters.bytes_admitted += size(TOMBSTONE);
-            self.flush(writer, group).map(|()| place)
-        });
-        let mut state = self.state.lock();
-        match written {
-            Ok(place) => {
-                // Appending may have evicted the record, and then there is nothing to stand for: the tombstone is one too many.
-                if state.index.get(hash).is_some() {
-                    state.supersede(hash, place, true);
-                }
-                Ok(())
+    pub(super) fn remove_locked(&self, writer: &mut Writer, hashes: &[u64]) -> Result<(), TierError> {
+        let (mut outcome, mut appended) = (Ok(()), Vec::new());
+        for &hash in hashes {
+            let Some(slot) = self.state.lock().index.get(hash).filter(|slot| !slot.tombstone) else {
+                continue;
+            };
+            // It goes where the record is that it stands for, and so at about the same time.
+            let group = self.state.lock().region(slot.place.region).map_or(GROUPS - 1, |region| region.group);
+            // Making room may evict what the index does not point to yet.
+            if !self.has_room(group, TOMBSTONE) {
+                outcome = outcome.and(self.bury_appended(writer, &mut appended));
             }
-            Err(error) => {
-                state.hide(hash);
-                Err(error)
+            match self.append(writer, group, hash, New::Tombstone, TOMBSTONE) {
+                Ok(place) => {
+                    writer.counters.bytes_admitted += size(TOMBSTONE);
+                    appended.push(Appended { hash, place, group });
+                }
+                Err(error) => {
+                    self.state.lock().hide(hash);
+                    outcome = outcome.and(Err(error));
+                }
             }
         }
+        outcome.and(self.bury_appended(writer, &mut appended))
+    }
+
+    /// Writes tombstones that were appended, and has the index point to them.
+    fn bury_appended(&self, writer: &mut Writer, appended: &mut Vec<Appended>) -> Result<(), TierError> {
+        let mut outcome = Ok(());
+        for group in 0..GROUPS {
+            let mut of_group = appended.iter().filter(|tombstone| tombstone.group == group).peekable();
+            if of_group.peek().is_none() {
+                continue;
+            }
+            let written = self.flush(writer, group);
+            let mut state = self.state.lock();
+            for tombstone in of_group {
+                if written.is_err() {
+                    state.hide(tombstone.hash);
+                } else if state.index.get(tombstone.hash).is_some() {
+                    // Else appending has evicted the record, and there is nothing to stand for: the tombstone is one too many.
+                    state.supersede(tombstone.hash, tombstone.place, true);
+                }
+            }
+            drop(state);
+            outcome = outcome.and(written);
+        }
+        appended.clear();
+        outcome
     }
 
     /// Appends a record to its group, in memory. The index does not know of it yet.
