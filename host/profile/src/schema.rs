@@ -17,12 +17,13 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// The keys that belong to no dial. Caches are measured in megabytes; the floor of the cap only excludes slips of the
 /// unit.
-const OTHERS: [Key; 82] = [
+const OTHERS: [Key; 83] = [
     key("summary", Kind::Text),
     key("optimise", Kind::Choice(&["throughput", "latency", "memory", "bandwidth"])),
     bound("memory.cap", Kind::Bytes(1_000, 1_000_000_000_000_000)),
     key("memory.keep-free", Kind::Ratio(0.0, 1.0)),
     key("memory.pressure", Kind::Ratio(0.001, 1.0)),
+    key("memory.huge-pages", Kind::Flag),
     key("cache.shadows", Kind::Flag),
     key("cache.shadow-policies", Kind::Count(1, 16)),
     key("cache.hit-ratio-target", Kind::Ratio(0.0, 1.0)),

@@ -106,6 +106,8 @@ pub struct MemorySettings {
     pub keep_free: f64,
     /// Share of the last 10 s in which some task waited for memory from which on it is short.
     pub pressure: f64,
+    /// Whether `host serve` puts huge pages under what it holds, where Linux can.
+    pub huge_pages: bool,
 }
 
 /// The cache.

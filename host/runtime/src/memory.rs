@@ -6,6 +6,8 @@
 //! of requests, and takes what entries do not account for off the room that they have. Where memory is short the allocator
 //! is told to give back what it keeps, and the cache what it keeps for entries that are gone.
 //!
+//! Beside that, it has [huge pages](huge_pages) made of what is in use.
+//!
 //! What the process held before the first entry came, its code and its strategies, is not counted: it is the same with any cache.
 //!
 //! A [`Keeper`] is the thread that does it. It acts on the difference that it finds, so that between two looks the capacity can
@@ -13,11 +15,13 @@
 
 mod allocator;
 mod governor;
+mod huge_pages;
 mod inflow;
 mod program;
 
 pub(crate) use allocator::taken;
 use governor::{Governor, Reading};
+use huge_pages::HugePages;
 pub(crate) use inflow::Inflow;
 use inflow::Rate;
 
@@ -59,7 +63,7 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    /// Takes what the process holds now for its base. None where the system does not tell what that is: the cache then bounds
+    /// Takes what the process holds now for its base, and puts huge pages under what comes from here on where they are wanted. None where the system does not tell what that is: the cache then bounds
     /// what its entries weigh.
     ///
     /// # Errors
@@ -68,6 +72,7 @@ impl Keeper {
         cache: Arc<Store>,
         tiers: Option<Arc<Tiers>>,
         inflow: Arc<Inflow>,
+        huge_pages: bool,
     ) -> std::io::Result<Option<Self>> {
         allocator::set_up();
         let Some(base) = resident_memory_bytes() else { return Ok(None) };
@@ -82,6 +87,7 @@ impl Keeper {
             looked: Instant::now(),
             stop: Arc::clone(&stop),
             given_back: None,
+            huge_pages: HugePages::new(huge_pages),
         };
         let thread = std::thread::Builder::new().name("host-memory".to_owned()).spawn(|| keeping.run())?;
         Ok(Some(Self { stop, thread: Some(thread) }))
@@ -112,6 +118,7 @@ struct Keeping {
     stop: Arc<AtomicBool>,
     /// When the allocator gave back last, and how long that took.
     given_back: Option<(Instant, Duration)>,
+    huge_pages: HugePages,
 }
 
 impl Keeping {
@@ -119,6 +126,7 @@ impl Keeping {
         program::forget_start();
         while !self.stop.load(Ordering::Relaxed) {
             let pressed = self.look();
+            self.huge_pages.look();
             std::thread::park_timeout(if pressed { PRESSED } else { CALM });
         }
     }
@@ -191,6 +199,7 @@ mod tests {
             looked: Instant::now(),
             stop: Arc::default(),
             given_back: None,
+            huge_pages: HugePages::new(false),
         };
         keeping.look();
         cache.insert(Entry::of_bytes(b"key", &b"value"[..]), ());

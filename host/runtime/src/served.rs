@@ -96,7 +96,8 @@ impl Served {
         };
         let host = Host::start(host)?;
         let plane = &host.live.plane;
-        let keeper = Keeper::start(Arc::clone(&plane.cache), plane.tiers.clone(), Arc::clone(&plane.inflow))
+        let (cache, inflow) = (Arc::clone(&plane.cache), Arc::clone(&plane.inflow));
+        let keeper = Keeper::start(cache, plane.tiers.clone(), inflow, settings.memory.huge_pages)
             .map_err(HostError::Thread)?;
         let mut notes = settings.notes.clone();
         notes.extend(loaded.notes);

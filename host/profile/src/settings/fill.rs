@@ -54,6 +54,7 @@ impl Settings {
                 cap: get.bytes("memory.cap")?,
                 keep_free: get.ratio("memory.keep-free")?,
                 pressure: get.ratio("memory.pressure")?,
+                huge_pages: get.flag("memory.huge-pages")?,
             },
             cache: CacheSettings {
                 policy: get.text("cache.policy")?,

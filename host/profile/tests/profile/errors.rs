@@ -31,7 +31,7 @@ fn wrong_key() {
         ("capacity = \"1 MB\"", "host.toml:1: capacity: no such key; did you mean \"cache.capacity\"?"),
         (
             "[memory]\nbudget = 3",
-            "host.toml:2: memory.budget: no such key; [memory] has cap, keep-free, pressure",
+            "host.toml:2: memory.budget: no such key; [memory] has cap, keep-free, pressure, huge-pages",
         ),
         (
             "[frost]\nsize = 3",
