@@ -42,8 +42,10 @@ const PRESSED: Duration = Duration::from_millis(20);
 /// The allocator may be at work for one part in so many of the time: it holds locks meanwhile.
 const WORK_SHARE: u32 = 8;
 
-/// How often it is told to give back what it keeps while all together stays within the capacity: less would be reserved then.
+/// How often it is told to give back what it keeps while all together stays within the capacity: less would be reserved then. Twice as
+/// long after each time that it had little, up to the longer one: it looks at all that is free, for some 0.1 s of a full cache.
 const REGULARLY: Duration = Duration::from_secs(1);
+const SELDOM: Duration = Duration::from_secs(16);
 
 /// The share of what the cache keeps for entries that may be idle, where there is room, and where there is little.
 const IDLE: f64 = 0.75;
@@ -87,6 +89,7 @@ impl Keeper {
             looked: Instant::now(),
             stop: Arc::clone(&stop),
             given_back: None,
+            regularly: REGULARLY,
             huge_pages: HugePages::new(huge_pages),
         };
         let thread = std::thread::Builder::new().name("host-memory".to_owned()).spawn(|| keeping.run())?;
@@ -118,6 +121,8 @@ struct Keeping {
     stop: Arc<AtomicBool>,
     /// When the allocator gave back last, and how long that took.
     given_back: Option<(Instant, Duration)>,
+    /// From then to the next time, where there is room.
+    regularly: Duration,
     huge_pages: HugePages,
 }
 
@@ -149,7 +154,7 @@ impl Keeping {
         let Some(mut reading) = self.reading(ahead) else { return false };
         let pressed = self.governor.is_pressed(reading);
         self.cache.shrink(if pressed { IDLE_PRESSED } else { IDLE });
-        let regularly = if self.governor.is_over(reading) { Duration::ZERO } else { REGULARLY };
+        let regularly = if self.governor.is_over(reading) { Duration::ZERO } else { self.regularly };
         let rested =
             |(end, took): (Instant, Duration)| end.elapsed() >= regularly.max(took * (WORK_SHARE - 1));
         // What an empty cache has beside it is what it began with, and not what the start has left behind.
@@ -157,7 +162,11 @@ impl Keeping {
             let begun = Instant::now();
             allocator::give_back();
             self.given_back = Some((Instant::now(), begun.elapsed()));
+            let before = reading.resident;
             reading = self.reading(ahead).unwrap_or(reading);
+            let gained = before.saturating_sub(reading.resident);
+            self.regularly =
+                if gained > capacity / MARGIN { REGULARLY } else { (self.regularly * 2).min(SELDOM) };
         }
         self.governor.look(reading);
         let reserved = self.governor.reserved + capacity / MARGIN + ahead;
@@ -199,6 +208,7 @@ mod tests {
             looked: Instant::now(),
             stop: Arc::default(),
             given_back: None,
+            regularly: REGULARLY,
             huge_pages: HugePages::new(false),
         };
         keeping.look();

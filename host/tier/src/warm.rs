@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use ahash::RandomState;
 use bytes::Bytes;
 use moka::Expiry;
 use moka::notification::RemovalCause;
@@ -49,6 +50,9 @@ pub struct WarmConfig {
     pub coding: Coding,
 }
 
+/// Hashed faster than by the standard library, and by a seed of its own as well.
+type Map = Cache<Bytes, Stored, RandomState>;
+
 /// Values in memory, compressed. Cheap to ask: it waits for nothing.
 pub struct Warm {
     caches: RwLock<Caches>,
@@ -63,14 +67,14 @@ pub struct Warm {
 
 /// The cache, and the one before it while entries move over. A key is in one of them at most.
 struct Caches {
-    current: Cache<Bytes, Stored>,
-    previous: Option<Cache<Bytes, Stored>>,
+    current: Map,
+    previous: Option<Map>,
     capacity: u64,
     coding: Coding,
 }
 
 impl Caches {
-    fn all(&self) -> impl Iterator<Item = &Cache<Bytes, Stored>> {
+    fn all(&self) -> impl Iterator<Item = &Map> {
         std::iter::once(&self.current).chain(&self.previous)
     }
 
@@ -262,12 +266,7 @@ fn weight(key: &Bytes, stored: &Stored) -> u64 {
     size(key.len()) + size(stored.len()) + OVERHEAD
 }
 
-fn cache(
-    capacity: u64,
-    clock: &Clock,
-    meter: &Arc<Meter>,
-    evicted: &Arc<RwLock<Option<Evicted>>>,
-) -> Cache<Bytes, Stored> {
+fn cache(capacity: u64, clock: &Clock, meter: &Arc<Meter>, evicted: &Arc<RwLock<Option<Evicted>>>) -> Map {
     let (meter, evicted) = (Arc::clone(meter), Arc::clone(evicted));
     Cache::builder()
         .max_capacity(capacity)
@@ -283,7 +282,7 @@ fn cache(
                 evicted(item);
             }
         })
-        .build()
+        .build_with_hasher(RandomState::new())
 }
 
 /// Tells moka how long an entry has to live. moka counts from then by a clock of its own; a lookup asks ours again.

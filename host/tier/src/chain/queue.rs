@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use ahash::RandomState;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -29,10 +30,10 @@ impl Job {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Jobs {
     /// By key, with a number that tells it from earlier ones of the key.
-    by_key: HashMap<Bytes, (u64, Job)>,
+    by_key: HashMap<Bytes, (u64, Job), RandomState>,
     /// Keys and numbers, oldest first. Those that are gone stay until their turn.
     order: VecDeque<(Bytes, u64)>,
     next: u64,
@@ -60,7 +61,7 @@ pub(super) struct Queue {
 
 impl Queue {
     pub(super) fn new(limit: u64) -> Self {
-        Self { jobs: Mutex::default(), limit, more: Notify::new(), done: Notify::new() }
+        Self { jobs: Mutex::new(Jobs::new()), limit, more: Notify::new(), done: Notify::new() }
     }
 
     /// Takes a job if it is current, and drops as many of the oldest as that needs. Returns how many were dropped, the job itself
@@ -97,18 +98,13 @@ impl Queue {
         Some(dropped)
     }
 
-    /// Waits for the oldest job, which the caller is at then.
-    pub(super) async fn next(&self) -> Job {
-        loop {
-            let more = self.more.notified();
-            if let Some(job) = self.begin() {
-                return job;
-            }
-            more.await;
-        }
+    /// Waits until a job may have come in since it was waited for last.
+    pub(super) async fn filled(&self) {
+        self.more.notified().await;
     }
 
-    fn begin(&self) -> Option<Job> {
+    /// The oldest job, which the caller is at then.
+    pub(super) fn begin(&self) -> Option<Job> {
         let mut jobs = self.jobs.lock();
         while let Some((key, number)) = jobs.order.pop_front() {
             if let Some(job) = jobs.remove_numbered(&key, number) {
@@ -187,6 +183,11 @@ impl Queue {
 }
 
 impl Jobs {
+    fn new() -> Self {
+        let by_key = HashMap::with_hasher(RandomState::new());
+        Self { by_key, order: VecDeque::new(), next: 0, bytes: 0, at_work: None }
+    }
+
     fn remove(&mut self, key: &[u8]) -> Option<Job> {
         let (_, job) = self.by_key.remove(key)?;
         self.bytes = self.bytes.saturating_sub(job.bytes());
