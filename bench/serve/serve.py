@@ -242,6 +242,8 @@ def main():
     parser.add_argument("--print", action="store_true")
     parser.add_argument("--traces", type=Path, default=ROOT.parent / "shared" / "traces")
     options = parser.parse_args()
+    # The page has all of them.
+    options.print = options.print or options.only is not None
     for tool in ("redis-server", "redis-benchmark", "taskset"):
         if shutil.which(tool) is None:
             sys.exit(f"{tool} is missing: on Debian, apt-get install redis-server util-linux")
