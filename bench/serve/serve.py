@@ -73,6 +73,13 @@ def cost(options):
     beside(options, (("GET", "get"), ("SET", "set")), load, columns)
     print("\nA request by itself (-P 1) costs a read and a write, which are most of it in both servers. The host's figures have its control")
     print("thread in them, 3 to 6 %. Requests that come together (-P 16) are where it gains: their entries are fetched ahead.")
+    bare = Path(options.host).resolve().parent / "examples" / "in_process"
+    if not bare.exists():
+        sys.exit(f"{bare} is missing: cargo build --release -p host --example in_process")
+    runs = [subprocess.run(["taskset", "-c", "0", bare], check=True, capture_output=True, text=True).stdout.split() for _ in range(3)]
+    get, put = (median(int(run[at]) for run in runs) / 1e3 for at in (0, 1))
+    print(f"\nWithout a protocol, on one thread of a program that has the cache in it, a GET takes {get:.2f} us and a SET {put:.2f} us")
+    print("(`cargo run --release -p host --example in_process`): all else above is the protocol, the socket and the kernel.")
 
 
 def load_zipf(server, text, pipeline, requests):
