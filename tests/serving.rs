@@ -1,10 +1,11 @@
 //! `host serve` and `host status`: signals, settings that are read again, and the page on HTTP, command by command.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -180,6 +181,34 @@ fn a_check_says_where_a_server_would_listen() {
 fn who_asks_for_no_server_is_told_how_to_name_one() {
     let error = fail(1, ["status", "--profile", "small"]);
     assert!(error.starts_with("error: which server? give its address with --http ADDRESS:PORT"), "{error}");
+}
+
+#[test]
+fn memory_goes_back_to_the_system_after_a_flush_though_there_is_room() {
+    let room =
+        ["--set", "memory.cap=400MB", "--set", "cache.max-capacity=400MB", "--set", "cache.capacity=400MB"];
+    let serving = Serving::start(&profile("flush.toml", ""), &room);
+    let mut client = TcpStream::connect(&serving.redis).unwrap();
+    let mut ask = |requests: &str, replies: usize| {
+        client.write_all(requests.as_bytes()).unwrap();
+        let mut reply = vec![0; 5 * replies];
+        client.read_exact(&mut reply).unwrap();
+        assert!(reply.chunks(5).all(|reply| reply == b"+OK\r\n"), "{:?}", String::from_utf8_lossy(&reply));
+    };
+    let value = "v".repeat(1_000);
+    for batch in 0..1_000 {
+        let requests: String = (0..100).map(|key| format!("SET {batch}:{key} {value}\r\n")).collect();
+        ask(&requests, 100);
+    }
+    let full = serving.resident();
+    assert!(full > 100_000_000, "{full}");
+    ask("FLUSHALL\r\n", 1);
+    let began = Instant::now();
+    while serving.resident() > full / 2 {
+        assert!(began.elapsed() < Duration::from_secs(60), "it holds {} of {full}", serving.resident());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(serving.end(), Some(0));
 }
 
 /// A new certificate that stands for itself, and its key.

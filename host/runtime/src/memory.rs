@@ -42,14 +42,17 @@ const PRESSED: Duration = Duration::from_millis(20);
 /// The allocator may be at work for one part in so many of the time: it holds locks meanwhile.
 const WORK_SHARE: u32 = 8;
 
-/// How often it is told to give back what it keeps while all together stays within the capacity: less would be reserved then. Twice as
-/// long after each time that it had little, up to the longer one: it looks at all that is free, for some 0.1 s of a full cache.
+/// How often it is told to give back what it keeps while all together stays within the capacity: less would be reserved then. Less
+/// often while little has come free since: it looks at all that is free, for some 0.1 s of a full cache.
 const REGULARLY: Duration = Duration::from_secs(1);
 const SELDOM: Duration = Duration::from_secs(16);
 
 /// The share of what the cache keeps for entries that may be idle, where there is room, and where there is little.
 const IDLE: f64 = 0.75;
 const IDLE_PRESSED: f64 = 0.25;
+
+/// With room, one part in so many of the capacity may lie idle in the allocator: what a flush leaves goes back to the system.
+const IDLE_MEMORY: u64 = 16;
 
 /// One part in so many of the capacity stays free for what comes in between two looks.
 const MARGIN: u64 = 64;
@@ -89,7 +92,7 @@ impl Keeper {
             looked: Instant::now(),
             stop: Arc::clone(&stop),
             given_back: None,
-            regularly: REGULARLY,
+            beside: 0,
             huge_pages: HugePages::new(huge_pages),
         };
         let thread = std::thread::Builder::new().name("host-memory".to_owned()).spawn(|| keeping.run())?;
@@ -121,8 +124,8 @@ struct Keeping {
     stop: Arc<AtomicBool>,
     /// When the allocator gave back last, and how long that took.
     given_back: Option<(Instant, Duration)>,
-    /// From then to the next time, where there is room.
-    regularly: Duration,
+    /// What the process held beside its entries after that, bytes.
+    beside: u64,
     huge_pages: HugePages,
 }
 
@@ -154,19 +157,27 @@ impl Keeping {
         let Some(mut reading) = self.reading(ahead) else { return false };
         let pressed = self.governor.is_pressed(reading);
         self.cache.shrink(if pressed { IDLE_PRESSED } else { IDLE });
-        let regularly = if self.governor.is_over(reading) { Duration::ZERO } else { self.regularly };
+        let beside = |reading: Reading| reading.resident.saturating_sub(reading.weight);
+        self.beside = self.beside.min(beside(reading));
+        let much = capacity / if pressed { MARGIN } else { IDLE_MEMORY };
+        let has_grown = beside(reading) > self.beside.saturating_add(much);
+        let regularly = if self.governor.is_over(reading) {
+            Duration::ZERO
+        } else if has_grown {
+            REGULARLY
+        } else {
+            SELDOM
+        };
         let rested =
             |(end, took): (Instant, Duration)| end.elapsed() >= regularly.max(took * (WORK_SHARE - 1));
         // What an empty cache has beside it is what it began with, and not what the start has left behind.
-        if (pressed || self.governor.empty) && self.given_back.is_none_or(rested) {
+        let wanted = pressed || has_grown || self.governor.empty;
+        if wanted && self.given_back.is_none_or(rested) {
             let begun = Instant::now();
             allocator::give_back();
             self.given_back = Some((Instant::now(), begun.elapsed()));
-            let before = reading.resident;
             reading = self.reading(ahead).unwrap_or(reading);
-            let gained = before.saturating_sub(reading.resident);
-            self.regularly =
-                if gained > capacity / MARGIN { REGULARLY } else { (self.regularly * 2).min(SELDOM) };
+            self.beside = beside(reading);
         }
         self.governor.look(reading);
         let reserved = self.governor.reserved + capacity / MARGIN + ahead;
@@ -208,7 +219,7 @@ mod tests {
             looked: Instant::now(),
             stop: Arc::default(),
             given_back: None,
-            regularly: REGULARLY,
+            beside: 0,
             huge_pages: HugePages::new(false),
         };
         keeping.look();

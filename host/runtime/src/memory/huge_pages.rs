@@ -27,9 +27,9 @@ const MADE: usize = 4;
 /// After so many refusals in a row the system is taken not to know how.
 const REFUSALS: u32 = 32;
 
-/// From pass to pass; after a long one, so many times as long as it took.
+/// From pass to pass; after a long one, so many times as long as it took to look.
 const REST: Duration = Duration::from_secs(1);
-const RESTS: u32 = 50;
+const RESTS: u32 = 200;
 
 /// What is known of a block that is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub(super) struct HugePages {
     now: HashMap<usize, Full>,
     /// What is left of this pass.
     left: Vec<Range<usize>>,
-    /// How long this pass has taken, and when the next one may begin.
+    /// How long looking has taken in this pass, and when the next one may begin.
     took: Duration,
     next: Instant,
     /// In a row.
@@ -84,10 +84,9 @@ impl HugePages {
 
     /// Goes on with a pass, for a few milliseconds at most.
     pub(super) fn look(&mut self) {
-        let began = Instant::now();
         let Some(System { pages, .. }) = self.system else { return };
         if self.left.is_empty() {
-            if began < self.next {
+            if Instant::now() < self.next {
                 return;
             }
             let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
@@ -101,7 +100,6 @@ impl HugePages {
             let Some(block) = self.next_block(pages.huge) else { break };
             made += usize::from(self.see(block));
         }
-        self.took += began.elapsed();
         if self.left.is_empty() {
             self.before = std::mem::take(&mut self.now);
             self.next = Instant::now() + REST.max(std::mem::take(&mut self.took) * RESTS);
@@ -121,7 +119,10 @@ impl HugePages {
     /// Looks at a block, and makes it huge where it is full again. True if that was tried.
     fn see(&mut self, block: usize) -> bool {
         let Some(system) = &self.system else { return false };
-        if !system.is_full(block) {
+        let began = Instant::now();
+        let full = system.is_full(block);
+        self.took += began.elapsed();
+        if !full {
             return false;
         }
         let before = self.before.get(&block).copied();
