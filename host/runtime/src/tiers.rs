@@ -362,7 +362,7 @@ impl Tiers {
     pub(crate) fn changed(&self, key: &[u8], item: Option<Item>) -> Option<Settling> {
         match item {
             Some(item) => self.settle(self.chain.put(item)),
-            None => self.settle(self.chain.remove(key)),
+            None => self.settle(self.chain.remove(key)?),
         }
     }
 

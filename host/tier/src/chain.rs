@@ -183,12 +183,17 @@ impl Chain {
         Shared::change(begun, item.key.clone(), Some(item))
     }
 
-    /// Says that a key is gone. As [`Chain::put`].
+    /// Says that a key is gone. As [`Chain::put`]; none where that is done already, which takes no memory and is the case for most keys
+    /// where no tier is shared.
     ///
     /// # Errors
     /// The first [`TierError`] of a tier that was waited for. The others were told all the same.
-    pub fn remove(&self, key: &[u8]) -> impl Future<Output = Result<(), TierError>> + Send + use<> {
-        Shared::change(Shared::begin(&self.shared, key), Bytes::copy_from_slice(key), None)
+    pub fn remove(&self, key: &[u8]) -> Option<impl Future<Output = Result<(), TierError>> + Send + use<>> {
+        let begun = Shared::begin(&self.shared, key);
+        if begun.remove_at_once(key) {
+            return None;
+        }
+        Some(Shared::change(begun, Bytes::copy_from_slice(key), None))
     }
 
     /// Forgets every key in every tier. Its place in the order of changes is that of the call; what is put before the first poll may
@@ -272,9 +277,12 @@ async fn work(shared: Arc<Shared>) {
 }
 
 impl Shared {
+    fn key_lock(&self, hash: u64) -> Option<&Arc<Mutex<()>>> {
+        self.locks.get(usize::try_from(hash >> 48).unwrap_or(0) % LOCKS)
+    }
+
     async fn lock(&self, hash: u64) -> Option<OwnedMutexGuard<()>> {
-        let lock = self.locks.get(usize::try_from(hash >> 48).unwrap_or(0) % LOCKS)?;
-        Some(Arc::clone(lock).lock_owned().await)
+        Some(Arc::clone(self.key_lock(hash)?).lock_owned().await)
     }
 
     fn counted<T>(&self, outcome: Result<T, TierError>) -> Result<T, TierError> {
@@ -407,6 +415,22 @@ impl Shared {
 }
 
 impl Begun {
+    /// Removes the key from all tiers, if that takes no wait. The tiers that may take one are the lower ones, so that mostly nothing
+    /// was done where it does; what is evicted from one to the next meanwhile waits for the lock, and is discarded here.
+    fn remove_at_once(&self, key: &[u8]) -> bool {
+        let shared = &self.shared;
+        let Some(Ok(_lock)) = shared.key_lock(self.hash).map(|lock| lock.try_lock()) else { return false };
+        if !shared.links.iter().rev().all(|link| link.tier.remove_at_once(key)) {
+            return false;
+        }
+        // As in `Shared::change`.
+        shared.queue.discard(key);
+        if let Some(negative) = &shared.negative {
+            negative.forget(self.hash);
+        }
+        true
+    }
+
     async fn tell_shared(&self, key: &[u8], item: Option<Item>) -> Result<(), TierError> {
         let this = &self.shared;
         // A later one that came first has been to every tier. A shared tier must not have this older value after it, and need not have the newer one.

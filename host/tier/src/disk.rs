@@ -375,14 +375,21 @@ impl Tier for Disk {
 
     fn remove<'a>(&'a self, key: &'a [u8]) -> Answer<'a, ()> {
         Box::pin(async move {
-            let hash = hash(key);
-            self.core.meter.removed();
-            // Nothing to wait for where it holds nothing.
-            if self.core.state.lock().index.get(hash).is_none_or(|slot| slot.tombstone) {
+            if self.remove_at_once(key) {
                 return Ok(());
             }
-            self.remove_with_others(hash).await.inspect_err(|_| self.core.meter.failed())
+            self.core.meter.removed();
+            self.remove_with_others(hash(key)).await.inspect_err(|_| self.core.meter.failed())
         })
+    }
+
+    /// Nothing is to be done where it holds nothing.
+    fn remove_at_once(&self, key: &[u8]) -> bool {
+        let nothing = self.core.state.lock().index.get(hash(key)).is_none_or(|slot| slot.tombstone);
+        if nothing {
+            self.core.meter.removed();
+        }
+        nothing
     }
 
     fn clear(&self) -> Answer<'_, ()> {

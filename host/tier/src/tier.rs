@@ -43,6 +43,12 @@ pub trait Tier: Send + Sync {
     /// [`TierError`] where that is not certain.
     fn remove<'a>(&'a self, key: &'a [u8]) -> Answer<'a, ()>;
 
+    /// Forgets the key where that takes no wait and cannot fail. False where it may: nothing is done then, and
+    /// [`remove`](Tier::remove) has to be called.
+    fn remove_at_once(&self, _key: &[u8]) -> bool {
+        false
+    }
+
     /// The item of this key, which the tier forgets with that.
     ///
     /// # Errors

@@ -229,10 +229,15 @@ impl Tier for Warm {
 
     fn remove<'a>(&'a self, key: &'a [u8]) -> Answer<'a, ()> {
         Box::pin(async move {
-            self.meter.removed();
-            self.caches.read().remove(key);
+            self.remove_at_once(key);
             Ok(())
         })
+    }
+
+    fn remove_at_once(&self, key: &[u8]) -> bool {
+        self.meter.removed();
+        self.caches.read().remove(key);
+        true
     }
 
     fn take<'a>(&'a self, key: &'a [u8]) -> Answer<'a, Option<Item>> {

@@ -44,6 +44,13 @@ async fn value(chain: &Chain, key: &str) -> Option<String> {
     Some(String::from_utf8(item.value.to_vec()).unwrap())
 }
 
+async fn remove(chain: &Chain, key: &[u8]) -> Result<(), TierError> {
+    match chain.remove(key) {
+        Some(removal) => removal.await,
+        None => Ok(()),
+    }
+}
+
 async fn holds(tier: &dyn Tier, key: &str) -> bool {
     tier.get(key.as_bytes()).await.unwrap().is_some()
 }
@@ -179,7 +186,7 @@ fn a_demotion_that_is_being_written_does_not_come_after_a_removal_or_a_put() {
                 tokio::task::yield_now().await;
             }
             let change = async {
-                if put { chain.put(item("key", "new")).await } else { chain.remove(b"key").await }.unwrap();
+                if put { chain.put(item("key", "new")).await } else { remove(&chain, b"key").await }.unwrap();
             };
             let open = async { gated.permits.add_permits(1) };
             tokio::join!(change, open);
@@ -224,7 +231,7 @@ fn a_demotion_that_is_told_too_late_is_dropped_by_its_stamp_and_a_later_one_is_n
         for change in 0..3 {
             let before = chain.stamp();
             match change {
-                0 => chain.remove(b"key").await.unwrap(),
+                0 => remove(&chain, b"key").await.unwrap(),
                 1 => chain.put(item("key", "new")).await.unwrap(),
                 _ => chain.clear().await.unwrap(),
             }
@@ -265,7 +272,7 @@ fn a_shared_tier_has_what_is_put_in_the_order_of_the_calls_and_local_tiers_forge
         first.await.unwrap();
         let found = value(&chain, "key").await;
         assert!(found.as_deref() != Some("first") && found.as_deref() != Some("new"), "{found:?}");
-        chain.remove(b"key").await.unwrap();
+        remove(&chain, b"key").await.unwrap();
         assert_eq!(value(&chain, "key").await, None);
     });
 }
@@ -279,9 +286,9 @@ fn a_tier_that_fails_is_passed_over_and_counted() {
         warm.put(item("key", "value")).await.unwrap();
         gated.failing.store(true, SeqCst);
         assert_eq!(value(&chain, "key").await.as_deref(), Some("value"));
-        assert!(chain.remove(b"key").await.is_err());
+        assert!(remove(&chain, b"key").await.is_err());
         warm.put(item("other", "value")).await.unwrap();
-        assert!(chain.remove(b"other").await.is_err());
+        assert!(remove(&chain, b"other").await.is_err());
         assert!(!holds(&*warm, "other").await, "the others were told all the same");
         chain.drained().await;
         assert!(chain.stats().failed >= 3);
@@ -376,7 +383,7 @@ async fn change_and_look(chain: Arc<Chain>, memory: Arc<Memory>, task: u32, roun
             }
             3 => {
                 memory.0.lock().remove(&key);
-                chain.remove(name.as_bytes()).await.unwrap();
+                remove(&chain, name.as_bytes()).await.unwrap();
                 newest.remove(&key);
             }
             _ => {
