@@ -10,6 +10,8 @@
 //! that both see changes in the same order. What was fetched goes into the cache within the same lock, and only if the
 //! key has not changed since it was asked for.
 
+mod sizes;
+
 use std::cell::Cell;
 use std::future::Future;
 use std::ops::RangeInclusive;
@@ -35,6 +37,7 @@ use crate::entry::{Entry, Found};
 use crate::error::RunError;
 use crate::keyspace::Keyspace;
 use crate::value::encode::{self, TierTtl};
+use sizes::Sizes;
 
 /// Locks of keys, by their hash.
 const LOCKS: usize = 1_024;
@@ -87,21 +90,6 @@ pub struct Tiers {
     handle: Handle,
 }
 
-/// What the sizes of tiers are to be. They come to be it in the background.
-#[derive(Debug)]
-struct Sizes {
-    /// Bytes of the warm tier; 0 without one.
-    warm: AtomicU64,
-    /// Bytes of the disk tier; 0 without one.
-    disk: AtomicU64,
-    /// What the disk tier has reserved at the start.
-    reserved: u64,
-    /// The least that it can do with.
-    least_disk: u64,
-    /// One change at a time: each looks at what is wanted by then.
-    changing: tokio::sync::Mutex<()>,
-}
-
 /// Locks of some keys.
 pub type KeyLocks<'a> = SmallVec<[MutexGuard<'a, ()>; 1]>;
 
@@ -143,17 +131,6 @@ impl Tiers {
             links.push(Link::inclusive(Arc::<Disk>::clone(&opened)));
             disk = Some(opened);
         }
-        let reserved = settings.disk.as_ref().map_or(0, |disk| disk.capacity.get());
-        let sizes = Sizes {
-            warm: AtomicU64::new(settings.warm.as_ref().map_or(0, |warm| warm.capacity.get())),
-            disk: AtomicU64::new(reserved),
-            reserved,
-            least_disk: settings
-                .disk
-                .as_ref()
-                .map_or(0, |disk| disk.region.get().saturating_mul(DiskConfig::LEAST_REGIONS)),
-            changing: tokio::sync::Mutex::default(),
-        };
         let mut remote = None;
         let mut write_behind = 0;
         if let Some(settings) = &settings.remote {
@@ -183,7 +160,7 @@ impl Tiers {
             remote,
             keep: settings.disk.as_ref().is_some_and(|disk| disk.keep),
             ttl: AtomicU64::new(settings.ttl.map_or(WITHOUT_END, |ttl| ttl.as_secs())),
-            sizes: Arc::new(sizes),
+            sizes: Arc::new(Sizes::new(settings)),
             reopened,
             locks: std::iter::repeat_with(Mutex::default).take(LOCKS).collect(),
             fetching: std::iter::repeat_with(tokio::sync::Mutex::default).take(LOCKS).collect(),
@@ -237,7 +214,7 @@ impl Tiers {
 
     /// Bytes that the warm tier may take; 0 without one.
     pub(crate) fn warm_capacity(&self) -> u64 {
-        self.sizes.warm.load(Ordering::Relaxed)
+        self.sizes.warm()
     }
 
     /// The least that the warm tier can do with; none without one.
@@ -247,16 +224,9 @@ impl Tiers {
 
     /// Changes the size of the warm tier in the background. Of several changes the last one counts.
     pub(crate) fn set_warm_capacity(&self, bytes: u64) {
-        self.sizes.warm.store(bytes, Ordering::Relaxed);
-        let Some(warm) = self.warm.clone() else { return };
-        let sizes = Arc::clone(&self.sizes);
-        self.handle.spawn(async move {
-            let _alone = sizes.changing.lock().await;
-            let bytes = sizes.warm.load(Ordering::Relaxed);
-            if let Err(error) = tokio::task::spawn_blocking(move || warm.set_capacity(bytes)).await {
-                tracing::error!(%error, "the warm tier keeps its size");
-            }
-        });
+        if let Some(warm) = &self.warm {
+            self.sizes.set_warm(bytes, Arc::clone(warm), &self.handle);
+        }
     }
 
     /// How the warm tier compresses what comes in.
@@ -277,31 +247,20 @@ impl Tiers {
 
     /// Bytes that the disk tier may use; 0 without one.
     pub(crate) fn disk_capacity(&self) -> u64 {
-        self.sizes.disk.load(Ordering::Relaxed)
+        self.sizes.disk()
     }
 
     /// What the disk tier can be told to use; none without one.
     pub(crate) fn disk_capacities(&self) -> Option<RangeInclusive<u64>> {
-        let sizes = &self.sizes;
-        self.disk.as_ref().map(|_| sizes.least_disk.min(sizes.reserved)..=sizes.reserved)
+        self.disk.as_ref().map(|_| self.sizes.of_disk())
     }
 
     /// Changes what the disk tier uses, in the background. Of several changes the last one counts. Where the disk has no room the size
     /// stays.
     pub(crate) fn set_disk_capacity(&self, bytes: u64) {
-        self.sizes.disk.store(bytes, Ordering::Relaxed);
-        let Some(disk) = self.disk.clone() else { return };
-        let sizes = Arc::clone(&self.sizes);
-        self.handle.spawn(async move {
-            let _alone = sizes.changing.lock().await;
-            let bytes = sizes.disk.load(Ordering::Relaxed);
-            if let Err(error) = disk.set_capacity(bytes).await {
-                let now = host_tier::Tier::stats(&*disk).capacity;
-                tracing::warn!(%error, now, "the disk tier keeps its size");
-                // Unless another change came in between, the dial shows what is.
-                let _ = sizes.disk.compare_exchange(bytes, now, Ordering::Relaxed, Ordering::Relaxed);
-            }
-        });
+        if let Some(disk) = &self.disk {
+            self.sizes.set_disk(bytes, Arc::clone(disk), &self.handle);
+        }
     }
 
     /// The clock by which entries live, in the cache as in the tiers.
