@@ -68,8 +68,8 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    /// Takes what the process holds now for its base, and puts huge pages under what comes from here on where they are wanted. None where the system does not tell what that is: the cache then bounds
-    /// what its entries weigh.
+    /// Takes what the process holds now for its base. Puts huge pages under what comes from here on, where they are wanted. None where
+    /// the system does not tell what a process holds: the cache then bounds what its entries weigh.
     ///
     /// # Errors
     /// The system refuses a thread.
