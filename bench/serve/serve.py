@@ -66,16 +66,47 @@ def beside(options, tests, run, columns):
         their, our = ([median(column) for column in zip(*of[kind])] for kind in ("redis", "host"))
         for at, (name, form) in enumerate(columns):
             print(f"| {'' if at else test} | {name} | {their[at]:{form}} | {our[at]:{form}} | {our[at] / their[at]:.2f} |")
+    return rows
+
+
+def example(options, name):
+    """A program that measures, built beside the host."""
+    path = Path(options.host).resolve().parent / "examples" / name
+    if not path.exists():
+        sys.exit(f"{path} is missing: cargo build --release -p host --example {name}")
+    return path
+
+
+def half_load(options, rows):
+    """The same requests at half of what the slower server reached, each due at its time."""
+    paced, seconds = example(options, "paced"), 4
+    print("| at half load | requests a second | | Redis us | host us | ratio |")
+    print("|---|---:|---|---:|---:|---:|")
+    with Server("redis", redis(), core=0) as theirs, Server("host", large(options), core=0) as ours:
+        for server in (theirs, ours):
+            load(server, "set", 16, 400_000)
+        for name in ("GET", "SET"):
+            rate = min(median(run[1] for run in of) for of in rows[f"{name} -P 1"].values()) / 2
+            took = {"redis": [], "host": []}
+            for _ in range(options.rounds):
+                for server in (theirs, ours):
+                    command = ["taskset", "-c", "1", paced, str(server.port), name.lower(), str(rate), str(seconds)]
+                    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+                    took[server.kind].append([float(word) for word in text.split()])
+            for at, quantile in ((1, "median"), (2, "p99")):
+                their, our = (median(run[at] for run in took[kind]) for kind in ("redis", "host"))
+                first = f"{name} -P 1 | {rate:,.0f}" if at == 1 else " | "
+                print(f"| {first} | {quantile} | {their:,.0f} | {our:,.0f} | {our / their:.2f} |")
 
 
 def cost(options):
     columns = (("CPU us a request", ".2f"), ("requests a second", ",.0f"), ("p99 ms", ".2f"))
-    beside(options, (("GET", "get"), ("SET", "set")), load, columns)
+    rows = beside(options, (("GET", "get"), ("SET", "set")), load, columns)
     print("\nA request by itself (-P 1) costs a read and a write, which are most of it in both servers. The host's figures have its control")
-    print("thread in them, 3 to 6 %. Requests that come together (-P 16) are where it gains: their entries are fetched ahead.")
-    bare = Path(options.host).resolve().parent / "examples" / "in_process"
-    if not bare.exists():
-        sys.exit(f"{bare} is missing: cargo build --release -p host --example in_process")
+    print("thread in them, 3 to 6 %. Requests that come together (-P 16) are where it gains: their entries are fetched ahead. At -P 1 the")
+    print("client is the limit: it is busy for 96 % of the time. The host waits for it more than Redis does, and to wake who waits costs the client.\n")
+    half_load(options, rows)
+    bare = example(options, "in_process")
     runs = [subprocess.run(["taskset", "-c", "0", bare], check=True, capture_output=True, text=True).stdout.split() for _ in range(3)]
     get, put = (median(int(run[at]) for run in runs) / 1e3 for at in (0, 1))
     print(f"\nWithout a protocol, on one thread of a program that has the cache in it, a GET takes {get:.2f} us and a SET {put:.2f} us")

@@ -74,10 +74,10 @@ def draw(rows, turns, path, about):
             of = [(at / 60, rate / 1e3) for at, of_kind, of_test, rate in turns if (of_kind, of_test) == (kind, test)]
             smooth = [(of[at][0], median(rate for _, rate in of[max(0, at - 5) : at + 6])) for at in range(len(of))]
             below.plot(*zip(*smooth), label=f"{label}: {test.upper()}", linestyle=style, color=color)
-    below.set_ylim(bottom=0)
+    below.set_ylim(0, 1.2 * max(rate for *_, rate in turns) / 1e3)
     below.set_ylabel("thousand requests a second under load")
     below.set_xlabel("minutes")
-    below.legend(loc="upper right", fontsize="small")
+    below.legend(loc="upper center", ncol=4, fontsize="x-small")
     figure.tight_layout()
     figure.savefig(path, dpi=110)
 
