@@ -12,21 +12,12 @@ use std::time::Instant;
 use host_cache::Life;
 use host_contract::split_mix::mix;
 use host_profile::Loader;
-use host_runtime::{Progress, ServeOptions, Served};
+use host_runtime::{Quiet, ServeOptions, Served};
 use host_telemetry::Machine;
 
 const KEYS: u64 = 100_000;
 const ROUNDS: u64 = 5;
 const CALLS: u64 = 1_000_000;
-
-struct Quiet;
-
-impl Progress for Quiet {
-    fn begin(&self, _: &str, _: Option<u64>) {}
-    fn at(&self, _: u64) {}
-    fn end(&self, _: &str) {}
-    fn say(&self, _: &str) {}
-}
 
 /// Random keys, one behind the other, as they come in a buffer.
 fn keys(round: u64) -> Vec<[u8; 16]> {

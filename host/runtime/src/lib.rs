@@ -67,7 +67,7 @@ pub use live_keys::reloadable;
 pub use options::{Options, Scope};
 pub use origin::{Load, Origin, OriginError};
 pub use prefixes::PrefixError;
-pub use progress::{Progress, Stop};
+pub use progress::{Progress, Quiet, Stop};
 pub use report::Report;
 pub use run::run;
 pub use run_options::{Against, Input, RunOptions, WarmOptions};

@@ -22,6 +22,20 @@ pub trait Progress: Send + Sync {
     }
 }
 
+/// Tells nobody: for runs that no one watches.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Quiet;
+
+impl Progress for Quiet {
+    fn begin(&self, _: &str, _: Option<u64>) {}
+
+    fn at(&self, _: u64) {}
+
+    fn end(&self, _: &str) {}
+
+    fn say(&self, _: &str) {}
+}
+
 /// Tells a run to end early. Clones share the flag.
 #[derive(Debug, Clone, Default)]
 pub struct Stop(Arc<AtomicBool>);

@@ -25,7 +25,7 @@ use crate::input::{Kind, Prepared, Source};
 use crate::ledger_file::LedgerFile;
 use crate::live::Live;
 use crate::options::{Options, Scope};
-use crate::progress::{Progress, Stop};
+use crate::progress::{Progress, Quiet, Stop};
 use crate::reload::Watch;
 use crate::report::{Cost, Figures, Phase, Report, Totals, Warming};
 use crate::run_options::{Against, Input, RunOptions};
@@ -252,19 +252,6 @@ enum Tuned {
     First,
     /// With what its strategies have learnt.
     Again(Arc<StateStore>),
-}
-
-/// What was told once is not told again.
-struct Quiet;
-
-impl Progress for Quiet {
-    fn begin(&self, _: &str, _: Option<u64>) {}
-
-    fn at(&self, _: u64) {}
-
-    fn end(&self, _: &str) {}
-
-    fn say(&self, _: &str) {}
 }
 
 /// One run over the input.

@@ -14,7 +14,7 @@ use host_contract::{Grant, Refusal, Snapshot, Unit, Value as DialValue};
 use host_control::{Fault, Identity, ProposalContext, Registration, Response, Strategy, Usage};
 use host_profile::{Loader, ProfileError, Settings};
 use host_runtime::{
-    Command, Host, HostError, Options, Progress, RunError, Stop, Value, VirtualInput, VirtualOptions,
+    Command, Host, HostError, Options, Progress, Quiet, RunError, Stop, Value, VirtualInput, VirtualOptions,
     run_virtual,
 };
 use host_simulator::{Capacity, MemoryLimit};
@@ -264,15 +264,6 @@ fn settings_with_a_policy_that_nobody_registered_are_refused_with_those_that_are
     );
 }
 
-struct Silent;
-
-impl Progress for Silent {
-    fn begin(&self, _: &str, _: Option<u64>) {}
-    fn at(&self, _: u64) {}
-    fn end(&self, _: &str) {}
-    fn say(&self, _: &str) {}
-}
-
 #[test]
 fn virtual_time_runs_a_registered_policy_too() {
     let folder = tempfile::tempdir().unwrap();
@@ -298,7 +289,7 @@ fn virtual_time_runs_a_registered_policy_too() {
         seed: 1,
         ledger: None,
     };
-    let report = run_virtual(&options, &Silent, &Stop::default()).unwrap();
+    let report = run_virtual(&options, &Quiet, &Stop::default()).unwrap();
     assert_eq!((report.policy.as_str(), report.requests), ("mru", 300));
     assert!(report.misses < 150, "{} misses", report.misses);
     assert_eq!((report.fixed[0].policy.as_str(), report.fixed[0].misses), ("lru", 300));
@@ -311,10 +302,10 @@ fn virtual_time_runs_a_registered_policy_too() {
 
     // The requests need not fit in memory.
     options.memory = MemoryLimit::Bytes(0);
-    let again = run_virtual(&options, &Silent, &Stop::default()).unwrap();
+    let again = run_virtual(&options, &Quiet, &Stop::default()).unwrap();
     assert_eq!(serde_json::to_value(again).unwrap(), serde_json::to_value(report).unwrap());
 
     options.policies = Arc::default();
-    let error = run_virtual(&options, &Silent, &Stop::default()).unwrap_err();
+    let error = run_virtual(&options, &Quiet, &Stop::default()).unwrap_err();
     assert!(matches!(error, RunError::Policy(_)), "{error}");
 }

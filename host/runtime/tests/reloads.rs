@@ -11,18 +11,8 @@ use host_cache::Registry;
 use host_control::supervisor::State;
 use host_plugin::{Source, StateStore, Time, full_name, probe_policy};
 use host_profile::{Loader, Settings};
-use host_runtime::progress::Progress;
-use host_runtime::{Command, Finished, Host, Key, Load, Options, Origin, Value, strategies};
+use host_runtime::{Command, Finished, Host, Key, Load, Options, Origin, Quiet, Value, strategies};
 use host_telemetry::Machine;
-
-struct Quiet;
-
-impl Progress for Quiet {
-    fn begin(&self, _: &str, _: Option<u64>) {}
-    fn at(&self, _: u64) {}
-    fn end(&self, _: &str) {}
-    fn say(&self, _: &str) {}
-}
 
 /// Answers with the key itself.
 struct Echo;

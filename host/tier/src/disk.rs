@@ -270,6 +270,10 @@ enum At {
 }
 
 impl Core {
+    fn holds(&self, hash: u64) -> bool {
+        self.state.lock().index.get(hash).is_some_and(|slot| !slot.tombstone)
+    }
+
     fn find(&self, hash: u64) -> At {
         let mut state = self.state.lock();
         let Some(slot) = state.index.get(hash).filter(|slot| !slot.tombstone) else { return At::Nowhere };
@@ -375,17 +379,19 @@ impl Tier for Disk {
 
     fn remove<'a>(&'a self, key: &'a [u8]) -> Answer<'a, ()> {
         Box::pin(async move {
-            if self.remove_at_once(key) {
+            let hash = hash(key);
+            self.core.meter.removed();
+            // Nothing to wait for where it holds nothing.
+            if !self.core.holds(hash) {
                 return Ok(());
             }
-            self.core.meter.removed();
-            self.remove_with_others(hash(key)).await.inspect_err(|_| self.core.meter.failed())
+            self.remove_with_others(hash).await.inspect_err(|_| self.core.meter.failed())
         })
     }
 
     /// Nothing is to be done where it holds nothing.
     fn remove_at_once(&self, key: &[u8]) -> bool {
-        let nothing = self.core.state.lock().index.get(hash(key)).is_none_or(|slot| slot.tombstone);
+        let nothing = !self.core.holds(hash(key));
         if nothing {
             self.core.meter.removed();
         }

@@ -7,6 +7,10 @@
 //! made huge once every page of it is in use, in two passes one after the other, so that nothing more is resident than before. What the
 //! allocator gives back later is given back in small pages again. Linux makes a block huge at once from 6.1 on; before that, and
 //! where huge pages are switched off for the machine, nothing is done.
+//!
+//! With a million keys of 128 bytes it spares 5 % of the CPU of a request by itself and 10 % of pipelined ones (GET -P 16 0.59 -> 0.53 us, SET
+//! 0.81 -> 0.72), with 100,000 nothing where memory is quick: `redis-benchmark -c 50 -d 128 -r 1000000` in turns against two servers,
+//! one of them with `memory.huge-pages=false`.
 #![cfg_attr(target_os = "linux", expect(unsafe_code, reason = "advice on memory is given by address"))]
 
 mod blocks;

@@ -134,16 +134,8 @@ fn small(number: u64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::progress::Quiet;
     use host_scenario::bundled;
-
-    struct Silent;
-
-    impl Progress for Silent {
-        fn begin(&self, _: &str, _: Option<u64>) {}
-        fn at(&self, _: u64) {}
-        fn end(&self, _: &str) {}
-        fn say(&self, _: &str) {}
-    }
 
     #[test]
     fn numbers_cover_their_range() {
@@ -170,11 +162,11 @@ mod tests {
     fn it_finds_the_knee() {
         let mut scenario = bundled::find("knee-deep").unwrap().scenario().unwrap();
         scenario.phases.truncate(1);
-        let best = best(&scenario, &Silent, &Stop::default()).unwrap();
+        let best = best(&scenario, &Quiet, &Stop::default()).unwrap();
         assert!((30..=34).contains(&best.workers), "{}", best.workers);
         assert!(best.tried.len() > 20 && best.ticks.len() == 120);
         let stopped = Stop::default();
         stopped.ask();
-        assert!(super::best(&scenario, &Silent, &stopped).is_none());
+        assert!(super::best(&scenario, &Quiet, &stopped).is_none());
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use host_contract::dial;
 use host_profile::Loader;
-use host_runtime::{Command, Progress, ServeOptions, Served};
+use host_runtime::{Command, Quiet, ServeOptions, Served};
 use host_server::{Config, Server};
 use host_telemetry::Machine;
 use parking_lot::{Mutex, MutexGuard};
@@ -14,16 +14,6 @@ use parking_lot::{Mutex, MutexGuard};
 use crate::running::{Connection, connect, request};
 
 const GRACE: Duration = Duration::from_secs(60);
-
-/// Nobody watches it start.
-struct Quiet;
-
-impl Progress for Quiet {
-    fn begin(&self, _: &str, _: Option<u64>) {}
-    fn at(&self, _: u64) {}
-    fn end(&self, _: &str) {}
-    fn say(&self, _: &str) {}
-}
 
 /// Held by the server that there is.
 static ALONE: Mutex<()> = Mutex::new(());
