@@ -98,6 +98,11 @@ impl SnapshotBuilder {
         self.fallback.take().map(Record::Fallback)
     }
 
+    /// That a policy lost track of entries since the last snapshot; told once.
+    pub(crate) fn fell_back(&mut self, cache: &Stats) -> Option<Record> {
+        self.fallbacks.since(self.tick, cache).map(Record::Fallback)
+    }
+
     /// The snapshot of the next tick.
     pub(crate) fn snapshot(&mut self, now: Duration, sample: Sample) -> Snapshot {
         let elapsed = now.saturating_sub(self.now);

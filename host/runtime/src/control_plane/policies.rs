@@ -28,6 +28,7 @@ impl ControlPlane {
         let follows = now.name() == name || returns;
         if follows {
             self.cache.try_set_policy(with)?;
+            self.tell_of_failures();
         }
         self.policies.put(with.clone())?;
         if self.stand_in.as_ref().is_some_and(|stand_in| stand_in.of == name) {
@@ -57,6 +58,7 @@ impl ControlPlane {
                 fallback
             })
         });
+        self.tell_of_failures();
         self.shadow_instead(name, bundled.as_ref());
         match bundled {
             Some(policy) => {
@@ -76,6 +78,12 @@ impl ControlPlane {
         }
         self.overruled();
         heir.map(|heir| heir.name().to_owned())
+    }
+
+    /// What the policy before the change still did goes on the ledger before the change does.
+    fn tell_of_failures(&mut self) {
+        let failures = self.builder.fell_back(&self.cache.stats());
+        self.ledger.write(failures.into_iter().collect());
     }
 
     /// Notes which policy failed since the last look: it is not set again.
