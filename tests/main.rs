@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod author;
 #[cfg(test)]
+mod batches;
+#[cfg(test)]
 mod bundled;
 #[cfg(test)]
 mod command_line;

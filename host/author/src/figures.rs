@@ -130,6 +130,7 @@ impl Figures {
                 unit: Unit::Bytes,
                 seed: self.shown_seed,
                 keys_ordered: true,
+                batch: false,
             },
             ..Snapshot::default()
         };

@@ -1,5 +1,6 @@
 //! What a person reads.
 
+pub(crate) mod batch;
 pub(crate) mod curve;
 pub(crate) mod grid;
 pub(crate) mod plot;

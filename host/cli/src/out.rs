@@ -7,7 +7,8 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::io::{self, StdoutLock, Write};
+use std::io::{self, StderrLock, StdoutLock, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Standard output could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -15,20 +16,41 @@ use std::io::{self, StdoutLock, Write};
 pub(crate) struct NotWritten(io::Error);
 
 /// Standard output, locked. Its errors hold a [`NotWritten`].
-pub(crate) struct Out(StdoutLock<'static>);
+pub(crate) enum Out {
+    Stdout(StdoutLock<'static>),
+    /// Standard output belongs to what the command runs.
+    Stderr(StderrLock<'static>),
+}
+
+/// Whether standard output belongs to what the command runs.
+static REPORT_ON_STDERR: AtomicBool = AtomicBool::new(false);
+
+/// From here on everything that this command prints itself goes to standard error: standard output belongs to what it runs.
+pub(crate) fn report_on_stderr() {
+    REPORT_ON_STDERR.store(true, Ordering::Relaxed);
+}
 
 /// Standard output, for output that has lines of its own: a table, comma-separated values, JSON.
 pub(crate) fn stdout() -> Out {
-    Out(io::stdout().lock())
+    if REPORT_ON_STDERR.load(Ordering::Relaxed) {
+        return Out::Stderr(io::stderr().lock());
+    }
+    Out::Stdout(io::stdout().lock())
 }
 
 impl Write for Out {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes).map_err(not_written)
+        match self {
+            Self::Stdout(out) => out.write(bytes).map_err(not_written),
+            Self::Stderr(out) => out.write(bytes).map_err(not_written),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush().map_err(not_written)
+        match self {
+            Self::Stdout(out) => out.flush().map_err(not_written),
+            Self::Stderr(out) => out.flush().map_err(not_written),
+        }
     }
 }
 

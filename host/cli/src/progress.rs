@@ -23,6 +23,12 @@ impl Terminal {
         Self { bars: std::io::stderr().is_terminal(), quiet, bar: Mutex::new(None) }
     }
 
+    /// The same beside what a command prints of its own: no bars where that is the same terminal.
+    pub(crate) fn beside_output(quiet: bool) -> Self {
+        let bars = std::io::stderr().is_terminal() && !std::io::stdout().is_terminal();
+        Self { bars, ..Self::new(quiet) }
+    }
+
     fn line(&self, text: &str) {
         if !self.quiet {
             out::say(text);

@@ -23,6 +23,8 @@ pub struct Percentiles {
     pub count: u64,
     /// Median.
     pub p50_us: f64,
+    /// 95th percentile.
+    pub p95_us: f64,
     /// 99th percentile.
     pub p99_us: f64,
     /// Mean.
@@ -78,7 +80,8 @@ impl Latency {
         }
         // A bucket is answered by its upper edge, which may lie above the longest duration.
         let at = |quantile| microseconds(h.value_at_quantile(quantile).min(h.max()));
-        Percentiles { count: h.len(), p50_us: at(0.50), p99_us: at(0.99), mean_us: h.mean() / 1e3 }
+        let (p50_us, p95_us, p99_us) = (at(0.50), at(0.95), at(0.99));
+        Percentiles { count: h.len(), p50_us, p95_us, p99_us, mean_us: h.mean() / 1e3 }
     }
 }
 
@@ -113,7 +116,7 @@ mod tests {
         }
         let p = latency.percentiles();
         assert_eq!(p.count, 1000);
-        assert!(near(p.p50_us, 500.0) && near(p.p99_us, 990.0), "{p:?}");
+        assert!(near(p.p50_us, 500.0) && near(p.p95_us, 950.0) && near(p.p99_us, 990.0), "{p:?}");
     }
 
     #[test]

@@ -87,4 +87,6 @@ pub struct RunInfo {
     pub seed: u64,
     /// Whether keys keep an order, so that the distance between two means something.
     pub keys_ordered: bool,
+    /// Whether all of the work is there from the start, and the time until the last of it has ended counts.
+    pub batch: bool,
 }

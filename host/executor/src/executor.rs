@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use crate::config::Config;
 use crate::cpu::{CpuPool, Job};
 use crate::error::{ExecutorError, TaskError};
-use crate::io::IoPool;
+use crate::io::{IoPool, Says};
 use crate::pool_window::PoolWindow;
 use crate::recorder::{ClassId, Outcome, Pool, Recorder};
 use crate::stats::{Demand, ExecutorStats};
@@ -152,7 +152,7 @@ impl Executor {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        Ok(Pending(Way::Io(self.io.submit(class, task, |_| false).await?)))
+        Ok(Pending(Way::Io(self.io.submit(class, task, Says { failed: |_| false, cpu: None }).await?)))
     }
 
     /// As [`submit_io`](Self::submit_io), for a task whose error counts as failed.
@@ -170,7 +170,29 @@ impl Executor {
         T: Send + 'static,
         E: Send + 'static,
     {
-        Ok(Pending(Way::Io(self.io.submit(class, task, Result::is_err).await?)))
+        let says = Says { failed: Result::is_err, cpu: None };
+        Ok(Pending(Way::Io(self.io.submit(class, task, says).await?)))
+    }
+
+    /// As [`submit_io_fallible`](Self::submit_io_fallible), for a task whose work is done elsewhere, such as in a process of
+    /// its own: `cpu` says of its result how long it kept a CPU busy, where that is known.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Stopped`] if the executor is shutting down.
+    pub async fn submit_io_elsewhere<F, T, E>(
+        &self,
+        class: ClassId,
+        task: F,
+        cpu: fn(&Result<T, E>) -> Option<Duration>,
+    ) -> Result<Pending<Result<T, E>>, TaskError>
+    where
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        let says = Says { failed: Result::is_err, cpu: Some(cpu) };
+        Ok(Pending(Way::Io(self.io.submit(class, task, says).await?)))
     }
 
     /// The runtime of the IO pool, for what has to be spawned past the queue (timers, servers).
@@ -205,6 +227,13 @@ impl Executor {
     pub fn resize_io(&self, workers: u32) -> u32 {
         let workers = workers.clamp(1, self.config.max_io_workers);
         self.io.resize(workers, |now| tell_resized("io", self.io_window.resized(now), now))
+    }
+
+    /// Bounds the number of IO tasks that run at once to `most`, at least 1, whatever was or will be asked for by
+    /// [`resize_io`](Self::resize_io), and answers with what is in force. For what no setting may overrule, such as memory
+    /// that runs short; `u32::MAX` bounds nothing.
+    pub fn bound_io(&self, most: u32) -> u32 {
+        self.io.bound(most.max(1), |now| tell_resized("io", self.io_window.resized(now), now))
     }
 
     /// What the pools have to do now. It takes no lock that a task takes.

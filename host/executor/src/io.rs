@@ -31,11 +31,33 @@ struct Shared {
     recorder: Arc<Recorder>,
 }
 
+/// How many tasks run at once.
+#[derive(Debug, Clone, Copy)]
+struct Size {
+    wanted: u32,
+    /// No more than that, whatever is wanted.
+    most: u32,
+}
+
+impl Size {
+    fn in_force(self) -> u32 {
+        self.wanted.min(self.most)
+    }
+}
+
+/// What a future's output says of the task.
+pub(crate) struct Says<T> {
+    /// Whether it failed.
+    pub(crate) failed: fn(&T) -> bool,
+    /// Time on a CPU, where the work was done elsewhere; without it the time of the threads that poll is measured.
+    pub(crate) cpu: Option<fn(&T) -> Option<Duration>>,
+}
+
 pub(crate) struct IoPool {
     shared: Arc<Shared>,
     queue: u32,
-    /// Present number of workers. Held while resizing, and to read it.
-    size: Mutex<u32>,
+    /// Held while resizing, and to read it.
+    size: Mutex<Size>,
     /// None once shut down.
     runtime: Option<Runtime>,
     handle: Handle,
@@ -66,7 +88,7 @@ impl IoPool {
         Ok(Self {
             shared: Arc::new(shared),
             queue,
-            size: Mutex::new(workers),
+            size: Mutex::new(Size { wanted: workers, most: u32::MAX }),
             runtime: Some(runtime),
             handle,
         })
@@ -76,13 +98,12 @@ impl IoPool {
         &self.handle
     }
 
-    /// Waits for a worker or room in the queue, and spawns. `failed` says of the result whether the task
-    /// failed.
+    /// Waits for a worker or room in the queue, and spawns.
     pub(crate) async fn submit<F>(
         &self,
         class: ClassId,
         future: F,
-        failed: fn(&F::Output) -> bool,
+        says: Says<F::Output>,
     ) -> Result<JoinHandle<Result<F::Output, TaskError>>, TaskError>
     where
         F: Future + Send + 'static,
@@ -96,7 +117,7 @@ impl IoPool {
                 Permit::queued(&self.shared)
             }
         };
-        Ok(self.handle.spawn(run(permit, class, future, submitted, failed)))
+        Ok(self.handle.spawn(run(permit, class, future, submitted, says)))
     }
 
     /// A free worker, else room in the queue.
@@ -108,7 +129,7 @@ impl IoPool {
     }
 
     pub(crate) fn workers(&self) -> u32 {
-        *self.size.lock()
+        self.size.lock().in_force()
     }
 
     pub(crate) fn queued(&self) -> u64 {
@@ -117,15 +138,26 @@ impl IoPool {
 
     /// Raises or lowers the number of workers. `changed` is told the number in force, under the lock.
     pub(crate) fn resize(&self, workers: u32, changed: impl FnOnce(u32)) -> u32 {
-        let mut present = self.size.lock();
-        if workers > *present {
-            self.shared.workers.grow(workers - *present);
+        self.change(|size| size.wanted = workers, changed)
+    }
+
+    /// Bounds the number of workers, whatever was or will be wanted. `changed` as of [`resize`](Self::resize).
+    pub(crate) fn bound(&self, most: u32, changed: impl FnOnce(u32)) -> u32 {
+        self.change(|size| size.most = most, changed)
+    }
+
+    fn change(&self, to: impl FnOnce(&mut Size), changed: impl FnOnce(u32)) -> u32 {
+        let mut size = self.size.lock();
+        let before = size.in_force();
+        to(&mut size);
+        let now = size.in_force();
+        if now > before {
+            self.shared.workers.grow(now - before);
         } else {
-            self.shared.workers.shrink(*present - workers);
+            self.shared.workers.shrink(before - now);
         }
-        *present = workers;
-        changed(workers);
-        workers
+        changed(now);
+        now
     }
 
     /// Stops what is queued. Does not wait.
@@ -208,12 +240,13 @@ async fn run<F: Future>(
     class: ClassId,
     future: F,
     submitted: Instant,
-    failed: fn(&F::Output) -> bool,
+    says: Says<F::Output>,
 ) -> Result<F::Output, TaskError> {
     permit.become_worker().await?;
     let recorder = &*permit.shared.recorder;
     let task = recorder.start(Pool::Io, class, submitted);
-    let timed = task.timed;
+    let timed = task.timed && says.cpu.is_none();
+    let begun = Instant::now();
     let mut running = Running { recorder, task, ended: None };
     let mut future = pin!(future);
     let (mut on_cpu, mut not_running) = (Duration::ZERO, Duration::ZERO);
@@ -238,6 +271,13 @@ async fn run<F: Future>(
         }
     })
     .await;
-    running.ended = Some(Ended { measured, outcome: Outcome::of(&result, failed) });
+    if let (Some(cpu), Ok(output)) = (says.cpu, &result) {
+        measured = cpu(output).map(|on_cpu| Measured {
+            elapsed: begun.elapsed(),
+            on_cpu,
+            not_running: Duration::ZERO,
+        });
+    }
+    running.ended = Some(Ended { measured, outcome: Outcome::of(&result, says.failed) });
     result
 }

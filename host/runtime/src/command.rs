@@ -59,6 +59,13 @@ pub enum Command {
         /// Why, in words.
         reason: String,
     },
+    /// Bound the IO tasks that run at once, whatever strategies ask for: something is short that no setting may overrule.
+    BoundIo {
+        /// The most; `u32::MAX` bounds nothing.
+        most: u32,
+        /// Why, in words.
+        reason: String,
+    },
     /// Put on the ledger that a component was not taken, and that what ran before goes on.
     Keep {
         /// Which, and why, in words.

@@ -315,6 +315,11 @@ impl ControlPlane {
         self.ledger.write(records);
     }
 
+    /// Bounds the IO tasks that run at once; says how many may now.
+    pub(crate) fn bound_io(&self, most: u32) -> u32 {
+        self.executor.as_ref().map_or(0, |executor| executor.bound_io(most))
+    }
+
     /// Where each strategy stands, and what it has cost.
     pub(crate) fn tuners(&self) -> impl Iterator<Item = Tuner> {
         let costs = self.control.costs().map(|(_, cost)| cost.clone());

@@ -37,6 +37,11 @@ pub(crate) const EARLY_TICKS: u64 = 12;
 pub(crate) const EARLY_REQUESTS: u64 = 64;
 const EARLY_REST: Duration = Duration::from_millis(8);
 
+/// Of a batch the ticks begin close together, since a short one is over before a long interval is. Later, one comes after this
+/// part of the time so far: a batch that takes long gains little by what is found soon.
+const BATCH_SHARE: u32 = 20;
+const LEAST_OF_BATCH: Duration = Duration::from_millis(25);
+
 type Reply = oneshot::Sender<Result<(), HostError>>;
 
 /// Everything the thread needs.
@@ -44,6 +49,8 @@ pub(crate) struct ControlThread {
     pub(crate) control: ControlPlane,
     pub(crate) live: Arc<Live>,
     pub(crate) interval: Duration,
+    /// Whether ticks come sooner at first: see [`BATCH_SHARE`].
+    pub(crate) batch: bool,
     /// Where the last snapshot is put for others.
     pub(crate) latest: Arc<ArcSwap<Snapshot>>,
     /// The same of what tuning does and costs.
@@ -164,7 +171,7 @@ impl Ticking {
             let enough = every > 0 && count.saturating_sub(seen) >= after;
             // What was just turned is looked at as often as what stood before, however few requests it serves.
             let wanted = self.with.control.control.pace().is_some_and(|pace| since >= pace.max(rest));
-            if since >= self.with.interval || wanted || (enough && since >= rest) {
+            if since >= self.interval() || wanted || (enough && since >= rest) {
                 last_tick = Instant::now();
                 seen = count;
                 self.tick();
@@ -183,6 +190,14 @@ impl Ticking {
         let mut ended = self.with.control.finish(self.started.elapsed(), &self.with.live.plane);
         ended.cost.cpu_seconds = self.cpu.elapsed().as_secs_f64();
         ended
+    }
+
+    /// Time from tick to tick.
+    fn interval(&self) -> Duration {
+        if !self.with.batch {
+            return self.with.interval;
+        }
+        (self.started.elapsed() / BATCH_SHARE).max(LEAST_OF_BATCH).min(self.with.interval)
     }
 
     fn tick(&mut self) {
@@ -229,6 +244,11 @@ impl Ticking {
                     let follows =
                         follows.map_or_else(String::new, |heir| format!("; the cache follows {heir}"));
                     self.with.control.commanded(now, "retire", format!("{policy}: {reason}{follows}"));
+                    Ok(())
+                }
+                Command::BoundIo { most, reason } => {
+                    let now_at = self.with.control.bound_io(most);
+                    self.with.control.commanded(now, "bound", format!("io-workers {now_at}: {reason}"));
                     Ok(())
                 }
                 Command::Keep { reason } => {

@@ -10,6 +10,7 @@ use host_plugin::LoadError;
 use host_profile::ProfileError;
 use host_simulator::SimError;
 use host_tier::TierError;
+use host_workload::commands::CommandsError;
 use host_workload::directory::DirectoryError;
 use host_workload::generator::PlanError;
 use host_workload::trace::TraceError;
@@ -89,6 +90,20 @@ pub enum RunError {
         /// Why it cannot start.
         source: Box<LoadError>,
     },
+    /// The list of commands cannot be read.
+    #[error(transparent)]
+    Commands(#[from] CommandsError),
+    /// The job log cannot be used.
+    #[error("{}: {what}", path.display())]
+    JobLog {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        what: String,
+    },
+    /// What the commands print cannot be passed on.
+    #[error("what the commands print cannot be passed on: {0}")]
+    Output(std::io::Error),
     /// The trace cannot be read.
     #[error(transparent)]
     Trace(#[from] TraceError),

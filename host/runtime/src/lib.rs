@@ -12,6 +12,7 @@ pub mod strategies;
 pub mod sweep;
 
 mod access_log;
+pub mod batch;
 mod actuators;
 mod command;
 mod control_plane;

@@ -55,6 +55,7 @@ impl Options {
             unit: Unit::Bytes,
             seed: 1,
             keys_ordered: false,
+            batch: false,
         };
         let capacity = settings.cache.capacity.get();
         let scope = Scope {

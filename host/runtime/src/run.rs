@@ -289,6 +289,7 @@ impl Side<'_> {
             unit: Unit::Bytes,
             seed: self.options.seed,
             keys_ordered: self.prepared.keys_ordered(),
+            batch: false,
         };
         let scope = Scope {
             capacity: self.prepared.capacity,

@@ -103,6 +103,7 @@ pub fn run_scenario(
             unit: Unit::Objects,
             seed: scenario.seed,
             keys_ordered: false,
+            batch: false,
         },
         policies: Arc::default(),
         workload: format!("scenario {} in virtual time", scenario.name),

@@ -74,6 +74,7 @@ impl Served {
             unit: Unit::Bytes,
             seed: options.seed,
             keys_ordered: false,
+            batch: false,
         };
         let scope = Scope {
             settings: settings.clone(),

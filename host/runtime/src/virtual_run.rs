@@ -211,6 +211,7 @@ pub fn run_virtual(
             unit: options.unit,
             seed: options.seed,
             keys_ordered: steps.keys_ordered,
+            batch: false,
         },
         workload: format!("{} in virtual time", steps.name),
     };

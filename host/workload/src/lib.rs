@@ -1,8 +1,9 @@
 //! The inputs of a run.
 //!
-//! There are three kinds. None depends on another, nor on how it is executed:
+//! There are four kinds. None depends on another, nor on how it is executed:
 //!
 //! - [`trace`]: a recorded list of requests, streamed from a file in one of nine formats;
+//! - [`commands`]: a list of commands, one a line;
 //! - [`directory`]: the files of a project, found in a fixed order, read and indexed;
 //! - [`generator`]: a seeded, built-in sequence of phases that favour different policies.
 //!
@@ -12,6 +13,7 @@
 //! caller decides where and when. The same input and the same seed give the same requests.
 
 pub mod analysis;
+pub mod commands;
 pub mod directory;
 pub mod generator;
 pub mod hot;

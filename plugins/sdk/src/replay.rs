@@ -67,6 +67,7 @@ struct About {
     unit: String,
     seed: u64,
     keys_ordered: bool,
+    batch: bool,
 }
 
 /// The ledger of a run, and what a profile would give the strategy.
@@ -190,6 +191,7 @@ impl About {
             unit: field(of, "unit")?,
             seed: field(of, "seed")?,
             keys_ordered: field(of, "keys_ordered")?,
+            batch: field(of, "batch")?,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! What run this is, and what is left of this call. A strategy that calls any of these imports `optimizer:plugin/run`.
 
 use crate::host::run;
-pub use run::{capacity_unit, clock, fuel_left, keys_ordered, seed, time_left_ns};
+pub use run::{batch, capacity_unit, clock, fuel_left, keys_ordered, seed, time_left_ns};
 
 /// What the operator wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,9 +2,10 @@
 //!
 //! `law.rs` decides, `law/next.rs` where to try; `observation.rs` is what it sees, `noise.rs` how much that wavers, `load.rs`
 //! what is known of the present load, `curve.rs` the scalability law fitted to it, `side.rs` the trials in one direction,
-//! `limit.rs` names what limits a pool, and `formula.rs` says where to look first while nothing was measured. None of them
-//! knows the host, and all are tested natively.
+//! `limit.rs` names what limits a pool, and `formula.rs` says where to look first while nothing was measured. A batch, of which all
+//! jobs are there from the start, has a law of its own: `batch.rs`. None of them knows the host, and all are tested natively.
 
+mod batch;
 mod curve;
 mod formula;
 mod law;
@@ -14,6 +15,7 @@ mod noise;
 mod observation;
 mod side;
 
+use batch::{Batch, Window};
 use formula::Work;
 use law::{Law, Step};
 use observation::Observation;
@@ -59,6 +61,8 @@ struct WorkerSizing {
     settings: Settings,
     cpu: Pool,
     io: Pool,
+    /// The jobs of a batch, which run in the IO pool; none where requests come as they come.
+    batch: Option<Batch>,
 }
 
 /// A pool and its law.
@@ -83,7 +87,7 @@ impl Strategy for WorkerSizing {
         let law = |pool| Law::new(pool, settings.clone());
         let cpu = Pool { law: law("CPU"), dial: dial::CPU_WORKERS, propose: executor::propose_cpu_workers };
         let io = Pool { law: law("IO"), dial: dial::IO_WORKERS, propose: executor::propose_io_workers };
-        Ok(Self { cpu, io, settings })
+        Ok(Self { cpu, io, batch: run::batch().then(Batch::default), settings })
     }
 
     fn tick(&mut self, info: TickInfo) -> Result<(), TickError> {
@@ -94,6 +98,29 @@ impl Strategy for WorkerSizing {
         let failed: u64 = windows.iter().map(|class| class.failed).sum();
         let ended = failed + windows.iter().map(|class| class.completed).sum::<u64>();
         let failed = if ended > 0 { count(failed) / count(ended) } else { 0.0 };
+        if let Some(batch) = &mut self.batch {
+            let pool = &executor.io;
+            let ended = count(pool.window_completed);
+            let window = Window {
+                seconds: count(info.elapsed_ns) / 1e9,
+                workers: pool.workers,
+                least: pool.min_workers,
+                most: pool.max_workers,
+                busy: pool.utilisation,
+                queued: count(pool.queued),
+                succeeded: ended * (1.0 - failed),
+                failed: ended * failed,
+                service_us: pool.mean_service_us,
+                cpu: system.cpu_usage,
+                cores: system.cpu_cores,
+            };
+            if let Step::To { workers, reason } = batch.step(&window)
+                && executor::propose_io_workers(workers).is_ok()
+            {
+                dials::explain(dial::IO_WORKERS, reason);
+            }
+            return Ok(());
+        }
         let own_cpu = metrics::gauge("process-cpu-cores").map(|cores| cores / system.cpu_cores);
         let (others_cpu, disk_pressure) = (metrics::gauge("others-cpu-usage"), metrics::gauge("psi-io"));
         let throttled = metrics::gauge("cpu-throttled");

@@ -1,5 +1,7 @@
 //! `host run`: work through an input, with strategies off and on, and show what tuning gained.
 
+mod batch;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,7 +23,7 @@ use crate::progress::Terminal;
 /// again, to see how much two runs differ by themselves. That compares with the profile's starting settings;
 /// --against sweep compares with the best fixed ones. A directory is read and indexed, file by file and pass
 /// by pass, without what .gitignore names. A trace is replayed against an origin with the latency of
-/// --origin-latency.
+/// --origin-latency. A list of commands, one a line, is run with so many at once as do most a second.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -32,10 +34,13 @@ Examples:
   host run --save-hot hot.csv .                   leave the hottest keys for the next run
   host run --warm hot.csv --save-hot hot.csv .    begin with those of the last one
   host run --state-dir learnt .                   strategies go on from what they have learnt
+  host run jobs.txt                               a list of commands, as for xargs
+  host run --shell --job-log jobs.csv jobs.txt    each line for a shell; what became of it in a file
+  host run --resume --shell --job-log jobs.csv jobs.txt    what has not succeeded yet
   host run --set cache.policy=lfu --ledger run.jsonl trace.csv
 ")]
 pub(crate) struct Run {
-    /// A directory or a trace file; the built-in workload where it is missing.
+    /// A directory, a trace file or a list of commands (- for standard input); the built-in workload where it is missing.
     input: Option<PathBuf>,
 
     /// What to compare the tuned run with. By default the start for the built-in workload, nothing for any other input.
@@ -91,6 +96,9 @@ pub(crate) struct Run {
 
     // Last, because their headings hold for what follows.
     #[command(flatten)]
+    batch: batch::BatchArgs,
+
+    #[command(flatten)]
     layers: Layers,
 
     #[command(flatten)]
@@ -119,6 +127,11 @@ impl From<Against> for host_runtime::Against {
 
 impl Run {
     pub(crate) fn execute(self) -> Result<End, Failure> {
+        if self.batch.means(self.input.as_deref(), &self.format.options())?
+            && let Some(input) = &self.input
+        {
+            return self.batch(input, &stop_on_ctrl_c()?);
+        }
         let terminal = Terminal::new(self.json);
         if !self.json {
             outln!("{}", self.first_line())?;

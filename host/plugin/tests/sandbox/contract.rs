@@ -128,13 +128,13 @@ fn dials_are_asked_for_turned_and_explained() {
 fn a_strategy_is_told_what_run_this_is_and_what_is_left_of_a_call() {
     let seen = |clock| {
         let objective = Objective::Memory;
-        let run = RunInfo { clock, objective, unit: Unit::Objects, seed: 7, keys_ordered: true };
+        let run = RunInfo { clock, objective, unit: Unit::Objects, seed: 7, keys_ordered: true, batch: true };
         let outcome = probe("run", 1).tick(Arc::new(Snapshot { run, ..Default::default() }), context());
         messages(&outcome).into_iter().map(str::to_owned).collect::<Vec<_>>()
     };
-    assert_eq!(seen(Clock::Live), ["live objects 7", "Memory true", "true true", "true"]);
+    assert_eq!(seen(Clock::Live), ["live objects 7", "Memory true true", "true true", "true"]);
     let virtually = seen(Clock::Virtual);
-    assert_eq!(virtually, ["virtual objects 7", "Memory true", "true true", "false"]);
+    assert_eq!(virtually, ["virtual objects 7", "Memory true true", "true true", "false"]);
     assert_eq!(virtually, seen(Clock::Virtual));
 }
 

@@ -237,6 +237,12 @@ pub mod run {
         with(|now| now.about.keys_ordered)
     }
 
+    /// Whether all of the work is there from the start.
+    #[must_use]
+    pub fn batch() -> bool {
+        with(|now| now.about.batch)
+    }
+
     /// Natively nothing counts it: the most there is.
     #[must_use]
     pub fn fuel_left() -> u64 {

@@ -73,7 +73,7 @@ fn tick(number: u64, evictions: u64, hit_ratio: Option<f64>) -> String {
 /// A ledger of three ticks, and the last look of a run.
 fn ledger() -> Vec<String> {
     let begin = json!({"type": "run", "profile": "p", "workload": "w", "strategies": [], "settings": {},
-        "about": {"clock": "virtual", "objective": "memory", "unit": "bytes", "seed": 7, "keys_ordered": true}});
+        "about": {"clock": "virtual", "objective": "memory", "unit": "bytes", "seed": 7, "keys_ordered": true, "batch": false}});
     let dials = |free: Option<u64>| {
         let mut capacity = json!({"value": 1_000, "range": [500, 1_500]});
         if let Some(free) = free {

@@ -198,7 +198,7 @@ fn act(what: &str, ticks: u64, info: TickInfo) -> Result<(), TickError> {
         }
         "run" => {
             log::info(format!("{} {} {}", run::clock(), run::capacity_unit(), run::seed()));
-            log::info(format!("{:?} {}", run::objective(), run::keys_ordered()));
+            log::info(format!("{:?} {} {}", run::objective(), run::keys_ordered(), run::batch()));
             let before = run::fuel_left();
             black_box((0..100_000_u64).map(black_box).sum::<u64>());
             log::info(format!("{} {}", before > 0, before - run::fuel_left() > 1_000));
