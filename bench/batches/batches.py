@@ -21,11 +21,11 @@ LEAST_SHARE = 0.97
 
 
 def cc(folder):
-    """300 C files of some hundred lines each, compiled with -O1."""
+    """300 C files of some dozen lines each, compiled with -O1."""
     rng = random.Random(1)
     for at in range(300):
         lines = ["#include <stdio.h>", "#include <string.h>", "#include <stdlib.h>"]
-        for f in range(rng.randrange(10, 50)):
+        for f in range(rng.randrange(2, 9)):
             lines.append(f"static int f{f}(int a, const char *s) {{ int sum = {rng.randrange(100)}; for (int i = 0; i < a; i++) {{")
             for _ in range(rng.randrange(2, 8)):
                 lines.append(f"  if ((sum ^ i) % {rng.randrange(2, 50)} == {rng.randrange(2)}) sum += i * {rng.randrange(1, 99)}; else sum ^= (int)strlen(s);")
@@ -36,11 +36,11 @@ def cc(folder):
 
 
 def zstd(folder):
-    """200 files of text, 50 to 600 KB, compressed with -19."""
+    """200 files of text, 25 to 250 KB, compressed with -19."""
     rng = random.Random(2)
     words = ["".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randrange(2, 11))) for _ in range(5_000)]
     for at in range(200):
-        count = rng.randrange(8_000, 100_000)
+        count = rng.randrange(4_000, 40_000)
         picks = (words[int(rng.random() ** 2 * len(words))] for _ in range(count))
         (folder / f"{at}.txt").write_text(" ".join(picks))
     return [f"zstd -19 -q -f -k {at}.txt" for at in range(200)]
