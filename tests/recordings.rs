@@ -13,9 +13,9 @@ fn text(path: &Path) -> &str {
 }
 
 /// A recorded run with the bundled strategies and one that grows the cache while it evicts; and its ledger.
-fn recorded(dir: &Path, plugins: &Path) -> (PathBuf, PathBuf) {
+fn recorded(dir: &Path, plugins: &Path, more: &[&str]) -> (PathBuf, PathBuf) {
     let (keys, file, ledger) = (trace(dir, 20_000), dir.join("run.rec"), dir.join("run.jsonl"));
-    let printed = succeed([
+    let flags = [
         "run",
         "--profile",
         "medium",
@@ -34,7 +34,8 @@ fn recorded(dir: &Path, plugins: &Path) -> (PathBuf, PathBuf) {
         "--ledger",
         text(&ledger),
         text(&keys),
-    ]);
+    ];
+    let printed = succeed(flags.iter().chain(more));
     assert!(printed.contains("note: recorded ") && printed.contains(" bytes a request"), "{printed}");
     (file, ledger)
 }
@@ -50,7 +51,7 @@ fn printed(file: &Path, more: &[&str]) -> String {
 #[test]
 fn a_recorded_run_decides_the_same_again_and_gives_the_same_bytes_twice() {
     let (dir, plugins) = (tempfile::tempdir().unwrap(), plugin_dir(&["drop-in"]));
-    let (file, of_run) = recorded(dir.path(), plugins.path());
+    let (file, of_run) = recorded(dir.path(), plugins.path(), &[]);
     let here = ["--plugin-dir", text(plugins.path())];
     let report = replayed(&file, &here);
     assert_eq!(report["differences"], Value::Array(Vec::new()), "{report:#}");
@@ -83,7 +84,8 @@ fn a_recorded_run_decides_the_same_again_and_gives_the_same_bytes_twice() {
 #[test]
 fn what_others_would_have_decided_stands_beside_what_was_decided() {
     let (dir, plugins) = (tempfile::tempdir().unwrap(), plugin_dir(&["drop-in"]));
-    let (file, _) = recorded(dir.path(), plugins.path());
+    // The judge would keep the capacity from strategies in the first ticks.
+    let (file, _) = recorded(dir.path(), plugins.path(), &["--set", "control.judge=false"]);
     // Without the folder of its components one of them is missing, and is said to be.
     let missing = printed(&file, &[]);
     assert!(
@@ -100,7 +102,8 @@ fn what_others_would_have_decided_stands_beside_what_was_decided() {
 
     // Another one takes its place.
     let others = plugin_dir(&["worst"]);
-    let sets = ["strategies.worst.grants=settings, cache-control", "strategies.worst.settings.how=capacity"];
+    let grants = "strategies.worst.grants=dials, cache-control, executor-control, prefetch-control, settings";
+    let sets = [grants, "strategies.worst.settings.how=capacity"];
     let with = ["--plugin-dir", text(others.path()), "--set", sets[0], "--set", sets[1]];
     let report = replayed(&file, &with);
     let first = &report["differences"][0];
@@ -146,7 +149,7 @@ fn what_others_would_have_decided_stands_beside_what_was_decided() {
 #[test]
 fn a_recording_that_was_cut_is_read_to_its_last_whole_block_by_all_commands() {
     let (dir, plugins) = (tempfile::tempdir().unwrap(), plugin_dir(&["drop-in"]));
-    let (file, _) = recorded(dir.path(), plugins.path());
+    let (file, _) = recorded(dir.path(), plugins.path(), &[]);
     let whole = std::fs::read(&file).unwrap();
     let cut = dir.path().join("cut.rec");
     // The last block says how much there is; the one before it holds records.
@@ -176,7 +179,7 @@ fn a_recording_that_was_cut_is_read_to_its_last_whole_block_by_all_commands() {
 #[test]
 fn a_recording_is_a_trace() {
     let (dir, plugins) = (tempfile::tempdir().unwrap(), plugin_dir(&["drop-in"]));
-    let (file, _) = recorded(dir.path(), plugins.path());
+    let (file, _) = recorded(dir.path(), plugins.path(), &[]);
     let info: Value = serde_json::from_str(&succeed(["trace", "info", text(&file), "--json"])).unwrap();
     assert_eq!(
         (info["format"].as_str(), info["requests"].as_u64()),

@@ -107,13 +107,12 @@ pub fn run_replay(
     let mut replay = Replay::new(recorded, simulated, told, run);
     progress.begin("replay", Some(survey.requests));
     replay.run(progress, stop)?;
-    let Replay { ticks, compared, cut, .. } = &mut replay;
-    if *ticks == 0 && !stop.asked() {
-        return Err(ReplayError::NoTicks { path: file.clone(), cut: cut.take() }.into());
+    let (replayed_ticks, cut) = (replay.ticks, replay.cut.take());
+    if replayed_ticks == 0 && !stop.asked() {
+        return Err(ReplayError::NoTicks { path: file.clone(), cut }.into());
     }
-    let (replayed_ticks, compared, cut) = (*ticks, std::mem::take(compared), cut.take());
     progress.end(&format!("{} requests and {replayed_ticks} ticks replayed", survey.requests));
-    let (finished, replayed_simulated) = replay.settle();
+    let (finished, replayed_simulated, compared) = replay.settle();
     let recorded_simulated = match compared.differences.is_empty() && compared.starts.is_empty() {
         true => None,
         false => Some(as_recorded(file, &scope, &header, &survey, stop)?),
@@ -396,7 +395,15 @@ impl<'a> Replay<'a> {
             return;
         }
         if self.follows {
-            self.compared.because = different;
+            // What could be asked for, and what was said, turns nothing by itself.
+            let bears = |records: &[Json]| -> Vec<Json> {
+                let silent = |record: &&Json| {
+                    !matches!(record.get("type").and_then(Json::as_str), Some("offer" | "log"))
+                };
+                records.iter().filter(silent).cloned().collect()
+            };
+            let bearing = turns::first_different(tick, &bears(&recorded), &bears(&replayed));
+            self.compared.because = bearing.or(different);
             self.follows = false;
         }
         let words = |turns: &[Turn]| turns.iter().map(|turn| turn.words.clone()).collect();
@@ -405,8 +412,8 @@ impl<'a> Replay<'a> {
         self.compared.differences.push(Difference { tick, at_seconds, recorded, replayed });
     }
 
-    /// Looks for the last time, and closes the ledger. What the simulated cache did in all comes with it.
-    fn settle(mut self) -> (Finished, Served) {
+    /// Looks for the last time, and closes the ledger. What the simulated cache did in all comes with it, and what was compared.
+    fn settle(mut self) -> (Finished, Served, Comparison) {
         self.simulated.control.prefetcher.finish();
         let last = self.last.take();
         let recorded = match last {
@@ -427,9 +434,9 @@ impl<'a> Replay<'a> {
             true => self.shown.recorded(recorded, &simulated),
             false => self.shown.simulated(&recorded, &simulated),
         };
-        let Self { simulated: Simulated { plane, control, .. }, ticks, .. } = self;
+        let Self { simulated: Simulated { plane, control, .. }, ticks, compared, .. } = self;
         let (hits, misses) = snapshot_builder::served(&plane.cache.stats());
-        (control.close(ticks, shown, &plane), Served::new(hits, misses))
+        (control.close(ticks, shown, &plane), Served::new(hits, misses), compared)
     }
 }
 

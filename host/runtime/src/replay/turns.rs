@@ -135,7 +135,14 @@ pub(super) fn value(dial: &str, value: &Json) -> String {
 pub(super) fn first_different(tick: u64, recorded: &[Json], replayed: &[Json]) -> Option<DifferentRecord> {
     let most = recorded.len().max(replayed.len());
     (0..most).find_map(|at| {
-        let pair = (recorded.get(at), replayed.get(at));
+        let pair = match (recorded.get(at), replayed.get(at)) {
+            // Two that speak of something else: one of them has no other.
+            (Some(a), Some(b)) if about(a) != about(b) => {
+                let there = replayed.iter().any(|other| about(other) == about(a));
+                if there { (None, Some(b)) } else { (Some(a), None) }
+            }
+            pair => pair,
+        };
         let (field, a, b) = match pair {
             (Some(a), Some(b)) => field("", a, b)?,
             (a, b) => (String::new(), a.cloned(), b.cloned()),
@@ -151,6 +158,11 @@ pub(super) fn first_different(tick: u64, recorded: &[Json], replayed: &[Json]) -
             replayed: b,
         })
     })
+}
+
+/// What a record is about: its type, and whose of what it is.
+fn about(record: &Json) -> [Option<&Json>; 3] {
+    ["type", "strategy", "dial"].map(|name| record.get(name))
 }
 
 /// The first field that differs, and the two values.
@@ -209,6 +221,15 @@ mod tests {
         assert_eq!(
             difference(&[proposal("x", 2)], &[]).unwrap(),
             "tick 7, `proposal` of a: the recording has it, the replay has not"
+        );
+        let of = |strategy: &str| json!({"type": "proposal", "strategy": strategy});
+        assert_eq!(
+            difference(&[of("a"), of("b")], &[of("b")]).unwrap(),
+            "tick 7, `proposal` of a: the recording has it, the replay has not"
+        );
+        assert_eq!(
+            difference(&[of("b")], &[of("a"), of("b")]).unwrap(),
+            "tick 7, `proposal` of a: the replay has it, the recording has not"
         );
     }
 }
