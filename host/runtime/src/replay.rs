@@ -45,7 +45,6 @@ use recorded::{Recorded, Tick};
 use shown::Shown;
 use simulated::Simulated;
 use survey::Survey;
-use turns::Turn;
 
 pub use error::ReplayError;
 pub use report::{Accuracy, Compared, Difference, ReplayReport, Served};
@@ -406,9 +405,8 @@ impl<'a> Replay<'a> {
             self.compared.because = bearing.or(different);
             self.follows = false;
         }
-        let words = |turns: &[Turn]| turns.iter().map(|turn| turn.words.clone()).collect();
         let at_seconds = now.as_secs_f64();
-        let (recorded, replayed) = (words(&was), words(&is));
+        let [recorded, replayed] = turns::apart(&was, &is);
         self.compared.differences.push(Difference { tick, at_seconds, recorded, replayed });
     }
 

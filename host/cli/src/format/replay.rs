@@ -155,9 +155,13 @@ fn served(report: &ReplayReport) -> Result<(), Failure> {
     table::print(&out)?;
     let accuracy = report.accuracy;
     if accuracy.ticks > 0 {
+        let ticks = if accuracy.ticks == 1 {
+            "1 tick".to_owned()
+        } else {
+            format!("{} ticks", thousands(accuracy.ticks))
+        };
         outln!(
-            "in {} ticks with the same decisions the simulated cache hit {}, the recorded one {}: a tick is off by {} on average",
-            thousands(accuracy.ticks),
+            "in {ticks} with the same decisions the simulated cache hit {}, the recorded one {}: a tick is off by {} on average",
             percent(accuracy.simulated),
             percent(accuracy.recorded),
             percent(accuracy.mean_off)

@@ -128,9 +128,9 @@ pub struct Difference {
     pub tick: u64,
     /// When it was, seconds since the run began.
     pub at_seconds: f64,
-    /// What the recording turned, in words.
+    /// What the recording turned and the replay did not, in words.
     pub recorded: Vec<String>,
-    /// What the replay turned.
+    /// What the replay turned and the recording did not.
     pub replayed: Vec<String>,
 }
 

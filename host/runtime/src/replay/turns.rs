@@ -1,6 +1,6 @@
 //! What the ticks of two runs turned, and the first record in which they differ.
 
-use host_contract::Dials;
+use host_contract::{Dials, Value};
 use host_profile::Bytes;
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -10,8 +10,8 @@ use serde_json::Value as Json;
 pub(super) struct Turn {
     /// What, from what, to what: two that are alike here have the same effect.
     key: Json,
-    /// In words, with who asked for it.
-    pub(super) words: String,
+    /// In words, with who asked for it; none where another one of its tick says as much.
+    words: Option<String>,
     /// Whether it is a decision, and counts as one.
     pub(super) decision: bool,
     /// Dials that it turns, and to what.
@@ -82,8 +82,13 @@ fn turn(record: &Json) -> Option<Turn> {
         let names = record.get("by").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
         names.iter().filter_map(Json::as_str).collect::<Vec<_>>().join(", ")
     };
-    let plain =
-        |key: Json, words: String| Turn { key, words, decision: false, dials: Vec::new(), rule: None };
+    let plain = |key: Json, words: String| Turn {
+        key,
+        words: Some(words),
+        decision: false,
+        dials: Vec::new(),
+        rule: None,
+    };
     match text("type") {
         "decision" => {
             let (dial, from, to) = (text("dial"), get("from"), get("to"));
@@ -107,12 +112,28 @@ fn turn(record: &Json) -> Option<Turn> {
         }
         "rule-proposal" if text("verdict") == "applied" => {
             let (strategy, id, change) = (text("strategy"), number("id"), get("proposed"));
-            let words = format!("prefetch rule {id} of {strategy}: {}", short(&change));
             let key = Json::from(vec![Json::from(id), change.clone()]);
-            Some(Turn { rule: Some((strategy.to_owned(), id, change)), ..plain(key, words) })
+            let rule = Some((strategy.to_owned(), id, change));
+            Some(Turn { key, words: None, decision: false, dials: Vec::new(), rule })
         }
         "shadows" => Some(plain(get("to"), format!("the shadows follow others, by {}", text("by")))),
         _ => None,
+    }
+}
+
+/// What each of two turned that the other one did not, in words.
+pub(super) fn apart(a: &[Turn], b: &[Turn]) -> [Vec<String>; 2] {
+    let without = |of: &[Turn], other: &[Turn]| {
+        let alone = of.iter().filter(|turn| !other.iter().any(|there| there.key == turn.key));
+        alone.filter_map(|turn| turn.words.clone()).collect::<Vec<_>>()
+    };
+    match [without(a, b), without(b, a)] {
+        // The same in another order, or rules that differ in what they load.
+        [was, is] if was.is_empty() && is.is_empty() => {
+            let all = |of: &[Turn]| of.iter().filter_map(|turn| turn.words.clone()).collect();
+            [all(a), all(b)]
+        }
+        apart => apart,
     }
 }
 
@@ -124,10 +145,10 @@ pub(super) fn same(a: &[Turn], b: &[Turn]) -> bool {
 /// A value of a dial, with its unit where that is bytes.
 pub(super) fn value(dial: &str, value: &Json) -> String {
     let bytes = Dials::built_in().find(dial).is_some_and(|spec| spec.unit == "bytes");
-    match (value, value.as_u64()) {
-        (_, Some(count)) if bytes => Bytes(count).to_string(),
-        (Json::String(name), _) => name.clone(),
-        (other, _) => other.to_string(),
+    match serde_json::from_value(value.clone()) {
+        Ok(Value::Count(count)) if bytes => Bytes(count).to_string(),
+        Ok(value) => value.to_string(),
+        Err(_) => value.to_string(),
     }
 }
 
@@ -196,10 +217,17 @@ mod tests {
         let of = |record: Json| turns(&[record]);
         assert!(same(&of(decided("a", "arc")), &of(decided("b", "arc"))));
         assert!(!same(&of(decided("a", "arc")), &of(decided("a", "lfu"))));
-        assert_eq!(of(decided("a", "arc"))[0].words, "cache-policy lru -> arc by a");
+        let words = |record: Json| apart(&of(record), &[])[0].clone();
+        assert_eq!(words(decided("a", "arc")), ["cache-policy lru -> arc by a"]);
         let capacity =
             json!({"type": "decision", "dial": "cache-capacity", "from": 1_000, "to": 2_500_000, "by": []});
-        assert_eq!(of(capacity)[0].words, "cache-capacity 1 kB -> 2.5 MB by ");
+        assert_eq!(words(capacity.clone()), ["cache-capacity 1 kB -> 2.5 MB by "]);
+        let share =
+            json!({"type": "decision", "dial": "prefetch-share", "from": 0.1, "to": 0.256, "by": ["a", "b"]});
+        assert_eq!(words(share), ["prefetch-share 10 % -> 26 % by a, b"]);
+        // What both have turned is no difference.
+        let (was, is) = (turns(&[decided("a", "arc"), capacity]), of(decided("b", "arc")));
+        assert_eq!(apart(&was, &is), [vec!["cache-capacity 1 kB -> 2.5 MB by ".to_owned()], Vec::new()]);
         assert!(of(json!({"type": "proposal", "verdict": "applied"})).is_empty());
         let refused = json!({"type": "rule-proposal", "verdict": "refused"});
         assert!(of(refused).is_empty());

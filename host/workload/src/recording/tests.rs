@@ -33,7 +33,7 @@ fn header() -> Header {
 fn some(count: u64) -> Vec<Request> {
     let request = |n: u64| Request {
         at_us: n * 17,
-        class: u8::from(n % 5 == 0),
+        class: u8::from(n.is_multiple_of(5)),
         outcome: [Outcome::Hit, Outcome::Waited, Outcome::Loaded, Outcome::Failed, Outcome::Work]
             [usize::try_from(n % 5).unwrap()],
         key: n.wrapping_mul(0x9E37_79B9_7F4A_7C15),
