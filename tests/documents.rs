@@ -218,6 +218,11 @@ fn the_page_on_running_plugins_of_others_is_right() {
 }
 
 #[test]
+fn the_page_on_recordings_is_right() {
+    follow("recordings.md");
+}
+
+#[test]
 fn dots_stand_for_anything_and_nothing_else_does() {
     assert!(shown("a ... c\n", "a b c\n"));
     assert!(shown("first\n...\nlast\n", "first\n1\n2\nlast\n"));

@@ -48,6 +48,8 @@ mod policy_reload;
 #[cfg(test)]
 mod projects;
 #[cfg(test)]
+mod recordings;
+#[cfg(test)]
 mod reload;
 #[cfg(test)]
 mod replays;

@@ -4,6 +4,7 @@
 
 pub mod policy;
 pub mod profile;
+pub mod recording;
 pub mod requests;
 pub mod trace;
 

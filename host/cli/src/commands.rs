@@ -4,6 +4,7 @@ pub(crate) mod ledger;
 pub(crate) mod manual;
 pub(crate) mod plugin;
 pub(crate) mod profile;
+pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod sim;
@@ -25,8 +26,8 @@ use crate::out;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Trace format")]
 pub(crate) struct TraceFormat {
-    /// plain, csv, lis, lirs, oracleGeneral, vscsi, msr, twitter or mooncake; by default told from the name
-    /// and the content.
+    /// plain, csv, lis, lirs, oracleGeneral, vscsi, msr, twitter, mooncake or recording; by default told from
+    /// the name and the content.
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
 

@@ -4,6 +4,7 @@ pub(crate) mod batch;
 pub(crate) mod curve;
 pub(crate) mod grid;
 pub(crate) mod plot;
+pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod scenario;
 pub(crate) mod simulation;

@@ -8,6 +8,7 @@ use host_plugin::POLICY_PREFIX;
 use host_profile::{Loader, Settings};
 use host_simulator::Registry;
 use host_telemetry::Machine;
+use host_workload::recording::Header;
 
 use crate::exit::Failure;
 use crate::out;
@@ -76,6 +77,14 @@ impl Layers {
     }
 }
 
+/// A machine on which nothing is lowered.
+fn nowhere() -> Machine {
+    let mut nowhere = Machine::read(Path::new("."));
+    // 0 means unknown, and capacities are not lowered to unknown memory.
+    nowhere.memory_limit_bytes = 0;
+    nowhere
+}
+
 impl Above {
     /// As [`Layers::warmed`].
     pub(crate) fn warmed(&self, warm: bool) -> Self {
@@ -95,10 +104,34 @@ impl Above {
 
     /// The effective configuration for virtual time, where no machine lowers anything, and the policies that there are.
     pub(crate) fn load_for_virtual_time(&self, profile: &str) -> Result<(Settings, Arc<Registry>), Failure> {
-        let mut nowhere = Machine::read(Path::new("."));
-        // 0 means unknown, and capacities are not lowered to unknown memory.
-        nowhere.memory_limit_bytes = 0;
-        self.load_with_policies(profile, &nowhere)
+        self.load_with_policies(profile, &nowhere())
+    }
+
+    /// The configuration of a recorded run, with what stands above it here. Neither a file of the user's nor the environment has a
+    /// say: they would make it another run.
+    pub(crate) fn load_recorded(&self, header: &Header) -> Result<(Settings, Arc<Registry>), Failure> {
+        if self.config.is_some() {
+            return Err(
+                "--config needs --profile: without it the recording brings every setting; --set changes one"
+                    .into(),
+            );
+        }
+        // One that is not here leaves a replay without it, and the report says so.
+        let optional = header.strategies.iter().map(|of| format!("strategies.{}.optional=true", of.name));
+        let recorded: Vec<String> = header.settings.iter().cloned().chain(optional).collect();
+        let machine = nowhere();
+        let read = |policies: Arc<Registry>| {
+            let loader = Loader::new().user_file(None).policies(policies).set(recorded.iter().cloned());
+            loader.set(self.flags()).load(&machine)
+        };
+        let alone = read(Arc::new(policies().as_ref().clone().with_any_component()))?;
+        let Policies { registry, left_out } = policies_of(&alone)?;
+        let mut settings = read(Arc::clone(&registry)).inspect_err(|_| {
+            left_out.iter().for_each(|error| out::say(&error.to_string()));
+        })?;
+        settings.profile.clone_from(&header.profile);
+        settings.notes.extend(left_out.iter().map(|left| format!("a policy is left out: {left}")));
+        Ok((settings, registry))
     }
 
     /// The effective configuration on a machine.
@@ -143,9 +176,14 @@ impl Above {
         if let Some(file) = &self.config {
             loader = loader.user_file(Some(file.clone()));
         }
+        Ok(loader.set(self.flags()).load(machine)?)
+    }
+
+    /// What the flags set, in order.
+    fn flags(&self) -> impl Iterator<Item = String> {
         let dir = self.plugin_dir.as_ref().map(|dir| format!("plugins.dir={}", dir.display()));
         let lock = self.plugin_lock.as_ref().map(|file| format!("plugins.lock={}", file.display()));
         let strict = self.strict.then(|| "plugins.strict=true".to_owned());
-        Ok(loader.set(self.set.iter().cloned().chain(dir).chain(lock).chain(strict)).load(machine)?)
+        self.set.iter().cloned().chain(dir).chain(lock).chain(strict)
     }
 }

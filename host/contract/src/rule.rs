@@ -1,6 +1,6 @@
 //! Prefetch rules, as data; mirrors `rule` of `wit/prefetch-control.wit`.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::answer::{Acceptance, Refusal};
 use crate::number::to_f64;
@@ -12,7 +12,7 @@ pub const MAX_TARGETS: usize = 16;
 pub const MAX_DEPTH: u32 = 64;
 
 /// What to prefetch, and when.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PrefetchRule {
     /// A run of keys at equal distances.

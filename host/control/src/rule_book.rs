@@ -7,7 +7,7 @@ use host_contract::PrefetchRule;
 use serde::{Deserialize, Serialize};
 
 /// What a strategy asks of the rule book in one call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RuleChange {
     /// Install the rule, or replace the one of the same id.

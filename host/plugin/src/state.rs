@@ -167,6 +167,14 @@ impl StateStore {
         Ok(aside)
     }
 
+    /// The names of the strategies that have learnt something.
+    #[must_use]
+    pub fn known(&self) -> Vec<String> {
+        let states = self.states.lock();
+        let knows = |state: &StrategyState| state.read(|entries| *entries != Entries::default());
+        states.iter().filter(|(_, state)| knows(state)).map(|(name, _)| name.clone()).collect()
+    }
+
     /// What is known now, in memory: what comes of either is not seen by the other.
     #[must_use]
     pub fn copied(&self) -> Self {

@@ -58,6 +58,7 @@ pub struct Settings {
     /// The files that were read, in the order of the layers: what is to be read again when one of them changes.
     pub files: Vec<PathBuf>,
     rows: Vec<Row>,
+    portable: Vec<String>,
 }
 
 /// How clients are served.
@@ -404,6 +405,13 @@ impl Settings {
     #[must_use]
     pub fn rows(&self) -> &[Row] {
         &self.rows
+    }
+
+    /// Every value that means the same on another machine, as [`Loader::set`](crate::Loader::set) reads it to be the very same:
+    /// all but paths, addresses, passwords and what is accepted of components.
+    #[must_use]
+    pub fn portable(&self) -> &[String] {
+        &self.portable
     }
 
     /// The keys that have another value in `other`, or stand in one of the two alone, in the order of their names. A password

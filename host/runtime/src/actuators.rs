@@ -69,6 +69,16 @@ where
     all
 }
 
+/// The same with dials for pools that are not there: they stand where they are turned to, and nothing follows.
+pub(crate) fn with_recorded_pools(mut all: Actuators, ranges: &Ranges) -> Actuators {
+    for dial in [CPU_WORKERS, IO_WORKERS] {
+        if let Some(counted) = ranges.counted(dial) {
+            all = all.with(dial, workers(counted, Ok));
+        }
+    }
+    all
+}
+
 /// Its range is asked for each time, because policies come and go.
 struct PolicyDial<K, V, S> {
     cache: Arc<Cache<K, V, S>>,

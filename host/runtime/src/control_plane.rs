@@ -93,6 +93,17 @@ pub(crate) enum Machine {
     Nominal(u64),
     /// A model, which stands in for the pools as well.
     Modelled(Arc<Modelled>),
+    /// What another run has measured, its pools among it.
+    Recorded(Box<Measured>),
+}
+
+/// What a run measured of its machine and its pools.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Measured {
+    pub(crate) system: System,
+    /// The gauges beside the record.
+    pub(crate) gauges: Values,
+    pub(crate) pools: Option<snapshot::Executor>,
 }
 
 /// What a host leaves behind.
@@ -153,6 +164,12 @@ impl ControlPlane {
     /// One tick at the time `now`.
     pub(crate) fn tick(&mut self, now: Duration, plane: &DataPlane) -> Arc<Snapshot> {
         let snapshot = self.look(now, plane);
+        self.hold(&snapshot);
+        snapshot
+    }
+
+    /// The part of a tick that follows the look: strategies are shown this snapshot.
+    pub(crate) fn hold(&mut self, snapshot: &Arc<Snapshot>) {
         let fallback = self.builder.take_fallback();
         self.ledger.write(fallback.into_iter().collect());
         if self.records_requests {
@@ -167,7 +184,7 @@ impl ControlPlane {
         let controls =
             &mut Controls { actuators: &mut self.actuators, rules: &mut self.rules, shadows: &mut shadows };
         let before = self.cache.policy();
-        let records = self.control.tick(&snapshot, controls);
+        let records = self.control.tick(snapshot, controls);
         self.ledger.write(records);
         self.adopt_shadow(&before);
         // The shadows follow the capacity, so that an estimate always speaks of multiples of the present one.
@@ -180,8 +197,7 @@ impl ControlPlane {
             shadows.set_capacity(capacity);
             self.shadow_capacity = capacity;
         }
-        self.last = Arc::clone(&snapshot);
-        snapshot
+        self.last = Arc::clone(snapshot);
     }
 
     /// Where the policy was changed: lets the cache take over what its shadow has learnt, if that follows every key.
@@ -201,6 +217,11 @@ impl ControlPlane {
         let ticks = self.builder.ticks();
         self.prefetcher.finish();
         let last = self.look(now, plane);
+        self.close(ticks, last, plane)
+    }
+
+    /// The part of the end that follows the last look, after so many ticks.
+    pub(crate) fn close(mut self, ticks: u64, last: Arc<Snapshot>, plane: &DataPlane) -> Finished {
         let mut records = vec![Record::Tick(Arc::clone(&last))];
         records.extend(self.builder.take_fallback());
         records.extend(self.control.finish(&last));
@@ -326,7 +347,8 @@ impl ControlPlane {
         self.control.statuses().zip(costs).map(|(status, cost)| Tuner { status, cost })
     }
 
-    fn look(&mut self, now: Duration, plane: &DataPlane) -> Arc<Snapshot> {
+    /// What there is to see at the time `now`.
+    pub(crate) fn look(&mut self, now: Duration, plane: &DataPlane) -> Arc<Snapshot> {
         // Together with the time: what follows takes milliseconds, in which requests go on to finish.
         let finished = plane.metrics.count();
         self.feed(plane);
@@ -351,6 +373,7 @@ impl ControlPlane {
             shadows: self.shadows.as_mut().map(Shadows::estimates).unwrap_or_default(),
             executor: match &self.machine {
                 Machine::Modelled(model) => model.pools(),
+                Machine::Recorded(measured) => measured.pools.clone(),
                 Machine::Sampled(_) | Machine::Nominal(_) => {
                     self.executor.as_ref().map(|executor| self.pools(executor.window()))
                 }
@@ -439,6 +462,7 @@ impl Machine {
                 return (nominal, Values::new());
             }
             Self::Modelled(model) => return model.sample(),
+            Self::Recorded(measured) => return (measured.system.clone(), measured.gauges.clone()),
         };
         let sample = sampler.sample();
         let system = System {

@@ -150,6 +150,9 @@ struct Ticking {
 impl Ticking {
     fn new(with: ControlThread, commands: mpsc::Receiver<(Command, Reply)>) -> Self {
         let (started, cpu) = (Instant::now(), ThreadTime::now());
+        if let Some(recording) = &with.live.plane.recording {
+            recording.begin(started);
+        }
         Self { with, commands, started, cpu }
     }
 

@@ -19,6 +19,7 @@ use crate::entry::Entry;
 use crate::key::Key;
 use crate::memory::Inflow;
 use crate::prefixes::Prefixes;
+use crate::record::RequestTap;
 use crate::refresh::Refresh;
 use crate::request_metrics::RequestMetrics;
 use crate::tiers::Tiers;
@@ -44,6 +45,8 @@ pub(crate) struct DataPlane {
     pub(crate) inflow: Arc<Inflow>,
     /// Loads entries again before their time is over; none in virtual time.
     pub(crate) refresh: Option<Arc<Refresh>>,
+    /// Where requests are noted, of a run that is recorded.
+    pub(crate) recording: Option<Arc<RequestTap>>,
 }
 
 /// A request that has arrived and is not served yet.

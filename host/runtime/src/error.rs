@@ -15,6 +15,8 @@ use host_workload::directory::DirectoryError;
 use host_workload::generator::PlanError;
 use host_workload::trace::TraceError;
 
+use crate::replay::ReplayError;
+
 /// Why a host cannot be started, told or ended.
 #[derive(Debug, thiserror::Error)]
 pub enum HostError {
@@ -142,6 +144,25 @@ pub enum RunError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The recording would overwrite what the run reads or writes.
+    #[error("{}: is {what} and cannot be the recording; give --record another file", path.display())]
+    RecordingIsTaken {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// The recording cannot be written.
+    #[error("{}: the recording cannot be created: {source}", path.display())]
+    Recording {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The recording cannot be replayed.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
     /// The hot keys cannot be saved.
     #[error("{}: hot keys cannot be saved there: {source}", path.display())]
     HotKeys {

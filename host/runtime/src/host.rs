@@ -107,6 +107,7 @@ impl Host {
         let mut parts =
             wiring::Parts::live(&options.scope, (&executor, options.tiers), options.registrations, ledger)?;
         parts.control.hot = options.count_hot.then(Hot::new);
+        parts.plane.recording = options.recording;
         let live = Arc::new(Live::new(parts.plane, options.origin, executor.handle()));
         let latest = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
         let tuning = Arc::new(ArcSwap::from_pointee(Tuning::default()));

@@ -2,7 +2,7 @@
 //!
 //! [`Host`] is an object that is made from settings, runs, is asked, takes commands and shuts down. [`run`] is a host and
 //! a driver that works through an input. [`run_virtual`] drives the same data plane and the same ticks around a clock
-//! that only requests move; [`run_scenario`] the same ticks around a model of a server.
+//! that only requests move; [`run_scenario`] the same ticks around a model of a server; [`run_replay`] over the recording of a run.
 
 pub mod error;
 pub mod progress;
@@ -36,8 +36,10 @@ mod origin;
 mod policies;
 mod prefixes;
 mod ranges;
+mod record;
 mod refresh;
 mod reload;
+mod replay;
 mod request_metrics;
 mod rule_book;
 mod run;
@@ -69,6 +71,10 @@ pub use options::{Options, Scope};
 pub use origin::{Load, Origin, OriginError};
 pub use prefixes::PrefixError;
 pub use progress::{Progress, Quiet, Stop};
+pub use replay::{
+    Accuracy, Compared, Difference, DifferentRecord, ReplayError, ReplayOptions, ReplayReport,
+    Served as ReplayedCache, run_replay,
+};
 pub use report::Report;
 pub use run::run;
 pub use run_options::{Against, Input, RunOptions, WarmOptions};

@@ -5,12 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use host_cache::{Change, Fill, Life, Outcome, Present, Served};
+use host_workload::recording;
 use tokio::runtime::Handle;
 
 use crate::data_plane::{Arrival, DataPlane};
 use crate::entry::Entry;
 use crate::key::Key;
 use crate::origin::{Origin, OriginError};
+use crate::record::{REQUEST, Spent};
 use crate::refresh::Refresh;
 use crate::value::Value;
 
@@ -57,12 +59,18 @@ impl Live {
     /// What the origin answered.
     pub(crate) async fn serve(self: &Arc<Self>, request: Request) -> Result<Value, OriginError> {
         let Request { arrival, arrived } = request;
+        let recording = self.plane.recording.as_deref().map(|tap| (tap, Instant::now()));
         self.plane.demanded(arrival.key.number());
         let load = async {
             let _under_way = UnderWay::one_of(&self.demand_loads);
             self.load(&arrival.key).await
         };
         let found = self.plane.cache.get_entry_or_try_insert_async(&arrival.key, load).await;
+        if let Some((tap, served)) = recording {
+            let ended = self
+                .recorded(&arrival.key, found.as_ref().ok().map(|((entry, ()), served)| (entry, *served)));
+            tap.ended(ended, Spent { arrived, served, ended: Instant::now() });
+        }
         let result = found.map(|((entry, ()), served)| {
             let value = entry.value().to_value();
             self.plane.served(&arrival, &value, served != Served::Loaded);
@@ -73,6 +81,34 @@ impl Live {
         });
         self.plane.finished(arrived.elapsed());
         result
+    }
+
+    /// A piece of work has ended that was submitted at this time.
+    pub(crate) fn worked(&self, class: u8, submitted: Instant) {
+        if let Some(tap) = &self.plane.recording {
+            tap.worked(class, submitted);
+        }
+        self.plane.finished(submitted.elapsed());
+    }
+
+    /// A request for this key as a recording has it, with the entry that was found and how.
+    fn recorded(&self, key: &Key, found: Option<(&Entry, Served)>) -> recording::Request {
+        let size = found.map_or(0, |(entry, _)| entry.weight(self.plane.weighing));
+        let outcome = match found.map(|(_, served)| served) {
+            Some(Served::Hit) => recording::Outcome::Hit,
+            Some(Served::Loaded) => recording::Outcome::Loaded,
+            Some(_) => recording::Outcome::Waited,
+            None => recording::Outcome::Failed,
+        };
+        let lives = self.plane.cache.time_to_live().filter(|_| outcome == recording::Outcome::Loaded);
+        recording::Request {
+            class: REQUEST,
+            outcome,
+            key: key.number(),
+            size: u32::try_from(size).unwrap_or(u32::MAX),
+            lifetime_s: lives.map_or(0, |lives| u32::try_from(lives.as_secs()).unwrap_or(u32::MAX)),
+            ..recording::Request::default()
+        }
     }
 
     /// What the cache holds under `key`, as a request that loads nothing.

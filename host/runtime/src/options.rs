@@ -10,6 +10,7 @@ use host_executor::Executor;
 use host_profile::Settings;
 
 use crate::origin::{Nothing, Origin};
+use crate::record::RequestTap;
 use crate::tiers::Tiers;
 
 /// What wall time and virtual time are made from alike.
@@ -43,6 +44,7 @@ pub struct Options {
     pub(crate) not_started: Vec<Status>,
     pub(crate) tells_from_the_start: bool,
     pub(crate) tiers: Option<Arc<Tiers>>,
+    pub(crate) recording: Option<Arc<RequestTap>>,
 }
 
 impl Options {
@@ -77,6 +79,7 @@ impl Options {
             not_started: Vec::new(),
             tells_from_the_start: false,
             tiers: None,
+            recording: None,
         }
     }
 
@@ -138,6 +141,12 @@ impl Options {
     #[must_use]
     pub fn tiers(mut self, tiers: Option<Tiers>) -> Self {
         self.tiers = tiers.map(Arc::new);
+        self
+    }
+
+    /// Notes its requests there.
+    pub(crate) fn recorded(mut self, recording: Arc<RequestTap>) -> Self {
+        self.recording = Some(recording);
         self
     }
 

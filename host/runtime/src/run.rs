@@ -26,6 +26,7 @@ use crate::ledger_file::LedgerFile;
 use crate::live::Live;
 use crate::options::{Options, Scope};
 use crate::progress::{Progress, Quiet, Stop};
+use crate::record::{self, RecordFile};
 use crate::reload::Watch;
 use crate::report::{Cost, Figures, Phase, Report, Totals, Warming};
 use crate::run_options::{Against, Input, RunOptions};
@@ -46,6 +47,8 @@ const GRACE: Duration = Duration::from_secs(30);
 pub fn run(options: &RunOptions, progress: &dyn Progress, stop: &Stop) -> Result<Report, RunError> {
     let settings = &options.settings;
     let ledger = LedgerFile::open(options.ledger.as_deref(), options.input.path(), progress)?;
+    let others = [options.input.path(), options.ledger.as_deref()];
+    let record = RecordFile::open(options.record.as_deref(), others, progress)?;
     let folder = options.state_dir.as_deref().or(settings.plugins.state_dir.as_deref());
     let states = strategies::states(folder.filter(|_| settings.control.enabled))?;
     let loaded = strategies::load(settings, Time::Machine, options.seed, &states, progress)?;
@@ -80,7 +83,7 @@ pub fn run(options: &RunOptions, progress: &dyn Progress, stop: &Stop) -> Result
         interrupted: false,
     };
     let hot = to_warm.keys;
-    let mut runs = Runs { options, prepared: &prepared, progress, stop, report, hot, save, learnt };
+    let mut runs = Runs { options, prepared: &prepared, progress, stop, report, hot, save, record, learnt };
     match options.against {
         Against::Nothing => runs.tuned(loaded.registrations, ledger)?,
         Against::Start => {
@@ -111,6 +114,8 @@ struct Runs<'a> {
     hot: Option<HotKeys>,
     /// Where the hottest keys of the first tuned run go.
     save: Option<HotFile>,
+    /// Where the first tuned run is recorded.
+    record: Option<RecordFile>,
     learnt: Learnt,
 }
 
@@ -130,7 +135,9 @@ impl Runs<'_> {
         ledger: Option<Box<dyn Write + Send>>,
         kind: Tuned,
     ) -> Result<Done, RunError> {
-        let Self { options, prepared, progress, stop, ref report, ref hot, ref save, ref learnt } = *self;
+        let record = if matches!(kind, Tuned::First) { self.record.take() } else { None };
+        let record = record.map(|file| (file, self.learnt.before.known()));
+        let Self { options, prepared, progress, stop, ref report, ref hot, ref save, ref learnt, .. } = *self;
         let header = report.workload.header();
         let save = save.as_ref().filter(|_| matches!(kind, Tuned::First));
         let reloads = match kind {
@@ -139,7 +146,7 @@ impl Runs<'_> {
             Tuned::Again(states) => Some(states),
         };
         let hot = if reloads.is_none() { None } else { hot.clone() };
-        let side = Side { options, settings, prepared, progress, stop, header, hot, save, reloads };
+        let side = Side { options, settings, prepared, progress, stop, header, hot, save, record, reloads };
         let mut done = side.run(registrations, ledger)?;
         if let Some(totals) = done.totals.take() {
             self.report.workload.totals = Some(totals);
@@ -265,6 +272,8 @@ struct Side<'a> {
     header: String,
     hot: Option<HotKeys>,
     save: Option<&'a HotFile>,
+    /// Where it is recorded, with the strategies that have learnt something before.
+    record: Option<(RecordFile, Vec<String>)>,
     /// Where components that change in the plugin directory are taken: what strategies have learnt.
     reloads: Option<Arc<StateStore>>,
 }
@@ -278,7 +287,7 @@ struct Done {
 
 impl Side<'_> {
     fn run(
-        self,
+        mut self,
         registrations: Vec<Registration>,
         ledger: Option<Box<dyn Write + Send>>,
     ) -> Result<Done, RunError> {
@@ -300,6 +309,10 @@ impl Side<'_> {
             settings: settings.clone(),
             policies: Arc::clone(&self.options.policies),
         };
+        let recorder = match self.record.take() {
+            Some((file, learnt)) => Some(file.begin(&record::header(&scope, &registrations, learnt))?),
+            None => None,
+        };
         let executor = wiring::executor(&settings)?;
         let origin = self.prepared.origin(self.options, &executor);
         let options = Options::new(settings).within(scope).strategies(registrations);
@@ -309,9 +322,15 @@ impl Side<'_> {
             None => options,
         };
         let options = if self.save.is_some() { options.count_hot() } else { options };
+        let options = match &recorder {
+            Some(recorder) => options.tell_from_the_start().recorded(recorder.tap()),
+            None => options,
+        };
         // Where the system cannot, the figure is that of all runs so far.
         let _separate = host_telemetry::restart_peak_memory();
         let host = Host::start(options)?;
+        let recording = recorder.map(|recorder| recorder.follow(host.subscribe_from_start())).transpose();
+        let recording = recording.map_err(RunError::Threads)?;
         let watch = match &self.reloads {
             Some(states) => {
                 Watch::start(self.settings, self.options.seed, Arc::clone(states), host.commander())
@@ -324,7 +343,9 @@ impl Side<'_> {
         let live = Arc::clone(&host.live);
         let reloads = watch.map(|watch| watch.map(|watch| watch.notes()).unwrap_or_default());
         let mut finished = host.shut_down_blocking(GRACE)?;
+        let recorded = recording.map(record::Recording::finish).unwrap_or_default();
         let mut work = work?;
+        work.notes.extend(recorded);
         work.notes.extend(reloads.unwrap_or_else(|unwatched| vec![unwatched]));
         let hot = std::mem::take(&mut finished.hot);
         work.notes.extend(self.save.map(|file| file.save(&self.rows(hot, &origin))));

@@ -65,6 +65,8 @@ pub struct RunOptions {
     pub seed: u64,
     /// Where the ledger of the tuned run is written.
     pub ledger: Option<PathBuf>,
+    /// Where the tuned run is recorded.
+    pub record: Option<PathBuf>,
     /// What the tuned run is warmed from, and what it leaves for the next one.
     pub warm: WarmOptions,
     /// The folder for what strategies learn. None: what `plugins.state-dir` names.

@@ -13,7 +13,7 @@ use host_prefetch::Prefetcher;
 use host_profile::Settings;
 use host_telemetry::Sampler;
 
-use crate::actuators::{Turnable, actuators};
+use crate::actuators::{Turnable, actuators, with_recorded_pools};
 use crate::control_plane::{ControlPlane, Machine};
 use crate::data_plane::{DataPlane, Store, TickTrigger};
 use crate::entry::Entry;
@@ -122,6 +122,8 @@ pub(crate) enum When {
     Now(Arc<Executor>, Option<Arc<Tiers>>),
     /// In virtual time. The pools are those of a test.
     Virtual(Arc<VirtualClock>, Option<Arc<Executor>>),
+    /// In virtual time, with every dial that a run in wall time has: a replay of one.
+    Again(Arc<VirtualClock>),
 }
 
 /// The two halves of a host.
@@ -167,6 +169,17 @@ impl Parts {
         Self::new(scope, When::Virtual(Arc::clone(clock), None), machine, registrations, ledger)
     }
 
+    /// In virtual time, over what a run in wall time has recorded: its machine and its pools are what was measured.
+    pub(crate) fn again(
+        scope: &Scope,
+        clock: &Arc<VirtualClock>,
+        registrations: Vec<Registration>,
+        ledger: Ledger,
+    ) -> Result<Self, UnknownPolicy> {
+        let machine = Machine::Recorded(Box::default());
+        Self::new(scope, When::Again(Arc::clone(clock)), machine, registrations, ledger)
+    }
+
     pub(crate) fn new(
         scope: &Scope,
         when: When,
@@ -175,9 +188,11 @@ impl Parts {
         ledger: Ledger,
     ) -> Result<Self, UnknownPolicy> {
         let Scope { settings, policies, capacity, mean_weight, entry_bytes, run, workload } = scope;
+        let again = matches!(when, When::Again(_));
         let (clock, executor, tiers) = match when {
             When::Now(executor, tiers) => (None, Some(executor), tiers),
             When::Virtual(clock, executor) => (Some(clock), executor, None),
+            When::Again(clock) => (Some(clock), None, None),
         };
         let weighing = Weighing { unit: run.unit, entry: *entry_bytes };
         let start = &policies.parse(&settings.cache.policy)?;
@@ -201,9 +216,9 @@ impl Parts {
         // In virtual time a request is shown to the shadows when it is made: nothing may be dropped.
         let live = executor.is_some();
         let tap = shadows.as_ref().filter(|_| live).map(|shadows| shadows.tap(TAP));
-        let every = if live { settings.control.tick_requests } else { 0 };
+        let every = if live || again { settings.control.tick_requests } else { 0 };
 
-        let refresh = live.then(Arc::<Refresh>::default);
+        let refresh = (live || again).then(Arc::<Refresh>::default);
         if let (Some(refresh), Some(DialValue::Ratio(share))) =
             (&refresh, settings.dials.get(&REFRESH_AHEAD).map(|dial| &dial.start))
         {
@@ -213,7 +228,7 @@ impl Parts {
         let policies = Policies::new(Arc::clone(policies));
         let actuators = match &machine {
             Machine::Modelled(model) => model.actuators(),
-            Machine::Sampled(_) | Machine::Nominal(_) => {
+            Machine::Sampled(_) | Machine::Nominal(_) | Machine::Recorded(_) => {
                 let parts = Turnable {
                     cache: (&cache, &policies),
                     prefetcher: &prefetcher,
@@ -221,7 +236,8 @@ impl Parts {
                     refresh: refresh.as_ref(),
                     tiers: tiers.as_ref(),
                 };
-                actuators(&parts, &ranges)
+                let of_parts = actuators(&parts, &ranges);
+                if again { with_recorded_pools(of_parts, &ranges) } else { of_parts }
             }
         };
         let control = ControlLoop::new(loop_config(settings, every), registrations, &actuators);
@@ -266,6 +282,7 @@ impl Parts {
             tiers,
             inflow: Arc::default(),
             refresh,
+            recording: None,
         };
         Ok(Self { plane, control })
     }

@@ -45,6 +45,7 @@ mod open;
 mod oracle;
 mod plain;
 mod raw;
+mod recording;
 mod rows;
 mod twitter;
 mod vscsi;
@@ -61,6 +62,8 @@ pub use next_access::NextAccess;
 pub use open::{check_readings, reads_once};
 pub use raw::{RawBatch, RawKey, RawReader};
 pub use write::{NotWritable, TraceWriter};
+
+pub(crate) use excerpt::excerpt;
 
 use error::Fault;
 use input::Input;
@@ -95,6 +98,11 @@ trait Decode: Send {
     /// Puts requests into `out` until it is full; none at the end of the trace. On a fault `out` holds what came before
     /// it.
     fn decode(&mut self, input: &mut Input, out: &mut Sink<'_>) -> Result<(), Fault>;
+
+    /// What a user has to know of what was read so far, in words.
+    fn note(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Reads the requests of a trace in order.
@@ -160,7 +168,7 @@ impl TraceReader {
             None => detect::by_content(path, &input, options)
                 .map_err(|found| TraceError::UnknownFormat { path: path.to_owned(), found })?,
         };
-        if !matches!(format, Format::OracleGeneral | Format::Vscsi) {
+        if !matches!(format, Format::OracleGeneral | Format::Vscsi | Format::Recording) {
             input.skip_byte_order_mark();
         }
         let mut choice = format.keys();
@@ -174,6 +182,12 @@ impl TraceReader {
             Format::Mooncake => Box::new(mooncake::Mooncake::default()),
             Format::Vscsi => {
                 Box::new(vscsi::Vscsi::with_version(&input).map_err(|fault| blame(fault, format))?)
+            }
+            Format::Recording => {
+                let recording =
+                    recording::Recording::with_header(&mut input).map_err(|fault| blame(fault, format))?;
+                choice = recording.choice();
+                Box::new(recording)
             }
             Format::Csv => {
                 let csv = csv::Csv::with_header(&mut input, options).map_err(|fault| blame(fault, format))?;
@@ -231,6 +245,12 @@ impl TraceReader {
     #[must_use]
     pub fn unordered(&self) -> u64 {
         self.keys.unordered()
+    }
+
+    /// What a user has to know of what was read so far, in words: that a recording was cut. None where there is nothing.
+    #[must_use]
+    pub fn note(&self) -> Option<String> {
+        self.decoder.note()
     }
 
     /// The file that is being read.

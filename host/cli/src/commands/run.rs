@@ -37,6 +37,7 @@ Examples:
   host run jobs.txt                               a list of commands, as for xargs
   host run --shell --job-log jobs.csv jobs.txt    each line for a shell; what became of it in a file
   host run --resume --shell --job-log jobs.csv jobs.txt    what has not succeeded yet
+  host run --record run.rec .                     take the run home: host replay run.rec
   host run --set cache.policy=lfu --ledger run.jsonl trace.csv
 ")]
 pub(crate) struct Run {
@@ -71,6 +72,11 @@ pub(crate) struct Run {
     /// Write every proposal, decision and effect to this file, one JSON object a line.
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
+
+    /// Record the tuned run in this file: every request, what each tick showed, and what came of it. `host replay` runs the
+    /// control loop over it again, with other strategies or settings; `host sim` takes it as a trace.
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
 
     /// Load what was hot before: the hottest keys of a file that --save-hot wrote, or of a recording. Only into room that nobody
     /// needs; first of all, then in quiet periods. Brings --set prefetch.mode=full with it.
@@ -156,6 +162,7 @@ impl Run {
             object_size: self.object_size,
             seed: self.seed,
             ledger: self.ledger.clone(),
+            record: self.record.clone(),
             state_dir: self.state_dir.clone(),
             warm: WarmOptions { from: self.warm.clone(), before: self.warm_for, save: self.save_hot.clone() },
         };

@@ -32,11 +32,12 @@ Formats:
   msr            MSR Cambridge's block IOs; key: offset in bytes (read only)
   twitter        Twitter's cache requests; get and gets count (read only)
   mooncake       JSON lines with hash_ids: LLM serving; a block is a request (read only)
+  recording      what `host run --record` writes: the requests for keys (read only)
 
 Each is also read as .gz or .zst, and told from the file's name and content; --format overrides.
 
 Keys keep their order where numbers are addresses: in lis, lirs, vscsi, msr, and in csv where the key column is
-lbn, lba, block, sector or offset. So a strategy sees runs of blocks. Elsewhere keys are hashed, since their
+lbn, lba, block, sector or offset, and in a recording where the run kept it. So a strategy sees runs of blocks. Elsewhere keys are hashed, since their
 numbers may be names or tell which key comes next; --ordered-keys and --hash-keys override that.
 
 Examples:
@@ -66,6 +67,7 @@ enum Command {
 Examples:
   host trace info trace.lis.zst
   host trace info requests.csv --key-column url --json
+  host trace info run.rec
 ")]
 struct Info {
     /// A trace; `host trace --help` lists the formats.
@@ -107,6 +109,7 @@ impl Info {
             compression: reader.compression().to_string(),
             keys: reader.keys().form.to_string(),
             keys_because: reader.keys().reason.clone(),
+            note: reader.note(),
             interrupted: stop.asked(),
             info: analysis.finish(),
         };

@@ -22,6 +22,9 @@ pub(crate) struct Described {
     pub(crate) keys: String,
     /// Why the keys have this form.
     pub(crate) keys_because: String,
+    /// Why a recording is not whole; the figures are those of the requests that are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) note: Option<String>,
     /// Whether reading was ended early; the figures are those of the requests read.
     pub(crate) interrupted: bool,
     #[serde(flatten)]
@@ -30,7 +33,7 @@ pub(crate) struct Described {
 
 /// Prints the figures of a trace, each with what it means.
 pub(crate) fn print(described: &Described) -> Result<(), Failure> {
-    let Described { trace, format, compression, keys, keys_because, interrupted, info } = described;
+    let Described { trace, format, compression, keys, keys_because, note, interrupted, info } = described;
     outln!("{trace}: {format}, {compression}")?;
     outln!()?;
     let mut out = table::bare();
@@ -85,6 +88,10 @@ pub(crate) fn print(described: &Described) -> Result<(), Failure> {
             "requests, or the trace begins with one long scan. What prefetching gains by it need not be real;"
         )?;
         outln!("--hash-keys hides it.")?;
+    }
+    if let Some(note) = note {
+        outln!()?;
+        outln!("note: {note}")?;
     }
     if *interrupted {
         outln!()?;

@@ -133,6 +133,7 @@ impl Settings {
                 debug_commands: get.flag("serve.debug-commands")?,
             },
             rows: rows(layer, &plugins),
+            portable: portable(layer),
             plugins,
             strategies: layer
                 .strategies
@@ -162,6 +163,27 @@ fn rows(layer: &Layer, plugins: &PluginSettings) -> Vec<Row> {
         Row { key, value, source: source.to_string() }
     };
     layer.values.iter().map(row).collect()
+}
+
+/// What keys begin with that mean nothing elsewhere: paths, addresses, passwords, and what is accepted of components.
+const AT_HOME: [&str; 5] = ["serve.", "tiers.", "plugins.", "prefetch.warm", "prefetch.save-hot"];
+
+/// Rows have sizes rounded, as people read them. Here a value is what it was.
+fn portable(layer: &Layer) -> Vec<String> {
+    let set = |(path, (value, _)): (&Path, &(Value, Source))| {
+        let key = path.to_string();
+        let at_home = matches!(path, Path::Pin(_) | Path::Strategy(_, Field::Sha256));
+        if at_home || AT_HOME.iter().any(|begin| key.starts_with(begin)) {
+            return None;
+        }
+        Some(match value {
+            // In quotes, so that it is read as a text whatever it begins with.
+            Value::Text(text) => format!("{key}={}", toml::Value::String(text.clone())),
+            Value::Bytes(bytes) => format!("{key}={} B", bytes.get()),
+            other => format!("{key}={other}"),
+        })
+    };
+    layer.values.iter().filter_map(set).collect()
 }
 
 fn pins(layer: &Layer) -> Vec<PolicyPin> {

@@ -263,3 +263,39 @@ fn pins_are_taken_from_every_layer_and_are_lower_case() {
     );
     assert_eq!(settings.source("plugins.pins.\"plugin:x\""), Some("flag --set"));
 }
+
+#[test]
+fn what_is_portable_is_read_to_be_the_very_same() {
+    let sets = [
+        "cache.capacity=67108865 B",
+        "cache.policy=lirs(hir=0.1)",
+        "control.tick=33ms",
+        "memory.keep-free=0.12345678901",
+        "summary=\"a \\\"b\\\" = [c]\"",
+        "serve.password=secret",
+        "plugins.dir=/somewhere",
+        "strategies.mine.grants=metrics, cache-control",
+        "strategies.mine.settings.text=[x]",
+        "strategies.mine.limits.fuel=20_000",
+        "strategies.mine.sha256=0000000000000000000000000000000000000000000000000000000000000000",
+    ];
+    let settings = loader().profile("medium").set(sets).load(&big()).unwrap();
+    let portable = settings.portable();
+    for at_home in ["secret", "/somewhere", "sha256", "plugins.dir"] {
+        assert!(!portable.iter().any(|set| set.contains(at_home)), "{at_home}: {portable:?}");
+    }
+    let again = loader().set(portable.iter().cloned()).load(&big()).unwrap();
+    assert_eq!(again.portable(), portable);
+    assert_eq!(
+        (&again.cache, again.memory, &again.control),
+        (&settings.cache, settings.memory, &settings.control)
+    );
+    assert_eq!(
+        (&again.dials, &again.limits, &again.executor),
+        (&settings.dials, &settings.limits, &settings.executor)
+    );
+    let mine = |of: &Settings| {
+        of.strategy("mine").map(|mine| (mine.grants.clone(), mine.settings.clone(), mine.limits.clone()))
+    };
+    assert_eq!(mine(&again), mine(&settings));
+}

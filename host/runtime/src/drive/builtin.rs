@@ -8,6 +8,7 @@ use host_workload::generator::{Action, Generator, burn};
 use super::Drive;
 use crate::key::Key;
 use crate::origin::Sizes;
+use crate::record::{COMPUTE, WAIT};
 use crate::report::Phase;
 
 /// Every object has the same size, and there is one under every key.
@@ -44,7 +45,7 @@ pub(crate) async fn drive(drive: &Drive<'_>, generator: &Generator) -> Vec<Phase
                     let submitted = Instant::now();
                     let job = move || {
                         std::hint::black_box(burn(op.key, iterations));
-                        live.plane.finished(submitted.elapsed());
+                        live.worked(COMPUTE, submitted);
                     };
                     drive.cpu(client, job).await;
                 }
@@ -52,7 +53,7 @@ pub(crate) async fn drive(drive: &Drive<'_>, generator: &Generator) -> Vec<Phase
                     let submitted = Instant::now();
                     let task = async move {
                         tokio::time::sleep(Duration::from_micros(u64::from(micros))).await;
-                        live.plane.finished(submitted.elapsed());
+                        live.worked(WAIT, submitted);
                         Ok::<(), std::convert::Infallible>(())
                     };
                     drive.io(client, task).await;

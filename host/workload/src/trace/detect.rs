@@ -9,7 +9,7 @@ use super::excerpt::excerpt;
 use super::format::Format;
 use super::input::Input;
 use super::keys::{KeyEncoder, KeyForm, Sink};
-use super::{Decode, Options, csv, lis, mooncake, msr, oracle, twitter, vscsi};
+use super::{Decode, Options, csv, lis, mooncake, msr, oracle, recording, twitter, vscsi};
 use crate::key;
 
 /// Lines that are looked at.
@@ -19,6 +19,9 @@ const LINES: usize = 200;
 pub(super) fn by_content(path: &Path, input: &Input, options: &Options) -> Result<Format, String> {
     let head = input.available();
     let undecided = || excerpt(head.split(|&byte| byte == b'\n').next().unwrap_or(head));
+    if recording::plausible(head) {
+        return Ok(Format::Recording);
+    }
     if head.contains(&0) {
         // The version in each record of the first says more than the plausible figures of the other.
         return if vscsi::plausible(input) {

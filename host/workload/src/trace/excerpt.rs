@@ -1,7 +1,7 @@
 //! Shows what stands in a file inside a message.
 
 /// The first bytes of something found, on one line and harmless to a terminal.
-pub(super) fn excerpt(found: &[u8]) -> String {
+pub(crate) fn excerpt(found: &[u8]) -> String {
     const SHOWN: usize = 40;
     let cut = found.len() > SHOWN;
     let shown = String::from_utf8_lossy(found.get(..SHOWN).unwrap_or(found));

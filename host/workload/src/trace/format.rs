@@ -21,6 +21,7 @@ use super::keys::{KeyChoice, KeyForm};
 /// | `msr` | MSR Cambridge: `timestamp,hostname,disk,type,offset,size,response time`: an IO is a request for its offset in bytes, with its size | |
 /// | `twitter` | Twitter: `timestamp,key,key size,value size,client,operation,ttl`: a `get` or `gets` is a request, other operations are skipped | |
 /// | `mooncake` | JSON lines with `hash_ids`: each block of 512 tokens is a request | `.jsonl` |
+/// | `recording` | what `host run --record` writes ([`crate::recording`]): its requests for keys | `.rec` |
 ///
 /// A file named `.csv` is `msr` or `twitter` where its first row is one of theirs. `.gz`, `.zst` and `.zstd` at the end of a name do not count, nor does case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -44,11 +45,13 @@ pub enum Format {
     Twitter,
     /// Mooncake's traces of LLM serving (Qin et al., FAST 2025).
     Mooncake,
+    /// A recording of a run of this host.
+    Recording,
 }
 
 impl Format {
     /// Every format, in the order in which they are listed to a user.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Plain,
         Self::Csv,
         Self::Lis,
@@ -58,6 +61,7 @@ impl Format {
         Self::Msr,
         Self::Twitter,
         Self::Mooncake,
+        Self::Recording,
     ];
 
     /// The formats that [`TraceWriter`](super::TraceWriter) writes: those that have a use beyond one source of traces.
@@ -76,10 +80,11 @@ impl Format {
             Self::Msr => "msr",
             Self::Twitter => "twitter",
             Self::Mooncake => "mooncake",
+            Self::Recording => "recording",
         }
     }
 
-    /// The form of its keys, and why. A `csv` decides by its key column.
+    /// The form of its keys, and why. A `csv` decides by its key column, a `recording` by the run.
     #[must_use]
     pub(super) fn keys(self) -> KeyChoice {
         let (form, reason) = match self {
@@ -88,6 +93,7 @@ impl Format {
             Self::Plain | Self::Csv | Self::OracleGeneral => (KeyForm::Hashed, "may hold names"),
             Self::Twitter => (KeyForm::Hashed, "holds names"),
             Self::Mooncake => (KeyForm::Hashed, "numbers blocks by first appearance"),
+            Self::Recording => (KeyForm::Hashed, "holds hashes"),
         };
         KeyChoice::new(form, format!("{self} {reason}"))
     }
@@ -116,6 +122,7 @@ impl Format {
             "oraclegeneral" => Some(Self::OracleGeneral),
             "vscsi" => Some(Self::Vscsi),
             "jsonl" => Some(Self::Mooncake),
+            "rec" => Some(Self::Recording),
             _ => None,
         }
     }

@@ -13,6 +13,7 @@
 //! | `plain`, `oracleGeneral` | hashed | the file does not say what its numbers are |
 //! | `twitter` | hashed | names |
 //! | `mooncake` | hashed | blocks of text, numbered by first appearance |
+//! | `recording` | ordered where those of the recorded run were, else hashed | the recording says so |
 //!
 //! A file of an ordered format may have been renumbered by first appearance all the same, as the published OLTP and LIRS
 //! traces were. That shows only when it was read: see [`FirstAppearance`](crate::analysis::FirstAppearance).

@@ -128,6 +128,12 @@ impl RawReader {
         self.0.compression()
     }
 
+    /// As [`TraceReader::note`].
+    #[must_use]
+    pub fn note(&self) -> Option<String> {
+        self.0.note()
+    }
+
     /// Requests delivered so far.
     #[must_use]
     pub fn delivered(&self) -> u64 {

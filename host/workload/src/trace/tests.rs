@@ -262,14 +262,14 @@ fn each_error_says_where_what_and_what_to_do() {
             "a.json",
             Some(b"{\"key\": 1}\n".into()),
             "a.json: cannot tell the format of this file, which begins \"{\"key\": 1}\"; name it with \
-             `--format`, one of: plain, csv, lis, lirs, oracleGeneral, vscsi, msr, twitter, mooncake"
+             `--format`, one of: plain, csv, lis, lirs, oracleGeneral, vscsi, msr, twitter, mooncake, recording"
                 .into(),
         ),
         (
             "a.bin",
             Some(b"\x7fELF\0\0\x1b[2J".into()),
             "a.bin: cannot tell the format of this file, which begins \"\\u{7f}ELF\\u{0}\\u{0}\\u{1b}[2J\"; name it with \
-             `--format`, one of: plain, csv, lis, lirs, oracleGeneral, vscsi, msr, twitter, mooncake"
+             `--format`, one of: plain, csv, lis, lirs, oracleGeneral, vscsi, msr, twitter, mooncake, recording"
                 .into(),
         ),
         (
@@ -411,7 +411,7 @@ fn format_names_round_trip() {
     }
     assert_eq!(
         "xml".parse::<Format>().unwrap_err().to_string(),
-        "unknown trace format \"xml\"; the formats are: plain, csv, lis, lirs, oracleGeneral, vscsi, msr, twitter, mooncake"
+        "unknown trace format \"xml\"; the formats are: plain, csv, lis, lirs, oracleGeneral, vscsi, msr, twitter, mooncake, recording"
     );
 }
 

@@ -72,7 +72,9 @@ impl TraceWriter {
                 rows.write_record(["key", "size"])?;
                 Encoder::Csv(Box::new(rows))
             }
-            Format::Vscsi | Format::Msr | Format::Twitter | Format::Mooncake => return Err(unwritable()),
+            Format::Vscsi | Format::Msr | Format::Twitter | Format::Mooncake | Format::Recording => {
+                return Err(unwritable());
+            }
         };
         Ok(Self { encoder, written: 0 })
     }

@@ -246,3 +246,48 @@ fn damage_is_told_with_its_place() {
         assert_eq!(folder.text(&read(&path, &Options::default()).unwrap_err()), expected);
     }
 }
+
+/// A recording of a run with ordered keys or hashed ones.
+fn recording(keys_ordered: bool) -> Vec<u8> {
+    use crate::recording::{Header, Outcome, Request, Totals, Writer};
+
+    let about = host_contract::RunInfo { keys_ordered, ..host_contract::RunInfo::default() };
+    let mut writer = Writer::new(Vec::new(), &Header { about, ..Header::default() }).unwrap();
+    let ended = |key, outcome| Request { key, outcome, size: 10, ..Request::default() };
+    writer.requests(&[ended(7, Outcome::Loaded), ended(0, Outcome::Work), ended(7, Outcome::Hit)]).unwrap();
+    writer.records("{\"type\":\"tick\"}\n").unwrap();
+    writer.requests(&[ended(8, Outcome::Failed)]).unwrap();
+    writer.finish(Totals::default()).unwrap()
+}
+
+#[test]
+fn a_recording_is_a_trace_of_its_requests_for_keys() {
+    let folder = Folder::new();
+    let ordered = [address(7, 10), address(7, 10), address(8, 10)];
+    for name in ["a.rec", "a.bin", "a.rec.zst"] {
+        let bytes = recording(true);
+        let bytes = if name.ends_with(".zst") { zstd::encode_all(&bytes[..], 1).unwrap() } else { bytes };
+        assert_eq!(detected(&folder.file(name, bytes)), (Format::Recording, ordered.to_vec()), "{name}");
+    }
+    let hashed = detected(&folder.file("b", recording(false))).1;
+    assert_eq!(hashed, [request(7, 10), request(7, 10), request(8, 10)]);
+}
+
+#[test]
+fn a_recording_that_was_cut_gives_its_whole_blocks_and_says_so() {
+    let folder = Folder::new();
+    let whole = recording(true);
+    // Within the last block of requests.
+    let path = folder.file("cut.rec", &whole[..whole.len() - 60]);
+    let mut trace = TraceReader::open(&path, &Options::default()).unwrap();
+    let mut requests = Vec::new();
+    while trace.read_batch(&mut requests, 1).unwrap() > 0 {}
+    assert_eq!(requests, [address(7, 10), address(7, 10)]);
+    let note = trace.note().unwrap();
+    assert!(note.starts_with("it is not whole: the file ends within a block at byte "), "{note}");
+    let mut trace = TraceReader::open(&folder.file("whole.rec", &whole), &Options::default()).unwrap();
+    assert_eq!((trace.by_ref().count(), trace.note()), (3, None));
+    // Without a header there is nothing to read.
+    let error = read(&folder.file("begun.rec", &whole[..15]), &Options::default()).unwrap_err();
+    assert!(folder.text(&error).contains("a recording whose header is whole"), "{error}");
+}

@@ -1,0 +1,75 @@
+"""What recording a run costs of its throughput, and how fast it is replayed: see `run` beside this file."""
+
+import argparse
+import json
+import math
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+# Zipf keys over more objects than the cache holds, so that requests hit and miss.
+REQUESTS = 400_000
+OBJECTS = 40_000
+LIMIT = 0.01
+FASTER = 20
+
+
+def trace(path):
+    random.seed(7)
+    weights = [1 / (rank + 1) ** 0.9 for rank in range(OBJECTS)]
+    keys = random.choices(range(OBJECTS), weights, k=REQUESTS)
+    with open(path, "w") as out:
+        out.writelines(f"{key * 2654435761 % 2**32}\n" for key in keys)
+
+
+def run(host, trace, record):
+    command = [host, "run", "--json", "--against", "nothing", "--capacity", "20%", trace]
+    if record:
+        command += ["--record", record]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | {"HOST_LOG": "off"})
+    return json.loads(done.stdout)
+
+
+def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--host", required=True)
+    arguments.add_argument("--pairs", type=int, default=10)
+    asked = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        keys, file = os.path.join(folder, "keys.txt"), os.path.join(folder, "run.rec")
+        trace(keys)
+        # One of each that does not count: files and components are read for the first time.
+        run(asked.host, keys, None), run(asked.host, keys, file)
+        ratios, plain, recorded = [], [], []
+        for pair in range(asked.pairs):
+            # Which comes first alternates, so that a machine that grows slower favours neither.
+            order = [None, file] if pair % 2 == 0 else [file, None]
+            figures = {record: run(asked.host, keys, record)["tuned"]["throughput"] for record in order}
+            plain.append(figures[None])
+            recorded.append(figures[file])
+            ratios.append(figures[file] / figures[None])
+            print(f"pair {pair + 1:2}: {figures[None]:9.0f} /s, recorded {figures[file]:9.0f} /s", file=sys.stderr)
+        cost = 1 - statistics.mean(ratios)
+        error = statistics.stdev(ratios) / math.sqrt(len(ratios)) if len(ratios) > 1 else float("inf")
+        print(f"throughput without --record: {statistics.median(plain):.0f} requests/s (median of {len(plain)})")
+        print(f"throughput with --record:    {statistics.median(recorded):.0f} requests/s")
+        print(f"recording costs {cost * 100:.2f} % +- {error * 100:.2f} (mean of the pairs, standard error)")
+        size = os.path.getsize(file)
+        print(f"recording: {size / 1e6:.2f} MB, {size / REQUESTS:.1f} bytes a request")
+        began = time.monotonic()
+        done = subprocess.run([asked.host, "replay", file, "--json"], capture_output=True, text=True, check=True)
+        took = time.monotonic() - began
+        replay = json.loads(done.stdout)
+        faster = replay["seconds"] / took
+        same = not replay["differences"] and not replay["starts"]
+        decided = replay["recorded_decisions"]
+        print(f"replay: {replay['seconds']:.1f} s in {took:.2f} s, {faster:.0f} times as fast; {decided} decisions, same: {same}")
+        if cost - 2 * error >= LIMIT or faster < FASTER or not same:
+            sys.exit(1)
+
+
+main()
