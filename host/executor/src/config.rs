@@ -1,6 +1,8 @@
 //! Sizes of pools and queues.
 
+use crate::affinity::Affinity;
 use crate::error::ExecutorError;
+use crate::priority::{ByPriority, SHARES, check_shares};
 
 /// Most workers of a pool: a guard against a typing error, far above what any machine runs well.
 const MOST_WORKERS: u32 = 65_536;
@@ -22,6 +24,24 @@ pub struct Config {
     pub cpu_queue: u32,
     /// Tasks that may wait for an IO worker. 1 to 4,194,304.
     pub io_queue: u32,
+    /// What of the time of each pool's workers each priority is sure of, in percent: 1 to 98 each, 100 together at most.
+    /// As much of the queue is its own beside the places above, so that a queue full of others keeps none out.
+    pub shares: ByPriority<u32>,
+    /// Where tasks wait that a CPU task submits to its own pool.
+    pub balance: Balance,
+    /// Whether CPU workers are pinned to cores.
+    pub affinity: Affinity,
+}
+
+/// Where tasks wait that are submitted from within a CPU worker.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Balance {
+    /// In the queue that all workers share.
+    Shared,
+    /// In a queue of the worker itself, at most 256; workers that have nothing to do take from it. What is
+    /// submitted from elsewhere, or with another priority, waits in the shared queue.
+    #[default]
+    Stealing,
 }
 
 impl Config {
@@ -38,6 +58,9 @@ impl Config {
             max_io_workers: io_workers.saturating_mul(4).min(MOST_WORKERS),
             cpu_queue: 1024,
             io_queue: 1024,
+            shares: SHARES,
+            balance: Balance::default(),
+            affinity: Affinity::default(),
         }
     }
 
@@ -55,7 +78,7 @@ impl Config {
                 return Err(ExecutorError::Setting { field, value, least: 1, most });
             }
         }
-        Ok(())
+        check_shares(&self.shares)
     }
 }
 

@@ -1,24 +1,24 @@
 //! Both pools behind one handle.
 
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
+use crate::affinity::{Affinity, Placement, Plan};
 use crate::config::Config;
-use crate::cpu::{CpuPool, Job};
+use crate::cpu::CpuPool;
 use crate::error::{ExecutorError, TaskError};
 use crate::io::{IoPool, Says};
+use crate::mode::Mode;
+use crate::pending::{Pending, closure};
 use crate::pool_window::PoolWindow;
-use crate::recorder::{ClassId, Outcome, Pool, Recorder};
+use crate::priority::Submission;
+use crate::recorder::{ClassId, Pool, Recorder};
 use crate::stats::{Demand, ExecutorStats};
+use crate::topology::Topology;
 
 /// How long dropping waits for IO tasks that run.
 const GRACE: Duration = Duration::from_secs(2);
@@ -48,16 +48,37 @@ impl Executor {
     ///
     /// # Errors
     ///
-    /// A setting out of range, or threads that the operating system refuses.
+    /// A setting out of range, threads that the operating system refuses, or, with [`Affinity::Cores`], nodes of the machine
+    /// that cannot be understood. A worker that cannot be pinned is no error: [`placements`](Self::placements) tells.
     pub fn new(config: Config) -> Result<Self, ExecutorError> {
+        let topology = match config.affinity {
+            Affinity::None => Topology::default(),
+            Affinity::Cores => Topology::of_this_machine()?,
+        };
+        Self::with_topology(config, &topology)
+    }
+
+    /// As [`new`](Self::new), on a machine with these nodes.
+    ///
+    /// # Errors
+    ///
+    /// A setting out of range, or threads that the operating system refuses.
+    pub fn with_topology(config: Config, topology: &Topology) -> Result<Self, ExecutorError> {
         config.check()?;
+        let plan = Plan::new(config.affinity, topology);
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let recorder = Arc::new(Recorder::new(cores));
-        let cpu = CpuPool::new(config.cpu_workers, config.cpu_queue, Arc::clone(&recorder))?;
+        let cpu = CpuPool::new(
+            config.cpu_workers,
+            config.cpu_queue,
+            &config.shares,
+            (config.balance, plan),
+            Arc::clone(&recorder),
+        )?;
         let io = IoPool::new(
-            config.io_workers,
-            config.max_io_workers,
+            (config.io_workers, config.max_io_workers),
             config.io_queue,
+            &config.shares,
             cores,
             Arc::clone(&recorder),
         )
@@ -78,6 +99,13 @@ impl Executor {
         self.recorder.class(name)
     }
 
+    /// Says how tasks of a class run beside each other, from now on. What of it is queued or runs already goes on.
+    pub fn set_mode(&self, class: ClassId, mode: Mode) {
+        let single = mode == Mode::Single;
+        self.cpu.limit(class, single);
+        self.io.limit(class, single);
+    }
+
     /// Runs a closure on a CPU worker: waits for room in the queue, then for the result.
     ///
     /// # Errors
@@ -85,7 +113,7 @@ impl Executor {
     /// [`TaskError::Panicked`] if it panics, [`TaskError::Stopped`] if the executor goes first.
     pub async fn cpu<T: Send + 'static>(
         &self,
-        class: ClassId,
+        class: impl Into<Submission>,
         task: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, TaskError> {
         self.submit_cpu(class, task).await?.await
@@ -96,7 +124,7 @@ impl Executor {
     /// # Errors
     ///
     /// [`TaskError::Panicked`] if it panics, [`TaskError::Stopped`] if the executor goes first.
-    pub async fn io<F>(&self, class: ClassId, task: F) -> Result<F::Output, TaskError>
+    pub async fn io<F>(&self, class: impl Into<Submission>, task: F) -> Result<F::Output, TaskError>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
@@ -111,10 +139,10 @@ impl Executor {
     /// [`TaskError::Stopped`] if the executor is shutting down.
     pub async fn submit_cpu<T: Send + 'static>(
         &self,
-        class: ClassId,
+        class: impl Into<Submission>,
         task: impl FnOnce() -> T + Send + 'static,
     ) -> Result<Pending<T>, TaskError> {
-        self.queue_cpu(class, task, |_| false).await
+        self.queue_cpu(class.into(), task, |_| false).await
     }
 
     /// As [`submit_cpu`](Self::submit_cpu), for a task whose error counts as failed.
@@ -124,21 +152,21 @@ impl Executor {
     /// [`TaskError::Stopped`] if the executor is shutting down.
     pub async fn submit_cpu_fallible<T: Send + 'static, E: Send + 'static>(
         &self,
-        class: ClassId,
+        class: impl Into<Submission>,
         task: impl FnOnce() -> Result<T, E> + Send + 'static,
     ) -> Result<Pending<Result<T, E>>, TaskError> {
-        self.queue_cpu(class, task, Result::is_err).await
+        self.queue_cpu(class.into(), task, Result::is_err).await
     }
 
     async fn queue_cpu<T: Send + 'static>(
         &self,
-        class: ClassId,
+        submission: Submission,
         task: impl FnOnce() -> T + Send + 'static,
         failed: fn(&T) -> bool,
     ) -> Result<Pending<T>, TaskError> {
         let submitted = Instant::now();
         let (job, pending) = closure(task, failed);
-        self.cpu.submit(class, job, submitted).await?;
+        self.cpu.submit(submission, job, submitted).await?;
         Ok(pending)
     }
 
@@ -147,12 +175,16 @@ impl Executor {
     /// # Errors
     ///
     /// [`TaskError::Stopped`] if the executor is shutting down.
-    pub async fn submit_io<F>(&self, class: ClassId, task: F) -> Result<Pending<F::Output>, TaskError>
+    pub async fn submit_io<F>(
+        &self,
+        class: impl Into<Submission>,
+        task: F,
+    ) -> Result<Pending<F::Output>, TaskError>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        Ok(Pending(Way::Io(self.io.submit(class, task, Says { failed: |_| false, cpu: None }).await?)))
+        self.io.submit(class.into(), task, Says { failed: |_| false, cpu: None }).await.map(Pending::spawned)
     }
 
     /// As [`submit_io`](Self::submit_io), for a task whose error counts as failed.
@@ -162,7 +194,7 @@ impl Executor {
     /// [`TaskError::Stopped`] if the executor is shutting down.
     pub async fn submit_io_fallible<F, T, E>(
         &self,
-        class: ClassId,
+        class: impl Into<Submission>,
         task: F,
     ) -> Result<Pending<Result<T, E>>, TaskError>
     where
@@ -171,7 +203,7 @@ impl Executor {
         E: Send + 'static,
     {
         let says = Says { failed: Result::is_err, cpu: None };
-        Ok(Pending(Way::Io(self.io.submit(class, task, says).await?)))
+        self.io.submit(class.into(), task, says).await.map(Pending::spawned)
     }
 
     /// As [`submit_io_fallible`](Self::submit_io_fallible), for a task whose work is done elsewhere, such as in a process of
@@ -182,7 +214,7 @@ impl Executor {
     /// [`TaskError::Stopped`] if the executor is shutting down.
     pub async fn submit_io_elsewhere<F, T, E>(
         &self,
-        class: ClassId,
+        class: impl Into<Submission>,
         task: F,
         cpu: fn(&Result<T, E>) -> Option<Duration>,
     ) -> Result<Pending<Result<T, E>>, TaskError>
@@ -192,7 +224,80 @@ impl Executor {
         E: Send + 'static,
     {
         let says = Says { failed: Result::is_err, cpu: Some(cpu) };
-        Ok(Pending(Way::Io(self.io.submit(class, task, says).await?)))
+        self.io.submit(class.into(), task, says).await.map(Pending::spawned)
+    }
+
+    /// Queues a closure for a CPU worker and never waits. Where the queue is full, the youngest task of the lowest priority
+    /// below this one gives its place up, unless it is one that its priority is sure of.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Shed`] if there is no place; whoever waits for the task that gave up its place gets that too.
+    /// [`TaskError::Stopped`] if the executor is shutting down.
+    pub fn try_submit_cpu<T: Send + 'static>(
+        &self,
+        class: impl Into<Submission>,
+        task: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<Pending<T>, TaskError> {
+        let (job, pending) = closure(task, |_| false);
+        self.cpu.try_submit(class.into(), job, Instant::now()).map(|()| pending)
+    }
+
+    /// As [`try_submit_cpu`](Self::try_submit_cpu), for a task whose error counts as failed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`try_submit_cpu`](Self::try_submit_cpu).
+    pub fn try_submit_cpu_fallible<T: Send + 'static, E: Send + 'static>(
+        &self,
+        class: impl Into<Submission>,
+        task: impl FnOnce() -> Result<T, E> + Send + 'static,
+    ) -> Result<Pending<Result<T, E>>, TaskError> {
+        let (job, pending) = closure(task, Result::is_err);
+        self.cpu.try_submit(class.into(), job, Instant::now()).map(|()| pending)
+    }
+
+    /// As [`try_submit_cpu`](Self::try_submit_cpu), for a future on the IO pool.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Shed`] if there is no place; whoever waits for the task that gave up its place gets that too.
+    /// [`TaskError::Stopped`] if the executor is shutting down.
+    pub fn try_submit_io<F>(
+        &self,
+        class: impl Into<Submission>,
+        task: F,
+    ) -> Result<Pending<F::Output>, TaskError>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.io.try_submit(class.into(), task, Says { failed: |_| false, cpu: None }).map(Pending::spawned)
+    }
+
+    /// As [`try_submit_io`](Self::try_submit_io), for a task whose error counts as failed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`try_submit_io`](Self::try_submit_io).
+    pub fn try_submit_io_fallible<F, T, E>(
+        &self,
+        class: impl Into<Submission>,
+        task: F,
+    ) -> Result<Pending<Result<T, E>>, TaskError>
+    where
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        let says = Says { failed: Result::is_err, cpu: None };
+        self.io.try_submit(class.into(), task, says).map(Pending::spawned)
+    }
+
+    /// Where each CPU worker runs, by its number, as the system answered when it began.
+    #[must_use]
+    pub fn placements(&self) -> Vec<Placement> {
+        self.cpu.placements()
     }
 
     /// The runtime of the IO pool, for what has to be spawned past the queue (timers, servers).
@@ -236,7 +341,7 @@ impl Executor {
         self.io.bound(most.max(1), |now| tell_resized("io", self.io_window.resized(now), now))
     }
 
-    /// What the pools have to do now. It takes no lock that a task takes.
+    /// What the pools have to do now.
     #[must_use]
     pub fn demand(&self) -> Demand {
         Demand { cpu_queued: self.cpu.queued(), io_queued: self.io.queued(), io_workers: self.io.workers() }
@@ -245,8 +350,8 @@ impl Executor {
     /// What happened since the last call, or since the start.
     pub fn window(&self) -> ExecutorStats {
         ExecutorStats {
-            cpu: self.cpu_window.window(&self.recorder, Pool::Cpu, self.cpu.queued()),
-            io: self.io_window.window(&self.recorder, Pool::Io, self.io.queued()),
+            cpu: self.cpu_window.window(&self.recorder, Pool::Cpu, self.cpu.stats()),
+            io: self.io_window.window(&self.recorder, Pool::Io, self.io.stats()),
             classes: self.recorder.window(),
         }
     }
@@ -273,72 +378,5 @@ impl Drop for Executor {
             self.io.wait(GRACE);
         }
         self.io.shut_down();
-    }
-}
-
-/// A task under way: a future of its result. Dropping it leaves the task running.
-#[derive(Debug)]
-pub struct Pending<T>(Way<T>);
-
-/// The way a result comes back.
-#[derive(Debug)]
-enum Way<T> {
-    Cpu(oneshot::Receiver<Result<T, TaskError>>),
-    Io(JoinHandle<Result<T, TaskError>>),
-}
-
-impl<T> Future for Pending<T> {
-    type Output = Result<T, TaskError>;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut self.get_mut().0 {
-            Way::Cpu(result) => {
-                Pin::new(result).poll(context).map(|got| got.unwrap_or(Err(TaskError::Stopped)))
-            }
-            Way::Io(result) => Pin::new(result).poll(context).map(|got| match got {
-                Ok(outcome) => outcome,
-                Err(error) if error.is_panic() => Err(TaskError::panicked(&*error.into_panic())),
-                Err(_cancelled) => Err(TaskError::Stopped),
-            }),
-        }
-    }
-}
-
-struct Closure<F, T> {
-    task: Option<F>,
-    failed: fn(&T) -> bool,
-    result: Result<T, TaskError>,
-    waiting: oneshot::Sender<Result<T, TaskError>>,
-}
-
-fn closure<F, T>(task: F, failed: fn(&T) -> bool) -> (Box<dyn Job>, Pending<T>)
-where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
-{
-    let (waiting, result) = oneshot::channel();
-    (
-        Box::new(Closure { task: Some(task), failed, result: Err(TaskError::Stopped), waiting }),
-        Pending(Way::Cpu(result)),
-    )
-}
-
-impl<F, T> Job for Closure<F, T>
-where
-    F: FnOnce() -> T + Send,
-    T: Send,
-{
-    fn run(&mut self) -> Outcome {
-        if let Some(task) = self.task.take() {
-            // The closure is consumed, so nobody sees what a panic left half done in it.
-            self.result =
-                catch_unwind(AssertUnwindSafe(task)).map_err(|payload| TaskError::panicked(&*payload));
-        }
-        Outcome::of(&self.result, self.failed)
-    }
-
-    fn deliver(self: Box<Self>) {
-        // Who waited may have gone; then the result is of no use to anybody.
-        let _ = self.waiting.send(self.result);
     }
 }

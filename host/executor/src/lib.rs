@@ -7,6 +7,12 @@
 //! CPU or IO work is inferred from them rather than declared. A task that returns a `Result`
 //! ([`Executor::submit_io_fallible`]) counts as failed where that is an error.
 //!
+//! A task has a [`Priority`]. Each is sure of a share of the workers' time and of the queue, so that under overload none starves. Who cannot
+//! wait for a place submits with [`Executor::try_submit_cpu`] or [`Executor::try_submit_io`]: where there is none, the lowest priority
+//! is shed first, with [`TaskError::Shed`]. Tasks of a class run beside each other or one at a time
+//! ([`Mode`]), and items may go through stages with bounds of their own ([`Stages`]).
+//! CPU workers may be pinned to cores, in turns over the NUMA nodes ([`Affinity`]).
+//!
 //! How it fails: a task that panics yields [`TaskError::Panicked`] and the worker goes on. A task still
 //! queued when the executor is dropped is dropped too, and who waits for it gets [`TaskError::Stopped`].
 //!
@@ -23,6 +29,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod affinity;
+mod backlog;
 mod config;
 mod cpu;
 mod cpu_timer;
@@ -30,13 +38,26 @@ mod error;
 mod executor;
 mod io;
 mod kind;
+mod mode;
+mod pending;
+mod place;
 mod pool_window;
+mod priority;
 mod recorder;
-mod resizable_semaphore;
+mod scheduler;
+mod stages;
 mod stats;
+mod stealing;
+mod topology;
 
-pub use config::Config;
+pub use affinity::{Affinity, Placement};
+pub use config::{Balance, Config};
 pub use error::{ExecutorError, TaskError};
-pub use executor::{Executor, Pending};
+pub use executor::Executor;
+pub use mode::Mode;
+pub use pending::Pending;
+pub use priority::{ByPriority, Priority, Submission};
 pub use recorder::ClassId;
-pub use stats::{ClassStats, Demand, ExecutorStats, PoolStats};
+pub use stages::{Stage, Stages};
+pub use stats::{ClassStats, Demand, ExecutorStats, PoolStats, PriorityStats};
+pub use topology::{Topology, TopologyError};

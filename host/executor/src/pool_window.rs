@@ -7,8 +7,9 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
+use crate::priority::ByPriority;
 use crate::recorder::{Pool, PoolTotals, Recorder};
-use crate::stats::PoolStats;
+use crate::stats::{PoolStats, PriorityStats};
 
 /// Turns a pool's totals into figures of a window.
 #[derive(Debug)]
@@ -39,7 +40,12 @@ impl PoolWindow {
     }
 
     #[expect(clippy::as_conversions, reason = "nanoseconds and counts of one window: a ratio needs no more")]
-    pub(crate) fn window(&self, recorder: &Recorder, pool: Pool, queued: u64) -> PoolStats {
+    pub(crate) fn window(
+        &self,
+        recorder: &Recorder,
+        pool: Pool,
+        priorities: ByPriority<PriorityStats>,
+    ) -> PoolStats {
         let mut window = self.0.lock();
         let now = Instant::now();
         window.settle(now);
@@ -52,10 +58,11 @@ impl PoolWindow {
         let stats = PoolStats {
             workers: window.workers,
             utilisation: (busy / (window.offered_ns as f64).max(1.0)).clamp(0.0, 1.0),
-            queued,
+            queued: priorities.iter().map(|(_, stats)| stats.queued).sum(),
             window_completed: completed,
             mean_wait_us: mean_us(totals.wait_ns, window.totals.wait_ns),
             mean_service_us: mean_us(totals.service_ns, window.totals.service_ns),
+            priorities,
         };
         (window.totals, window.busy_ns, window.offered_ns) = (totals, busy_ns, 0);
         stats

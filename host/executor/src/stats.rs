@@ -1,6 +1,10 @@
 //! What [`Executor::window`](crate::Executor::window) answers with.
 
+use std::time::Duration;
+
 use host_contract::snapshot::TaskKind;
+
+use crate::priority::ByPriority;
 
 /// Both pools since the last call, and every class since the last call and since the start.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -39,6 +43,21 @@ pub struct PoolStats {
     pub mean_wait_us: f64,
     /// Mean time from start to end of the tasks finished in the window. Microseconds.
     pub mean_service_us: f64,
+    /// The same tasks by priority.
+    pub priorities: ByPriority<PriorityStats>,
+}
+
+/// A priority in a pool, since the start where the field does not say otherwise.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PriorityStats {
+    /// Tasks waiting in the queue now.
+    pub queued: u64,
+    /// Tasks finished, those that panicked among them.
+    pub completed: u64,
+    /// Tasks shed: turned away by a full queue, or taken out of it for one of a higher priority.
+    pub shed: u64,
+    /// Time of workers that tasks had which have ended.
+    pub service: Duration,
 }
 
 /// A class of tasks, since the start where the field does not say otherwise.

@@ -1,12 +1,12 @@
 //! Both pools as a caller sees them.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use host_executor::{ClassId, Config, Executor, Pending, TaskError};
+use host_executor::{Affinity, Balance, ByPriority, ClassId, Config, Executor, Pending, TaskError};
 
 const SMALL: Config = Config {
     cpu_workers: 4,
@@ -15,7 +15,46 @@ const SMALL: Config = Config {
     max_io_workers: 16,
     cpu_queue: 64,
     io_queue: 64,
+    shares: ByPriority { high: 50, normal: 30, low: 20 },
+    balance: Balance::Shared,
+    affinity: Affinity::None,
 };
+
+/// Runs each test with either way to balance the CPU pool.
+macro_rules! with_both {
+    ($($test:ident,)*) => {
+        mod shared {
+            $(#[test]
+            fn $test() {
+                super::$test(super::SMALL);
+            })*
+        }
+
+        mod stealing {
+            use host_executor::{Balance, Config};
+
+            $(#[test]
+            fn $test() {
+                super::$test(Config { balance: Balance::Stealing, ..super::SMALL });
+            })*
+        }
+    };
+}
+
+with_both! {
+    the_limit_is_4_then_8_on_threads,
+    the_limit_is_4_then_8_then_2_on_tasks,
+    resizing_while_running_loses_nothing,
+    a_full_queue_holds_submitters_back,
+    a_panic_stays_in_its_task,
+    an_error_of_a_fallible_task_counts_as_failed,
+    a_result_nobody_waits_for_may_panic_when_dropped,
+    dropping_drops_what_is_queued_and_finishes_what_runs,
+    dropping_in_async_code_or_on_a_worker_waits_for_nothing,
+    sizes_are_clamped_and_checked,
+    subtasks_of_tasks_survive_resizing,
+    a_subtask_that_is_left_behind_is_told,
+}
 
 /// Waits until something holds; fails after a time that no healthy run needs.
 fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
@@ -79,9 +118,8 @@ impl Room {
     }
 }
 
-#[test]
-fn the_limit_is_4_then_8_on_threads() {
-    let executor = Executor::new(SMALL).unwrap();
+fn the_limit_is_4_then_8_on_threads(small: Config) {
+    let executor = Executor::new(small).unwrap();
     let class = executor.class("stay");
     let room = Arc::new(Room::default());
     for _ in 0..20 {
@@ -99,9 +137,8 @@ fn the_limit_is_4_then_8_on_threads() {
     eventually("all ran", || executor.window().classes[0].completed == 20);
 }
 
-#[test]
-fn the_limit_is_4_then_8_then_2_on_tasks() {
-    let executor = Executor::new(SMALL).unwrap();
+fn the_limit_is_4_then_8_then_2_on_tasks(small: Config) {
+    let executor = Executor::new(small).unwrap();
     let class = executor.class("stay");
     let (first, second) = (Arc::new(Room::default()), Arc::new(Room::default()));
     for _ in 0..20 {
@@ -130,9 +167,8 @@ fn the_limit_is_4_then_8_then_2_on_tasks() {
     eventually("all ran", || executor.window().classes[0].completed == 40);
 }
 
-#[test]
-fn resizing_while_running_loses_nothing() {
-    let executor = Arc::new(Executor::new(SMALL).unwrap());
+fn resizing_while_running_loses_nothing(small: Config) {
+    let executor = Arc::new(Executor::new(small).unwrap());
     let class = executor.class("count");
     let (done, submitted) = (Arc::new(AtomicU64::new(0)), 4000);
     let resizer = {
@@ -167,9 +203,8 @@ fn resizing_while_running_loses_nothing() {
     assert_eq!((stats.cpu.workers, stats.io.workers, stats.cpu.queued, stats.io.queued), (3, 3, 0, 0));
 }
 
-#[test]
-fn a_full_queue_holds_submitters_back() {
-    let config = Config { cpu_workers: 1, io_workers: 1, cpu_queue: 4, io_queue: 4, ..SMALL };
+fn a_full_queue_holds_submitters_back(small: Config) {
+    let config = Config { cpu_workers: 1, io_workers: 1, cpu_queue: 4, io_queue: 4, ..small };
     let executor = Executor::new(config).unwrap();
     let class = executor.class("stay");
     let room = Arc::new(Room::default());
@@ -197,9 +232,8 @@ fn a_full_queue_holds_submitters_back() {
     eventually("those given up were never queued", || executor.window().classes[0].completed == 12);
 }
 
-#[test]
-fn a_panic_stays_in_its_task() {
-    let executor = Executor::new(Config { cpu_workers: 1, io_workers: 1, ..SMALL }).unwrap();
+fn a_panic_stays_in_its_task(small: Config) {
+    let executor = Executor::new(Config { cpu_workers: 1, io_workers: 1, ..small }).unwrap();
     let class = executor.class("fragile");
     executor.block_on(async {
         for round in 0..20 {
@@ -221,9 +255,8 @@ fn a_panic_stays_in_its_task() {
     assert_eq!((class.completed, class.panicked), (42, 40));
 }
 
-#[test]
-fn an_error_of_a_fallible_task_counts_as_failed() {
-    let executor = Executor::new(SMALL).unwrap();
+fn an_error_of_a_fallible_task_counts_as_failed(small: Config) {
+    let executor = Executor::new(small).unwrap();
     let class = executor.class("load");
     executor.block_on(async {
         for n in 0..6_u32 {
@@ -231,23 +264,25 @@ fn an_error_of_a_fallible_task_counts_as_failed() {
             let cpu = executor.submit_cpu_fallible(class, task).await.unwrap();
             let io = executor.submit_io_fallible(class, async move { task() }).await.unwrap();
             assert_eq!((cpu.await, io.await), (Ok(task()), Ok(task())), "the result comes back as it is");
+            let cpu = executor.try_submit_cpu_fallible(class, task).unwrap();
+            let io = executor.try_submit_io_fallible(class, async move { task() }).unwrap();
+            assert_eq!((cpu.await, io.await), (Ok(task()), Ok(task())));
         }
         assert_eq!(executor.cpu(class, || Err::<(), _>(7)).await, Ok(Err(7)), "only a value here");
     });
     let class = executor.window().classes.remove(0);
-    assert_eq!((class.window_completed, class.window_failed), (13, 4));
-    assert_eq!((class.completed, class.failed, class.panicked), (13, 4, 0));
+    assert_eq!((class.window_completed, class.window_failed), (25, 8));
+    assert_eq!((class.completed, class.failed, class.panicked), (25, 8, 0));
 }
 
-#[test]
-fn a_result_nobody_waits_for_may_panic_when_dropped() {
+fn a_result_nobody_waits_for_may_panic_when_dropped(small: Config) {
     struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {
             panic!("dropped");
         }
     }
-    let executor = Executor::new(Config { cpu_workers: 1, io_workers: 1, ..SMALL }).unwrap();
+    let executor = Executor::new(Config { cpu_workers: 1, io_workers: 1, ..small }).unwrap();
     let class = executor.class("bomb");
     // They end only when nobody waits any more; else the one who waits drops the result.
     let room = Arc::new(Room::default());
@@ -266,9 +301,8 @@ fn a_result_nobody_waits_for_may_panic_when_dropped() {
     assert_eq!(executor.block_on(executor.io(class, async { 8 })), Ok(8));
 }
 
-#[test]
-fn dropping_drops_what_is_queued_and_finishes_what_runs() {
-    let executor = Executor::new(Config { cpu_workers: 1, io_workers: 1, ..SMALL }).unwrap();
+fn dropping_drops_what_is_queued_and_finishes_what_runs(small: Config) {
+    let executor = Executor::new(Config { cpu_workers: 1, io_workers: 1, ..small }).unwrap();
     let class = executor.class("stay");
     let room = Arc::new(Room::default());
     let ran = Arc::new(AtomicU32::new(0));
@@ -306,10 +340,9 @@ fn dropping_drops_what_is_queued_and_finishes_what_runs() {
     });
 }
 
-#[test]
-fn dropping_in_async_code_or_on_a_worker_waits_for_nothing() {
+fn dropping_in_async_code_or_on_a_worker_waits_for_nothing(small: Config) {
     let outside = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let executor = Executor::new(SMALL).unwrap();
+    let executor = Executor::new(small).unwrap();
     let class = executor.class("stay");
     let room = Arc::new(Room::default());
     let on_cpu = Arc::clone(&room);
@@ -323,7 +356,7 @@ fn dropping_in_async_code_or_on_a_worker_waits_for_nothing() {
     });
 
     // The last owner is a task of the executor itself.
-    let executor = Arc::new(Executor::new(SMALL).unwrap());
+    let executor = Arc::new(Executor::new(small).unwrap());
     let (owner, alone) = (Arc::clone(&executor), Arc::new(AtomicBool::new(false)));
     let go = Arc::clone(&alone);
     let last = queue_cpu(&executor, executor.class("own"), move || {
@@ -337,11 +370,75 @@ fn dropping_in_async_code_or_on_a_worker_waits_for_nothing() {
     assert_eq!(outside.block_on(last), Ok(()));
 }
 
-#[test]
-fn sizes_are_clamped_and_checked() {
-    let executor = Executor::new(SMALL).unwrap();
+fn sizes_are_clamped_and_checked(small: Config) {
+    let executor = Executor::new(small).unwrap();
     assert_eq!(executor.resize_cpu(1_000_000).unwrap(), 16);
     assert_eq!(executor.resize_io(0), 1);
-    let error = Executor::new(Config { cpu_workers: 0, ..SMALL }).unwrap_err();
+    let error = Executor::new(Config { cpu_workers: 0, ..small }).unwrap_err();
     assert_eq!(error.to_string(), "executor setting `cpu_workers` is 0, expected 1 to 16");
+}
+
+/// Submits subtasks from within, `depth` levels of `width` each, and counts all.
+fn branch(executor: &Arc<Executor>, class: ClassId, depth: u32, width: u32, done: &Arc<AtomicU64>) {
+    done.fetch_add(1, Ordering::SeqCst);
+    if depth == 0 {
+        return;
+    }
+    for _ in 0..width {
+        let (own, counted) = (Arc::clone(executor), Arc::clone(done));
+        let task = move || branch(&own, class, depth - 1, width, &counted);
+        executor.try_submit_cpu(class, task).unwrap();
+    }
+}
+
+fn subtasks_of_tasks_survive_resizing(small: Config) {
+    let executor = Arc::new(Executor::new(Config { cpu_queue: 100_000, ..small }).unwrap());
+    let class = executor.class("branch");
+    let done = Arc::new(AtomicU64::new(0));
+    // 1 + 3 + 9 + ... + 3^8.
+    let each = (3_u64.pow(9) - 1) / 2;
+    for round in 1..=3_u32 {
+        let (own, counted) = (Arc::clone(&executor), Arc::clone(&done));
+        queue_cpu(&executor, class, move || branch(&own, class, 8, 3, &counted));
+        for size in [1, 16, 2, 9, 1, 4] {
+            executor.resize_cpu(size).unwrap();
+            thread::sleep(Duration::from_micros(500));
+        }
+        let all = u64::from(round) * each;
+        eventually("every subtask ran", || done.load(Ordering::SeqCst) == all);
+    }
+    eventually("and was counted", || executor.window().cpu.priorities.normal.completed == 3 * each);
+    assert_eq!(executor.demand().cpu_queued, 0);
+}
+
+fn a_subtask_that_is_left_behind_is_told(small: Config) {
+    let executor = Arc::new(Executor::new(Config { cpu_workers: 1, ..small }).unwrap());
+    let class = executor.class("stay");
+    let (room, ran) = (Arc::new(Room::default()), Arc::new(AtomicU32::new(0)));
+    let (inside, own, counted) = (Arc::clone(&room), Arc::clone(&executor), Arc::clone(&ran));
+    let stays = queue_cpu(&executor, class, move || {
+        let subtask = move || counted.fetch_add(1, Ordering::SeqCst);
+        let subtask = own.try_submit_cpu(class, subtask).unwrap();
+        drop(own);
+        inside.stay();
+        subtask
+    });
+    eventually("it runs", || room.inside() == 1);
+    eventually("it has let go", || Arc::strong_count(&executor) == 1);
+    assert_eq!(executor.demand().cpu_queued, 1);
+    let opener = {
+        let room = Arc::clone(&room);
+        thread::spawn(move || {
+            thread::sleep(Duration::from_millis(30));
+            room.open.store(true, Ordering::SeqCst);
+        })
+    };
+    drop(executor);
+    opener.join().unwrap();
+    let outside = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    outside.block_on(async {
+        let subtask = stays.await.unwrap();
+        assert_eq!(subtask.await, Err(TaskError::Stopped));
+    });
+    assert_eq!(ran.load(Ordering::SeqCst), 0);
 }

@@ -34,7 +34,30 @@ pub(crate) fn check(layer: &Layer) -> Result<(), ProfileError> {
             }
         }
     }
-    Ok(())
+    check_shares(layer)
+}
+
+/// The keys of what priorities are sure of.
+const SHARES: [&str; 3] = ["executor.shares.high", "executor.shares.normal", "executor.shares.low"];
+
+/// Checks that priorities are sure of no more than there is. The error names the latest of the layers.
+fn check_shares(layer: &Layer) -> Result<(), ProfileError> {
+    let shares = || SHARES.iter().filter_map(|key| Some((*key, get(layer, key)?)));
+    let count = |value: &Value| if let Value::Count(count) = value { *count } else { 0 };
+    let sum: u64 = shares().map(|(_, (value, _))| count(value)).sum();
+    match shares().max_by_key(|(_, (_, source))| source) {
+        Some((key, (value, source))) if sum > 100 => Err(ProfileError::Bounds {
+            place: source.place(),
+            key: key.to_owned(),
+            value: value.to_string(),
+            relation: "more than",
+            other: format!(
+                "the other two of executor.shares leave of 100, which is {}",
+                100_u64.saturating_sub(sum - count(value))
+            ),
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn get<'a>(layer: &'a Layer, key: &str) -> Option<&'a (Value, Source)> {

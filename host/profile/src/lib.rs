@@ -47,8 +47,8 @@ pub use error::ProfileError;
 pub use host_contract::{Grant, Mode, Objective};
 pub use load::Loader;
 pub use settings::{
-    CacheSettings, Compression, ControlSettings, DiskSettings, ExecutorSettings, JudgeSettings,
+    AffinityMode, CacheSettings, Compression, ControlSettings, DiskSettings, ExecutorSettings, JudgeSettings,
     LimitSettings, MemorySettings, PluginSettings, PolicyLimitSettings, PolicyPin, PrefetchMode,
-    PrefetchSettings, RemoteSettings, Row, ServeSettings, Settings, StrategyMode, StrategySettings,
-    TierSettings, WarmSettings,
+    PrefetchSettings, RemoteSettings, Row, ServeSettings, Settings, ShareSettings, StrategyMode,
+    StrategySettings, TierSettings, WarmSettings,
 };

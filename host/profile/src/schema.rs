@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use crate::key::{Key, Kind, bound, key};
-use crate::settings::{PrefetchMode, StrategyMode};
+use crate::settings::{AffinityMode, PrefetchMode, StrategyMode};
 use crate::{builtin, dial_keys};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -17,7 +17,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// The keys that belong to no dial. Caches are measured in megabytes; the floor of the cap only excludes slips of the
 /// unit.
-const OTHERS: [Key; 83] = [
+const OTHERS: [Key; 87] = [
     key("summary", Kind::Text),
     key("optimise", Kind::Choice(&["throughput", "latency", "memory", "bandwidth"])),
     bound("memory.cap", Kind::Bytes(1_000, 1_000_000_000_000_000)),
@@ -42,6 +42,10 @@ const OTHERS: [Key; 83] = [
     key("tiers.remote.write-behind", Kind::Count(0, 1_000_000)),
     bound("executor.queue", Kind::Count(1, 1_000_000)),
     key("executor.latency-target", Kind::Span(Duration::ZERO, Duration::from_secs(3_600))),
+    key("executor.affinity", Kind::Choice(&AffinityMode::NAMES)),
+    key("executor.shares.high", Kind::Count(1, 98)),
+    key("executor.shares.normal", Kind::Count(1, 98)),
+    key("executor.shares.low", Kind::Count(1, 98)),
     key("prefetch.mode", Kind::Choice(&PrefetchMode::NAMES)),
     key("prefetch.warm", Kind::Text),
     key("prefetch.save-hot", Kind::Text),

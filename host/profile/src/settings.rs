@@ -151,6 +151,42 @@ pub struct ExecutorSettings {
     pub queue: u32,
     /// Latency target of a task, from submission to end, which strategies can read. None: no target.
     pub latency_target: Option<Duration>,
+    /// Whether CPU threads are pinned to cores.
+    pub affinity: AffinityMode,
+    /// What tasks of a priority are sure of.
+    pub shares: ShareSettings,
+}
+
+/// What of the workers' time tasks of each priority are sure of, in percent: 1 to 98 each, 100 together at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShareSettings {
+    /// Of high priority.
+    pub high: u32,
+    /// Of normal priority.
+    pub normal: u32,
+    /// Of low priority.
+    pub low: u32,
+}
+
+/// Whether CPU threads are pinned to cores.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AffinityMode {
+    /// The system moves them as it likes.
+    #[default]
+    None,
+    /// Each to a core that the process may use, in turns over the NUMA nodes.
+    Cores,
+}
+
+impl AffinityMode {
+    /// The names, in the order of the modes.
+    pub(crate) const NAMES: [&str; 2] = ["none", "cores"];
+
+    /// The mode of that name.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        let modes = [Self::None, Self::Cores];
+        Self::NAMES.iter().zip(modes).find_map(|(known, mode)| (*known == name).then_some(mode))
+    }
 }
 
 /// What is loaded before it is asked for. Each takes what the one before it takes.

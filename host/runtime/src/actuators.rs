@@ -310,6 +310,7 @@ mod tests {
             max_io_workers: 4,
             cpu_queue: 4,
             io_queue: 4,
+            ..host_executor::Config::for_cores(1)
         });
         let prefetcher = Prefetcher::new(Budget { max_in_flight: 4, cache_share: 0.25 }, 8);
         (Arc::new(Cache::builder(100).build()), Arc::new(prefetcher), Arc::new(executor.unwrap()))

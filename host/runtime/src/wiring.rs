@@ -8,9 +8,9 @@ use host_cache::{Cache, Cause, PolicyFactory, Shadows, UnknownPolicy, builtin};
 use host_contract::dial::{CACHE_CAPACITY, REFRESH_AHEAD};
 use host_contract::{Grant, Value as DialValue};
 use host_control::{ControlLoop, Registration};
-use host_executor::{Executor, ExecutorError};
+use host_executor::{Affinity, Balance, ByPriority, Executor, ExecutorError};
 use host_prefetch::Prefetcher;
-use host_profile::Settings;
+use host_profile::{AffinityMode, Settings};
 use host_telemetry::Sampler;
 
 use crate::actuators::{Turnable, actuators, with_recorded_pools};
@@ -311,6 +311,12 @@ pub fn executor(settings: &Settings) -> Result<Arc<Executor>, ExecutorError> {
         max_io_workers: pools.max_io_workers,
         cpu_queue: pools.queue,
         io_queue: pools.queue,
+        shares: ByPriority { high: pools.shares.high, normal: pools.shares.normal, low: pools.shares.low },
+        affinity: match pools.affinity {
+            AffinityMode::None => Affinity::None,
+            AffinityMode::Cores => Affinity::Cores,
+        },
+        balance: Balance::default(),
     })
     .map(Arc::new)
 }

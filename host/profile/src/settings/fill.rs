@@ -8,10 +8,10 @@ use host_contract::Objective;
 use host_contract::dial::WITHOUT_END;
 
 use super::{
-    CacheSettings, Compression, ControlSettings, DiskSettings, ExecutorSettings, JudgeSettings,
+    AffinityMode, CacheSettings, Compression, ControlSettings, DiskSettings, ExecutorSettings, JudgeSettings,
     LimitSettings, MemorySettings, PluginSettings, PolicyLimitSettings, PolicyPin, PrefetchMode,
-    PrefetchSettings, RemoteSettings, Row, ServeSettings, Settings, StrategyMode, StrategySettings,
-    TierSettings, WarmSettings,
+    PrefetchSettings, RemoteSettings, Row, ServeSettings, Settings, ShareSettings, StrategyMode,
+    StrategySettings, TierSettings, WarmSettings,
 };
 use crate::bytes::Bytes;
 use crate::dials;
@@ -75,6 +75,12 @@ impl Settings {
                 max_io_workers: get.count("executor.max-io-workers")?,
                 queue: get.count("executor.queue")?,
                 latency_target: Some(get.span("executor.latency-target")?).filter(|span| !span.is_zero()),
+                affinity: AffinityMode::from_name(&get.text("executor.affinity")?).unwrap_or_default(),
+                shares: ShareSettings {
+                    high: get.count("executor.shares.high")?,
+                    normal: get.count("executor.shares.normal")?,
+                    low: get.count("executor.shares.low")?,
+                },
             },
             prefetch: PrefetchSettings {
                 mode: PrefetchMode::from_name(&get.text("prefetch.mode")?).unwrap_or_default(),

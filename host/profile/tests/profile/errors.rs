@@ -239,6 +239,11 @@ fn a_start_outside_its_bounds() {
          host.toml:2): change one of the two"
     );
     assert_eq!(
+        file_error("[executor.shares]\nlow = 25\n"),
+        "host.toml:2: executor.shares.low: 25 is more than the other two of executor.shares leave of 100, which is 20: \
+         change one of the two"
+    );
+    assert_eq!(
         flag_error("cache.capacity=600MB"),
         "flag --set: cache.capacity: 600 MB is more than cache.max-capacity, which is 500 MB (default): change \
          one of the two"

@@ -124,6 +124,7 @@ proptest! {
     ) {
         let executor = Executor::new(host_executor::Config {
             cpu_workers: 1, io_workers: 1, max_cpu_workers: 1, max_io_workers: 1, cpu_queue: 4, io_queue: 4,
+            ..host_executor::Config::for_cores(1)
         });
         let executor = Arc::new(executor.unwrap());
         let Parts { plane, mut control } = parts(Some(Arc::clone(&executor)));
