@@ -154,3 +154,31 @@ fn a_task_that_still_runs_counts_as_busy() {
     open.send(()).unwrap();
     executor.block_on(long).unwrap().unwrap();
 }
+
+#[test]
+fn the_cpu_time_of_work_done_elsewhere_is_what_the_task_says() {
+    let executor = executor();
+    let jobs = executor.class("jobs");
+    executor.block_on(async {
+        for _ in 0..24 {
+            let job = async {
+                tokio::time::sleep(SHORT).await;
+                Ok::<_, ()>(SHORT)
+            };
+            let said = |ran: &Result<Duration, ()>| ran.as_ref().ok().copied();
+            executor.submit_io_elsewhere(jobs, job, said).await.unwrap().await.unwrap().unwrap();
+        }
+    });
+    // Its threads only waited.
+    assert!(class(&executor, "jobs").cpu_share > 0.1, "{:?}", class(&executor, "jobs"));
+}
+
+#[test]
+fn a_bound_holds_whatever_is_asked_for() {
+    let executor = executor();
+    assert_eq!(executor.bound_io(2), 2);
+    assert_eq!((executor.resize_io(6), executor.demand().io_workers), (2, 2));
+    assert_eq!(executor.window().io.workers, 2);
+    assert_eq!(executor.bound_io(0), 1);
+    assert_eq!(executor.bound_io(u32::MAX), 6, "what was asked for meanwhile");
+}
