@@ -37,7 +37,8 @@ fn reported(code: i32, arguments: &[&str], jobs: &Path) -> (Value, String) {
 fn rows(log: &Path) -> Vec<Vec<String>> {
     let text = fs::read_to_string(log).unwrap();
     let mut rows = text.lines().map(|line| line.split(',').map(str::to_owned).collect::<Vec<_>>());
-    let columns = ["line", "try", "start", "wall_seconds", "cpu_seconds", "peak_bytes", "exit", "ending", "command"];
+    let columns =
+        ["line", "try", "start", "wall_seconds", "cpu_seconds", "peak_bytes", "exit", "ending", "command"];
     assert_eq!(rows.next().unwrap(), columns);
     rows.collect()
 }
@@ -178,7 +179,8 @@ fn ctrl_c_ends_the_commands_too() {
     let dir = tempfile::tempdir().unwrap();
     let child = dir.path().join("child");
     let path = jobs(dir.path(), &[format!("sh -c 'echo $$ > {}; exec sleep 60'; true", child.display())]);
-    let running = host().args(["run", "--json", "--shell"]).arg(&path).stderr(Stdio::piped()).spawn().unwrap();
+    let running =
+        host().args(["run", "--json", "--shell"]).arg(&path).stderr(Stdio::piped()).spawn().unwrap();
     let until = Instant::now() + Duration::from_secs(60);
     while fs::read_to_string(&child).map_or(true, |text| text.trim().is_empty()) {
         assert!(Instant::now() < until, "it was not started");
@@ -210,7 +212,8 @@ fn the_bundled_strategy_finds_how_many_at_once() {
     let ledger = dir.path().join("ledger.jsonl");
     let flag = format!("--ledger={}", ledger.display());
     let (report, _) = reported(0, &["--set=executor.io-workers=2", &flag], &path);
-    let most = report["decisions"].as_array().unwrap().iter().filter_map(|decision| decision["to"].as_u64()).max();
+    let most =
+        report["decisions"].as_array().unwrap().iter().filter_map(|decision| decision["to"].as_u64()).max();
     assert!(most >= Some(16), "{report}");
     assert_eq!(report["decisions"][0]["dial"], "io-workers");
     let text = fs::read_to_string(&ledger).unwrap();

@@ -91,7 +91,8 @@ impl IoPool {
             .enable_all()
             .build()
             .map_err(ExecutorError::Runtime)?;
-        let state = State { backlog: Backlog::new(queue, shares), running: 0, wanted: workers, most: u32::MAX };
+        let state =
+            State { backlog: Backlog::new(queue, shares), running: 0, wanted: workers, most: u32::MAX };
         let handle = runtime.handle().clone();
         Ok(Self {
             shared: Arc::new(Shared { state: Mutex::new(state), recorder }),

@@ -12,8 +12,8 @@ pub mod strategies;
 pub mod sweep;
 
 mod access_log;
-pub mod batch;
 mod actuators;
+pub mod batch;
 mod command;
 mod control_plane;
 mod control_thread;

@@ -120,7 +120,11 @@ impl CommandList {
         let words: Vec<OsString> = match split {
             Some(words) => words.into_iter().map(os_string).collect::<Result<_, _>>()?,
             None if shell => Vec::new(),
-            None => return Err("ends within a quotation: close it, or give the lines to a shell (--shell)".to_owned()),
+            None => {
+                return Err(
+                    "ends within a quotation: close it, or give the lines to a shell (--shell)".to_owned()
+                );
+            }
         };
         if !shell && let Some(word) = shell_word(text, &words) {
             return Err(format!(
@@ -207,7 +211,10 @@ mod tests {
         for quoted in ["cut -d '|' x", "sh -c 'a | b'", "test a\\ \\>\\ b", "awk '$1 > 2' x"] {
             assert!(read(quoted, false).is_ok(), "{quoted}");
         }
-        assert_eq!(read("# nothing\n\n", false).unwrap_err(), "jobs.txt: holds no command; expected one on each line");
+        assert_eq!(
+            read("# nothing\n\n", false).unwrap_err(),
+            "jobs.txt: holds no command; expected one on each line"
+        );
         assert!(read("a\0b\n", true).unwrap_err().contains("byte 0"));
         let long = "x".repeat(200_000);
         assert!(read(&long, false).unwrap_err().contains("longer than 131072 bytes"));

@@ -64,9 +64,7 @@ fn kinds(report: &BatchReport) -> Result<(), Failure> {
     outln!()?;
     let mut out = table::bare();
     let heading = ["ok", "failed", "mean", "median", "p95", "p99", "last", "CPU", "peak memory"];
-    out.set_header(
-        std::iter::once(comfy_table::Cell::new("program")).chain(heading.map(table::figure)),
-    );
+    out.set_header(std::iter::once(comfy_table::Cell::new("program")).chain(heading.map(table::figure)));
     for kind in report.kinds.iter().filter(|kind| kind.success_rate.is_some()) {
         out.add_row(std::iter::once(table::text(&kind.name)).chain(row(kind).map(table::figure)));
     }

@@ -175,12 +175,12 @@ mod tests {
         log.add(&commands[3], 1, &ran(Ending::Ok)).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         let second = text.lines().nth(1).unwrap();
-        assert_eq!(
-            second,
-            "1,1,1970-01-01T00:00:00.000Z,1.500000,0.020000,4096,0,ok,\"a 'x,y'\""
-        );
+        assert_eq!(second, "1,1,1970-01-01T00:00:00.000Z,1.500000,0.020000,4096,0,ok,\"a 'x,y'\"");
         let error = JobLog::open(Some(&path), false).unwrap_err().to_string();
-        assert!(error.ends_with("holds a job log; --resume goes on from it, or name another file"), "{error}");
+        assert!(
+            error.ends_with("holds a job log; --resume goes on from it, or name another file"),
+            "{error}"
+        );
 
         // A kill has cut the last row.
         std::fs::write(&path, &text[..text.len() - 3]).unwrap();

@@ -51,9 +51,7 @@ impl Bound {
             if self.short.is_none_or(|short| half < short) {
                 (self.short, self.stepped) = (Some(half), Some(now));
             }
-        } else if rested
-            && let Some(short) = self.short
-        {
+        } else if rested && let Some(short) = self.short {
             let more = short.saturating_add((short / 4).max(1));
             (self.short, self.stepped) = ((more < fit).then_some(more), Some(now));
         }

@@ -85,7 +85,8 @@ impl BatchArgs {
     pub(super) fn means(&self, input: Option<&Path>, how: &Options) -> Result<bool, Failure> {
         let Some(input) = input else {
             return if self.asked() {
-                Err("a list of commands is missing: a file with one on each line, or - for standard input".into())
+                Err("a list of commands is missing: a file with one on each line, or - for standard input"
+                    .into())
             } else {
                 Ok(false)
             };

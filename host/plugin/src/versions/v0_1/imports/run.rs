@@ -34,9 +34,7 @@ pub(super) fn link(linker: &mut Linker<StoreData>) -> wasmtime::Result<()> {
     run.func_wrap("keys-ordered", |mut store: Store<'_>, (): ()| {
         Ok((charged(&mut store)?.snapshot.run.keys_ordered,))
     })?;
-    run.func_wrap("batch", |mut store: Store<'_>, (): ()| {
-        Ok((charged(&mut store)?.snapshot.run.batch,))
-    })?;
+    run.func_wrap("batch", |mut store: Store<'_>, (): ()| Ok((charged(&mut store)?.snapshot.run.batch,)))?;
     // The host's work is counted in a tank of its own; the guest is stopped when either is empty.
     run.func_wrap("fuel-left", |mut store: Store<'_>, (): ()| {
         let calls = charged(&mut store)?.work.left();
