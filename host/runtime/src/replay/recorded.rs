@@ -21,6 +21,10 @@ use super::ReplayError;
 /// Requests that are held for a tick that does not come.
 const MOST_HELD: usize = 1 << 20;
 
+/// Bytes of the records of one tick, and requests that one shows: a host writes a small part of either.
+const MOST_RECORDS: usize = 1 << 26;
+const MOST_SHOWN: usize = 1 << 20;
+
 /// A tick as it was recorded.
 #[derive(Debug)]
 pub(super) struct Tick {
@@ -73,6 +77,8 @@ pub(super) struct Recorded {
     ticks: VecDeque<Tick>,
     /// The one whose records are being read.
     open: Option<Tick>,
+    /// Bytes of them.
+    open_bytes: usize,
     pub(super) begin: Begin,
     accesses: Arc<Accesses>,
     records: u64,
@@ -93,6 +99,7 @@ impl Recorded {
             sorted: true,
             ticks: VecDeque::new(),
             open: None,
+            open_bytes: 0,
             begin: Begin::default(),
             accesses: Arc::default(),
             records: 0,
@@ -157,12 +164,19 @@ impl Recorded {
 
     fn record(&mut self, line: &str) -> Result<(), ReplayError> {
         self.records += 1;
+        self.open_bytes = self.open_bytes.saturating_add(line.len());
+        if self.open_bytes > MOST_RECORDS {
+            return Err(self.wrong(format!("the records of one tick take more than {MOST_RECORDS} bytes")));
+        }
         let Kind { kind } = self.read(line)?;
         match kind.as_str() {
             "run" => self.begin = self.read(line)?,
             "requests" => {
                 let requests: Requests = self.read(line)?;
                 let now = requests.after(&self.accesses).map_err(|reason| self.wrong(reason))?;
+                if now.keys.len() > MOST_SHOWN {
+                    return Err(self.wrong(format!("a tick shows more than {MOST_SHOWN} requests")));
+                }
                 self.accesses = Arc::new(now);
             }
             "tick" => {
@@ -174,6 +188,7 @@ impl Recorded {
                 let (lines, commands) = (Vec::new(), Vec::new());
                 let next = Tick { snapshot, lines, asked: false, commands };
                 self.ticks.extend(self.open.replace(next));
+                self.open_bytes = line.len();
             }
             "command" => {
                 let Command { command, detail } = self.read(line)?;

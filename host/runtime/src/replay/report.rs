@@ -79,10 +79,10 @@ impl ReplayReport {
         self.differences.is_empty() && self.starts.is_empty()
     }
 
-    /// Whether the replay had the settings and the components of the recording.
+    /// Whether the replay had the settings, the components and the start of the recording.
     #[must_use]
     pub fn is_unchanged(&self) -> bool {
-        self.settings.is_empty() && self.components.iter().all(Compared::is_same)
+        self.settings.is_empty() && self.starts.is_empty() && self.components.iter().all(Compared::is_same)
     }
 }
 
