@@ -4,6 +4,16 @@
 //! Both take turns, round by round; quoted are the medians, in tasks a second, and the median of the ratios of neighbours. "one
 //! producer" is a thread that submits tasks which do nothing. In "subtasks" each task submits four more, eight levels deep. In
 //! "mixed" one of a hundred tasks from a producer spins for 200 us and submits fifty subtasks of up to 20 us.
+//!
+//! On a machine of 2 cores (Intel Xeon) beside other builds, `balance 15`, in thousand tasks a second:
+//!
+//! | load | shared | stealing | ratio |
+//! |---|---|---|---|
+//! | one producer | 1201 | 1178 | 0.96 |
+//! | subtasks | 1027 | 1444 | 1.46 |
+//! | mixed | 143 | 132 | 1.00 |
+//!
+//! So what a task submits to its own pool waits with its worker, and everything else in the shared queue.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,

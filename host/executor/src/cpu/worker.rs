@@ -108,7 +108,9 @@ impl Shared {
                 },
                 None => {}
             }
-            if let Some(local) = local {
+            if let Some(local) = local
+                && self.others.any()
+            {
                 let stolen = MutexGuard::unlocked(&mut state, || self.others.steal(number, node, local));
                 if let Some(queued) = stolen {
                     return Some((state.backlog.begin_stolen(queued.priority), queued));

@@ -20,6 +20,7 @@ use crate::origin::{Load, Origin, OriginError};
 use crate::report::{self, Phase, Share};
 use crate::value::Value;
 
+mod buffers;
 mod read;
 
 use read::FileReader;

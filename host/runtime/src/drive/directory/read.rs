@@ -3,7 +3,7 @@
 //! What a file claims to hold is not believed: files below `/proc` claim nothing and hold gigabytes, and a file may grow
 //! while it is read. A read takes room for what the file claims, for [`LARGEST_FILE`] where it claims nothing, and reads
 //! no more than that; a file that turns out to hold more is read once more with room for [`LARGEST_FILE`]. All files
-//! under way share one room. Who finds none waits for it.
+//! under way share one room. Who finds none waits for it. Files are read into buffers that are used again.
 
 use std::io::Read as _;
 use std::ops::Deref;
@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::buffers::{Buffer, Buffers};
 use crate::origin::OriginError;
 
 /// A larger file is not read.
@@ -20,14 +21,18 @@ pub(super) const LARGEST_FILE: u64 = 32 * 1024 * 1024;
 /// Bytes that a permit stands for.
 const UNIT: u64 = 1024;
 
+/// What buffers take that wait for the next file, bytes: enough for those of a few workers.
+const KEPT: u64 = 8 * 1024 * 1024;
+
 /// Reads files.
 pub(super) struct FileReader {
     room: Arc<Semaphore>,
+    buffers: Arc<Buffers>,
 }
 
 /// The content of a file, and the room that it takes.
 pub(super) struct Content {
-    bytes: Vec<u8>,
+    bytes: Buffer,
     _room: OwnedSemaphorePermit,
 }
 
@@ -43,7 +48,10 @@ impl FileReader {
     /// Files under way take `room` bytes together, [`LARGEST_FILE`] at least.
     pub(super) fn new(room: u64) -> Self {
         let permits = usize::try_from(room.max(LARGEST_FILE) / UNIT).unwrap_or(usize::MAX);
-        Self { room: Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS))) }
+        Self {
+            room: Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS))),
+            buffers: Buffers::new(KEPT),
+        }
     }
 
     /// The content of a file.
@@ -70,11 +78,13 @@ impl FileReader {
         let permits = u32::try_from(limit.div_ceil(UNIT)).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room).acquire_many_owned(permits).await;
         let room = room.map_err(|closed| unreadable(path, std::io::Error::other(closed)))?;
-        let file = path.to_owned();
+        let (file, buffers) = (path.to_owned(), Arc::clone(&self.buffers));
+        // A file that claims nothing may hold anything: its buffer grows with what is read.
+        let size = if limit < LARGEST_FILE { usize::try_from(limit + 1).unwrap_or(usize::MAX) } else { 0 };
         let reading = tokio::task::spawn_blocking(move || {
-            let mut bytes = Vec::new();
+            let mut bytes = buffers.take(size);
             // One byte more than allowed tells that there is more.
-            std::fs::File::open(file)?.take(limit + 1).read_to_end(&mut bytes)?;
+            std::fs::File::open(file)?.take(limit + 1).read_to_end(bytes.bytes())?;
             Ok::<_, std::io::Error>(bytes)
         });
         let bytes = match reading.await {
