@@ -31,7 +31,7 @@ pub(crate) struct Backlog<T> {
     places: u32,
     own: ByPriority<u32>,
     scheduler: Scheduler,
-    lanes: HashMap<ClassId, Lane<T>>,
+    limited: HashMap<ClassId, Limited<T>>,
     completed: ByPriority<u64>,
     shed: ByPriority<u64>,
     next_number: u64,
@@ -42,14 +42,14 @@ pub(crate) struct Backlog<T> {
 struct Entry<T> {
     item: T,
     /// Its class, where that is limited to one at a time.
-    lane: Option<ClassId>,
+    limited: Option<ClassId>,
     /// In the order of arrival.
     number: u64,
 }
 
 /// A class of which one task is in a queue or runs.
 #[derive(Debug)]
-struct Lane<T> {
+struct Limited<T> {
     busy: bool,
     held: VecDeque<(Priority, Entry<T>)>,
 }
@@ -58,7 +58,7 @@ struct Lane<T> {
 #[derive(Debug)]
 pub(crate) struct Service {
     turn: Turn,
-    lane: Option<ClassId>,
+    limited: Option<ClassId>,
 }
 
 impl Service {
@@ -99,7 +99,7 @@ impl<T> Backlog<T> {
             places,
             own: ByPriority::new(own),
             scheduler: Scheduler::new(shares),
-            lanes: HashMap::new(),
+            limited: HashMap::new(),
             completed: ByPriority::default(),
             shed: ByPriority::default(),
             next_number: 0,
@@ -110,17 +110,17 @@ impl<T> Backlog<T> {
     /// Limits a class to one at a time, or no longer. What of it is queued or runs already is not held back.
     pub(crate) fn limit(&mut self, class: ClassId, single: bool) {
         if single {
-            self.lanes.entry(class).or_insert_with(|| Lane { busy: false, held: VecDeque::new() });
-        } else if let Some(lane) = self.lanes.remove(&class) {
-            for (priority, entry) in lane.held {
-                self.enqueue(priority, Entry { lane: None, ..entry });
+            self.limited.entry(class).or_insert_with(|| Limited { busy: false, held: VecDeque::new() });
+        } else if let Some(limited) = self.limited.remove(&class) {
+            for (priority, entry) in limited.held {
+                self.enqueue(priority, Entry { limited: None, ..entry });
             }
         }
     }
 
     /// Whether a class is limited to one at a time.
     pub(crate) fn is_single(&self, class: ClassId) -> bool {
-        self.lanes.contains_key(&class)
+        self.limited.contains_key(&class)
     }
 
     pub(crate) fn admit(&mut self, priority: Priority) -> Admission {
@@ -185,20 +185,20 @@ impl<T> Backlog<T> {
 
     fn take_youngest(&mut self, priority: Priority) -> Option<Entry<T>> {
         let queued = self.queues[priority].back().map(|entry| entry.number);
-        // Of each lane, the youngest of this priority.
-        let held = self.lanes.iter().filter_map(|(class, lane)| {
-            let at = lane.held.iter().rposition(|(of, _)| *of == priority)?;
-            Some((lane.held.get(at)?.1.number, *class, at))
+        // Of each limited class, the youngest of this priority.
+        let held = self.limited.iter().filter_map(|(class, limited)| {
+            let at = limited.held.iter().rposition(|(of, _)| *of == priority)?;
+            Some((limited.held.get(at)?.1.number, *class, at))
         });
         let held = held.max_by_key(|(number, ..)| *number);
         match held {
             Some((number, class, at)) if queued.is_none_or(|queued| queued < number) => {
-                self.lanes.get_mut(&class)?.held.remove(at).map(|(_, entry)| entry)
+                self.limited.get_mut(&class)?.held.remove(at).map(|(_, entry)| entry)
             }
             _ => {
                 let entry = self.queues[priority].pop_back()?;
                 self.scheduler.left(priority);
-                self.advance(entry.lane);
+                self.advance(entry.limited);
                 Some(entry)
             }
         }
@@ -217,17 +217,17 @@ impl<T> Backlog<T> {
         }
         self.next_number += 1;
         let number = self.next_number;
-        match self.lanes.get_mut(&class) {
-            Some(lane) => {
-                let entry = Entry { item, lane: Some(class), number };
-                if lane.busy {
-                    lane.held.push_back((priority, entry));
+        match self.limited.get_mut(&class) {
+            Some(limited) => {
+                let entry = Entry { item, limited: Some(class), number };
+                if limited.busy {
+                    limited.held.push_back((priority, entry));
                 } else {
-                    lane.busy = true;
+                    limited.busy = true;
                     self.enqueue(priority, entry);
                 }
             }
-            None => self.enqueue(priority, Entry { item, lane: None, number }),
+            None => self.enqueue(priority, Entry { item, limited: None, number }),
         }
         Ok(())
     }
@@ -237,7 +237,7 @@ impl<T> Backlog<T> {
         self.taken[priority] += 1;
         self.next_number += 1;
         let number = self.next_number;
-        self.enqueue(priority, Entry { item, lane: None, number });
+        self.enqueue(priority, Entry { item, limited: None, number });
     }
 
     fn enqueue(&mut self, priority: Priority, entry: Entry<T>) {
@@ -245,12 +245,12 @@ impl<T> Backlog<T> {
         self.scheduler.arrived(priority);
     }
 
-    /// The task of a lane that was queued or ran is gone: the next one is queued.
-    fn advance(&mut self, lane: Option<ClassId>) {
-        let Some(lane) = lane.and_then(|class| self.lanes.get_mut(&class)) else { return };
-        match lane.held.pop_front() {
+    /// The task of a limited class that was queued or ran is gone: the next one is queued.
+    fn advance(&mut self, limited: Option<ClassId>) {
+        let Some(limited) = limited.and_then(|class| self.limited.get_mut(&class)) else { return };
+        match limited.held.pop_front() {
             Some((priority, entry)) => self.enqueue(priority, entry),
-            None => lane.busy = false,
+            None => limited.busy = false,
         }
     }
 
@@ -260,11 +260,11 @@ impl<T> Backlog<T> {
         let (turn, from_queue) = self.scheduler.next(own, own_first)?;
         let priority = turn.priority;
         if !from_queue {
-            return Some(Next::Own(Service { turn, lane: None }));
+            return Some(Next::Own(Service { turn, limited: None }));
         }
         let entry = self.queues[priority].pop_front()?;
         self.give_back(priority);
-        Some(Next::Task(Service { turn, lane: entry.lane }, entry.item))
+        Some(Next::Task(Service { turn, limited: entry.limited }, entry.item))
     }
 
     /// Begins a task that was never queued, because a worker is free and nobody waits. None where that is not so, or
@@ -273,29 +273,29 @@ impl<T> Backlog<T> {
         if self.closed || self.queued() > 0 {
             return None;
         }
-        let lane = self.lanes.get_mut(&class);
-        if lane.as_ref().is_some_and(|lane| lane.busy) {
+        let limited = self.limited.get_mut(&class);
+        if limited.as_ref().is_some_and(|limited| limited.busy) {
             return None;
         }
-        let lane = lane.map(|lane| {
-            lane.busy = true;
+        let limited = limited.map(|limited| {
+            limited.busy = true;
             class
         });
         self.scheduler.arrived(priority);
         let (turn, _) = self.scheduler.next(None, false)?;
-        Some(Service { turn, lane })
+        Some(Service { turn, limited })
     }
 
     /// Begins a task that a worker took from another one, because nothing was queued.
     pub(crate) fn begin_stolen(&mut self, priority: Priority) -> Service {
-        Service { turn: self.scheduler.stolen(priority), lane: None }
+        Service { turn: self.scheduler.stolen(priority), limited: None }
     }
 
     /// A worker has spent `served`, and has `completed` so many tasks.
     pub(crate) fn end(&mut self, service: &Service, served: Duration, completed: u64) {
         self.completed[service.priority()] += completed;
         self.scheduler.end(&service.turn, served);
-        self.advance(service.lane);
+        self.advance(service.limited);
     }
 
     pub(crate) fn scheduler(&mut self) -> &mut Scheduler {
@@ -310,8 +310,8 @@ impl<T> Backlog<T> {
     /// Tasks that wait, for a worker or for another one of their class.
     pub(crate) fn waiting(&self, priority: Priority) -> u64 {
         let queued = self.queues[priority].len();
-        let held = |lane: &Lane<T>| lane.held.iter().filter(|(of, _)| *of == priority).count();
-        let waiting = queued + self.lanes.values().map(held).sum::<usize>();
+        let held = |limited: &Limited<T>| limited.held.iter().filter(|(of, _)| *of == priority).count();
+        let waiting = queued + self.limited.values().map(held).sum::<usize>();
         u64::try_from(waiting).unwrap_or(u64::MAX)
     }
 
@@ -337,8 +337,8 @@ impl<T> Backlog<T> {
             }
             self.taken[priority] = 0;
         }
-        for lane in self.lanes.values_mut() {
-            left.extend(std::mem::take(&mut lane.held).into_iter().map(|(_, entry)| entry.item));
+        for limited in self.limited.values_mut() {
+            left.extend(std::mem::take(&mut limited.held).into_iter().map(|(_, entry)| entry.item));
         }
         left
     }
