@@ -69,7 +69,9 @@ impl Progress for Terminal {
         if let Some((_, bar)) = self.bar.lock().take() {
             bar.finish_and_clear();
         }
-        self.line(&format!("  {summary}"));
+        if !summary.is_empty() {
+            self.line(&format!("  {summary}"));
+        }
     }
 
     fn say(&self, text: &str) {

@@ -156,10 +156,8 @@ pub fn run(options: &BatchOptions, progress: &dyn Progress, stop: &Stop) -> Resu
     let started_with = executor.demand().io_workers;
     executor.block_on(batch.work(&host, &executor, &left, (progress, stop)));
     let took = begun.elapsed();
-    progress.end(&match batch.tally.ended() {
-        1 => "1 command".to_owned(),
-        ended => format!("{ended} commands"),
-    });
+    // The report says it.
+    progress.end("");
     batch.output.finish().map_err(RunError::Output)?;
     let finished = host.shut_down_blocking(GRACE)?;
     if let Some(fault) = batch.fault.lock().take() {

@@ -12,7 +12,7 @@ pub trait Progress: Send + Sync {
     fn begin(&self, name: &str, total: Option<u64>);
     /// So many steps are done since the part began.
     fn at(&self, done: u64);
-    /// The part is over; one line about it.
+    /// The part is over; one line about it, or none where that is empty.
     fn end(&self, summary: &str);
     /// Something worth a line of its own.
     fn say(&self, line: &str);
