@@ -16,6 +16,7 @@ mod turns;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use host_cache::Registry;
@@ -41,7 +42,7 @@ use crate::snapshot_builder;
 use crate::strategies;
 use crate::virtual_clock::VirtualClock;
 use crate::wiring::Parts;
-use recorded::{Recorded, Tick};
+use recorded::{Begin, Recorded, Tick};
 use shown::Shown;
 use simulated::Simulated;
 use survey::Survey;
@@ -213,8 +214,12 @@ impl Sums {
     }
 }
 
+/// Steps that are read ahead.
+const STEPS_AHEAD: usize = 2;
+
 struct Replay<'a> {
-    recorded: Recorded,
+    /// None once it is being read.
+    recorded: Option<Recorded>,
     simulated: Simulated<'a>,
     told: Subscription,
     shown: Shown,
@@ -234,7 +239,7 @@ struct Replay<'a> {
 impl<'a> Replay<'a> {
     fn new(recorded: Recorded, simulated: Simulated<'a>, told: Subscription, run: RunInfo) -> Self {
         Self {
-            recorded,
+            recorded: Some(recorded),
             simulated,
             told,
             shown: Shown::new(run),
@@ -249,35 +254,53 @@ impl<'a> Replay<'a> {
     }
 
     fn run(&mut self, progress: &dyn Progress, stop: &Stop) -> Result<(), ReplayError> {
+        let Some(mut recorded) = self.recorded.take() else { return Ok(()) };
         let mut served = 0;
-        while let Some(step) = self.recorded.step()? {
-            for request in &step.requests {
-                self.simulated.request(request);
-            }
-            served += u64::try_from(step.requests.len()).unwrap_or(u64::MAX);
-            progress.at(served);
-            if let Some(tick) = step.tick {
-                if self.ticks == 0 {
-                    self.start();
+        // What is read next is on its way while the requests before it are served.
+        let (ahead, steps) = sync_channel(STEPS_AHEAD);
+        std::thread::scope(|scope| {
+            let reading = scope.spawn(move || {
+                loop {
+                    let step = recorded.step().transpose();
+                    let Some(step) = step else { return recorded.cut() };
+                    let failed = step.is_err();
+                    // Nobody takes it where the replay was ended.
+                    if ahead.send(step).is_err() || failed {
+                        return None;
+                    }
                 }
-                // Without strategies asked it is the last look, at the end.
-                if tick.asked {
-                    self.tick(tick);
-                } else {
-                    self.last = Some(tick);
+            });
+            for step in steps {
+                let step = step?;
+                self.simulated.requests(&step.requests);
+                served += u64::try_from(step.requests.len()).unwrap_or(u64::MAX);
+                progress.at(served);
+                if let Some(begin) = step.begin {
+                    self.start(&begin);
+                }
+                if let Some(tick) = step.tick {
+                    // Without strategies asked it is the last look, at the end.
+                    if tick.asked {
+                        self.tick(tick);
+                    } else {
+                        self.last = Some(tick);
+                    }
+                }
+                if stop.asked() {
+                    return Ok(());
                 }
             }
-            if stop.asked() {
-                break;
+            match reading.join() {
+                Ok(cut) => self.cut = cut,
+                Err(panic) => std::panic::resume_unwind(panic),
             }
-        }
-        self.cut = self.recorded.cut();
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Compares how the dials stand before the first tick.
-    fn start(&mut self) {
-        let (then, now) = (&self.recorded.begin.settings, self.simulated.control.control.starting());
+    fn start(&mut self, begin: &Begin) {
+        let (then, now) = (&begin.settings, self.simulated.control.control.starting());
         let now: BTreeMap<&str, &Value> = now.iter().map(|(dial, value)| (dial.name(), value)).collect();
         let names: BTreeSet<&str> = then.keys().map(String::as_str).chain(now.keys().copied()).collect();
         for name in names {
@@ -452,15 +475,11 @@ fn as_recorded(
     let parts = Parts::again(&scope, &clock, Vec::new(), Ledger::new(None))?;
     let mut simulated = Simulated::new(parts, clock, survey);
     let mut recorded = Recorded::open(file)?;
-    let mut begun = false;
     while let Some(step) = recorded.step()? {
-        if !begun && step.tick.is_some() {
-            begun = true;
-            for (dial, value) in &recorded.begin.settings {
-                set(&mut simulated, dial, value);
-            }
+        for (dial, value) in step.begin.iter().flat_map(|begin| &begin.settings) {
+            set(&mut simulated, dial, value);
         }
-        step.requests.iter().for_each(|request| simulated.request(request));
+        simulated.requests(&step.requests);
         if let Some(tick) = step.tick {
             simulated.until(tick.snapshot.now);
             let records: Vec<Json> =

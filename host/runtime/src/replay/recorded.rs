@@ -41,6 +41,8 @@ pub(super) struct Tick {
 /// What comes next: requests, and the tick after them. Without a tick there may be more.
 #[derive(Debug, Default)]
 pub(super) struct Step {
+    /// How the run began, with its first tick.
+    pub(super) begin: Option<Begin>,
     pub(super) requests: Vec<Request>,
     pub(super) tick: Option<Tick>,
 }
@@ -79,7 +81,8 @@ pub(super) struct Recorded {
     open: Option<Tick>,
     /// Bytes of them.
     open_bytes: usize,
-    pub(super) begin: Begin,
+    /// The first record, until it is handed on.
+    begin: Option<Begin>,
     accesses: Arc<Accesses>,
     records: u64,
     ended: bool,
@@ -100,7 +103,7 @@ impl Recorded {
             ticks: VecDeque::new(),
             open: None,
             open_bytes: 0,
-            begin: Begin::default(),
+            begin: None,
             accesses: Arc::default(),
             records: 0,
             ended: false,
@@ -121,16 +124,16 @@ impl Recorded {
         loop {
             if let Some(tick) = self.ticks.pop_front() {
                 let requests = self.served_until(tick.snapshot.now);
-                return Ok(Some(Step { requests, tick: Some(tick) }));
+                return Ok(Some(Step { begin: self.begin.take(), requests, tick: Some(tick) }));
             }
             if self.held.len() > MOST_HELD {
                 let half = MOST_HELD / 2;
                 self.sort();
-                return Ok(Some(Step { requests: self.held.drain(..half).collect(), tick: None }));
+                return Ok(Some(Step { requests: self.held.drain(..half).collect(), ..Step::default() }));
             }
             if self.ended {
                 let requests: Vec<Request> = self.sort().drain(..).collect();
-                return Ok((!requests.is_empty()).then_some(Step { requests, tick: None }));
+                return Ok((!requests.is_empty()).then_some(Step { requests, ..Step::default() }));
             }
             match self.reader.piece()? {
                 Some(Piece::Requests(requests)) => {
@@ -170,7 +173,7 @@ impl Recorded {
         }
         let Kind { kind } = self.read(line)?;
         match kind.as_str() {
-            "run" => self.begin = self.read(line)?,
+            "run" => self.begin = Some(self.read(line)?),
             "requests" => {
                 let requests: Requests = self.read(line)?;
                 let now = requests.after(&self.accesses).map_err(|reason| self.wrong(reason))?;

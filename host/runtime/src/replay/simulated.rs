@@ -45,8 +45,40 @@ impl<'a> Simulated<'a> {
         self.clock.advance(now.saturating_sub(self.clock.now()));
     }
 
-    /// Serves a request that was recorded.
-    pub(super) fn request(&mut self, request: &Request) {
+    /// Has these requests arrive and be served, each at its time. What of them arrived before the last call arrives now.
+    ///
+    /// The two are apart: prefetching goes by arrivals, which come in bursts where clients wait for workers, and its budget is spent on
+    /// the first of them.
+    pub(super) fn requests(&mut self, requests: &[Request]) {
+        let arrivals = requests.iter().map(|request| (request.at_us, false, request));
+        let served = requests.iter().map(|request| (served_us(request), true, request));
+        let mut events: Vec<(u64, bool, &Request)> = arrivals.chain(served).collect();
+        // Stable: a request that is served at once has arrived before.
+        events.sort_by_key(|(at, served, _)| (*at, *served));
+        for (_, served, request) in events {
+            if served { self.serve(request) } else { self.arrive(request) }
+        }
+    }
+
+    /// A request has arrived: starts what the rules want prefetched.
+    fn arrive(&mut self, request: &Request) {
+        self.until(Duration::from_micros(request.at_us));
+        if !matches!(request.outcome, Outcome::Hit | Outcome::Waited | Outcome::Loaded) {
+            return;
+        }
+        self.land_what_is_due();
+        let sizes = &self.survey.sizes;
+        let loads = self.plane.wanted(request.key, |key| sizes.contains_key(&key));
+        for load in loads {
+            let due = self.clock.now() + self.survey.load;
+            self.plane.prefetcher.load_took(self.survey.load);
+            self.due.push(Reverse((due, load)));
+            self.in_flight.insert(load, due);
+        }
+    }
+
+    /// Serves a request.
+    fn serve(&mut self, request: &Request) {
         self.until(Duration::from_micros(served_us(request)));
         let [wait, service] =
             [request.wait_us, request.service_us].map(|us| Duration::from_micros(u64::from(us)));
@@ -62,15 +94,7 @@ impl<'a> Simulated<'a> {
         let (number, size) = (request.key, request.size.max(1));
         let key = Key::Number(number);
         let id = self.plane.cache.id(&key);
-        let sizes = &self.survey.sizes;
-        let loads = self.plane.wanted(number, |key| sizes.contains_key(&key));
         self.plane.demanded(number);
-        for load in loads {
-            let due = self.clock.now() + self.survey.load;
-            self.plane.prefetcher.load_took(self.survey.load);
-            self.due.push(Reverse((due, load)));
-            self.in_flight.insert(load, due);
-        }
         let waited = self.wait(number);
         let weigh = |entry: &Entry, (): &()| entry.weight(self.plane.weighing);
         let hit = self.plane.cache.get_entry_with_by_id(id, &key, weigh).is_some();
