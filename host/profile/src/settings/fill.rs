@@ -172,7 +172,8 @@ fn rows(layer: &Layer, plugins: &PluginSettings) -> Vec<Row> {
 }
 
 /// What keys begin with that mean nothing elsewhere: paths, addresses, passwords, and what is accepted of components.
-const AT_HOME: [&str; 5] = ["serve.", "tiers.", "plugins.", "prefetch.warm", "prefetch.save-hot"];
+const AT_HOME: [&str; 6] =
+    ["serve.", "tiers.disk.dir", "tiers.remote.", "plugins.", "prefetch.warm", "prefetch.save-hot"];
 
 /// Rows have sizes rounded, as people read them. Here a value is what it was.
 fn portable(layer: &Layer) -> Vec<String> {
