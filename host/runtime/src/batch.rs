@@ -1,9 +1,9 @@
 //! A batch: commands that are all there from the start, so many at once as the strategies find best.
 //!
 //! Each command is a task of the IO pool that waits for its process; so `io-workers` is how many run at once, and strategies
-//! turn it as for any other work. Where memory runs short the host itself lowers it ([`memory`]).
-//! What a command prints is kept apart until it has ended ([`output`]), and what became of it is on the job
-//! log ([`log`]), from which a batch that was ended goes on.
+//! turn it as for any other work. Where memory runs short the host itself lowers it (`memory`).
+//! What a command prints is kept apart until it has ended (`output`), and what became of it is on the job
+//! log (`log`), from which a batch that was ended goes on.
 
 mod job;
 mod log;
