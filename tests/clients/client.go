@@ -60,6 +60,9 @@ func main() {
 	expect(strings.HasPrefix(client.Get("h").Err().Error(), "WRONGTYPE"))
 	news, err := client.Subscribe("news")
 	expect(err == nil)
+	// Subscribe does not wait for the answer.
+	_, err = news.Receive()
+	expect(err == nil)
 	expect(client.Publish("news", "hello").Val() == 1)
 	message, err := news.ReceiveMessage()
 	expect(err == nil && message.Payload == "hello")
