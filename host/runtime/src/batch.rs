@@ -101,13 +101,14 @@ pub struct BatchOptions {
 /// [`RunError`]: something handed in is wrong, or standard output cannot be written. A command that fails is none.
 pub fn run(options: &BatchOptions, progress: &dyn Progress, stop: &Stop) -> Result<BatchReport, RunError> {
     let settings = settings_of_a_batch(&options.settings);
-    let (log, done) = JobLog::open(options.job_log.as_deref(), options.resume)?;
     let ledger = LedgerFile::open(options.ledger.as_deref(), None, progress)?;
     let folder = options.state_dir.as_deref().or(settings.plugins.state_dir.as_deref());
     let states = strategies::states(folder.filter(|_| settings.control.enabled))?;
     let mut loaded = strategies::load(&settings, Time::Machine, options.seed, &states, progress)?;
     // There are no requests to tune a cache by.
     loaded.registrations.retain(|of| of.grants().contains(&Grant::ExecutorControl));
+    // Last of what can be wrong: a batch that does not begin leaves no first row.
+    let (log, done) = JobLog::open(options.job_log.as_deref(), options.resume)?;
     let ledger = ledger.map(LedgerFile::begin).transpose()?;
 
     let all = options.commands.commands();

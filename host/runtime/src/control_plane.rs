@@ -336,6 +336,11 @@ impl ControlPlane {
         self.ledger.write(records);
     }
 
+    /// Whether all of the work is there from the start.
+    pub(crate) fn is_batch(&self) -> bool {
+        self.builder.run().batch
+    }
+
     /// Bounds the IO tasks that run at once; says how many may now.
     pub(crate) fn bound_io(&self, most: u32) -> u32 {
         self.executor.as_ref().map_or(0, |executor| executor.bound_io(most))

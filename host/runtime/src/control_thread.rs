@@ -49,8 +49,6 @@ pub(crate) struct ControlThread {
     pub(crate) control: ControlPlane,
     pub(crate) live: Arc<Live>,
     pub(crate) interval: Duration,
-    /// Whether ticks come sooner at first: see [`BATCH_SHARE`].
-    pub(crate) batch: bool,
     /// Where the last snapshot is put for others.
     pub(crate) latest: Arc<ArcSwap<Snapshot>>,
     /// The same of what tuning does and costs.
@@ -197,7 +195,7 @@ impl Ticking {
 
     /// Time from tick to tick.
     fn interval(&self) -> Duration {
-        if !self.with.batch {
+        if !self.with.control.is_batch() {
             return self.with.interval;
         }
         (self.started.elapsed() / BATCH_SHARE).max(LEAST_OF_BATCH).min(self.with.interval)

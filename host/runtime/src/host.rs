@@ -115,7 +115,6 @@ impl Host {
             control: parts.control,
             live: Arc::clone(&live),
             interval: options.scope.settings.control.tick,
-            batch: options.scope.run.batch,
             latest: Arc::clone(&latest),
             tuning: Arc::clone(&tuning),
             not_started: options.not_started.iter().map(Tuner::not_started).collect(),
