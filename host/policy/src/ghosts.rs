@@ -36,7 +36,10 @@ pub trait GhostStore: Debug + Clone + Send + Sized + 'static {
     /// Stores the fingerprint of an entry that gets this slot.
     fn hold(&mut self, slot: u32, fingerprint: Self::Fingerprint);
 
-    /// Sum of the weights that the ghosts had when they were evicted.
+    /// Makes room for so many ghosts at once. A cache that is full has no memory to grow in: what a queue that grows step by
+    /// step leaves behind lies idle there, some thirty bytes for each entry of a cache of ten thousand.
+    fn expect<T: Copy + Debug + Send>(queue: &mut Self::Queue<T>, ghosts: u64);
+    /// Sum of the weights that the ghosts had when they were evicted. One of 2^32 and more counts as one less than that.
     fn weight<T: Copy + Debug + Send>(queue: &Self::Queue<T>) -> u64;
     /// Makes what is in a slot, and in no list any more, the newest ghost.
     fn remember<D: Carry<T>, T: Copy + Debug + Send>(
@@ -106,6 +109,13 @@ pub trait GhostStore: Debug + Clone + Send + Sized + 'static {
         weights: &Weights,
         ids: &[u64],
     ) -> <ByHash as GhostStore>::Queue<T>;
+}
+
+/// What a ghost of this weight counts as: a weight that does not fit in four bytes is the largest that does. The weights of ghosts
+/// bound what is remembered, and eight bytes for each would be a third of what a ghost takes.
+#[inline]
+fn counted(weight: u64) -> u32 {
+    u32::try_from(weight).unwrap_or(u32::MAX)
 }
 
 /// The data of a slot, which has room for the payload of a ghost.

@@ -141,6 +141,14 @@ impl<V: Variant, G: GhostStore> ThreeQueues<V, G> {
         }
     }
 
+    /// The cache is full: G will hold its share of as many as there are.
+    #[cold]
+    fn begin_evicting(&mut self) {
+        self.filling = false;
+        let entries = u64::from(self.small.list.len()) + u64::from(self.main.list.len());
+        G::expect(&mut self.ghosts, self.rules.ghosts.of(entries));
+    }
+
     /// Looks at the oldest entry of S: a victim, or one more in M.
     #[inline]
     fn leave_small(&mut self) -> Option<Slot> {
@@ -236,7 +244,9 @@ impl<V: Variant, G: GhostStore> Policy for ThreeQueues<V, G> {
 
     #[inline]
     fn victim(&mut self) -> Option<Slot> {
-        self.filling = false;
+        if self.filling {
+            self.begin_evicting();
+        }
         self.store.choose();
         // The loops end: a look at S leaves S with one entry less, and M's counts fall by one a round.
         if self.gives_from_small() {

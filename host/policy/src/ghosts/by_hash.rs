@@ -16,7 +16,7 @@ mod index;
 
 use std::fmt::Debug;
 
-use super::{Carry, GhostStore, InSlot};
+use super::{Carry, GhostStore, InSlot, counted};
 use crate::fetch::fetch_at;
 use crate::list::{Nodes, at};
 use crate::mix::mix;
@@ -86,6 +86,10 @@ impl GhostStore for ByHash {
         if let Some(place) = self.fingerprints.get_mut(at(slot)) {
             *place = fingerprint;
         }
+    }
+
+    fn expect<T: Copy + Debug + Send>(queue: &mut Ghosts<T>, ghosts: u64) {
+        queue.expect(usize::try_from(ghosts).unwrap_or(MOST_RECORDS));
     }
 
     #[inline]
@@ -194,7 +198,7 @@ struct Record<T> {
 pub struct Ghosts<T> {
     records: VecDeque<Record<T>>,
     /// Empty while every weight is 1.
-    weights: VecDeque<u64>,
+    weights: VecDeque<u32>,
     /// The number of the oldest record.
     first: u32,
     /// Records without a ghost.
@@ -227,6 +231,14 @@ impl<T: Copy> Ghosts<T> {
         }
     }
 
+    /// Makes room for so many at once, and for some gaps among them.
+    #[cold]
+    fn expect(&mut self, ghosts: usize) {
+        let ghosts = ghosts.min(MOST_RECORDS);
+        self.records.reserve_exact((ghosts + ghosts / GROWTH).saturating_sub(self.records.len()));
+        self.index.expect(ghosts, self.window());
+    }
+
     /// Makes the entry, which is no ghost already, the newest ghost, with its policy's payload.
     #[inline]
     pub(super) fn remember(&mut self, fingerprint: Fingerprint, weight: u64, payload: T) {
@@ -239,15 +251,19 @@ impl<T: Copy> Ghosts<T> {
         if self.records.len() == self.records.capacity() {
             self.records.reserve_exact(self.records.len() / GROWTH + 1);
         }
-        if weight != 1 && self.weights.is_empty() {
-            self.weights.resize(self.records.len(), 1);
-        }
+        let weight = counted(weight);
         if weight != 1 || !self.weights.is_empty() {
+            if self.weights.len() == self.weights.capacity() || self.weights.is_empty() {
+                self.weights.reserve_exact(self.records.capacity() - self.weights.len());
+            }
+            if self.weights.is_empty() {
+                self.weights.resize(self.records.len(), 1);
+            }
             self.weights.push_back(weight);
         }
         self.records.push_back(Record { remembered: true, payload });
         self.index.put(fingerprint, self.window());
-        self.weight += weight;
+        self.weight += u64::from(weight);
     }
 
     /// Forgets a ghost and returns its payload; `None` when there is no such ghost.
@@ -263,7 +279,7 @@ impl<T: Copy> Ghosts<T> {
         if self.records.is_empty() {
             return false;
         }
-        self.weight -= self.weights.front().copied().unwrap_or(1);
+        self.weight -= self.weights.front().map_or(1, |weight| u64::from(*weight));
         self.pop();
         self.skip_gaps();
         if self.records.len() < self.records.capacity() / 4 * 3 && self.records.capacity() > LEAST_SHRUNK {
@@ -293,7 +309,7 @@ impl<T: Copy> Ghosts<T> {
     #[inline]
     fn leave(&mut self, place: usize) -> T {
         let weight = self.weights.get_mut(place).map_or(1, |weight| std::mem::replace(weight, 0));
-        self.weight -= weight;
+        self.weight -= u64::from(weight);
         let record = &mut self.records[place];
         record.remembered = false;
         let payload = record.payload;

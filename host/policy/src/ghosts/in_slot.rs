@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use super::by_hash::{Fingerprint, Ghosts};
-use super::{ByHash, Carry, GhostStore};
+use super::{ByHash, Carry, GhostStore, counted};
 use crate::Slot;
 use crate::list::{NIL, Nodes, at};
 use crate::segment::Segment;
@@ -45,7 +45,7 @@ impl InSlot {
     /// Takes a ghost out of its queue.
     #[inline]
     fn leave<D: Clone>(&mut self, queue: &mut Segment, nodes: &mut Nodes<D>, weights: &Weights, slot: u32) {
-        queue.remove(nodes, slot, weights.get(slot));
+        queue.remove(nodes, slot, u64::from(counted(weights.get(slot))));
         nodes.idle(slot);
         self.forgotten.push(slot);
     }
@@ -71,6 +71,8 @@ impl GhostStore for InSlot {
     #[inline]
     fn hold(&mut self, _slot: u32, _fingerprint: u32) {}
 
+    fn expect<T: Copy + Debug + Send>(_queue: &mut Segment, _ghosts: u64) {}
+
     #[inline]
     fn weight<T: Copy + Debug + Send>(queue: &Segment) -> u64 {
         queue.weight
@@ -86,7 +88,7 @@ impl GhostStore for InSlot {
         payload: T,
     ) {
         nodes.data_mut(slot).set_payload(payload);
-        queue.push_back(nodes, slot, weight);
+        queue.push_back(nodes, slot, u64::from(counted(weight)));
         self.retained = true;
     }
 

@@ -78,6 +78,11 @@ fn which(words: &[u64; WIDTH], is: impl Fn(u64) -> bool) -> u32 {
     (0u32..).zip(words).fold(0, |bits, (within, &word)| bits | u32::from(is(word)) << within)
 }
 
+/// Lines that have room for so many ghosts.
+const fn lines_for(ghosts: usize) -> usize {
+    ghosts * 10 / FULL_OF_TEN + 1
+}
+
 /// The index of a queue.
 #[derive(Debug, Clone)]
 pub(super) struct Index {
@@ -200,11 +205,18 @@ impl Index {
         self.resize(self.lines.len() + self.lines.len() / GROWTH + 1, window);
     }
 
+    /// Makes room for so many ghosts.
+    pub(super) fn expect(&mut self, ghosts: usize, window: Window) {
+        if ghosts > self.room() {
+            self.resize(lines_for(ghosts), window);
+        }
+    }
+
     /// Gives back lines if most lie idle with so many ghosts.
     #[inline]
     pub(super) fn shrink(&mut self, ghosts: usize, window: Window) {
         if ghosts < self.room() / 2 {
-            self.resize((ghosts + ghosts / GROWTH) * 10 / FULL_OF_TEN + 1, window);
+            self.resize(lines_for(ghosts + ghosts / GROWTH), window);
         }
     }
 

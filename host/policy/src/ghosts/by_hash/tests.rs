@@ -135,3 +135,33 @@ fn there_may_be_more_than_fit_the_fewest_bits() {
     limit(&mut ghosts, 1_000);
     assert!((many - 999..many).step_by(7).all(|id| ghosts.forget(Fingerprint::of(id)).is_some()));
 }
+
+#[test]
+fn weights_that_do_not_fit_count_as_the_largest_that_does() {
+    let mut ghosts: Ghosts<()> = Ghosts::new();
+    let largest = u64::from(u32::MAX);
+    for (id, weight) in [(1, 1), (2, u64::MAX), (3, largest + 1), (4, largest), (5, 7)] {
+        ghosts.remember(Fingerprint::of(id), weight, ());
+    }
+    assert_eq!(ghosts.weight, 1 + 3 * largest + 7);
+    assert_eq!(ghosts.forget(Fingerprint::of(3)), Some(()));
+    assert_eq!(ghosts.weight, 1 + 2 * largest + 7);
+    limit(&mut ghosts, largest + 7);
+    assert_eq!((ghosts.weight, ghosts.forget(Fingerprint::of(2))), (largest + 7, None));
+}
+
+#[test]
+fn as_many_as_were_expected_need_no_more_room() {
+    let mut ghosts: Ghosts<()> = Ghosts::new();
+    ghosts.expect(1_000);
+    ghosts.remember(Fingerprint::of(0), 9, ());
+    let room =
+        |ghosts: &Ghosts<()>| (ghosts.records.capacity(), ghosts.weights.capacity(), ghosts.index.lines());
+    let before = room(&ghosts);
+    for id in 1..1_000 {
+        ghosts.remember(Fingerprint::of(id), 9, ());
+    }
+    assert_eq!(room(&ghosts), before);
+    ghosts.expect(10);
+    assert_eq!(room(&ghosts), before, "fewer give nothing back");
+}
