@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use host_cache::Registry;
-use host_contract::{Clock, RunInfo, Unit};
+use host_contract::{Clock, Grant, RunInfo, Unit};
 use host_control::Status;
-use host_plugin::{StateStore, Time};
-use host_profile::Settings;
+use host_plugin::{Place, StateStore, Time};
+use host_profile::{PrefetchMode, Settings, StrategySettings};
 
 use crate::control_plane::Finished;
 use crate::error::{HostError, RunError};
@@ -61,7 +61,7 @@ impl Served {
     /// # Errors
     /// [`RunError`]: something handed in is wrong.
     pub fn start(options: &ServeOptions, progress: &dyn Progress) -> Result<Self, RunError> {
-        let settings = &options.settings;
+        let settings = &settings_of_a_server(&options.settings);
         let ledger = LedgerFile::open(options.ledger.as_deref(), None, progress)?;
         let folder = options.state_dir.as_deref().or(settings.plugins.state_dir.as_deref());
         let states = Arc::new(strategies::states(folder.filter(|_| settings.control.enabled))?);
@@ -102,6 +102,7 @@ impl Served {
             .map_err(HostError::Thread)?;
         let mut notes = settings.notes.clone();
         notes.extend(loaded.notes);
+        notes.extend(not_for_clients(&options.settings));
         let watch = match Watch::start(settings, options.seed, Arc::clone(&states), host.commander()) {
             Ok(watch) => watch,
             Err(unwatched) => {
@@ -149,8 +150,67 @@ impl Served {
     }
 }
 
+/// The settings without prefetching: clients store what they have loaded themselves, so there is nothing to load ahead of them.
+/// Strategies that can propose nothing else would take memory of the cache, and time.
+fn settings_of_a_server(settings: &Settings) -> Settings {
+    let mut settings = settings.clone();
+    settings.prefetch.mode = PrefetchMode::OnDemand;
+    for strategy in &mut settings.strategies {
+        strategy.enabled &= !only_prefetches(strategy);
+    }
+    settings
+}
+
+/// A sentence for each strategy that is left out for that, but for those that come with the host.
+fn not_for_clients(settings: &Settings) -> impl Iterator<Item = String> {
+    let bundled = |name: &str| {
+        host_plugin::bundled().iter().any(|of| matches!(of, Place::Bundled(of, _) if *of == name))
+    };
+    let left_out = move |of: &&StrategySettings| of.enabled && only_prefetches(of) && !bundled(&of.name);
+    settings.strategies.iter().filter(left_out).map(|of| {
+        format!(
+            "{} takes no part: it can only propose prefetching, and nothing is prefetched for clients",
+            of.name
+        )
+    })
+}
+
+fn only_prefetches(strategy: &StrategySettings) -> bool {
+    let others = [Grant::CacheControl, Grant::TierControl, Grant::ExecutorControl];
+    strategy.grants(Grant::PrefetchControl) && !others.iter().any(|grant| strategy.grants(*grant))
+}
+
 impl std::fmt::Debug for Served {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Served").field("host", &self.host).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use host_profile::Loader;
+    use host_telemetry::Machine;
+
+    use super::*;
+
+    #[test]
+    fn what_can_only_prefetch_is_left_out_and_said_so_unless_it_comes_with_the_host() {
+        let sets = [
+            "strategies.ahead.grants=accesses, prefetch-control",
+            "strategies.both.grants=cache-control, prefetch-control",
+            "strategies.watcher.grants=metrics",
+        ];
+        let settings = Loader::new().user_file(None).set(sets).load(&Machine::read(Path::new("."))).unwrap();
+        let serving = settings_of_a_server(&settings);
+        assert_eq!(serving.prefetch.mode, PrefetchMode::OnDemand);
+        let on = |name: &str| serving.strategy(name).unwrap().enabled;
+        assert_eq!(
+            ["ahead", "both", "watcher", "prefetch-rules", "cache-policy"].map(on),
+            [false, true, true, false, true]
+        );
+        let notes: Vec<String> = not_for_clients(&settings).collect();
+        assert!(notes.len() == 1 && notes[0].starts_with("ahead takes no part"), "{notes:?}");
     }
 }
