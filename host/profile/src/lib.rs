@@ -17,6 +17,8 @@
 //! assert_eq!(settings.cache.capacity.to_string(), "100 MB");
 //! assert_eq!(settings.source("cache.capacity"), Some("flag --set"));
 //! assert_eq!(settings.source("executor.cpu-workers"), Some("profile medium"));
+//! assert!(settings.is_named_by_the_user("cache.capacity"));
+//! assert!(!settings.is_named_by_the_user("executor.cpu-workers"));
 //! # Ok::<(), host_profile::ProfileError>(())
 //! ```
 //!

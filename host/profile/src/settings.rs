@@ -469,6 +469,14 @@ impl Settings {
         self.rows.iter().find(|row| row.key == key).map(|row| row.source.as_str())
     }
 
+    /// Whether the value of a key was written down for this run: in a file, in the environment or as a flag, and is not that of a
+    /// bundled profile or the machine.
+    #[must_use]
+    pub fn is_named_by_the_user(&self, key: &str) -> bool {
+        let own = ["file ", "environment ", "flag "];
+        self.source(key).is_some_and(|source| own.iter().any(|kind| source.starts_with(kind)))
+    }
+
     /// The table of the strategy of that name.
     #[must_use]
     pub fn strategy(&self, name: &str) -> Option<&StrategySettings> {

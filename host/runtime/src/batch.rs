@@ -15,6 +15,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use host_cache::Registry;
@@ -104,9 +105,7 @@ pub fn run(options: &BatchOptions, progress: &dyn Progress, stop: &Stop) -> Resu
     let ledger = LedgerFile::open(options.ledger.as_deref(), None, progress)?;
     let folder = options.state_dir.as_deref().or(settings.plugins.state_dir.as_deref());
     let states = strategies::states(folder.filter(|_| settings.control.enabled))?;
-    let mut loaded = strategies::load(&settings, Time::Machine, options.seed, &states, progress)?;
-    // There are no requests to tune a cache by.
-    loaded.registrations.retain(|of| of.grants().contains(&Grant::ExecutorControl));
+    let loaded = strategies::load(&settings, Time::Machine, options.seed, &states, progress)?;
     // Last of what can be wrong: a batch that does not begin leaves no first row.
     let (log, done) = JobLog::open(options.job_log.as_deref(), options.resume)?;
     let ledger = ledger.map(LedgerFile::begin).transpose()?;
@@ -182,14 +181,25 @@ pub fn run(options: &BatchOptions, progress: &dyn Progress, stop: &Stop) -> Resu
     Ok(report)
 }
 
-/// The settings without what has no meaning here: there are no requests, so neither a cache nor prefetches. The law of a batch
-/// compares what it tries itself, and has no time to wait between two changes.
+/// The settings without what has no meaning here: there are no requests, so neither a cache nor prefetches, and no strategies
+/// that turn nothing else. The law of a batch compares what it tries itself, and has no time to wait between two changes.
 fn settings_of_a_batch(settings: &Settings) -> Settings {
     let mut settings = settings.clone();
     settings.cache.shadows = false;
     settings.prefetch.mode = PrefetchMode::OnDemand;
     settings.control.judge.enabled = false;
     settings.control.cool_down_ticks = 0;
+    for strategy in &mut settings.strategies {
+        strategy.enabled &= strategy.grants(Grant::ExecutorControl);
+    }
+    let tuned = settings.control.enabled && settings.strategies.iter().any(|strategy| strategy.enabled);
+    // Nothing is known of the jobs yet. A core each wastes nothing of what needs the CPU, and what waits is soon found out.
+    if tuned && !settings.is_named_by_the_user("executor.io-workers") {
+        let cores =
+            thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX));
+        let pools = &mut settings.executor;
+        pools.io_workers = cores.clamp(pools.min_io_workers, pools.max_io_workers);
+    }
     settings
 }
 

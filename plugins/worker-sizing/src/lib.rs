@@ -113,6 +113,7 @@ impl Strategy for WorkerSizing {
                 service_us: pool.mean_service_us,
                 cpu: system.cpu_usage,
                 cores: system.cpu_cores,
+                job_cpu: cpu_of_a_task(&executor.classes),
             };
             if let Step::To { workers, reason } = batch.step(&window)
                 && executor::propose_io_workers(workers).is_ok()
@@ -176,6 +177,12 @@ impl Pool {
             log::debug(format!("{}: {} at once are limited by {limit}", self.dial, now.workers));
         }
     }
+}
+
+/// The mean share of its time that a task spent on a CPU, over all that have ended.
+fn cpu_of_a_task(classes: &[metrics::ClassMetrics]) -> f64 {
+    let tasks: f64 = classes.iter().map(|class| count(class.completed)).sum();
+    classes.iter().map(|class| class.cpu_share * count(class.completed)).sum::<f64>() / tasks.max(1.0)
 }
 
 /// What a task of the pool is worth in tasks that wait: a request that the cache serves holds its worker for next to no time, so
