@@ -141,7 +141,7 @@ impl Recorded {
                     self.sorted = false;
                 }
                 Some(Piece::Records(lines)) => lines.lines().try_for_each(|line| self.record(line))?,
-                Some(Piece::End(_)) => {}
+                Some(Piece::Counted(_) | Piece::End(_)) => {}
                 None => {
                     self.ended = true;
                     self.ticks.extend(self.open.take());

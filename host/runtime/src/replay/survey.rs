@@ -70,7 +70,7 @@ impl Survey {
                         }
                     }
                 }
-                Piece::Records(_) => {}
+                Piece::Counted(_) | Piece::Records(_) => {}
                 Piece::End(end) => totals = Some(end),
             }
         }
