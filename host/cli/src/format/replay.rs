@@ -156,7 +156,9 @@ fn served(report: &ReplayReport) -> Result<(), Failure> {
     }
     table::print(&out)?;
     let Some(accuracy) = report.accuracy else {
-        outln!("nothing was simulated: the replay turned what the recording turned, so that what was recorded is true of it")?;
+        outln!(
+            "nothing was simulated: the replay turned what the recording turned, so that what was recorded is true of it"
+        )?;
         return Ok(());
     };
     if accuracy.ticks > 0 {

@@ -38,18 +38,21 @@ impl<'a> Simulated<'a> {
         self.clock.advance(now.saturating_sub(self.clock.now()));
     }
 
-    /// Has these requests arrive and be served, each at its time. What of them arrived before the last call arrives now.
+    /// Has these requests, in the order in which they were served, arrive and be served, each at its time. What of them arrived before
+    /// the last call arrives now.
     ///
     /// The two are apart: prefetching goes by arrivals, which come in bursts where clients wait for workers, and its budget is spent on
     /// the first of them.
     pub(super) fn requests(&mut self, parts: &mut Parts, requests: &[Request]) {
-        let arrivals = requests.iter().map(|request| (request.at_us, false, request));
-        let served = requests.iter().map(|request| (served_us(request), true, request));
-        let mut events: Vec<(u64, bool, &Request)> = arrivals.chain(served).collect();
-        // Stable: a request that is served at once has arrived before.
-        events.sort_by_key(|(at, served, _)| (*at, *served));
-        for (_, served, request) in events {
-            if served { self.serve(parts, request) } else { self.arrive(&parts.plane, request) }
+        let mut arrivals: Vec<&Request> = requests.iter().collect();
+        arrivals.sort_by_key(|request| request.at_us);
+        let mut arrivals = arrivals.into_iter().peekable();
+        for request in requests {
+            // One that is served at once has arrived before.
+            while let Some(arrived) = arrivals.next_if(|other| other.at_us <= served_us(request)) {
+                self.arrive(&parts.plane, arrived);
+            }
+            self.serve(parts, request);
         }
     }
 
