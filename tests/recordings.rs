@@ -78,7 +78,46 @@ fn a_recorded_run_decides_the_same_again_and_gives_the_same_bytes_twice() {
     assert!(words.contains("with the recorded strategies and settings\n"), "{words}");
     let said = if decisions == 1 { "the one decision is" } else { "decisions are the recorded ones" };
     assert!(words.contains(said) && words.contains(" times as fast as it happened\n"), "{words}");
-    assert!(words.contains("the simulated cache hit "), "{words}");
+    // With the recorded decisions nothing is simulated, and nothing is said of a simulated cache.
+    assert!(words.contains("\nnothing was simulated: "), "{words}");
+    assert!(words.contains("as it was recorded") && !words.contains("simulated cache"), "{words}");
+    for of in ["accuracy", "recorded_simulated", "replayed_simulated"] {
+        assert_eq!(report[of], Value::Null, "{of}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn from_the_first_difference_on_the_cache_is_one_that_was_simulated_from_the_start() {
+    let (dir, plugins) = (tempfile::tempdir().unwrap(), plugin_dir(&["drop-in"]));
+    let (file, of_run) = recorded(dir.path(), plugins.path(), &["--set", "control.judge=false"]);
+    // One of its strategies is missing.
+    let to = dir.path().join("again.jsonl");
+    let report = replayed(&file, &["--ledger", text(&to)]);
+    let first = report["differences"][0]["tick"].as_u64().unwrap();
+    assert!(first > 1 && report["same_until"] == first - 1, "{report:#}");
+    // Readings are the recorded ones up to there, and others in the tick after it.
+    let [then, now] = [&of_run, &to].map(|path| ledger(path));
+    let [then, now] = [&then, &now].map(|ledger| of_type(ledger, "tick"));
+    let until = usize::try_from(first).unwrap();
+    assert_eq!(then[..until], now[..until]);
+    assert_ne!(then[until]["cache"], now[until]["cache"]);
+
+    // A pipe takes nothing back: with the ledger there everything is simulated from the start, in one go.
+    let from_start = |file: &Path, more: &[&str]| {
+        let printed = succeed(["replay", text(file), "--json", "--ledger", "/dev/stdout"].iter().chain(more));
+        let (lines, report) = printed.split_at(printed.find("\n{\n").unwrap() + 1);
+        (lines.to_owned(), serde_json::from_str::<Value>(report).unwrap())
+    };
+    let (lines, same) = from_start(&file, &[]);
+    assert!(lines == std::fs::read_to_string(&to).unwrap(), "the ledgers differ");
+    assert_eq!(same, report);
+    // So it is where nothing differs: that tells how far the simulated cache is off.
+    let (lines, unchanged) = from_start(&file, &["--plugin-dir", text(plugins.path())]);
+    assert!(unchanged["differences"].as_array().unwrap().is_empty(), "{unchanged:#}");
+    assert!(unchanged["accuracy"]["ticks"].as_u64().unwrap() > 0, "{unchanged:#}");
+    replayed(&file, &["--plugin-dir", text(plugins.path()), "--ledger", text(&to)]);
+    assert!(lines == std::fs::read_to_string(&to).unwrap(), "the ledgers differ");
 }
 
 #[test]

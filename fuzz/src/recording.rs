@@ -22,11 +22,17 @@ fn pieces(bytes: &[u8]) {
         Ok(reader) => reader,
         Err(error) => return check(&error),
     };
+    // One that counts requests gives as many blocks or more: it does not see what is wrong within those of requests.
+    let mut counting = Reader::new(Path::new("fuzzed"), bytes).expect("the same bytes").counting();
     let mut blocks = 0;
     loop {
         match reader.piece() {
-            Ok(Some(Piece::Requests(requests))) => assert!(requests.len() <= MOST_REQUESTS),
-            Ok(Some(Piece::Records(_) | Piece::End(_))) => {}
+            Ok(Some(Piece::Requests(requests))) => {
+                assert!(requests.len() <= MOST_REQUESTS);
+                let counted = counting.piece().expect("memory is read");
+                assert_eq!(counted, Some(Piece::Counted(requests.len() as u32)));
+            }
+            Ok(Some(piece)) => assert_eq!(counting.piece().expect("memory is read"), Some(piece)),
             Ok(None) => break,
             Err(error) => return check(&error),
         }

@@ -365,8 +365,7 @@ impl ControlPlane {
         let (system, mut gauges) = self.machine.sample();
         gauges.extend(plane.metrics.take_origin_p99().map(|p99| ("origin-latency-p99", p99)));
         gauges.insert("missed-bytes", to_f64(plane.metrics.take_missed_bytes()));
-        gauges.extend(room(&self.memory, &system, &gauges).map(|room| ("memory-room", room)));
-        gauges.extend(self.hit_ratio_target.map(|target| ("target-hit-ratio", target)));
+        gauges.extend(self.of_settings(&system, &gauges));
         gauges.extend(self.refresh.as_ref().map(|refresh| ("refreshed", to_f64(refresh.take_done()))));
         if let Some(tiers) = &self.tiers {
             gauges.extend(self.tier_windows.look(now, tiers));
@@ -393,6 +392,13 @@ impl ControlPlane {
             hot.note(&sample.accesses);
         }
         Arc::new(self.builder.snapshot(now, sample))
+    }
+
+    /// The gauges that follow from the settings, on a machine with these readings.
+    pub(crate) fn of_settings(&self, system: &System, gauges: &Values) -> Values {
+        let room = room(&self.memory, system, gauges).map(|room| ("memory-room", room));
+        let target = self.hit_ratio_target.map(|target| ("target-hit-ratio", target));
+        room.into_iter().chain(target).collect()
     }
 
     fn prefetch(&self) -> Prefetch {

@@ -39,6 +39,11 @@ impl LedgerFile {
         Ok(Some(Self { path: path.to_owned(), file }))
     }
 
+    /// Whether what is written can be taken back: a pipe or a device keeps nothing.
+    pub(crate) fn can_be_emptied(&self) -> bool {
+        self.file.metadata().is_ok_and(|about| about.is_file())
+    }
+
     /// Empties the file, to be written from its start.
     ///
     /// # Errors

@@ -51,6 +51,7 @@ mod snapshot_builder;
 mod tier_windows;
 mod tiers;
 mod tuning;
+mod under_way;
 mod value;
 mod virtual_clock;
 mod virtual_run;

@@ -11,15 +11,12 @@ pub(crate) mod served;
 mod steps;
 mod warmed;
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
-use ahash::RandomState;
 use host_cache::{PolicyFactory, Registry, builtin};
 use host_contract::number::ratio;
 use host_contract::{Clock, RunInfo, Unit};
@@ -42,12 +39,13 @@ use crate::options::Scope;
 use crate::progress::{Progress, Stop};
 use crate::report::{self, Warming};
 use crate::strategies;
+use crate::under_way::UnderWay;
 use crate::value::Value;
 use crate::virtual_clock::VirtualClock;
 use crate::warm::hot::Hot;
 use crate::warm::save::{HotFile, Rows};
 use crate::warm::source::{HotKeys, Known, ToWarm};
-use crate::wiring::{self, Parts};
+use crate::wiring::Parts;
 use fixed::Alone;
 use served::Served;
 use steps::{Step, Steps};
@@ -253,9 +251,8 @@ struct Replay<'a> {
     /// Steps taken.
     finished: u64,
     ticks: u64,
-    /// Prefetches by the time at which they are there.
-    due: BinaryHeap<Reverse<(Duration, u64)>>,
-    in_flight: HashMap<u64, Duration, RandomState>,
+    /// Prefetches.
+    under_way: UnderWay,
     origin: Origin,
     charged: Charged,
     warmed: Option<Warmed>,
@@ -277,8 +274,7 @@ impl<'a> Replay<'a> {
             served: Served::new(HIT_TIME, options.origin_latency),
             finished: 0,
             ticks: 0,
-            due: BinaryHeap::new(),
-            in_flight: HashMap::with_hasher(wiring::fixed_hasher()),
+            under_way: UnderWay::default(),
             origin: Origin::new(options.origin_latency, options.origin_slots),
             charged: Charged::default(),
             warmed: None,
@@ -338,8 +334,7 @@ impl<'a> Replay<'a> {
         for load in loads {
             let due = self.origin.load(self.clock.now(), Demand::Ahead);
             self.plane.prefetcher.load_took(due.saturating_sub(self.clock.now()));
-            self.due.push(Reverse((due, load)));
-            self.in_flight.insert(load, due);
+            self.under_way.begin(load, due);
         }
         let waited = self.wait(number);
         let weigh = |entry: &Entry, (): &()| entry.weight(self.plane.weighing);
@@ -365,26 +360,18 @@ impl<'a> Replay<'a> {
 
     /// Waits for the prefetch that is under way, if there is one. It causes no other load.
     fn wait(&mut self, number: u64) -> Duration {
-        let Some(due) = self.in_flight.get(&number).copied() else { return Duration::ZERO };
+        let Some(due) = self.under_way.awaited(number) else { return Duration::ZERO };
         self.land(number);
         due.saturating_sub(self.clock.now())
     }
 
     fn land_what_is_due(&mut self) {
-        while let Some(Reverse((due, number))) = self.due.peek().copied() {
-            if due > self.clock.now() {
-                return;
-            }
-            self.due.pop();
-            // One that was waited for has landed already.
-            if self.in_flight.contains_key(&number) {
-                self.land(number);
-            }
+        while let Some(number) = self.under_way.landed(self.clock.now()) {
+            self.land(number);
         }
     }
 
     fn land(&mut self, number: u64) {
-        self.in_flight.remove(&number);
         let value = self.loaded(self.steps.weight(number).unwrap_or(1));
         let key = Key::Number(number);
         let weight = self.plane.weight(&key, &value);

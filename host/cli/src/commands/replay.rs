@@ -18,9 +18,9 @@ use crate::progress::Terminal;
 /// Replay a recorded run with other strategies or settings, and say what they would have decided.
 ///
 /// Ticks come when they came, and show what was measured, as long as the replay turns what the recording turned: so a replay without
-/// any change decides what was decided, or says which record differs. From the first other decision on, the figures of the cache are
-/// those of a simulated one that was asked for every recorded request; those of the machine and the pools stay the recorded ones.
-/// Requests come when they came, however fast the cache serves them. The same command gives the same bytes of --json and --ledger.
+/// any change decides what was decided, or says which record differs, and simulates nothing. From the first other decision on, the
+/// figures of the cache are those of a simulated one that was asked for every recorded request; those of the machine and the pools stay
+/// the recorded ones. Requests come when they came, however fast the cache serves them. The same command gives the same bytes of --json and --ledger.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -151,9 +151,16 @@ fn served(report: &ReplayReport) -> Result<(), Failure> {
     if let Some(simulated) = &report.recorded_simulated {
         row("recorded decisions, simulated", simulated);
     }
-    row("decisions of the replay, simulated", &report.replayed_simulated);
+    if let Some(simulated) = &report.replayed_simulated {
+        row("decisions of the replay, simulated", simulated);
+    }
     table::print(&out)?;
-    let accuracy = report.accuracy;
+    let Some(accuracy) = report.accuracy else {
+        outln!(
+            "nothing was simulated: the replay turned what the recording turned, so that what was recorded is true of it"
+        )?;
+        return Ok(());
+    };
     if accuracy.ticks > 0 {
         let ticks = if accuracy.ticks == 1 {
             "1 tick".to_owned()

@@ -13,7 +13,7 @@ use std::time::Duration;
 use host_contract::snapshot::Accesses;
 use host_contract::{Snapshot, Value};
 use host_control::ledger::Requests;
-use host_workload::recording::{Header, Piece, Reader, Request};
+use host_workload::recording::{Header, Piece, Reader, Request, Totals};
 use serde::Deserialize;
 
 use super::ReplayError;
@@ -38,6 +38,15 @@ pub(super) struct Tick {
     pub(super) commands: Vec<String>,
 }
 
+/// What is wanted of the requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// All of them, before the tick that they belong to.
+    Requests,
+    /// How many there are.
+    Count,
+}
+
 /// What comes next: requests, and the tick after them. Without a tick there may be more.
 #[derive(Debug, Default)]
 pub(super) struct Step {
@@ -45,6 +54,8 @@ pub(super) struct Step {
     pub(super) begin: Option<Begin>,
     pub(super) requests: Vec<Request>,
     pub(super) tick: Option<Tick>,
+    /// Requests that were read so far, those for later ticks among them.
+    pub(super) read: u64,
 }
 
 /// The first record.
@@ -84,7 +95,9 @@ pub(super) struct Recorded {
     /// The first record, until it is handed on.
     begin: Option<Begin>,
     accesses: Arc<Accesses>,
+    requests: u64,
     records: u64,
+    totals: Option<Totals>,
     ended: bool,
 }
 
@@ -94,10 +107,11 @@ pub(super) fn served_us(request: &Request) -> u64 {
 }
 
 impl Recorded {
-    pub(super) fn open(path: &Path) -> Result<Self, ReplayError> {
+    pub(super) fn open(path: &Path, wanted: Wanted) -> Result<Self, ReplayError> {
+        let reader = Reader::open(path)?;
         Ok(Self {
             path: path.to_owned(),
-            reader: Reader::open(path)?,
+            reader: if wanted == Wanted::Count { reader.counting() } else { reader },
             held: VecDeque::new(),
             sorted: true,
             ticks: VecDeque::new(),
@@ -105,7 +119,9 @@ impl Recorded {
             open_bytes: 0,
             begin: None,
             accesses: Arc::default(),
+            requests: 0,
             records: 0,
+            totals: None,
             ended: false,
         })
     }
@@ -119,35 +135,52 @@ impl Recorded {
         self.reader.cut().map(ToString::to_string)
     }
 
+    /// Requests that were read so far.
+    pub(super) fn requests(&self) -> u64 {
+        self.requests
+    }
+
+    /// How much the file says that there is; none before its end, and where it is cut.
+    pub(super) fn totals(&self) -> Option<Totals> {
+        self.totals
+    }
+
     /// What comes next; none at the end.
     pub(super) fn step(&mut self) -> Result<Option<Step>, ReplayError> {
         loop {
             if let Some(tick) = self.ticks.pop_front() {
                 let requests = self.served_until(tick.snapshot.now);
-                return Ok(Some(Step { begin: self.begin.take(), requests, tick: Some(tick) }));
+                let begin = self.begin.take();
+                return Ok(Some(Step { begin, requests, tick: Some(tick), read: self.requests }));
             }
             if self.held.len() > MOST_HELD {
                 let half = MOST_HELD / 2;
-                self.sort();
-                return Ok(Some(Step { requests: self.held.drain(..half).collect(), ..Step::default() }));
+                let requests = self.sort().drain(..half).collect();
+                return Ok(Some(self.without_tick(requests)));
             }
             if self.ended {
                 let requests: Vec<Request> = self.sort().drain(..).collect();
-                return Ok((!requests.is_empty()).then_some(Step { requests, ..Step::default() }));
+                return Ok((!requests.is_empty()).then(|| self.without_tick(requests)));
             }
             match self.reader.piece()? {
                 Some(Piece::Requests(requests)) => {
+                    self.requests += u64::try_from(requests.len()).unwrap_or(u64::MAX);
                     self.held.extend(requests);
                     self.sorted = false;
                 }
+                Some(Piece::Counted(requests)) => self.requests += u64::from(requests),
                 Some(Piece::Records(lines)) => lines.lines().try_for_each(|line| self.record(line))?,
-                Some(Piece::End(_)) => {}
+                Some(Piece::End(totals)) => self.totals = Some(totals),
                 None => {
                     self.ended = true;
                     self.ticks.extend(self.open.take());
                 }
             }
         }
+    }
+
+    fn without_tick(&self, requests: Vec<Request>) -> Step {
+        Step { requests, read: self.requests, ..Step::default() }
     }
 
     fn sort(&mut self) -> &mut VecDeque<Request> {

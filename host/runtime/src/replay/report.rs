@@ -49,15 +49,18 @@ pub struct ReplayReport {
     /// The same of the first tick in which something else was turned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub because: Option<DifferentRecord>,
-    /// How far the simulated cache was off the recorded one, in the ticks up to `same_until`.
-    pub accuracy: Accuracy,
+    /// How far the simulated cache was off the recorded one, in the ticks up to `same_until`; none where nothing was simulated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<Accuracy>,
     /// What the recorded cache did.
     pub recorded: Served,
     /// What the simulated cache did under the recorded decisions; none where the replay took them itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recorded_simulated: Option<Served>,
-    /// What the simulated cache did under the decisions of the replay.
-    pub replayed_simulated: Served,
+    /// What the simulated cache did under the decisions of the replay; none where all of them are the recorded ones: then nothing
+    /// was simulated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replayed_simulated: Option<Served>,
     /// Every change of a dial in the replay.
     pub decisions: Vec<Decision>,
     /// Every change of the prefetch rules in the replay.

@@ -46,13 +46,11 @@ pub(super) struct Shown {
     run: RunInfo,
     history: History,
     before: Arc<Snapshot>,
-    /// By how much positions of recorded requests are ahead of those of simulated ones.
-    ahead: i64,
 }
 
 impl Shown {
     pub(super) fn new(run: RunInfo) -> Self {
-        Self { run, history: History::default(), before: Arc::default(), ahead: 0 }
+        Self { run, history: History::default(), before: Arc::default() }
     }
 
     /// What was shown last.
@@ -60,20 +58,25 @@ impl Shown {
         &self.before
     }
 
-    /// The recorded readings; `simulated` is what the cache gives at the same time.
-    pub(super) fn recorded(&mut self, mut recorded: Snapshot, simulated: &Snapshot) -> Arc<Snapshot> {
+    /// The recorded readings, with gauges that follow from the settings.
+    pub(super) fn recorded(&mut self, mut recorded: Snapshot, of_settings: &Values) -> Arc<Snapshot> {
         for name in OF_SETTINGS {
-            match simulated.gauges.get(name) {
+            match of_settings.get(name) {
                 Some(value) => recorded.gauges.insert(name, *value),
                 None => recorded.gauges.remove(name),
             };
         }
-        self.ahead = end(&recorded.accesses).saturating_sub(end(&simulated.accesses));
         self.show(recorded)
     }
 
-    /// The readings of the simulated cache, at the time of a recorded tick.
-    pub(super) fn simulated(&mut self, recorded: &Snapshot, simulated: &Snapshot) -> Arc<Snapshot> {
+    /// The readings of the simulated cache, at the time of a recorded tick; and those of the tick before, whatever was shown then.
+    pub(super) fn simulated(
+        &mut self,
+        recorded: &Snapshot,
+        [earlier, simulated]: [&Snapshot; 2],
+    ) -> Arc<Snapshot> {
+        // Positions of requests go on from those that were shown.
+        let ahead = end(&self.before.accesses).saturating_sub(end(&earlier.accesses));
         let before = Arc::clone(&self.before);
         let cache = Cache {
             hits: before.cache.hits.saturating_add(simulated.cache.window_hits),
@@ -99,7 +102,7 @@ impl Shown {
             shadows: simulated.shadows.iter().map(shadow).collect(),
             cache,
             accesses: Arc::new(Accesses {
-                before: simulated.accesses.before.saturating_add_signed(self.ahead),
+                before: simulated.accesses.before.saturating_add_signed(ahead),
                 ..Accesses::clone(&simulated.accesses)
             }),
             ..simulated.clone()

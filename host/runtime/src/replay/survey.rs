@@ -1,4 +1,4 @@
-//! A first reading of a recording: how much there is, and what the objects weigh.
+//! What the simulated cache has to know of a recording before its first request: how much there is, and what the objects weigh.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ahash::RandomState;
 use host_contract::number::to_f64;
-use host_workload::recording::{Outcome, Piece, Reader, Totals};
+use host_workload::recording::{Outcome, Piece, Reader};
 
 use super::ReplayError;
 use crate::progress::Stop;
@@ -24,8 +24,6 @@ pub(super) struct Survey {
     /// What serving a request took on average that had to load, and one that had not.
     pub(super) load: Duration,
     pub(super) hit: Duration,
-    /// How much the file says that there is; none where it is cut.
-    pub(super) totals: Option<Totals>,
 }
 
 /// A mean.
@@ -50,7 +48,7 @@ impl Survey {
     pub(super) fn read(path: &Path, stop: &Stop) -> Result<Self, ReplayError> {
         let mut reader = Reader::open(path)?;
         let mut sizes = HashMap::with_hasher(fixed_hasher());
-        let (mut loads, mut hits, mut requests, mut totals) = (Mean::default(), Mean::default(), 0, None);
+        let (mut loads, mut hits, mut requests) = (Mean::default(), Mean::default(), 0);
         while let Some(piece) = reader.piece()? {
             if stop.asked() {
                 break;
@@ -70,11 +68,10 @@ impl Survey {
                         }
                     }
                 }
-                Piece::Records(_) => {}
-                Piece::End(end) => totals = Some(end),
+                Piece::Counted(_) | Piece::Records(_) | Piece::End(_) => {}
             }
         }
         let load = loads.time().unwrap_or(Duration::from_millis(1));
-        Ok(Self { requests, sizes, load, hit: hits.time().unwrap_or_default(), totals })
+        Ok(Self { requests, sizes, load, hit: hits.time().unwrap_or_default() })
     }
 }

@@ -74,14 +74,22 @@ pub(super) fn seal(kind: u8, count: usize, raw: &[u8]) -> io::Result<Vec<u8>> {
     Ok(stored)
 }
 
-/// What a block holds, where it is what its head says.
+/// Whether the head and what follows are those that were written.
+///
+/// # Errors
+/// What is wrong, in words.
+pub(super) fn check(head: Head, stored: &[u8]) -> Result<(), String> {
+    match head.checksum(stored) == head.checksum {
+        true => Ok(()),
+        false => Err("its checksum is another one".to_owned()),
+    }
+}
+
+/// What a block holds, where that is as long as its head says.
 ///
 /// # Errors
 /// What is wrong with it, in words.
-pub(super) fn open(head: Head, stored: &[u8]) -> Result<Vec<u8>, String> {
-    if head.checksum(stored) != head.checksum {
-        return Err("its checksum is another one".to_owned());
-    }
+pub(super) fn unpack(head: Head, stored: &[u8]) -> Result<Vec<u8>, String> {
     let text = |error: io::Error| format!("it cannot be decompressed: {error}");
     let mut decoder = zstd::stream::read::Decoder::new(stored).map_err(text)?;
     decoder.window_log_max(WINDOW).map_err(text)?;

@@ -27,6 +27,8 @@ pub(super) struct Preface {
 pub enum Piece {
     /// Requests, nearly in the order in which they arrived.
     Requests(Vec<Request>),
+    /// So many requests, of a reader that [counts](super::Reader::counting) them.
+    Counted(u32),
     /// Records of the ledger, one JSON object a line.
     Records(String),
     /// How much there was. Nothing follows.
@@ -68,6 +70,8 @@ pub(crate) enum BeginFault {
 pub(crate) struct Blocks {
     offset: u64,
     blocks: u64,
+    /// Whether requests are counted, and not read.
+    pub(super) counting: bool,
     ended: bool,
     cut: Option<Cut>,
 }
@@ -105,7 +109,7 @@ impl Blocks {
         let header = serde_json::from_slice(&text).map_err(|error| BeginFault::Header(error.to_string()))?;
         let begun = MAGIC.len() + PREFACE + length;
         let offset = u64::try_from(begun).unwrap_or(u64::MAX);
-        Ok((header, Self { offset, blocks: 0, ended: false, cut: None }))
+        Ok((header, Self { offset, blocks: 0, counting: false, ended: false, cut: None }))
     }
 
     /// What the next block holds; none at the end, and where a block is not whole: then [`cut`](Self::cut) says why.
@@ -135,7 +139,7 @@ impl Blocks {
         if stored.len() < length {
             return Ok(self.cut_by("the file ends within a block".to_owned()));
         }
-        match read(head, &stored) {
+        match self.open(head, &stored) {
             Ok(piece) => {
                 self.ended = matches!(piece, Piece::End(_));
                 self.blocks += 1;
@@ -143,6 +147,23 @@ impl Blocks {
                 Ok(Some(piece))
             }
             Err(reason) => Ok(self.cut_by(format!("a block is damaged ({reason})"))),
+        }
+    }
+
+    /// What a block holds.
+    fn open(&self, head: Head, stored: &[u8]) -> Result<Piece, String> {
+        block::check(head, stored)?;
+        if self.counting && head.kind == block::REQUESTS {
+            return requests::count(head.count).map(|_| Piece::Counted(head.count));
+        }
+        let raw = block::unpack(head, stored)?;
+        match head.kind {
+            block::REQUESTS => requests::decode(&raw, head.count).map(Piece::Requests),
+            block::RECORDS => {
+                String::from_utf8(raw).map(Piece::Records).map_err(|_| "its records are no UTF-8".to_owned())
+            }
+            block::END => postcard::from_bytes(&raw).map(Piece::End).map_err(|error| error.to_string()),
+            kind => Err(format!("it is of a kind {kind}, which there is not")),
         }
     }
 
@@ -155,19 +176,6 @@ impl Blocks {
         self.ended = true;
         self.cut = Some(Cut { offset: self.offset, blocks: self.blocks, reason });
         None
-    }
-}
-
-/// What a block holds.
-fn read(head: Head, stored: &[u8]) -> Result<Piece, String> {
-    let raw = block::open(head, stored)?;
-    match head.kind {
-        block::REQUESTS => requests::decode(&raw, head.count).map(Piece::Requests),
-        block::RECORDS => {
-            String::from_utf8(raw).map(Piece::Records).map_err(|_| "its records are no UTF-8".to_owned())
-        }
-        block::END => postcard::from_bytes(&raw).map(Piece::End).map_err(|error| error.to_string()),
-        kind => Err(format!("it is of a kind {kind}, which there is not")),
     }
 }
 

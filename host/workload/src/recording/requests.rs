@@ -97,15 +97,23 @@ pub(super) fn encode(requests: &[Request]) -> Result<Vec<u8>, postcard::Error> {
     })
 }
 
+/// How many requests a block has that says that it has so many.
+///
+/// # Errors
+/// No block has so many; in words.
+pub(super) fn count(says: u32) -> Result<usize, String> {
+    match usize::try_from(says) {
+        Ok(count) if count <= MOST_REQUESTS => Ok(count),
+        _ => Err(format!("it says that it holds {says} requests, and {MOST_REQUESTS} are the most")),
+    }
+}
+
 /// The requests of a block that says that it has so many.
 ///
 /// # Errors
 /// What is wrong with it, in words.
-pub(super) fn decode(raw: &[u8], count: u32) -> Result<Vec<Request>, String> {
-    let count = usize::try_from(count).unwrap_or(usize::MAX);
-    if count > MOST_REQUESTS {
-        return Err(format!("it says that it holds {count} requests, and {MOST_REQUESTS} are the most"));
-    }
+pub(super) fn decode(raw: &[u8], says: u32) -> Result<Vec<Request>, String> {
+    let count = count(says)?;
     let (columns, rest) = postcard::take_from_bytes::<Columns>(raw)
         .map_err(|error| format!("its columns cannot be read: {error}"))?;
     let Columns { first_us, after_us, class, outcome, key, size, lifetime_s, wait_us, service_us } = columns;

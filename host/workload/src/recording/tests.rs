@@ -62,6 +62,27 @@ fn a_whole_file_says_what_is_in_it_and_what_is_not() {
 }
 
 #[test]
+fn a_reader_that_counts_requests_gives_the_rest_and_notices_damage() {
+    let counted = |file: &[u8]| {
+        let mut reader = Reader::new(Path::new("a.rec"), file)?.counting();
+        let pieces: Vec<Piece> = std::iter::from_fn(|| reader.piece().unwrap()).collect();
+        Ok::<_, RecordingError>((pieces, reader.cut().cloned()))
+    };
+    let file = small();
+    let ((all, _), (pieces, cut)) = (read(&file).unwrap(), counted(&file).unwrap());
+    assert_eq!((&pieces[0], &pieces[2], cut), (&Piece::Counted(20), &Piece::Counted(3), None));
+    assert_eq!((&pieces[1], &pieces[3]), (&all[1], &all[3]));
+    for at in 0..file.len() {
+        let mut damaged = file.clone();
+        damaged[at] ^= 1;
+        match (read(&damaged), counted(&damaged)) {
+            (Ok((all, a)), Ok((pieces, b))) => assert_eq!((all.len(), a), (pieces.len(), b), "byte {at}"),
+            (read, counted) => assert!(read.is_err() && counted.is_err(), "byte {at}"),
+        }
+    }
+}
+
+#[test]
 fn more_requests_than_a_block_holds_take_several() {
     let all = some(40_000);
     let mut writer = Writer::new(Vec::new(), &header()).unwrap();

@@ -64,7 +64,7 @@ impl Decode for Recording {
             let piece = self.blocks.piece(&mut Bytes(input));
             match piece.map_err(|error| Fault::read(Position::Record(self.delivered + 1), error))? {
                 Some(Piece::Requests(requests)) => self.requests = requests.into_iter(),
-                Some(Piece::Records(_) | Piece::End(_)) => {}
+                Some(Piece::Counted(_) | Piece::Records(_) | Piece::End(_)) => {}
                 None => break,
             }
         }
