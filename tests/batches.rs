@@ -219,6 +219,12 @@ fn the_bundled_strategy_finds_how_many_at_once() {
     let text = fs::read_to_string(&ledger).unwrap();
     assert!(text.contains("\"batch\":true"), "{text}");
 
+    // Without a number of the user's own it begins with a job a core, as far as the profile goes down.
+    let other = tempfile::tempdir().unwrap();
+    let (report, _) = reported(0, &[], &jobs(other.path(), &["true".to_owned()]));
+    let cores = std::thread::available_parallelism().unwrap().get();
+    assert_eq!(report["at_once"][0], cores.min(64));
+
     let (report, _) = reported(0, &["--set=control.enabled=false", "--set=executor.io-workers=3"], &path);
     assert_eq!((&report["at_once"], report["decisions"].as_array().unwrap().len()), (&json("[3, 3]"), 0));
 }

@@ -35,6 +35,7 @@ use crate::live::Live;
 use crate::options::{Options, Scope};
 use crate::progress::{Progress, Stop};
 use crate::strategies;
+use crate::sweep::FixedSettings;
 use crate::wiring;
 use job::Jobs;
 use log::JobLog;
@@ -197,8 +198,9 @@ fn settings_of_a_batch(settings: &Settings) -> Settings {
     if tuned && !settings.is_named_by_the_user("executor.io-workers") {
         let cores =
             thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX));
-        let pools = &mut settings.executor;
-        pools.io_workers = cores.clamp(pools.min_io_workers, pools.max_io_workers);
+        let pools = &settings.executor;
+        let io_workers = cores.clamp(pools.min_io_workers, pools.max_io_workers);
+        return FixedSettings { io_workers, ..FixedSettings::start(&settings) }.within(&settings);
     }
     settings
 }
