@@ -221,7 +221,7 @@ fn the_bundled_strategy_finds_how_many_at_once() {
 
     // Without a number of the user's own it begins with a job a core, as far as the profile goes down.
     let other = tempfile::tempdir().unwrap();
-    let (report, _) = reported(0, &[], &jobs(other.path(), &["true".to_owned()]));
+    let (report, _) = reported(0, &["--commands"], &jobs(other.path(), &["true".to_owned()]));
     let cores = std::thread::available_parallelism().unwrap().get();
     assert_eq!(report["at_once"][0], cores.min(64));
 
