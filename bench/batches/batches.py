@@ -129,7 +129,7 @@ def main():
     parser.add_argument("--host", required=True, type=os.path.abspath)
     parser.add_argument("--only", choices=BATCHES)
     parser.add_argument("--print", action="store_true", help="to the terminal, not into docs/batches.md")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     if options.print or options.only:
         sys.exit(0 if all([batch(name, options) for name in ([options.only] if options.only else BATCHES)]) else 1)
