@@ -219,7 +219,7 @@ fn the_bundled_strategy_finds_how_many_at_once() {
     let text = fs::read_to_string(&ledger).unwrap();
     assert!(text.contains("\"batch\":true"), "{text}");
 
-    // Without a number of the user's own it begins with a job a core, as far as the profile goes down.
+    // Without a number of the user's own it begins with a job a core, at most as many as the profile allows.
     let other = tempfile::tempdir().unwrap();
     let (report, _) = reported(0, &["--commands"], &jobs(other.path(), &["true".to_owned()]));
     let cores = std::thread::available_parallelism().unwrap().get();

@@ -37,8 +37,7 @@ pub trait GhostStore: Debug + Clone + Send + Sized + 'static {
     fn hold(&mut self, slot: u32, fingerprint: Self::Fingerprint);
 
     /// Makes room for so many ghosts at once. A cache that is full has no memory to grow in: what a queue that grows step by
-    /// step leaves behind lies idle there. 8,800 entries of 512 bytes took 2 % less memory of a server by it, and by weights in four
-    /// bytes.
+    /// step leaves behind lies idle there.
     fn expect<T: Copy + Debug + Send>(queue: &mut Self::Queue<T>, ghosts: u64);
     /// Sum of the weights that the ghosts had when they were evicted. One of 2^32 and more counts as one less than that.
     fn weight<T: Copy + Debug + Send>(queue: &Self::Queue<T>) -> u64;

@@ -434,6 +434,9 @@ pub struct Row {
     pub value: String,
     /// The layer it comes from, with file and line where there is one.
     pub source: String,
+    /// Whether that layer is the user's.
+    #[serde(skip)]
+    pub(crate) is_users: bool,
 }
 
 impl Settings {
@@ -473,8 +476,7 @@ impl Settings {
     /// bundled profile or the machine.
     #[must_use]
     pub fn is_named_by_the_user(&self, key: &str) -> bool {
-        let own = ["file ", "environment ", "flag "];
-        self.source(key).is_some_and(|source| own.iter().any(|kind| source.starts_with(kind)))
+        self.rows.iter().any(|row| row.key == key && row.is_users)
     }
 
     /// The table of the strategy of that name.

@@ -82,7 +82,7 @@ pub use run_options::{Against, Input, RunOptions, WarmOptions};
 pub use scenario_run::report::{BestFixed, Figures, PhaseFigures, SETTLE_TICKS, ScenarioReport, TickFigures};
 pub use scenario_run::sweep::Tried;
 pub use scenario_run::{Reference, ScenarioOptions, Sizing, run_scenario};
-pub use served::{ServeOptions, Served};
+pub use served::{ServeOptions, Served, for_clients};
 pub use tiers::{KeyLocks, Reopened, Settling, Tiers};
 pub use tuning::{Tuner, Tuning};
 pub use value::{Content, Fields, FlatLimits, Form, InPlace, List, Parts, Side, Value};

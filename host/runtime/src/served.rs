@@ -61,7 +61,7 @@ impl Served {
     /// # Errors
     /// [`RunError`]: something handed in is wrong.
     pub fn start(options: &ServeOptions, progress: &dyn Progress) -> Result<Self, RunError> {
-        let settings = &settings_of_a_server(&options.settings);
+        let settings = &for_clients(&options.settings);
         let ledger = LedgerFile::open(options.ledger.as_deref(), None, progress)?;
         let folder = options.state_dir.as_deref().or(settings.plugins.state_dir.as_deref());
         let states = Arc::new(strategies::states(folder.filter(|_| settings.control.enabled))?);
@@ -150,9 +150,10 @@ impl Served {
     }
 }
 
-/// The settings without prefetching: clients store what they have loaded themselves, so there is nothing to load ahead of them.
-/// Strategies that can propose nothing else would take memory of the cache, and time.
-fn settings_of_a_server(settings: &Settings) -> Settings {
+/// The settings of a host that serves clients: without prefetching, since clients store what they have loaded themselves, so that there
+/// is nothing to load ahead of them. Strategies that can propose nothing else would take memory of the cache, and time.
+#[must_use]
+pub fn for_clients(settings: &Settings) -> Settings {
     let mut settings = settings.clone();
     settings.prefetch.mode = PrefetchMode::OnDemand;
     for strategy in &mut settings.strategies {
@@ -203,7 +204,7 @@ mod tests {
             "strategies.watcher.grants=metrics",
         ];
         let settings = Loader::new().user_file(None).set(sets).load(&Machine::read(Path::new("."))).unwrap();
-        let serving = settings_of_a_server(&settings);
+        let serving = for_clients(&settings);
         assert_eq!(serving.prefetch.mode, PrefetchMode::OnDemand);
         let on = |name: &str| serving.strategy(name).unwrap().enabled;
         assert_eq!(

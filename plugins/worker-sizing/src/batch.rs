@@ -6,8 +6,8 @@
 //! et al., "BBR: Congestion-Based Congestion Control", ACM Queue 14(5), 2016). From there it tries a few more and a few less at
 //! intervals, and keeps what did better. Fewer are kept, too, where they still use up the CPU: they hold less memory.
 //!
-//! What the first jobs took of the CPU says at once where the CPU ends. Jobs that never wait need no more than the cores: with one more,
-//! `zstd -19` already takes 15 % longer, since files and tables of all have to fit in the CPU's cache. Jobs that mostly wait have
+//! What the first jobs took of the CPU says at once where the CPU ends. Jobs that never wait need no more than the cores: with one more
+//! on two, `zstd -19` already does 8 % less (docs/batches.md), since files and tables of all have to fit in the CPU's cache. Jobs that mostly wait have
 //! a long way to go, and do the first steps at once.
 //!
 //! Throughput is jobs at once over their time of service, not jobs counted in a window: jobs that began together end together,

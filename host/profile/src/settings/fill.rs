@@ -166,7 +166,7 @@ fn rows(layer: &Layer, plugins: &PluginSettings) -> Vec<Row> {
             _ if SECRETS.contains(&key.as_str()) && *value != Value::Text(String::new()) => "***".to_owned(),
             _ => value.to_string(),
         };
-        Row { key, value, source: source.to_string() }
+        Row { key, value, source: source.to_string(), is_users: source.is_users() }
     };
     layer.values.iter().map(row).collect()
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use host_profile::Settings;
-use host_runtime::{Command, Host, reloadable};
+use host_runtime::{Command, Host, for_clients, reloadable};
 use host_server::Server;
 
 use crate::layers::Layers;
@@ -142,7 +142,7 @@ impl Reloader {
         if !later.is_empty() {
             text = format!("{text}; to be put in force by a new start: {later}");
         }
-        match host.command_blocking(Command::Reload(Box::new(settings.clone()))) {
+        match host.command_blocking(Command::Reload(Box::new(for_clients(&settings)))) {
             Ok(()) => tracing::info!("{text}"),
             Err(error) => {
                 text = format!("{text}; {error}");
